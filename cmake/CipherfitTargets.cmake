@@ -1,0 +1,54 @@
+# Compiler settings and the helpers that declare one target per layer.
+
+add_library(cipherfit_options INTERFACE)
+target_compile_features(cipherfit_options INTERFACE cxx_std_20)
+# No contraction of a*b+c: floating-point results must not depend on the instruction set.
+target_compile_options(cipherfit_options INTERFACE
+    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-sign-conversion -ffp-contract=off)
+if(CIPHERFIT_WERROR)
+    target_compile_options(cipherfit_options INTERFACE -Werror)
+endif()
+if(CIPHERFIT_SANITIZE)
+    target_compile_options(cipherfit_options INTERFACE
+        -fsanitize=${CIPHERFIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+    target_link_options(cipherfit_options INTERFACE -fsanitize=${CIPHERFIT_SANITIZE})
+endif()
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+
+function(cipherfit_library target)
+    cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+    if(ARG_SOURCES)
+        add_library(${target} STATIC ${ARG_SOURCES})
+        set(scope PUBLIC)
+    else()
+        add_library(${target} INTERFACE)
+        set(scope INTERFACE)
+    endif()
+    target_include_directories(${target} ${scope}
+        "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
+        "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
+        "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>")
+    target_link_libraries(${target} ${scope} ${ARG_LINK} "$<BUILD_INTERFACE:cipherfit_options>")
+    target_compile_features(${target} ${scope} cxx_std_20)
+    set_property(GLOBAL APPEND PROPERTY CIPHERFIT_LIBRARIES ${target})
+endfunction()
+
+# cipherfit_layer(name LINK targets...): the library cipherfit_<name> of src/<name>, without the
+# files of its owner/ folder.
+function(cipherfit_layer name)
+    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+    list(FILTER sources EXCLUDE REGEX "/owner/")
+    cipherfit_library(cipherfit_${name} SOURCES ${sources} LINK ${ARG_LINK})
+endfunction()
+
+# cipherfit_owner_layer(name LINK targets...): the library cipherfit_<name>_owner of
+# src/<name>/owner: code that holds or uses a secret.
+function(cipherfit_owner_layer name)
+    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/owner/*.cpp")
+    cipherfit_library(cipherfit_${name}_owner SOURCES ${sources} LINK ${ARG_LINK})
+endfunction()
