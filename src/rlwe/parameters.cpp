@@ -15,6 +15,7 @@ constexpr unsigned smallest_log_n = 12;
 constexpr unsigned smallest_test_log_n = 5;
 constexpr unsigned largest_log_n = 17;
 constexpr std::size_t most_primes = 128;
+constexpr std::size_t most_conversion_sources = 64;  // the bound of KernelTable::convert_base
 constexpr std::array<double, 6> largest_log_qp{106, 214, 430, 868, 1747, 3523};
 
 double log2_product(std::span<const std::uint64_t> primes) {
@@ -37,6 +38,11 @@ void check_sizes(unsigned log_n, std::size_t q_count, std::size_t p_count, unsig
             most_primes, q_count, p_count);
     require(digits >= 1 && digits <= q_count, ErrorCode::invalid_argument,
             "digits must be 1 to the number of q's ({}), got {}", q_count, digits);
+    const std::size_t digit_size = (q_count + digits - 1) / digits;
+    require(digit_size <= most_conversion_sources && p_count < most_conversion_sources,
+            ErrorCode::invalid_argument,
+            "a digit and the special primes may have at most {} primes, got {} and {}",
+            most_conversion_sources - 1, digit_size, p_count);
 }
 
 void check_primes(const ParametersPrimes& primes, std::size_t digit_size) {

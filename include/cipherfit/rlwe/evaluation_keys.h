@@ -1,0 +1,91 @@
+// Evaluation keys: what the server may hold. Everything here is public.
+//
+// A switching key from s' to s encrypts, for each digit d of Q, the value P g_d s' under s modulo
+// Q P, where g_d is 1 modulo the primes of digit d and 0 modulo the others:
+//     b_d = -a_d s + e_d + P g_d s',   d < dnum.
+// A key made at a level holds only the limbs q_0..q_level and P, and only the digits in use there.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "cipherfit/base/secure.h"
+#include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/rlwe/rns_poly.h"
+
+namespace cipherfit {
+
+// Which key: 0 stands for relinearisation (s' = s^2), any other number for the rotation of the
+// slots to the left by that many steps, in 1..N/2 - 1 (s' is then the secret under the inverse
+// automorphism, so that digits are used as they are and only the result is permuted).
+struct KeyId {
+    std::uint32_t rotation = 0;
+
+    static KeyId relinearization() noexcept { return {0}; }
+    // steps of either sign; throws Error(invalid_argument) where they are 0 modulo `slots`.
+    static KeyId of_rotation(std::int64_t steps, std::size_t slots);
+    bool is_relinearization() const noexcept { return rotation == 0; }
+    friend auto operator<=>(const KeyId&, const KeyId&) = default;
+};
+
+// 5^steps mod 2N: the automorphism that rotates slots to the left by `steps` >= 0.
+std::uint32_t galois_element(std::uint32_t steps, unsigned log_n) noexcept;
+
+// What operators declare before keys are made: each key with the highest level it is used at.
+class KeyRequest {
+  public:
+    void relinearization(std::size_t level) { add(KeyId::relinearization(), level); }
+    void rotation(std::int64_t steps, std::size_t slots, std::size_t level);
+    void add(KeyId id, std::size_t level);
+    void merge(const KeyRequest& other);
+    const std::map<KeyId, std::size_t>& levels() const noexcept { return levels_; }
+
+  private:
+    std::map<KeyId, std::size_t> levels_;
+};
+
+// The half that must be stored: the b's; the a's expand from the seed.
+struct SeededSwitchingKey {
+    KeyId id;
+    std::size_t level = 0;
+    Seed seed{};
+    std::vector<RnsPoly> b;  // one a digit, modulo Q_level P, NTT values
+};
+
+struct SwitchingKey {
+    KeyId id;
+    std::size_t level = 0;
+    std::vector<RnsPoly> b, a;
+};
+
+// Throws Error(corrupt_data) where the shape does not fit the parameters.
+SwitchingKey expand(SeededSwitchingKey key, const Parameters& parameters);
+
+// Bytes of the key in memory, expanded, and of its residues and seed as sent.
+std::size_t switching_key_memory_bytes(const Parameters& parameters, std::size_t level);
+std::size_t switching_key_packed_bytes(const Parameters& parameters, std::size_t level);
+
+// The keys of one owner, by id. A value; move-only because it is large.
+class EvaluationKeys {
+  public:
+    explicit EvaluationKeys(Parameters parameters) : parameters_(std::move(parameters)) {}
+    const Parameters& parameters() const noexcept { return parameters_; }
+    // Replaces a key of the same id.
+    void insert(SwitchingKey key);
+    // Throws Error(missing_key), naming the key and the level, where there is none or it was made
+    // for a lower level.
+    const SwitchingKey& get(KeyId id, std::size_t level) const;
+    bool contains(KeyId id) const { return keys_.contains(id); }
+    std::size_t size() const noexcept { return keys_.size(); }
+    // Throws Error(missing_key) for the first request that is not met.
+    void check(const KeyRequest& request) const;
+
+  private:
+    Parameters parameters_;
+    std::map<KeyId, SwitchingKey> keys_;
+};
+
+}  // namespace cipherfit
