@@ -1,0 +1,46 @@
+// The trained classification head: a plain linear model over RAW features, as its owner uses it.
+#pragma once
+
+#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/recipe.h"
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+namespace cipherfit {
+
+struct Head {
+    RowMatrix weights;                     // c x (features + 1), bias first, for raw features
+    std::vector<std::string> class_names;  // c names
+
+    Eigen::Index classes() const noexcept { return weights.rows(); }
+    Eigen::Index features() const noexcept { return weights.cols() - 1; }
+
+    // raw (n x features) w[1:]^T + w[0]: n x c. All four throw Error (bad_input) for
+    // another number of features.
+    RowMatrix scores(const RowMatrix& raw) const;
+    // The class of the largest score, the lowest such class on a tie.
+    std::vector<int> predict(const RowMatrix& raw) const;
+    // The share of rows, in [0, 1], that are predicted as labelled; n >= 1 rows.
+    double accuracy(const RowMatrix& raw, std::span<const int> labels) const;
+    // Largest score minus second largest, per row: a deviation of scores below half of it cannot
+    // change the prediction. c >= 2.
+    Eigen::VectorXd margins(const RowMatrix& raw) const;
+};
+
+// The unscaled weights W = W_0 + state D, c x d, for the columns of Preprocessing::design().
+// `state`: the decrypted M_T or U_T of the recipe, c x d. Throws Error (bad_input) for
+// another width or values that are not finite.
+RowMatrix unscaled_weights(const RowMatrix& state, const Preprocessing& preprocessing,
+                           const Recipe& recipe);
+
+// unscaled_weights() with centring and factor folded in: w_raw = factor W[1:],
+// b_raw = W[0] - factor W[1:] . mean. Class names default to "0", "1", ...; throws Error
+// (bad_input) for another number of names than of classes.
+Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, const Recipe& recipe,
+                  std::vector<std::string> class_names = {});
+
+}  // namespace cipherfit

@@ -1,0 +1,77 @@
+// From raw features to the matrices that are encrypted. Fitted on the training rows only.
+//
+//     X  = [1 | (F - 1 mean^T) factor]                  n x d, d = features + 1, bias first
+//     B_j = 1 / (1e-10 + 1/4 sum_k (|X|^T |X|)_jk)       quadratic gradient (arXiv 2304.03807)
+//     D  = diag(sqrt(B)),   Xs = X D                     the change of variable
+//
+// In the coordinates Us = (W - W_0) D^-1 the quadratic-gradient step W += step B o (E^T X) is the
+// plain step Us += step E^T Xs, so that B occurs nowhere under encryption, and Z = Z_0 + Xs Us^T
+// with Z_0 = X W_0^T. Since D^-2 >= 1/4 X^T X, the eigenvalues of Xs Xs^T lie in [0, 4]; since X
+// has a column of ones, every |Xs_ij| is below 2.
+//
+// Preset standard: mean = column means, factor = 1 / RMS over the rows of the centred rows' norms
+// (one number for all rows, bias not counted; 1 when all rows are equal), which folds back into raw
+// weights exactly. Preset chiang2023: mean = 0, factor = 1.
+#pragma once
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/train/recipe.h"
+
+#include <span>
+
+#include <Eigen/Core>
+#include <nlohmann/json_fwd.hpp>
+
+namespace cipherfit {
+
+using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+struct Preprocessing {
+    Preset preset = Preset::standard;
+    Eigen::VectorXd mean;  // one per feature
+    double factor = 1.0;   // > 0
+    Eigen::VectorXd
+        column_scale;  // diagonal of D, features + 1 values > 0, bias first; 1 where the
+                       // column of X is zero, for which any value gives the same iterates
+
+    Eigen::Index features() const noexcept { return mean.size(); }
+    Eigen::Index columns() const noexcept { return mean.size() + 1; }  // d
+
+    // X of other rows of the same features. Throws Error (bad_input) for another number of columns
+    // or values that are not finite.
+    RowMatrix design(const RowMatrix& raw) const;
+
+    // Xs = design(raw) D.
+    RowMatrix scaled(const RowMatrix& raw) const;
+};
+
+// `raw`: n x features, n >= 1, features >= 1, |values| <= 1e100. Throws Error (bad_input).
+Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset);
+
+// What the owner encrypts, and what the twin runs on.
+struct PreparedData {
+    RowMatrix xs;                  // n x d
+    RowMatrix y;                   // n x c, one-hot
+    RowMatrix z0;                  // n x c, Z_0 = X W_0^T: the logits of the initial weights
+    Eigen::VectorXd column_scale;  // d
+
+    Eigen::Index samples() const noexcept { return xs.rows(); }
+    Eigen::Index columns() const noexcept { return xs.cols(); }
+    Eigen::Index classes() const noexcept { return y.cols(); }
+    // Whether Z_0 is zero, so that the first iteration has P = 1/2 exactly.
+    bool zero_start() const { return (z0.array() == 0.0).all(); }
+};
+
+// The y of PreparedData: labels are 0..classes-1, classes >= 2. Throws Error (bad_input).
+RowMatrix one_hot(std::span<const int> labels, int classes);
+
+// Throws Error (bad_input) where the rows, the labels or the preset of the recipe do not fit.
+PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int classes,
+                     const Preprocessing& preprocessing, const Recipe& recipe);
+
+// {"preset", "mean", "factor", "column_scale"}; doubles survive bit for bit. Untrusted JSON of
+// another shape, with values out of range or of unequal lengths gives ErrorCode::corrupt_data.
+nlohmann::json to_json(const Preprocessing& preprocessing);
+Expected<Preprocessing> preprocessing_from_json(const nlohmann::json& json);
+
+}  // namespace cipherfit

@@ -1,0 +1,76 @@
+// A recipe: every public constant of a training run, fixed by the data owner before encryption. The
+// recurrence it parameterises, in scaled coordinates (see preprocess.h; class-major c x d states):
+//
+//     M_0 = U_0 = 0
+//     S_t = U_t or M_t                    by gradient_at
+//     Z_t = Z_0 + Xs S_t^T,  E_t = Y - s(Z_t),  Q_t = E_t^T Xs
+//     M_{t+1} = U_t + steps[t] Q_t                                      the main sequence
+//     U_{t+1} = (1 - etas[t]) M_{t+1} + etas[t] M_t                     the extrapolated sequence
+//
+// for t = 0..iterations-1; the model is M_T or U_T, by `model`. In the first iteration S_0 = 0 and
+// so Z = Z_0, which the owner knows: zero where initial_weight is zero.
+// Nesterov's method: eta_t = (1 - a_t) / a_{t+1}, a_{t+1} = (1 + sqrt(1 + 4 a_t^2)) / 2.
+#pragma once
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/train/sigmoid.h"
+
+#include <string_view>
+#include <vector>
+
+#include <Eigen/Core>
+#include <nlohmann/json_fwd.hpp>
+
+namespace cipherfit {
+
+enum class Preset {
+    standard,    // centred features of common unit RMS norm, zero start, a_0 = 1
+    chiang2023,  // what the public code of arXiv 2304.03807 computes
+};
+
+enum class ModelSequence {
+    main,          // M_t
+    extrapolated,  // U_t
+};
+
+std::string_view name(Preset preset) noexcept;
+std::string_view name(ModelSequence sequence) noexcept;
+
+// The preset of that name. ErrorCode::bad_input, listing the names there are.
+Expected<Preset> preset_from_name(std::string_view name);
+
+inline constexpr int max_iterations = 10'000;
+
+struct Recipe {
+    Preset preset = Preset::standard;
+    int iterations = 0;         // 1..max_iterations
+    SigmoidPolynomial sigmoid;  // see check(SigmoidPolynomial)
+    std::vector<double> steps;  // one per iteration, each in (0, 1e6]
+    std::vector<double> etas;   // one per iteration, each in [-1, 1]
+    ModelSequence gradient_at = ModelSequence::extrapolated;
+    ModelSequence model = ModelSequence::main;
+    double initial_weight = 0.0;  // every entry of W_0 (c x d, unscaled coordinates), |.| <= 1e3
+
+    bool operator==(const Recipe&) const = default;
+};
+
+// eta_0..eta_{iterations-1} for a start a_0 >= 0. With a_0 = 1: eta_0 = 0, so that U_1 = M_1.
+std::vector<double> nesterov_etas(double a0, int iterations);
+
+// a_0 = 1, a constant step, zero start, gradient at U, model M. Throws Error (invalid_argument)
+// for values that check() refuses.
+Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid);
+
+// The paper's code for n = `samples` >= 1 training samples: W_0 = 0.0128 everywhere, a_0 = 0.01,
+// step_t = 1 + 1 / (n (t + 1)), gradient at M, model U.
+Recipe chiang2023_recipe(int iterations, Eigen::Index samples);
+
+// What makes the recipe unusable, if anything. ErrorCode::invalid_argument.
+Expected<void> check(const Recipe& recipe);
+
+// One JSON object with every member under its own name; doubles survive bit for bit. Reading
+// untrusted JSON gives ErrorCode::corrupt_data for a wrong shape or what check() refuses.
+nlohmann::json to_json(const Recipe& recipe);
+Expected<Recipe> recipe_from_json(const nlohmann::json& json);
+
+}  // namespace cipherfit

@@ -1,0 +1,61 @@
+// The plaintext twin: the encrypted recurrence of recipe.h in float64, operation by operation and
+// in the same order, with an optional model of CKKS noise. It says what the encrypted run must
+// reproduce; whether the recurrence is the right one is for the NumPy oracle in tests/ to say.
+#pragma once
+
+#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/recipe.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace cipherfit {
+
+// Independent Gaussian noise, standard deviations in units of the quantity (>= 0, finite). Every
+// draw depends on (seed, quantity, iteration, position) alone.
+struct NoiseModel {
+    double features_std = 0.0;  // entries of Xs, once
+    double labels_std = 0.0;    // entries of Y, once
+    double logits_std = 0.0;    // entries of Z, every iteration
+    double error_std = 0.0;     // entries of E, every iteration
+    double gradient_std = 0.0;  // entries of Q, every iteration
+    double state_std = 0.0;     // entries of M and of U, every iteration
+    std::uint64_t seed = 1;
+};
+
+// What the callback sees after iteration t = 0..iterations-1. The references end with the call.
+struct TwinIteration {
+    int iteration;                  // t
+    const RowMatrix& main;          // M_{t+1}, c x d
+    const RowMatrix& extrapolated;  // U_{t+1}, c x d
+    const RowMatrix& model;         // the one that the recipe takes as the model
+    double max_abs_z;               // largest |Z_t|
+};
+using TwinCallback = std::function<void(const TwinIteration&)>;
+
+struct TwinResult {
+    RowMatrix main;                 // M_T
+    RowMatrix extrapolated;         // U_T
+    std::vector<RowMatrix> models;  // the model after each iteration, scaled coordinates
+    std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
+    double max_abs_state = 0.0;     // largest |M| or |U| of all iterations
+
+    const RowMatrix& model() const { return models.back(); }
+    // Largest |Z| of all iterations. (Z of the final model does not occur in training.)
+    double largest_abs_z() const;
+};
+
+// Runs the recipe on the data. Throws Error (invalid_argument) for a recipe or noise model out of
+// range or data whose shapes disagree. A run that diverges yields infinite or NaN weights, not an
+// error.
+TwinResult run_twin(const PreparedData& data, const Recipe& recipe,
+                    const NoiseModel* noise = nullptr, const TwinCallback& callback = {});
+
+// The largest |w_noisy - w| over `runs` >= 1 noisy runs (seeds noise.seed, noise.seed + 1, ...) and
+// all raw-feature weights (finish_model), w being those of the noiseless twin; infinity
+// when a run diverges. The runs share the threads; the result does not depend on their number.
+double max_deviation(const PreparedData& data, const Preprocessing& preprocessing,
+                     const Recipe& recipe, const NoiseModel& noise, int runs);
+
+}  // namespace cipherfit
