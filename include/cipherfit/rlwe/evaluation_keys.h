@@ -1,8 +1,10 @@
 // Evaluation keys: what the server may hold. Everything here is public.
 //
-// A switching key from s' to s encrypts, for each digit d of Q, the value P g_d s' under s modulo
+// A switching key from s' to t encrypts, for each digit d of Q, the value P g_d s' under t modulo
 // Q P, where g_d is 1 modulo the primes of digit d and 0 modulo the others:
-//     b_d = -a_d s + e_d + P g_d s',   d < dnum.
+//     b_d = -a_d t + e_d + P g_d s',   d < dnum.
+// Relinearisation: s' = s^2, t = s. Rotation by the automorphism f: s' = s, t = f^-1(s), so that
+// digits are used as they are and only the result is permuted by f.
 // A key made at a level holds only the limbs q_0..q_level and P, and only the digits in use there.
 #pragma once
 
@@ -18,9 +20,8 @@
 
 namespace cipherfit {
 
-// Which key: 0 stands for relinearisation (s' = s^2), any other number for the rotation of the
-// slots to the left by that many steps, in 1..N/2 - 1 (s' is then the secret under the inverse
-// automorphism, so that digits are used as they are and only the result is permuted).
+// Which key: 0 stands for relinearisation, any other number for the rotation of the slots to the
+// left by that many steps, in 1..N/2 - 1.
 struct KeyId {
     std::uint32_t rotation = 0;
 
