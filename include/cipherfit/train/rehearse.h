@@ -14,37 +14,46 @@ namespace cipherfit {
 
 struct RehearsalOptions {
     int iterations = 2;           // 1..max_iterations
-    std::optional<double> step;   // pinned, or searched over 4, 6, 8, 12, 16, 24
-    std::optional<int> degree;    // pinned, or 3: a higher degree costs depth
-    std::optional<double> range;  // pinned, or searched over 8, 12, 16, 24
-    int folds = 5;                // 2..n; fewer when there are fewer rows
-    std::uint64_t seed = 1;       // of the folds
+    std::optional<double> step;   // pinned in (0, 1e6], or searched: 1, 2, 4, 6, 8, 12, 16, 24
+    std::optional<int> degree;    // pinned to 1, 3, 5 or 7, or 3: a higher degree costs depth
+    std::optional<double> range;  // pinned in (0, 64], or searched: 8, 12, 16, 24, 32
+    int folds = 5;                // >= 2; as many as rows where there are fewer
+    std::uint64_t seed = 1;       // of the folds, which keep the shares of the classes
 };
 
-// One combination, measured by cross-validation.
+// One combination, measured by cross-validation. "Training |z|" is that of every point at which a
+// gradient is taken: the arguments of the polynomial under encryption.
 struct RehearsalCandidate {
     double step = 0.0;
     int degree = 0;
     double range = 0.0;
-    double accuracy = 0.0;  // share of held-out rows predicted right, all folds
-    double loss = 0.0;      // mean softmax cross-entropy of held-out rows
-    double loss_standard_error = 0.0;
-    double max_abs_z = 0.0;           // training rows, all iterations, all folds and the full run
-    double max_abs_z_held_out = 0.0;  // held-out rows under the final models
+    double accuracy = 0.0;            // share of held-out rows predicted right
+    double loss = 0.0;                // mean softmax cross-entropy of held-out rows
+    double max_abs_z = 0.0;           // training |z| of the folds' runs and of the run on all rows
+    double max_abs_z_held_out = 0.0;  // the same for the rows held out of each fold's run
     double stability = 0.0;           // step s'(0) lambda_max(Xs Xs^T)
-    bool safe = false;                // |z| stays inside the sigmoid's safe zone
+    bool in_range = false;            // both |z| stay within 0.95 of the sigmoid's range
+    bool stable = false;              // see rehearse()
 };
 
 struct Rehearsal {
     Recipe recipe;
     RehearsalCandidate chosen;
-    std::vector<RehearsalCandidate> candidates;  // all of the grid, in its order
+    std::vector<RehearsalCandidate> candidates;  // the whole grid
     double lambda_max = 0.0;                     // of Xs Xs^T over all training rows
 };
 
-// `raw`: n x features, labels 0..classes-1. The chosen candidate is described in
-// src/train/rehearse.cpp and in the recipe it returns. Throws Error (bad_input) when no candidate
-// is safe, with the numbers of the safest and what to change.
+// Runs every candidate of the grid on the folds (preprocessing fitted anew on each fold's training
+// part) and on all rows, and chooses: of the candidates that are in range and stable, those whose
+// accuracy is within one standard error of the best; of these the smallest loss; of equals the
+// smallest stability number.
+// Stable: an error at the start does not grow in the linearised recurrence, for any curvature
+// up to the stability number and over the run's iterations. As the iterations grow this tends to
+// step s'(0) lambda_max <= 4/3; few iterations bear more (2.0 for one or two). A pinned step is not
+// held to it, only to the range. With one row, that row is its own held-out row.
+//
+// `raw`: n x features, labels 0..classes-1. Throws Error (bad_input) when no candidate stays in
+// range, with the numbers of the nearest and what to change.
 Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classes,
                    const RehearsalOptions& options = {});
 

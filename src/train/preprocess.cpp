@@ -1,0 +1,179 @@
+#include "cipherfit/train/preprocess.h"
+
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+constexpr double epsilon = 1e-10;          // of the quadratic gradient
+constexpr double largest_feature = 1e100;  // so that sums of products stay finite
+constexpr std::size_t largest_feature_count = 1U << 20U;
+
+void require_features(const RowMatrix& raw) {
+    for (Eigen::Index i = 0; i < raw.rows(); ++i) {
+        for (Eigen::Index j = 0; j < raw.cols(); ++j) {
+            require(std::abs(raw(i, j)) <= largest_feature, ErrorCode::bad_input,
+                    "feature {} of row {} is {}; features must be finite and at most 1e100 in "
+                    "magnitude",
+                    j, i, raw(i, j));
+        }
+    }
+}
+
+// The mean of each column. A constant column is its own mean exactly, so that it centres to zero
+// and not to rounding errors which the quadratic gradient would then magnify.
+Eigen::VectorXd column_means(const RowMatrix& raw) {
+    Eigen::VectorXd means = raw.colwise().mean();
+    for (Eigen::Index j = 0; j < raw.cols(); ++j) {
+        if ((raw.col(j).array() == raw(0, j)).all()) {
+            means(j) = raw(0, j);
+        }
+    }
+    return means;
+}
+
+// sqrt(B_j), or 1 for a column of zeros.
+Eigen::VectorXd column_scales(const RowMatrix& x) {
+    const RowMatrix magnitude = x.cwiseAbs();
+    // sum_k (|X|^T |X|)_jk = sum_i |x_ij| (sum_k |x_ik|).
+    const Eigen::VectorXd row_sums = magnitude.rowwise().sum();
+    const Eigen::VectorXd column_sums = magnitude.transpose() * row_sums;
+    return column_sums.unaryExpr(
+        [](double sum) { return sum > 0.0 ? 1.0 / std::sqrt(epsilon + 0.25 * sum) : 1.0; });
+}
+
+tl::unexpected<ErrorInfo> malformed(const char* what) {
+    return make_error(ErrorCode::corrupt_data, "the preprocessing's JSON {}", what);
+}
+
+std::optional<Eigen::VectorXd> vector_of(const nlohmann::json& json, const char* key,
+                                         std::size_t most) {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_array() || found->empty() || found->size() > most) {
+        return std::nullopt;
+    }
+    Eigen::VectorXd values(static_cast<Eigen::Index>(found->size()));
+    Eigen::Index next = 0;
+    for (const auto& value : *found) {
+        if (!value.is_number()) {
+            return std::nullopt;
+        }
+        values(next++) = value.get<double>();
+    }
+    return values;
+}
+
+std::vector<double> to_vector(const Eigen::VectorXd& values) {
+    return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+RowMatrix Preprocessing::design(const RowMatrix& raw) const {
+    require(raw.cols() == features(), ErrorCode::bad_input,
+            "rows of {} features for a preprocessing of {}; use the features it was fitted on",
+            raw.cols(), features());
+    require_features(raw);
+    RowMatrix x(raw.rows(), columns());
+    x.col(0).setOnes();
+    x.rightCols(features()) = (raw.rowwise() - mean.transpose()) * factor;
+    return x;
+}
+
+RowMatrix Preprocessing::scaled(const RowMatrix& raw) const {
+    return design(raw) * column_scale.asDiagonal();
+}
+
+Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset) {
+    require(raw.rows() >= 1 && raw.cols() >= 1, ErrorCode::bad_input,
+            "training features of {} rows and {} columns; at least one of each is needed",
+            raw.rows(), raw.cols());
+    require_features(raw);
+    Preprocessing fitted;
+    fitted.preset = preset;
+    fitted.mean = Eigen::VectorXd::Zero(raw.cols());
+    if (preset == Preset::standard) {
+        fitted.mean = column_means(raw);
+        const RowMatrix centred = raw.rowwise() - fitted.mean.transpose();
+        const double rms = std::sqrt(centred.squaredNorm() / static_cast<double>(raw.rows()));
+        require(rms == 0.0 || (rms > 1e-100 && std::isfinite(1.0 / rms)), ErrorCode::bad_input,
+                "the features vary by {} only; scale them up", rms);
+        fitted.factor = rms > 0.0 ? 1.0 / rms : 1.0;
+    }
+    fitted.column_scale = Eigen::VectorXd::Ones(fitted.columns());
+    fitted.column_scale = column_scales(fitted.design(raw));
+    return fitted;
+}
+
+RowMatrix one_hot(std::span<const int> labels, int classes) {
+    require(classes >= 2, ErrorCode::bad_input, "{} classes; at least 2 are needed", classes);
+    RowMatrix y = RowMatrix::Zero(static_cast<Eigen::Index>(labels.size()), classes);
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+        require(labels[i] >= 0 && labels[i] < classes, ErrorCode::bad_input,
+                "label {} of row {} is outside 0..{}", labels[i], i, classes - 1);
+        y(static_cast<Eigen::Index>(i), labels[i]) = 1.0;
+    }
+    return y;
+}
+
+PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int classes,
+                     const Preprocessing& preprocessing, const Recipe& recipe) {
+    require(raw.rows() >= 1 && labels.size() == static_cast<std::size_t>(raw.rows()),
+            ErrorCode::bad_input, "{} rows of features with {} labels; give one label a row",
+            raw.rows(), labels.size());
+    require(preprocessing.preset == recipe.preset, ErrorCode::bad_input,
+            "a preprocessing of preset {} for a recipe of preset {}; fit it for the recipe's",
+            name(preprocessing.preset), name(recipe.preset));
+    PreparedData data;
+    data.y = one_hot(labels, classes);
+    const RowMatrix x = preprocessing.design(raw);
+    data.xs = x * preprocessing.column_scale.asDiagonal();
+    // W_0 is one constant, so every column of X W_0^T is that constant times the row sums.
+    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, classes);
+    data.column_scale = preprocessing.column_scale;
+    return data;
+}
+
+nlohmann::json to_json(const Preprocessing& preprocessing) {
+    return {{"preset", name(preprocessing.preset)},
+            {"mean", to_vector(preprocessing.mean)},
+            {"factor", preprocessing.factor},
+            {"column_scale", to_vector(preprocessing.column_scale)}};
+}
+
+Expected<Preprocessing> preprocessing_from_json(const nlohmann::json& json) {
+    if (!json.is_object()) {
+        return malformed("is not an object");
+    }
+    const auto preset_text = json.find("preset");
+    if (preset_text == json.end() || !preset_text->is_string()) {
+        return malformed("has no string \"preset\"");
+    }
+    const auto preset = preset_from_name(preset_text->get<std::string>());
+    if (!preset) {
+        return malformed("names an unknown preset");
+    }
+    const auto mean = vector_of(json, "mean", largest_feature_count);
+    const auto column_scale = vector_of(json, "column_scale", largest_feature_count + 1);
+    if (!mean || !column_scale || column_scale->size() != mean->size() + 1) {
+        return malformed("needs \"mean\" and, one value longer, \"column_scale\"");
+    }
+    const auto factor = json.find("factor");
+    if (factor == json.end() || !factor->is_number()) {
+        return malformed("has no number \"factor\"");
+    }
+    Preprocessing read{*preset, *mean, factor->get<double>(), *column_scale};
+    if (!(read.factor > 0.0 && read.factor <= 1e100) ||
+        !(read.mean.cwiseAbs().array() <= largest_feature).all() ||
+        !(read.column_scale.array() > 0.0 && read.column_scale.array() <= 1e6).all()) {
+        return malformed("has values out of range");
+    }
+    return read;
+}
+
+}  // namespace cipherfit

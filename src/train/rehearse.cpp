@@ -1,0 +1,363 @@
+#include "cipherfit/train/rehearse.h"
+
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/train/twin.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <utility>
+
+#include <Eigen/QR>
+
+namespace cipherfit {
+namespace {
+
+constexpr double usable_share = 0.95;  // of the sigmoid's range
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// One training problem with rows to judge it by.
+struct Problem {
+    PreparedData data;
+    RowMatrix held_out;            // scaled features
+    std::vector<int> held_labels;  // none for the problem of all rows
+};
+
+struct Outcome {
+    int right = 0;
+    double loss = 0.0;  // summed
+    double max_abs_z = 0.0;
+    double max_abs_z_held_out = 0.0;
+};
+
+double largest_magnitude(const RowMatrix& values) {
+    return values.size() == 0 ? 0.0 : values.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
+}
+
+// max that keeps a NaN.
+double larger(double a, double b) {
+    return std::isnan(a) || a > b ? a : b;
+}
+
+RowMatrix rows_of(const RowMatrix& all, const std::vector<std::size_t>& rows) {
+    RowMatrix part(static_cast<Eigen::Index>(rows.size()), all.cols());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        part.row(static_cast<Eigen::Index>(i)) = all.row(static_cast<Eigen::Index>(rows[i]));
+    }
+    return part;
+}
+
+std::vector<int> labels_of(std::span<const int> all, const std::vector<std::size_t>& rows) {
+    std::vector<int> part;
+    part.reserve(rows.size());
+    for (const std::size_t row : rows) {
+        part.push_back(all[row]);
+    }
+    return part;
+}
+
+// The fold of each row: shuffled, sorted by class and dealt in turn.
+std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t folds,
+                                    std::uint64_t seed) {
+    std::vector<std::size_t> order(labels.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::mt19937_64 engine(seed);
+    // By hand since std::shuffle differs between libraries; the bias of % is beneath notice here.
+    for (std::size_t i = order.size(); i > 1; --i) {
+        std::swap(order[i - 1], order[engine() % i]);
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&labels](std::size_t a, std::size_t b) { return labels[a] < labels[b]; });
+    std::vector<std::size_t> fold_of(labels.size());
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        fold_of[order[i]] = i % folds;
+    }
+    return fold_of;
+}
+
+// With fewer rows than columns, training lives in the row space: the coordinates in an orthonormal
+// basis of it give the same z from smaller matrices.
+void compress(Problem& problem) {
+    const RowMatrix& xs = problem.data.xs;
+    if (xs.rows() >= xs.cols()) {
+        return;
+    }
+    const Eigen::HouseholderQR<Eigen::MatrixXd> qr(xs.transpose());
+    const Eigen::MatrixXd basis =
+        qr.householderQ() * Eigen::MatrixXd::Identity(xs.cols(), xs.rows());
+    if (problem.held_out.size() != 0) {
+        problem.held_out = (problem.held_out * basis).eval();
+    }
+    problem.data.xs = (xs * basis).eval();
+}
+
+Problem make_problem(const RowMatrix& raw, std::span<const int> labels, int classes,
+                     const std::vector<std::size_t>& training,
+                     const std::vector<std::size_t>& held_out) {
+    // Only the recipe's preset and initial weight matter to prepare().
+    const Recipe recipe;
+    const RowMatrix features = rows_of(raw, training);
+    const Preprocessing preprocessing = fit_preprocessing(features, recipe.preset);
+    Problem problem;
+    problem.data = prepare(features, labels_of(labels, training), classes, preprocessing, recipe);
+    problem.held_labels = labels_of(labels, held_out);
+    if (!held_out.empty()) {
+        problem.held_out = preprocessing.scaled(rows_of(raw, held_out));
+    }
+    return problem;
+}
+
+// The folds, then the problem of all rows without any held out.
+std::vector<Problem> make_problems(const RowMatrix& raw, std::span<const int> labels, int classes,
+                                   const RehearsalOptions& options) {
+    std::vector<std::size_t> all(labels.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    std::vector<Problem> problems;
+    if (all.size() == 1) {
+        problems.push_back(make_problem(raw, labels, classes, all, all));
+    } else {
+        const std::size_t folds = std::min(all.size(), static_cast<std::size_t>(options.folds));
+        const std::vector<std::size_t> fold_of = deal_folds(labels, folds, options.seed);
+        for (std::size_t fold = 0; fold < folds; ++fold) {
+            std::vector<std::size_t> training;
+            std::vector<std::size_t> held_out;
+            for (const std::size_t row : all) {
+                (fold_of[row] == fold ? held_out : training).push_back(row);
+            }
+            problems.push_back(make_problem(raw, labels, classes, training, held_out));
+        }
+    }
+    problems.push_back(make_problem(raw, labels, classes, all, {}));
+    return problems;
+}
+
+Outcome run(const Problem& problem, const Recipe& recipe) {
+    Outcome outcome;
+    const TwinResult result =
+        run_twin(problem.data, recipe, nullptr, [&](const TwinIteration& after) {
+            if (after.iteration + 1 < recipe.iterations && problem.held_out.size() != 0) {
+                const bool at_main = recipe.gradient_at == ModelSequence::main;
+                const RowMatrix z =
+                    problem.held_out * (at_main ? after.main : after.extrapolated).transpose();
+                outcome.max_abs_z_held_out =
+                    larger(largest_magnitude(z), outcome.max_abs_z_held_out);
+            }
+        });
+    outcome.max_abs_z = result.largest_abs_z();
+    if (problem.held_labels.empty()) {
+        return outcome;
+    }
+    const RowMatrix scores = problem.held_out * result.model().transpose();
+    for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+        const auto row = scores.row(i);
+        if (!row.allFinite()) {
+            outcome.loss = infinity;
+            continue;
+        }
+        const int label = problem.held_labels[static_cast<std::size_t>(i)];
+        Eigen::Index best = 0;
+        const double top = row.maxCoeff(&best);
+        outcome.right += best == label ? 1 : 0;
+        outcome.loss += top + std::log((row.array() - top).exp().sum()) - row(label);
+    }
+    return outcome;
+}
+
+// The largest |m_t| / |m_0|, t = 1..T, of the recurrence of recipe.h for Q = -curvature u, over
+// curvatures in (0, stability].
+double error_growth(const std::vector<double>& etas, double stability) {
+    constexpr int points = 64;
+    double growth = 0.0;
+    for (int i = 1; i <= points; ++i) {
+        const double curvature = stability * i / points;
+        double main = 1.0;
+        double extrapolated = 1.0;
+        for (const double eta : etas) {
+            const double next = (1.0 - curvature) * extrapolated;
+            extrapolated = (1.0 - eta) * next + eta * main;
+            main = next;
+            growth = larger(std::abs(main), growth);
+        }
+    }
+    return growth;
+}
+
+void require_options(const RehearsalOptions& options) {
+    require(options.iterations >= 1 && options.iterations <= max_iterations, ErrorCode::bad_input,
+            "{} iterations are outside 1..{}", options.iterations, max_iterations);
+    require(options.folds >= 2, ErrorCode::bad_input,
+            "{} folds of cross-validation; at least 2 are needed", options.folds);
+    require(!options.step || (*options.step > 0.0 && *options.step <= 1e6), ErrorCode::bad_input,
+            "step {} is outside (0, 1e6]", options.step.value_or(0.0));
+}
+
+std::vector<Recipe> make_grid(const RehearsalOptions& options) {
+    const std::vector<double> steps = options.step
+                                          ? std::vector{*options.step}
+                                          : std::vector{1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0};
+    const std::vector<double> ranges =
+        options.range ? std::vector{*options.range} : std::vector{8.0, 12.0, 16.0, 24.0, 32.0};
+    std::vector<Recipe> grid;
+    for (const double range : ranges) {
+        const SigmoidPolynomial sigmoid = fit_sigmoid(options.degree.value_or(3), range);
+        for (const double step : steps) {
+            grid.push_back(standard_recipe(options.iterations, step, sigmoid));
+        }
+    }
+    return grid;
+}
+
+double reach(const RehearsalCandidate& candidate) {
+    return larger(candidate.max_abs_z, candidate.max_abs_z_held_out);
+}
+
+RehearsalCandidate judge(const Recipe& recipe, std::span<const Outcome> outcomes, std::size_t rows,
+                         double lambda_max) {
+    RehearsalCandidate candidate;
+    candidate.step = recipe.steps.front();
+    candidate.degree = recipe.sigmoid.degree();
+    candidate.range = recipe.sigmoid.range;
+    int right = 0;
+    for (const Outcome& outcome : outcomes) {
+        right += outcome.right;
+        candidate.loss += outcome.loss;
+        candidate.max_abs_z = larger(outcome.max_abs_z, candidate.max_abs_z);
+        candidate.max_abs_z_held_out =
+            larger(outcome.max_abs_z_held_out, candidate.max_abs_z_held_out);
+    }
+    candidate.accuracy = right / static_cast<double>(rows);
+    candidate.loss /= static_cast<double>(rows);
+    candidate.stability = candidate.step * recipe.sigmoid.derivative(0.0) * lambda_max;
+    candidate.in_range = reach(candidate) <= usable_share * candidate.range;
+    // The margin is for rounding: at stability 2 the growth is one exactly.
+    candidate.stable = error_growth(recipe.etas, candidate.stability) <= 1.0 + 1e-9;
+    return candidate;
+}
+
+[[noreturn]] void fail(const std::vector<RehearsalCandidate>& candidates,
+                       const RehearsalOptions& options) {
+    const auto excess = [](const RehearsalCandidate& candidate) {
+        const double ratio = reach(candidate) / candidate.range;
+        return std::isnan(ratio) ? infinity : ratio;
+    };
+    const auto nearest =
+        std::min_element(candidates.begin(), candidates.end(),
+                         [&](const auto& a, const auto& b) { return excess(a) < excess(b); });
+    if (nearest->in_range) {
+        throw Error(ErrorCode::bad_input,
+                    fmt::format("no step of the search is stable over {} iterations with the "
+                                "sigmoid of degree {}: step {} on [-{}, {}] has the stability "
+                                "number {:.3g}; pin a smaller step",
+                                options.iterations, nearest->degree, nearest->step, nearest->range,
+                                nearest->range, nearest->stability));
+    }
+    throw Error(
+        ErrorCode::bad_input,
+        fmt::format("|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
+                    "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
+                    "reach {:.3g}; {}a smaller step or fewer iterations",
+                    options.iterations, nearest->step, nearest->degree, nearest->range,
+                    nearest->range, reach(*nearest), usable_share * nearest->range,
+                    options.range ? "use a wider range, " : "use "));
+}
+
+std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
+                   const RehearsalOptions& options, std::size_t rows) {
+    const auto usable = [&options](const RehearsalCandidate& candidate) {
+        return candidate.in_range && (candidate.stable || options.step.has_value());
+    };
+    double best = -1.0;
+    for (const auto& candidate : candidates) {
+        if (usable(candidate)) {
+            best = std::max(best, candidate.accuracy);
+        }
+    }
+    if (best < 0.0) {
+        fail(candidates, options);
+    }
+    // The comparison is between counts of rows; a share of a row absorbs the rounding.
+    const double n = static_cast<double>(rows);
+    const double least = best - std::sqrt(best * (1.0 - best) / n) - 1e-6 / n;
+    std::size_t chosen = candidates.size();
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        const auto& candidate = candidates[i];
+        if (usable(candidate) && candidate.accuracy >= least &&
+            (chosen == candidates.size() ||
+             std::pair(candidate.loss, candidate.stability) <
+                 std::pair(candidates[chosen].loss, candidates[chosen].stability))) {
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+}  // namespace
+
+Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classes,
+                   const RehearsalOptions& options) {
+    require_options(options);
+    require(raw.rows() >= 1 && labels.size() == static_cast<std::size_t>(raw.rows()),
+            ErrorCode::bad_input, "{} rows of features with {} labels; give one label a row",
+            raw.rows(), labels.size());
+    one_hot(labels, classes);  // refuses labels out of range before any work is done
+    const std::vector<Recipe> grid = make_grid(options);
+    std::vector<Problem> problems = make_problems(raw, labels, classes, options);
+
+    Rehearsal rehearsal;
+    rehearsal.lambda_max = largest_eigenvalue(problems.back().data.xs);
+    parallel_for(0, problems.size(), [&](std::size_t i) { compress(problems[i]); });
+    std::vector<Outcome> outcomes(grid.size() * problems.size());
+    parallel_for(0, outcomes.size(), [&](std::size_t i) {
+        outcomes[i] = run(problems[i % problems.size()], grid[i / problems.size()]);
+    });
+    for (std::size_t i = 0; i < grid.size(); ++i) {
+        rehearsal.candidates.push_back(
+            judge(grid[i], std::span(outcomes).subspan(i * problems.size(), problems.size()),
+                  labels.size(), rehearsal.lambda_max));
+    }
+    const std::size_t chosen = choose(rehearsal.candidates, options, labels.size());
+    rehearsal.chosen = rehearsal.candidates[chosen];
+    rehearsal.recipe = grid[chosen];
+    return rehearsal;
+}
+
+double largest_eigenvalue(const RowMatrix& xs) {
+    require(xs.size() > 0 && xs.allFinite(), ErrorCode::bad_input,
+            "scaled features of {} x {}; they must be finite and not empty", xs.rows(), xs.cols());
+    // Any start does that is not orthogonal to the leading eigenvector: the row of largest norm
+    // makes the first Rayleigh quotient at least a share 1/n of the eigenvalue.
+    Eigen::Index heaviest = 0;
+    xs.rowwise().squaredNorm().maxCoeff(&heaviest);
+    Eigen::VectorXd v = xs.row(heaviest).transpose();
+    double eigenvalue = 0.0;
+    for (int i = 0; i < 10'000; ++i) {
+        const double norm = v.norm();
+        if (norm == 0.0) {
+            return 0.0;
+        }
+        v /= norm;
+        const Eigen::VectorXd image = xs * v;
+        const double next = image.squaredNorm();
+        v.noalias() = xs.transpose() * image;
+        if (next - eigenvalue <= 1e-9 * next) {
+            return next;
+        }
+        eigenvalue = next;
+    }
+    return eigenvalue;
+}
+
+Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree, double range) {
+    const SigmoidPolynomial sigmoid = fit_sigmoid(degree, range);
+    const double lambda = largest_eigenvalue(xs);
+    require(lambda > 0.0, ErrorCode::bad_input,
+            "the scaled features are all zero; there is nothing to train on");
+    const double step = 1.3 / (sigmoid.derivative(0.0) * lambda);
+    require(step <= 1e6, ErrorCode::bad_input,
+            "scaled features whose largest eigenvalue is {} are too small to train on", lambda);
+    return standard_recipe(iterations, step, sigmoid);
+}
+
+}  // namespace cipherfit
