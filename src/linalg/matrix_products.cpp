@@ -1,0 +1,245 @@
+#include "cipherfit/linalg/matrix_products.h"
+
+#include <bit>
+#include <optional>
+#include <utility>
+
+#include "cipherfit/base/error.h"
+
+namespace cipherfit {
+namespace {
+
+using Steps = std::int64_t;
+
+Steps signed_size(std::size_t value) noexcept {
+    return static_cast<Steps>(value);
+}
+
+// Rotations (to the left) of one direction. With L = lane and r = g G + h, h = inner u + v:
+//   forward   rot_r(X o rot_{rL}(U))   = rot_{gG}( rot_h(X) o rot_{h + rL}(U) )
+//   backward  rot_{-rL}(X o rot_{-r}(E)) = rot_{-gGL}( rot_{-hL}(X) o rot_{-hL - r}(E) )
+// where h + rL = v (L + 1) + [u inner (L + 1) + g G L] and hL + r = v (L + 1) + [u inner (L + 1) +
+// g G]: inner steps, and outer ones in brackets.
+struct Shifts {
+    Steps baby;         // applied once per baby to the features
+    Steps giant;        // applied once per giant to the sums
+    Steps inner;        // v of these
+    Steps outer_u;      // u of these and
+    Steps outer_g;      // g of these
+    std::size_t babies;  // G
+
+    static Shifts forward(const LaneLayout& layout, const ShiftPlan& plan) {
+        const Steps lane = signed_size(layout.lane());
+        const Steps baby = signed_size(plan.forward_baby);
+        return {1, baby, lane + 1, signed_size(plan.inner) * (lane + 1), baby * lane,
+                plan.forward_baby};
+    }
+    static Shifts backward(const LaneLayout& layout, const ShiftPlan& plan) {
+        const Steps lane = signed_size(layout.lane());
+        const Steps baby = signed_size(plan.backward_baby);
+        return {-lane, -baby * lane, -(lane + 1), -signed_size(plan.inner) * (lane + 1), -baby,
+                plan.backward_baby};
+    }
+};
+
+void request_family(KeyRequest& request, const LaneLayout& layout, const ShiftPlan& plan,
+                    const Shifts& shifts, std::size_t feature_level, std::size_t level) {
+    const std::size_t slots = layout.slots();
+    const std::size_t giants = layout.padded_classes() / shifts.babies;
+    if (shifts.babies > 1) {
+        request.rotation(shifts.baby, slots, feature_level);
+    }
+    if (giants > 1) {
+        request.rotation(shifts.giant, slots, level);
+    }
+    for (std::size_t v = 1; v < plan.inner; ++v) {
+        request.rotation(signed_size(v) * shifts.inner, slots, level);
+    }
+    for (std::size_t g = 0; g < giants; ++g) {
+        for (std::size_t u = 0; u < shifts.babies / plan.inner; ++u) {
+            const Steps outer = signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g;
+            if (outer != 0) {
+                request.rotation(outer, slots, level);
+            }
+        }
+    }
+}
+
+// [h]: the blocks shifted by h babies, h = 1..count-1 (entry 0 stays empty), each from the one
+// before, so that one key serves them all.
+std::vector<std::vector<Ciphertext>> make_babies(const Evaluator& evaluator,
+                                                 const std::vector<Ciphertext>& blocks,
+                                                 std::size_t count, Steps shift) {
+    std::vector<std::vector<Ciphertext>> babies(count);
+    for (std::size_t h = 1; h < count; ++h) {
+        const auto& previous = h == 1 ? blocks : babies[h - 1];
+        for (const Ciphertext& block : previous) {
+            babies[h].push_back(evaluator.rotate(block, shift));
+        }
+    }
+    return babies;
+}
+
+void add_to(const Evaluator& evaluator, std::optional<Ciphertext>& sum, Ciphertext term) {
+    if (sum) {
+        evaluator.add_inplace(*sum, term);
+    } else {
+        sum = std::move(term);
+    }
+}
+
+}  // namespace
+
+EncryptedFeatures::EncryptedFeatures(const Evaluator& evaluator, const LaneLayout& layout,
+                                     const ShiftPlan& plan, std::vector<Ciphertext> blocks,
+                                     bool with_forward)
+    : evaluator_(evaluator), layout_(layout), plan_(plan), blocks_(std::move(blocks)) {
+    const std::size_t c = layout.padded_classes();
+    const auto fits = [&](std::size_t babies) {
+        return std::has_single_bit(babies) && babies <= c && plan.inner <= babies;
+    };
+    require(std::has_single_bit(plan.inner) && fits(plan.forward_baby) && fits(plan.backward_baby),
+            ErrorCode::invalid_argument,
+            "shift plans need powers of two, inner <= baby <= {}, got inner {}, babies {} and {}", c,
+            plan.inner, plan.forward_baby, plan.backward_baby);
+    require(blocks_.size() == layout.sample_blocks() * layout.feature_blocks(),
+            ErrorCode::invalid_argument, "the layout has {} x {} feature blocks, got {} in all",
+            layout.sample_blocks(), layout.feature_blocks(), blocks_.size());
+    if (with_forward) {
+        forward_babies_ = make_babies(evaluator, blocks_, plan.forward_baby,
+                                      Shifts::forward(layout, plan).baby);
+    }
+    backward_babies_ = make_babies(evaluator, blocks_, plan.backward_baby,
+                                   Shifts::backward(layout, plan).baby);
+}
+
+const Ciphertext& EncryptedFeatures::block(Direction direction, std::size_t baby, std::size_t rho,
+                                           std::size_t b) const {
+    const auto& babies = direction == Direction::forward ? forward_babies_ : backward_babies_;
+    return (baby == 0 ? blocks_ : babies[baby])[rho * layout_.feature_blocks() + b];
+}
+
+// Both products have one shape: operands k = 0..K-1 are rotated by every shift and multiplied with
+// the features' blocks (k, m), summed over k and babies, relinearised once per giant and output m,
+// and the giants joined by Horner's rule, so that one rotation key serves them.
+std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
+                                                    std::span<const Ciphertext> operands) const {
+    const bool forward = direction == Direction::forward;
+    const Shifts shifts =
+        forward ? Shifts::forward(layout_, plan_) : Shifts::backward(layout_, plan_);
+    const std::size_t inputs = forward ? layout_.feature_blocks() : layout_.sample_blocks();
+    const std::size_t outputs = forward ? layout_.sample_blocks() : layout_.feature_blocks();
+    require(operands.size() == inputs, ErrorCode::invalid_argument,
+            "the product needs {} blocks, got {}", inputs, operands.size());
+    require(!forward || plan_.forward_baby == 1 || !forward_babies_.empty(),
+            ErrorCode::invalid_argument, "these features were prepared for backward products only");
+    std::vector<HoistedCiphertext> hoisted;
+    for (const Ciphertext& operand : operands) {
+        hoisted.push_back(evaluator_.hoist(operand));
+    }
+    std::vector<std::optional<Ciphertext>> results(outputs);
+    for (std::size_t g = layout_.padded_classes() / shifts.babies; g-- > 0;) {
+        std::vector<std::optional<Ciphertext>> sums(outputs);
+        for (std::size_t u = 0; u < shifts.babies / plan_.inner; ++u) {
+            // All inner rotations of all operands at this outer step.
+            std::vector<Ciphertext> rotated;
+            rotated.reserve(inputs * plan_.inner);
+            for (std::size_t k = 0; k < inputs; ++k) {
+                Ciphertext outer = evaluator_.rotate(
+                    hoisted[k],
+                    signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g);
+                if (plan_.inner > 1) {
+                    const HoistedCiphertext inner = evaluator_.hoist(outer);
+                    for (std::size_t v = 1; v < plan_.inner; ++v) {
+                        rotated.push_back(
+                            evaluator_.rotate(inner, signed_size(v) * shifts.inner));
+                    }
+                }
+                rotated.push_back(std::move(outer));  // v = 0 stands last
+            }
+            for (std::size_t m = 0; m < outputs; ++m) {
+                std::vector<Product> products;
+                for (std::size_t k = 0; k < inputs; ++k) {
+                    for (std::size_t v = 0; v < plan_.inner; ++v) {
+                        const std::size_t at = (v + plan_.inner - 1) % plan_.inner;
+                        const std::size_t baby = u * plan_.inner + v;
+                        products.push_back(
+                            {&block(direction, baby, forward ? m : k, forward ? k : m),
+                             &rotated[k * plan_.inner + at]});
+                    }
+                }
+                add_to(evaluator_, sums[m], evaluator_.sum_of_products(products));
+            }
+        }
+        for (std::size_t m = 0; m < outputs; ++m) {
+            Ciphertext term = evaluator_.relinearize(*sums[m]);
+            if (results[m]) {
+                results[m] = evaluator_.rotate(*results[m], shifts.giant);
+            }
+            add_to(evaluator_, results[m], std::move(term));
+        }
+    }
+    std::vector<Ciphertext> out;
+    for (auto& result : results) {
+        out.push_back(std::move(*result));
+    }
+    return out;
+}
+
+std::vector<Ciphertext> EncryptedFeatures::multiply_model(std::span<const Ciphertext> model) const {
+    return multiply(Direction::forward, model);
+}
+
+std::vector<Ciphertext> EncryptedFeatures::multiply_errors(
+    std::span<const Ciphertext> errors) const {
+    std::vector<Ciphertext> gradient = multiply(Direction::backward, errors);
+    for (Ciphertext& block : gradient) {
+        for (std::size_t row = layout_.padded_classes(); row < layout_.rows(); row *= 2) {
+            evaluator_.add_inplace(block,
+                                   evaluator_.rotate(block, signed_size(row * layout_.lane())));
+        }
+    }
+    return gradient;
+}
+
+Ciphertext EncryptedFeatures::fold_lanes(const Evaluator& evaluator, const LaneLayout& layout,
+                                         Ciphertext logits) {
+    for (std::size_t step = layout.padded_classes(); step < layout.lane(); step *= 2) {
+        evaluator.add_inplace(logits, evaluator.rotate(logits, signed_size(step)));
+    }
+    return logits;
+}
+
+Ciphertext EncryptedFeatures::replicate_lanes(const Evaluator& evaluator, const LaneLayout& layout,
+                                              Ciphertext errors) {
+    for (std::size_t step = layout.padded_classes(); step < layout.lane(); step *= 2) {
+        evaluator.add_inplace(errors, evaluator.rotate(errors, -signed_size(step)));
+    }
+    return errors;
+}
+
+KeyRequest EncryptedFeatures::keys(const LaneLayout& layout, const ShiftPlan& plan,
+                                   const ProductLevels& levels) {
+    KeyRequest request;
+    const std::size_t slots = layout.slots();
+    if (levels.uses_forward) {
+        request.relinearization(levels.forward);
+        request_family(request, layout, plan, Shifts::forward(layout, plan), levels.features,
+                       levels.forward);
+        for (std::size_t step = layout.padded_classes(); step < layout.lane(); step *= 2) {
+            request.rotation(signed_size(step), slots, levels.fold);
+        }
+    }
+    request.relinearization(levels.backward);
+    request_family(request, layout, plan, Shifts::backward(layout, plan), levels.features,
+                   levels.backward);
+    for (std::size_t step = layout.padded_classes(); step < layout.lane(); step *= 2) {
+        request.rotation(-signed_size(step), slots, levels.replicate);
+    }
+    for (std::size_t row = layout.padded_classes(); row < layout.rows(); row *= 2) {
+        request.rotation(signed_size(row * layout.lane()), slots, levels.backward);
+    }
+    return request;
+}
+
+}  // namespace cipherfit
