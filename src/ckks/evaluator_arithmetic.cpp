@@ -158,6 +158,12 @@ Ciphertext Evaluator::drop_to_level(const Ciphertext& a, std::size_t level) cons
     return {std::move(parts), {level, a.scale()}};
 }
 
+double Evaluator::rescale_divisor(std::size_t level) const {
+    require(level <= parameters().max_level(), ErrorCode::invalid_argument,
+            "there is no level {}: the highest is {}", level, parameters().max_level());
+    return static_cast<double>(parameters().q(level));
+}
+
 Ciphertext Evaluator::rescale(const Ciphertext& a) const {
     require(a.level() > 0, ErrorCode::level_exhausted,
             "cannot rescale at level 0 (scale 2^{:.2f}): plan for more levels",

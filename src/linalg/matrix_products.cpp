@@ -1,5 +1,6 @@
 #include "cipherfit/linalg/matrix_products.h"
 
+#include <algorithm>
 #include <bit>
 #include <optional>
 #include <utility>
@@ -10,6 +11,9 @@ namespace cipherfit {
 namespace {
 
 using Steps = std::int64_t;
+
+// Rotated operands of a product that may exist at a time.
+constexpr std::size_t rotations_alive = 16;
 
 Steps signed_size(std::size_t value) noexcept {
     return static_cast<Steps>(value);
@@ -80,6 +84,21 @@ std::vector<std::vector<Ciphertext>> make_babies(const Evaluator& evaluator,
     return babies;
 }
 
+// The source rotated by outer + v inner, v = 0..count-1.
+std::vector<Ciphertext> rotations(const Evaluator& evaluator, const HoistedCiphertext& source,
+                                  Steps outer, Steps inner, std::size_t count) {
+    std::vector<Ciphertext> result;
+    result.reserve(count);
+    result.push_back(evaluator.rotate(source, outer));
+    if (count > 1) {
+        const HoistedCiphertext hoisted = evaluator.hoist(result.front());
+        for (std::size_t v = 1; v < count; ++v) {
+            result.push_back(evaluator.rotate(hoisted, signed_size(v) * inner));
+        }
+    }
+    return result;
+}
+
 void add_to(const Evaluator& evaluator, std::optional<Ciphertext>& sum, Ciphertext term) {
     if (sum) {
         evaluator.add_inplace(*sum, term);
@@ -141,34 +160,28 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
     for (std::size_t g = layout_.padded_classes() / shifts.babies; g-- > 0;) {
         std::vector<std::optional<Ciphertext>> sums(outputs);
         for (std::size_t u = 0; u < shifts.babies / plan_.inner; ++u) {
-            // All inner rotations of all operands at this outer step.
-            std::vector<Ciphertext> rotated;
-            rotated.reserve(inputs * plan_.inner);
-            for (std::size_t k = 0; k < inputs; ++k) {
-                Ciphertext outer = evaluator_.rotate(
-                    hoisted[k],
-                    signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g);
-                if (plan_.inner > 1) {
-                    const HoistedCiphertext inner = evaluator_.hoist(outer);
-                    for (std::size_t v = 1; v < plan_.inner; ++v) {
-                        rotated.push_back(
-                            evaluator_.rotate(inner, signed_size(v) * shifts.inner));
-                    }
+            const Steps outer =
+                signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g;
+            // Operands in groups: enough products for one reduction, few ciphertexts alive.
+            const std::size_t group = std::max<std::size_t>(1, rotations_alive / plan_.inner);
+            for (std::size_t first = 0; first < inputs; first += group) {
+                const std::size_t last = std::min(inputs, first + group);
+                std::vector<std::vector<Ciphertext>> rotated;
+                for (std::size_t k = first; k < last; ++k) {
+                    rotated.push_back(
+                        rotations(evaluator_, hoisted[k], outer, shifts.inner, plan_.inner));
                 }
-                rotated.push_back(std::move(outer));  // v = 0 stands last
-            }
-            for (std::size_t m = 0; m < outputs; ++m) {
-                std::vector<Product> products;
-                for (std::size_t k = 0; k < inputs; ++k) {
-                    for (std::size_t v = 0; v < plan_.inner; ++v) {
-                        const std::size_t at = (v + plan_.inner - 1) % plan_.inner;
-                        const std::size_t baby = u * plan_.inner + v;
-                        products.push_back(
-                            {&block(direction, baby, forward ? m : k, forward ? k : m),
-                             &rotated[k * plan_.inner + at]});
+                for (std::size_t m = 0; m < outputs; ++m) {
+                    std::vector<Product> products;
+                    for (std::size_t k = first; k < last; ++k) {
+                        for (std::size_t v = 0; v < plan_.inner; ++v) {
+                            products.push_back({&block(direction, u * plan_.inner + v,
+                                                       forward ? m : k, forward ? k : m),
+                                                &rotated[k - first][v]});
+                        }
                     }
+                    add_to(evaluator_, sums[m], evaluator_.sum_of_products(products));
                 }
-                add_to(evaluator_, sums[m], evaluator_.sum_of_products(products));
             }
         }
         for (std::size_t m = 0; m < outputs; ++m) {

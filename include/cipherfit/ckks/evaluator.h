@@ -47,6 +47,9 @@ class Evaluator {
     const Parameters& parameters() const noexcept { return keys_.parameters(); }
     const Encoder& encoder() const noexcept { return encoder_; }
 
+    // What rescaling at that level divides the scale by: the prime q_level.
+    double rescale_divisor(std::size_t level) const;
+
     // --- Without key switches (evaluator_arithmetic.cpp) ---
     Ciphertext add(const Ciphertext& a, const Ciphertext& b) const;
     Ciphertext subtract(const Ciphertext& a, const Ciphertext& b) const;

@@ -1,0 +1,117 @@
+#include "cipherfit/linalg/odd_polynomial.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+#include <vector>
+
+#include "cipherfit/base/error.h"
+
+namespace cipherfit {
+namespace {
+
+// z times the mask (times `factor`), rescaled to exactly `scale`.
+Ciphertext masked(const Evaluator& evaluator, const Ciphertext& z, std::span<const double> mask,
+                  double factor, double scale) {
+    std::vector<double> values(mask.begin(), mask.end());
+    std::transform(values.begin(), values.end(), values.begin(),
+                   [factor](double value) { return value * factor; });
+    const double plain_scale = scale * evaluator.rescale_divisor(z.level()) / z.scale();
+    return evaluator.rescale(evaluator.multiply_plain(
+        z, evaluator.encoder().encode(values, z.level(), plain_scale)));
+}
+
+Ciphertext square(const Evaluator& evaluator, const Ciphertext& x) {
+    return evaluator.relinearize_rescale(evaluator.multiply(x, x));
+}
+
+double sign(double x) noexcept {
+    return x < 0 ? -1.0 : 1.0;
+}
+
+// |high| y + sign(high) low: the factor goes into the scale, no level.
+Ciphertext affine(const Evaluator& evaluator, const Ciphertext& y, double high, double low) {
+    return evaluator.add_scalar(y.copy().with_factor(std::abs(high)), sign(high) * low);
+}
+
+// labels - x at x's scale and level, x not yet rescaled: the factor between the scales is large, so
+// that rounding it to an integer loses nothing.
+Ciphertext labels_minus(const Evaluator& evaluator, const Ciphertext& labels, const Ciphertext& x) {
+    return evaluator.subtract(evaluator.multiply_scalar(labels, 1.0, x.scale(), x.level()), x);
+}
+
+}  // namespace
+
+std::size_t odd_polynomial_depth(int degree) {
+    constexpr std::array<std::size_t, 4> depth{1, 2, 3, 3};
+    require(degree >= 1 && degree <= 7 && degree % 2 == 1, ErrorCode::invalid_argument,
+            "the sigmoid's degree must be 1, 3, 5 or 7, got {}", degree);
+    return depth[static_cast<std::size_t>(degree / 2)];
+}
+
+std::size_t odd_polynomial_relinearizations(int degree) {
+    constexpr std::array<std::size_t, 4> count{0, 2, 3, 5};
+    static_cast<void>(odd_polynomial_depth(degree));
+    return count[static_cast<std::size_t>(degree / 2)];
+}
+
+Ciphertext labels_minus_odd_polynomial(const Evaluator& evaluator, const Ciphertext& labels,
+                                       const Ciphertext& z, std::span<const double> odd,
+                                       std::span<const double> mask, double target) {
+    const int degree = 2 * static_cast<int>(odd.size()) - 1;
+    const std::size_t depth = odd_polynomial_depth(degree);
+    require(odd.back() != 0, ErrorCode::invalid_argument,
+            "the leading coefficient of degree {} is 0: use a lower degree", degree);
+    require(z.level() >= depth, ErrorCode::level_exhausted,
+            "a sigmoid of degree {} needs {} levels, {} are left", degree, depth, z.level());
+    const std::size_t level = z.level();
+    const double lead = odd.back();
+    // What the last rescaling divides by.
+    const double last = evaluator.rescale_divisor(level - depth + 1);
+
+    if (degree == 1) {
+        std::vector<double> values(mask.begin(), mask.end());
+        std::transform(values.begin(), values.end(), values.begin(),
+                       [lead](double value) { return value * lead; });
+        const Ciphertext product = evaluator.multiply_plain(
+            z, evaluator.encoder().encode(values, level, target * last / z.scale()));
+        return evaluator.rescale(labels_minus(evaluator, labels, product));
+    }
+
+    const Ciphertext y = square(evaluator, z);
+    if (degree == 3 || degree == 5) {
+        // sum = m z w, w = (...) with the sign of the leading coefficient moved into the mask.
+        Ciphertext w;
+        if (degree == 3) {
+            w = affine(evaluator, y, lead, odd[0]);
+        } else {
+            Ciphertext fourth = evaluator.multiply(y, y).with_factor(std::abs(lead));
+            fourth = evaluator.add(
+                fourth, evaluator.multiply_scalar(y, sign(lead) * odd[1], fourth.scale(),
+                                                  fourth.level()));
+            w = evaluator.relinearize_rescale(
+                evaluator.add_scalar(fourth, sign(lead) * odd[0]));
+        }
+        const Ciphertext zm = masked(evaluator, z, mask, sign(lead), target * last / w.scale());
+        return evaluator.relinearize_rescale(
+            labels_minus(evaluator, labels, evaluator.multiply(zm, w)));
+    }
+
+    // Degree 7: m z (c1 + c3 y) + m z (c5 + c7 y) y^2.
+    const Ciphertext fourth = square(evaluator, y);
+    const Ciphertext high = affine(evaluator, y, lead, odd[2]);
+    require(odd[1] != 0, ErrorCode::invalid_argument, "the cubic coefficient must not be 0");
+    const Ciphertext low = affine(evaluator, y, odd[1], odd[0]);
+    const double middle = evaluator.rescale_divisor(level - 1);
+    const Ciphertext zm = masked(evaluator, z, mask, sign(lead),
+                                 target * last * middle / (fourth.scale() * high.scale()));
+    const Ciphertext zm_high = evaluator.relinearize_rescale(evaluator.multiply(zm, high));
+    const Ciphertext zm_low = evaluator.relinearize_rescale(evaluator.multiply(zm, low));
+    Ciphertext sum = evaluator.multiply(zm_high, fourth);
+    sum = evaluator.add(sum, evaluator.multiply_scalar(zm_low, sign(lead) * sign(odd[1]),
+                                                       sum.scale(), sum.level()));
+    return evaluator.relinearize_rescale(labels_minus(evaluator, labels, sum));
+}
+
+}  // namespace cipherfit
