@@ -2,20 +2,21 @@
 // CT-RSA 2019): residues modulo q_0..q_{k-1} to residues modulo other primes.
 #pragma once
 
+#include "math/kernels/kernel_table.h"
+#include "math/modulus.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
-
-#include "math/kernels/kernel_table.h"
-#include "math/modulus.h"
 
 namespace cipherfit {
 
 class BaseConversion {
   public:
     // 1 to 64 distinct source primes; targets must not be among them.
-    static BaseConversion create(std::span<const Modulus> sources, std::span<const Modulus> targets);
+    static BaseConversion create(std::span<const Modulus> sources,
+                                 std::span<const Modulus> targets);
     std::size_t sources() const noexcept { return source_moduli_.size(); }
     std::size_t targets() const noexcept { return target_moduli_.size(); }
     // See KernelTable::convert_base: the centred value, in `out[j]` for target j. n = words a limb.

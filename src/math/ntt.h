@@ -5,10 +5,10 @@
 // of polynomials are products of values, index by index.
 #pragma once
 
+#include "math/modulus.h"
+
 #include <cstdint>
 #include <vector>
-
-#include "math/modulus.h"
 
 namespace cipherfit {
 
@@ -19,26 +19,28 @@ class NttTables {
     // Throws Error(invalid_argument) unless q is a prime = 1 mod 2N and 4 <= log_n <= 17.
     static NttTables create(const Modulus& modulus, unsigned log_n);
 
-    const Modulus& modulus() const noexcept { return modulus_; }
-    unsigned log_n() const noexcept { return log_n_; }
+    // The accessors are not inline: the kernels of every instruction set call them, and an inline
+    // copy compiled for one of them must not serve the others.
+    const Modulus& modulus() const noexcept;
+    unsigned log_n() const noexcept;
     // psi^br(i) and floor(psi^br(i) * 2^64 / q), i < N: the order in which forward butterflies
     // of stage m (m = 1, 2, 4, ..., N/2 groups) read them, from index m.
-    const std::uint64_t* roots() const noexcept { return roots_.data(); }
-    const std::uint64_t* root_quotients() const noexcept { return root_quotients_.data(); }
+    const std::uint64_t* roots() const noexcept;
+    const std::uint64_t* root_quotients() const noexcept;
     // The inverses of the above, at the same indices.
-    const std::uint64_t* inverse_roots() const noexcept { return inverse_roots_.data(); }
-    const std::uint64_t* inverse_root_quotients() const noexcept {
-        return inverse_root_quotients_.data();
-    }
-    // N^-1 mod q.
-    const ShoupFactor& inverse_n() const noexcept { return inverse_n_; }
+    const std::uint64_t* inverse_roots() const noexcept;
+    const std::uint64_t* inverse_root_quotients() const noexcept;
+    // N^-1 mod q, and N^-1 times the inverse root at index 1: the factors of the last inverse
+    // stage.
+    const ShoupFactor& inverse_n() const noexcept;
+    const ShoupFactor& inverse_n_root() const noexcept;
 
   private:
     NttTables() = default;
     Modulus modulus_;
     unsigned log_n_ = 0;
     std::vector<std::uint64_t> roots_, root_quotients_, inverse_roots_, inverse_root_quotients_;
-    ShoupFactor inverse_n_;
+    ShoupFactor inverse_n_, inverse_n_root_;
 };
 
 }  // namespace cipherfit

@@ -5,6 +5,7 @@
 
 #include <complex>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -12,20 +13,23 @@ namespace cipherfit {
 
 class SpecialFft {
   public:
-    // For rings of degree N = 2^log_n, 2 <= log_n <= 17.
+    // For rings of degree N = 2^log_n, 2 <= log_n <= 17; throws Error(invalid_argument) otherwise.
     static SpecialFft create(unsigned log_n);
-    std::size_t slots() const noexcept { return roots_.size() / 4; }
+    std::size_t slots() const noexcept { return bit_reversed_.size(); }
 
     // values[j], j < N/2, becomes the slot values sum_k c_k zeta^(5^j k) of the real polynomial
     // whose coefficients are c_k = Re values[k], c_{k + N/2} = Im values[k]. In place.
     void to_slots(std::span<std::complex<double>> values) const;
-    // The inverse, division by N/2 included.
+    // The inverse, division by N/2 included. Both throw Error(invalid_argument) unless there are
+    // N/2 values.
     void to_coefficients(std::span<std::complex<double>> values) const;
 
   private:
     SpecialFft() = default;
-    std::vector<std::complex<double>> roots_;  // exp(2 pi i k / 2N), k < 2N
-    std::vector<std::size_t> powers_of_5_;     // 5^j mod 2N, j < N/2
+    // exp(2 pi i (5^j mod 4L) / 4L) at index L/2 + j, j < L/2: the factors of the stage that joins
+    // halves of blocks of L = 2, 4, ..., N/2 values, in the order in which it reads them.
+    std::vector<std::complex<double>> twiddles_;
+    std::vector<std::uint32_t> bit_reversed_;  // of log2(N/2) bits
 };
 
 }  // namespace cipherfit

@@ -9,13 +9,13 @@
 // not overlap it partially, and nothing throws or allocates.
 #pragma once
 
+#include "math/modulus.h"
+#include "math/ntt.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
-
-#include "math/modulus.h"
-#include "math/ntt.h"
 
 namespace cipherfit {
 
@@ -77,8 +77,9 @@ struct KernelTable {
                          const BaseConversionView& view) noexcept;
 };
 
-// The table in use, chosen once.
-const KernelTable& kernels() noexcept;
+// The table in use, chosen at the first call. Throws Error(invalid_argument), which lists the
+// names, when CIPHERFIT_ISA is not the name of a table that this CPU can run.
+const KernelTable& kernels();
 // The tables that this CPU can run, best first; the portable one is always the last.
 std::vector<const KernelTable*> supported_kernels();
 // The table of that name, or nullptr where there is none or the CPU lacks it.

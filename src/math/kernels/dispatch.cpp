@@ -1,0 +1,65 @@
+// The choice of a kernel table: the best one that the CPU and the operating system support, unless
+// the environment variable CIPHERFIT_ISA names another.
+#include "cipherfit/base/error.h"
+#include "math/kernels/kernel_table.h"
+#include "math/kernels/scalar/kernels.h"
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+namespace cipherfit {
+namespace {
+
+constexpr std::array all_tables = {&scalar::table};
+
+bool is_supported(const KernelTable& table) noexcept {
+    return &table == &scalar::table;
+}
+
+const KernelTable& choose() {
+    const char* forced = std::getenv("CIPHERFIT_ISA");
+    if (forced == nullptr || *forced == '\0') {
+        return *supported_kernels().front();
+    }
+    if (const KernelTable* table = find_kernels(forced); table != nullptr) {
+        return *table;
+    }
+    std::string names;
+    for (const KernelTable* table : supported_kernels()) {
+        names += names.empty() ? "" : ", ";
+        names += table->name;
+    }
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("CIPHERFIT_ISA={} names no kernels that this CPU can run; unset it or "
+                            "choose one of: {}",
+                            forced, names));
+}
+
+}  // namespace
+
+const KernelTable& kernels() {
+    static const KernelTable& table = choose();
+    return table;
+}
+
+std::vector<const KernelTable*> supported_kernels() {
+    std::vector<const KernelTable*> supported;
+    for (const KernelTable* table : all_tables) {
+        if (is_supported(*table)) {
+            supported.push_back(table);
+        }
+    }
+    return supported;
+}
+
+const KernelTable* find_kernels(std::string_view name) noexcept {
+    for (const KernelTable* table : all_tables) {
+        if (table->name == name) {
+            return is_supported(*table) ? table : nullptr;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace cipherfit
