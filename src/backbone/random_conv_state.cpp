@@ -1,0 +1,116 @@
+#include "backbone/random_conv_state.h"
+
+#include "backbone/filter_bank.h"
+#include "cipherfit/base/secure.h"
+
+#include <cmath>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+constexpr int format = 1;
+
+std::vector<double> to_vector(const double* data, Eigen::Index size) {
+    return {data, data + size};
+}
+
+// The finite numbers of an array; throws nlohmann::json::exception or Error for anything else.
+Eigen::VectorXd numbers(const nlohmann::json& json, const char* key) {
+    const nlohmann::json& array = json.at(key);
+    Eigen::VectorXd result(static_cast<Eigen::Index>(array.size()));
+    require(array.is_array() && !array.empty(), ErrorCode::corrupt_data,
+            "'{}' is not a list of numbers", key);
+    for (Eigen::Index i = 0; i < result.size(); ++i) {
+        const nlohmann::json& value = array[static_cast<std::size_t>(i)];
+        require(value.is_number() && std::isfinite(value.get<double>()), ErrorCode::corrupt_data,
+                "value {} of '{}' is not a finite number", i, key);
+        result(i) = value.get<double>();
+    }
+    return result;
+}
+
+// A whole number as such: get<>() alone would take 1.5 or true for 1.
+Eigen::Index whole(const nlohmann::json& json, const char* key) {
+    const nlohmann::json& value = json.at(key);
+    require(value.is_number_integer(), ErrorCode::corrupt_data, "'{}' is not a whole number", key);
+    return value.get<Eigen::Index>();
+}
+
+RandomConvOptions read_options(const nlohmann::json& json) {
+    RandomConvOptions options;
+    options.shape = {whole(json, "height"), whole(json, "width")};
+    options.filter_size = whole(json, "filter_size");
+    options.filters = whole(json, "filters");
+    options.grid = whole(json, "grid");
+    options.components = whole(json, "components");
+    options.threshold = json.at("threshold").get<double>();
+    options.whitening = json.at("whitening").get<double>();
+    require(json.at("seed").is_number_unsigned(), ErrorCode::corrupt_data,
+            "'seed' is not a whole number");
+    options.seed = json.at("seed").get<std::uint64_t>();
+    return options;
+}
+
+}  // namespace
+
+std::string filter_bank_fingerprint(const FloatRows& filters) {
+    return to_hex(sha256(filter_bank_bytes(filters)));
+}
+
+nlohmann::json random_conv_state(const RandomConvOptions& options, const FloatRows& filters,
+                                 const PrincipalComponents& components) {
+    return {{"kind", RandomConvFeatures::kind},
+            {"format", format},
+            {"options",
+             {{"height", options.shape.height},
+              {"width", options.shape.width},
+              {"filter_size", options.filter_size},
+              {"filters", options.filters},
+              {"grid", options.grid},
+              {"threshold", options.threshold},
+              {"components", options.components},
+              {"whitening", options.whitening},
+              {"seed", options.seed}}},
+            {"filters_sha256", filter_bank_fingerprint(filters)},
+            {"mean", to_vector(components.mean.data(), components.mean.size())},
+            {"standard_deviation",
+             to_vector(components.standard_deviation.data(), components.standard_deviation.size())},
+            {"projection", to_vector(components.projection.data(), components.projection.size())}};
+}
+
+Expected<RandomConvState> read_random_conv_state(const nlohmann::json& json) {
+    try {
+        if (json.at("format") != format) {
+            return make_error(ErrorCode::unsupported_version,
+                              "feature extractor state: format {} is not the format {} that this "
+                              "version reads",
+                              json.at("format").dump(), format);
+        }
+        RandomConvState state;
+        state.options = read_options(json.at("options"));
+        state.filters_sha256 = json.at("filters_sha256").get<std::string>();
+        PrincipalComponents& components = state.components;
+        components.mean = numbers(json, "mean");
+        components.standard_deviation = numbers(json, "standard_deviation");
+        const Eigen::VectorXd projection = numbers(json, "projection");
+        const Eigen::Index rows = components.mean.size();
+        const Eigen::Index columns = components.standard_deviation.size();
+        if (projection.size() != rows * columns) {
+            return make_error(ErrorCode::corrupt_data,
+                              "feature extractor state: 'projection' has {} values where {} means "
+                              "and {} standard deviations ask for {}",
+                              projection.size(), rows, columns, rows * columns);
+        }
+        components.projection = Eigen::Map<const RowMatrix>(projection.data(), rows, columns);
+        return state;
+    } catch (const nlohmann::json::exception& error) {
+        return make_error(ErrorCode::corrupt_data, "feature extractor state: {}", error.what());
+    } catch (const Error& error) {
+        return make_error(ErrorCode::corrupt_data, "feature extractor state: {}", error.what());
+    }
+}
+
+}  // namespace cipherfit
