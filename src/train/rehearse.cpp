@@ -68,11 +68,14 @@ std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t fol
     for (std::size_t i = order.size(); i > 1; --i) {
         std::swap(order[i - 1], order[engine() % i]);
     }
-    std::stable_sort(order.begin(), order.end(),
-                     [&labels](std::size_t a, std::size_t b) { return labels[a] < labels[b]; });
+    std::vector<std::pair<int, std::size_t>> by_class;  // the class and the place in the shuffle
+    for (std::size_t place = 0; place < order.size(); ++place) {
+        by_class.emplace_back(labels[order[place]], place);
+    }
+    std::sort(by_class.begin(), by_class.end());
     std::vector<std::size_t> fold_of(labels.size());
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        fold_of[order[i]] = i % folds;
+    for (std::size_t i = 0; i < by_class.size(); ++i) {
+        fold_of[order[by_class[i].second]] = i % folds;
     }
     return fold_of;
 }
@@ -194,9 +197,9 @@ void require_options(const RehearsalOptions& options) {
 }
 
 std::vector<Recipe> make_grid(const RehearsalOptions& options) {
-    const std::vector<double> steps = options.step
-                                          ? std::vector{*options.step}
-                                          : std::vector{1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0};
+    const std::vector<double> steps =
+        options.step ? std::vector{*options.step}
+                     : std::vector{0.25, 0.5, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0};
     const std::vector<double> ranges =
         options.range ? std::vector{*options.range} : std::vector{8.0, 12.0, 16.0, 24.0, 32.0};
     std::vector<Recipe> grid;

@@ -14,7 +14,7 @@ namespace cipherfit {
 
 struct RehearsalOptions {
     int iterations = 2;                // 1..max_iterations
-    std::optional<double> step = {};   // pinned in (0, 1e6], or searched: 1, 2, 4, 6, 8, 12, 16, 24
+    std::optional<double> step = {};   // pinned in (0, 1e6], or searched from 0.25 to 24
     std::optional<int> degree = {};    // pinned to 1, 3, 5 or 7, or 3: a higher degree costs depth
     std::optional<double> range = {};  // pinned in (0, 64], or searched: 8, 12, 16, 24, 32
     int folds = 5;                     // >= 2; as many as rows where there are fewer
@@ -58,10 +58,15 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
                    const RehearsalOptions& options = {});
 
 // The largest eigenvalue of Xs Xs^T, in [0, 4], by power iteration to a relative 1e-6.
+// Throws Error (bad_input) for an empty matrix or values that are not finite.
 double largest_eigenvalue(const RowMatrix& xs);
 
-// Without a rehearsal: the step at which step s'(0) lambda_max(Xs Xs^T) = 1.3, the rule under which
-// the momentum method is stable for any number of iterations. `xs` from Preprocessing::scaled().
+// Without a rehearsal: the step at which step s'(0) lambda_max(Xs Xs^T) = 1.3, below the limit 4/3
+// up to which the linearised momentum method is stable for any number of iterations. The rule knows
+// nothing of |z|: where a cubic's rows leave its range by far they are pushed outward, and long
+// runs on classes that overlap can diverge. Rehearse where the training rows are at hand; check the
+// twin's |z| where they are not. `xs` from Preprocessing::scaled(). Throws Error
+// (invalid_argument, bad_input) for values out of range.
 Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree = 3, double range = 12.0);
 
 }  // namespace cipherfit
