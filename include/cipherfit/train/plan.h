@@ -1,0 +1,110 @@
+// The plan of a training run: everything public that both parties must agree on, fixed before
+// anything is encrypted. The owner makes it, the server receives it with the ciphertexts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/base/secure.h"
+#include "cipherfit/linalg/lane_layout.h"
+#include "cipherfit/linalg/matrix_products.h"
+#include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/train/recipe.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace cipherfit {
+
+// n, d (bias included), c.
+struct TrainingShape {
+    std::size_t samples = 0;
+    std::size_t features = 0;
+    std::size_t classes = 0;
+    friend bool operator==(const TrainingShape&, const TrainingShape&) = default;
+};
+
+struct PlanOptions {
+    unsigned log_n = 0;       // 0: the planner chooses
+    unsigned scale_bits = 0;  // 32 to 45; 0: the planner chooses
+    // Largest evaluation-key, feature and working memory of the server; a ring or layout above it
+    // is not chosen.
+    double memory_limit_bytes = 5.5e9;
+    // Most ciphertexts that the owner uploads; 0: no limit.
+    std::size_t most_ciphertexts = 0;
+    // Below the security table, on small rings: for tests only.
+    bool insecure_for_tests_only = false;
+};
+
+// Where one iteration spends its levels; -1 where the operation does not occur.
+struct IterationLevels {
+    int start = 0;     // of the model, or of the fresh data in the first iteration
+    int forward = -1;  // X U^T, at this level; the logits are one below
+    int sigmoid = -1;  // of the logits
+    int backward = 0;  // of the errors, replicated there; E^T X
+    int end = 0;       // of the new states
+};
+
+class TrainingPlan {
+  public:
+    // Chooses ring, chain, layout and shifts. Throws Error(bad_input) where no ring holds that
+    // many iterations at 128-bit security (with the numbers), Error(invalid_argument) for options
+    // or shapes out of range.
+    static TrainingPlan create(const TrainingShape& shape, const Recipe& recipe,
+                               const PlanOptions& options = {});
+
+    const TrainingShape& shape() const noexcept { return shape_; }
+    const Recipe& recipe() const noexcept { return recipe_; }
+    const Parameters& parameters() const noexcept { return parameters_; }
+    const LaneLayout& layout() const noexcept { return layout_; }
+    const ShiftPlan& shifts() const noexcept { return shifts_; }
+    unsigned scale_bits() const noexcept { return scale_bits_; }
+    // Whether the owner sends Z_0: true unless the run starts from zero.
+    bool initial_logits() const noexcept { return recipe_.initial_weight != 0.0; }
+
+    // Scales of what the owner encrypts.
+    double feature_scale() const noexcept;
+    double label_scale() const noexcept;
+    double logit_scale() const noexcept;
+    // The scale that the sequence at which gradients are taken has after every iteration.
+    double state_scale() const noexcept;
+    // What turns Q into an update of that sequence in iteration t: step (1 - eta), or step.
+    double gradient_factor(int t) const;
+
+    std::size_t feature_level() const noexcept;
+    std::size_t label_level() const noexcept;
+    const std::vector<IterationLevels>& levels() const noexcept { return levels_; }
+    // Levels of every iteration but the first, and of the first.
+    std::size_t levels_per_iteration() const noexcept;
+    std::size_t first_iteration_levels() const noexcept;
+    // Exactly the keys of the run.
+    KeyRequest keys() const;
+
+    // Ciphertexts up (features, labels, initial logits) and down (the model).
+    std::size_t upload_ciphertexts() const noexcept;
+    std::size_t download_ciphertexts() const noexcept { return layout_.feature_blocks(); }
+
+    // SHA-256 of the canonical JSON. The JSON holds no secret; see SECURITY.md for what it tells.
+    Digest hash() const;
+    nlohmann::json to_json() const;
+    // Untrusted JSON: ErrorCode::corrupt_data unless every value is in range and the plan is one
+    // that create() could have made for its ring (chain long enough, secure, layout valid).
+    static Expected<TrainingPlan> from_json(const nlohmann::json& json);
+
+  private:
+    TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
+                 LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits);
+    TrainingShape shape_;
+    Recipe recipe_;
+    Parameters parameters_;
+    LaneLayout layout_;
+    ShiftPlan shifts_;
+    unsigned scale_bits_;
+    std::vector<IterationLevels> levels_;
+};
+
+// The level bookkeeping of a recipe; the first entry's start is the number of levels in all.
+std::vector<IterationLevels> iteration_levels(const Recipe& recipe);
+
+}  // namespace cipherfit

@@ -1,0 +1,180 @@
+#include "cipherfit/train/cost.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "cipherfit/linalg/odd_polynomial.h"
+
+namespace cipherfit {
+namespace {
+
+// Adds up operations in units of one NTT of a limb of N = 2^16. A multiply-add over a limb (in an
+// inner product, a product or a base conversion) is a small part of a transform.
+class Counter {
+  public:
+    explicit Counter(const RingShape& ring)
+        : ring_(ring), unit_(std::exp2(static_cast<int>(ring.log_n) - 16) * ring.log_n / 16.0) {}
+
+    void decompose(int level, std::size_t times) {
+        counts_.decompositions += times;
+        const double raised = limbs(level) + special();
+        add(times, digits(level) * raised + limbs(level) * raised * conversion_share);
+    }
+    void key_switch(int level, std::size_t times) {
+        counts_.switches += times;
+        const double raised = limbs(level) + special();
+        add(times, 2 * raised + 2 * special() * limbs(level) * conversion_share +
+                       2 * digits(level) * raised * multiply_add_share);
+    }
+    void full_switch(int level, std::size_t times) {
+        decompose(level, times);
+        key_switch(level, times);
+    }
+    void product(int level, std::size_t times) {
+        counts_.products += times;
+        add(times, 4 * limbs(level) * multiply_add_share);
+    }
+    void rescale(int level, std::size_t times) { add(times, 2 * limbs(level)); }
+    const OperationCounts& counts() const { return counts_; }
+
+  private:
+    static constexpr double multiply_add_share = 0.15;
+    static constexpr double conversion_share = 0.05;
+    double limbs(int level) const { return level + 1; }
+    double special() const { return static_cast<double>(ring_.p_limbs); }
+    double digits(int level) const {
+        return std::ceil(limbs(level) / static_cast<double>(ring_.digit_size));
+    }
+    void add(std::size_t times, double transforms) {
+        counts_.limb_transforms += static_cast<double>(times) * transforms * unit_;
+    }
+    RingShape ring_;
+    double unit_;
+    OperationCounts counts_;
+};
+
+std::size_t log2_of(std::size_t power) {
+    return static_cast<std::size_t>(std::bit_width(power) - 1);
+}
+
+// One of the two matrix products; see EncryptedFeatures::multiply.
+void count_product(Counter& counter, const LaneLayout& layout, std::size_t babies,
+                   std::size_t inner, std::size_t inputs, std::size_t outputs, int level) {
+    const std::size_t c = layout.padded_classes();
+    const std::size_t giants = c / babies;
+    counter.decompose(level, inputs);
+    counter.key_switch(level, inputs * (c - 1));
+    if (inner > 1) {
+        counter.decompose(level, inputs * (c / inner));
+    }
+    counter.product(level, inputs * outputs * c);
+    counter.full_switch(level, outputs * (2 * giants - 1));
+}
+
+}  // namespace
+
+OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shifts,
+                                 const Recipe& recipe, const RingShape& ring, int iteration) {
+    Counter counter(ring);
+    const auto levels = iteration_levels(recipe);
+    const std::size_t samples = layout.sample_blocks();
+    const std::size_t features = layout.feature_blocks();
+    if (iteration < 0) {
+        const std::size_t babies =
+            shifts.backward_baby - 1 + (recipe.iterations > 1 ? shifts.forward_baby - 1 : 0);
+        counter.full_switch(levels.front().backward, samples * features * babies);
+        return counter.counts();
+    }
+    const IterationLevels& at = levels[static_cast<std::size_t>(iteration)];
+    const std::size_t folds = log2_of(layout.lane() / layout.padded_classes());
+    if (at.forward >= 0) {
+        count_product(counter, layout, shifts.forward_baby, shifts.inner, features, samples,
+                      at.forward);
+        counter.rescale(at.forward, 2 * samples);
+        counter.full_switch(at.sigmoid, samples * folds);
+    }
+    if (at.sigmoid >= 0) {
+        const int degree = recipe.sigmoid.degree();
+        counter.full_switch(at.sigmoid, samples * odd_polynomial_relinearizations(degree));
+        counter.product(at.sigmoid, samples * odd_polynomial_relinearizations(degree));
+        counter.rescale(at.sigmoid, 2 * samples);
+    }
+    counter.full_switch(at.backward, samples * folds);
+    count_product(counter, layout, shifts.backward_baby, shifts.inner, samples, features,
+                  at.backward);
+    counter.full_switch(at.backward,
+                        features * log2_of(layout.rows() / layout.padded_classes()));
+    counter.rescale(at.backward, 4 * features);
+    return counter.counts();
+}
+
+double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts,
+                           const RingShape& ring, std::size_t keys, bool with_forward) {
+    const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
+    const auto q = static_cast<double>(ring.q_limbs);
+    const double raised = q + static_cast<double>(ring.p_limbs);
+    const double digits = std::ceil(q / static_cast<double>(ring.digit_size));
+    const double ciphertext = 2 * q * limb;
+    const auto samples = static_cast<double>(layout.sample_blocks());
+    const auto features = static_cast<double>(layout.feature_blocks());
+
+    const double key_bytes = static_cast<double>(keys) * 2 * digits * raised * limb;
+    const auto copies = static_cast<double>(shifts.backward_baby +
+                                            (with_forward ? shifts.forward_baby - 1 : 0));
+    const double data = (samples * features * copies + 2 * samples) * ciphertext;
+    // In a product: the raised operands, the rotations alive, sums and results; states and others.
+    const double operands = std::max(samples, features);
+    const double work = operands * digits * raised * limb + digits * raised * limb +
+                        (std::max(16.0, static_cast<double>(shifts.inner)) + 2.5 * operands +
+                         2 * features + 6) *
+                            ciphertext;
+    // NTT tables: four arrays a prime.
+    return key_bytes + data + work + 4 * raised * limb + 64e6;
+}
+
+PlanCost plan_cost(const TrainingPlan& plan) {
+    const Parameters& parameters = plan.parameters();
+    const RingShape ring{parameters.log_n(), parameters.max_level() + 1,
+                         parameters.special_primes(), parameters.digit_size()};
+    PlanCost cost;
+    cost.preparation =
+        count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, -1);
+    for (int t = 0; t < plan.recipe().iterations; ++t) {
+        const OperationCounts counts =
+            count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, t);
+        cost.iterations.decompositions += counts.decompositions;
+        cost.iterations.switches += counts.switches;
+        cost.iterations.products += counts.products;
+        cost.iterations.limb_transforms += counts.limb_transforms;
+    }
+    const KeyRequest request = plan.keys();
+    cost.evaluation_keys = request.levels().size();
+    for (const auto& [id, level] : request.levels()) {
+        cost.evaluation_key_bytes +=
+            static_cast<double>(switching_key_packed_bytes(parameters, level));
+        cost.evaluation_key_memory_bytes +=
+            static_cast<double>(switching_key_memory_bytes(parameters, level));
+    }
+    const auto packed = [&](std::size_t level) {
+        double bits = 0;
+        for (std::size_t i = 0; i <= level; ++i) {
+            bits += static_cast<double>(std::bit_width(parameters.q(i)));
+        }
+        return bits * static_cast<double>(parameters.n()) / 8;
+    };
+    const auto samples = static_cast<double>(plan.layout().sample_blocks());
+    const auto features = static_cast<double>(plan.layout().feature_blocks());
+    cost.upload_bytes = samples * features * packed(plan.feature_level()) +
+                        samples * packed(plan.label_level()) *
+                            (plan.initial_logits() ? 2 : 1);
+    cost.download_bytes =
+        2 * features * packed(static_cast<std::size_t>(plan.levels().back().end));
+    const bool with_forward = plan.recipe().iterations > 1;
+    cost.peak_memory_bytes =
+        server_memory_bytes(plan.layout(), plan.shifts(), ring, 0, with_forward) +
+        cost.evaluation_key_memory_bytes;
+    return cost;
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,215 @@
+#include "cipherfit/train/plan.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "cipherfit/linalg/odd_polynomial.h"
+
+namespace cipherfit {
+
+std::vector<IterationLevels> iteration_levels(const Recipe& recipe) {
+    const int sigmoid = static_cast<int>(odd_polynomial_depth(recipe.sigmoid.degree()));
+    const bool initial_logits = recipe.initial_weight != 0.0;
+    const int first = initial_logits ? sigmoid + 1 : 1;
+    int level = first + (recipe.iterations - 1) * (sigmoid + 2);
+    std::vector<IterationLevels> levels;
+    for (int t = 0; t < recipe.iterations; ++t) {
+        IterationLevels at;
+        at.start = level;
+        if (t > 0) {
+            at.forward = level;
+            --level;
+        }
+        if (t > 0 || initial_logits) {
+            at.sigmoid = level;
+            level -= sigmoid;
+        }
+        at.backward = level;
+        at.end = --level;
+        levels.push_back(at);
+    }
+    return levels;
+}
+
+TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
+                           LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits)
+    : shape_(shape),
+      recipe_(std::move(recipe)),
+      parameters_(std::move(parameters)),
+      layout_(std::move(layout)),
+      shifts_(shifts),
+      scale_bits_(scale_bits),
+      levels_(iteration_levels(recipe_)) {
+    require(parameters_.max_level() == static_cast<std::size_t>(levels_.front().start),
+            ErrorCode::invalid_argument, "the chain has {} levels, the recipe needs {}",
+            parameters_.max_level(), levels_.front().start);
+    for (int t = 0; t < recipe_.iterations; ++t) {
+        require(recipe_.etas[static_cast<std::size_t>(t)] < 1.0, ErrorCode::invalid_argument,
+                "eta of iteration {} must be below 1 under encryption", t + 1);
+    }
+}
+
+double TrainingPlan::state_scale() const noexcept {
+    return std::ldexp(1.0, static_cast<int>(scale_bits_));
+}
+
+// With the states at scale 2^b and rescaling by about 2^b, the leading term c_k z^k of the errors
+// arrives at the scale it must have for the next state when features have the scale
+// 2^b (c_k f)^(1/(k+1)), f being the update's factor: then the plaintext that carries mask,
+// coefficient and correction has a scale near 2^b, and no factor loses precision.
+double TrainingPlan::feature_scale() const noexcept {
+    const int degree = recipe_.sigmoid.degree();
+    double log_factor = 0;
+    for (int t = 0; t < recipe_.iterations; ++t) {
+        log_factor += std::log2(gradient_factor(t)) / recipe_.iterations;
+    }
+    const double log_lead = std::log2(std::abs(recipe_.sigmoid.odd.back()));
+    const double shift = (log_lead + log_factor) / (degree + 1);
+    return std::exp2(static_cast<double>(scale_bits_) + std::min(1.0, std::max(-6.0, shift)));
+}
+
+// So that the first state of a run from zero has the scale of all later ones.
+double TrainingPlan::label_scale() const noexcept {
+    return state_scale() * gradient_factor(0) *
+           static_cast<double>(parameters_.q(static_cast<std::size_t>(levels_[0].backward))) /
+           feature_scale();
+}
+
+// What multiply_model would have given, before its rescaling, had there been a state.
+double TrainingPlan::logit_scale() const noexcept {
+    return feature_scale();
+}
+
+double TrainingPlan::gradient_factor(int t) const {
+    const auto i = static_cast<std::size_t>(t);
+    return recipe_.gradient_at == ModelSequence::main ? recipe_.steps[i]
+                                                      : recipe_.steps[i] * (1.0 - recipe_.etas[i]);
+}
+
+std::size_t TrainingPlan::feature_level() const noexcept {
+    return static_cast<std::size_t>(std::max(
+        levels_[0].backward, levels_.size() > 1 ? levels_[1].forward : levels_[0].backward));
+}
+
+std::size_t TrainingPlan::label_level() const noexcept {
+    return static_cast<std::size_t>(levels_[0].start);
+}
+
+std::size_t TrainingPlan::levels_per_iteration() const noexcept {
+    return odd_polynomial_depth(recipe_.sigmoid.degree()) + 2;
+}
+
+std::size_t TrainingPlan::first_iteration_levels() const noexcept {
+    return static_cast<std::size_t>(levels_.front().start - levels_.front().end);
+}
+
+KeyRequest TrainingPlan::keys() const {
+    ProductLevels levels;
+    levels.features = feature_level();
+    levels.uses_forward = recipe_.iterations > 1;
+    levels.backward = static_cast<std::size_t>(levels_[0].backward);
+    levels.replicate = static_cast<std::size_t>(levels_[0].backward);
+    if (levels.uses_forward) {
+        levels.forward = static_cast<std::size_t>(levels_[1].forward);
+        levels.fold = static_cast<std::size_t>(levels_[1].sigmoid);
+    }
+    KeyRequest request = EncryptedFeatures::keys(layout_, shifts_, levels);
+    for (const IterationLevels& at : levels_) {
+        if (at.sigmoid >= 0 && recipe_.sigmoid.degree() > 1) {
+            request.relinearization(static_cast<std::size_t>(at.sigmoid));
+        }
+    }
+    return request;
+}
+
+std::size_t TrainingPlan::upload_ciphertexts() const noexcept {
+    const std::size_t rho = layout_.sample_blocks();
+    return rho * layout_.feature_blocks() + rho + (initial_logits() ? rho : 0);
+}
+
+nlohmann::json TrainingPlan::to_json() const {
+    std::vector<std::uint64_t> q;
+    std::vector<std::uint64_t> p;
+    for (std::size_t i = 0; i <= parameters_.max_level(); ++i) {
+        q.push_back(parameters_.q(i));
+    }
+    for (std::size_t i = 0; i < parameters_.special_primes(); ++i) {
+        p.push_back(parameters_.p(i));
+    }
+    return {{"samples", shape_.samples},
+            {"features", shape_.features},
+            {"classes", shape_.classes},
+            {"recipe", cipherfit::to_json(recipe_)},
+            {"log_n", parameters_.log_n()},
+            {"q", q},
+            {"p", p},
+            {"digits", parameters_.digits()},
+            {"insecure_for_tests_only", parameters_.insecure_for_tests_only()},
+            {"scale_bits", scale_bits_},
+            {"lane", layout_.lane()},
+            {"forward_baby", shifts_.forward_baby},
+            {"backward_baby", shifts_.backward_baby},
+            {"inner", shifts_.inner}};
+}
+
+Digest TrainingPlan::hash() const {
+    const std::string text = to_json().dump();  // keys sorted, doubles exact: canonical
+    return sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
+    constexpr std::size_t most = std::size_t{1} << 32U;
+    try {
+        const auto recipe = recipe_from_json(json.at("recipe"));
+        if (!recipe) {
+            return tl::unexpected<ErrorInfo>(recipe.error());
+        }
+        const auto count = [&](const char* key) {
+            const auto& value = json.at(key);
+            require(value.is_number_unsigned() && value.get<std::uint64_t>() <= most,
+                    ErrorCode::corrupt_data, "{} must be a whole number of at most 2^32", key);
+            return value.get<std::size_t>();
+        };
+        ParametersPrimes primes;
+        primes.log_n = static_cast<unsigned>(count("log_n"));
+        primes.q = json.at("q").get<std::vector<std::uint64_t>>();
+        primes.p = json.at("p").get<std::vector<std::uint64_t>>();
+        primes.digits = static_cast<unsigned>(count("digits"));
+        primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
+        const TrainingShape shape{count("samples"), count("features"), count("classes")};
+        const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
+        const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
+        require(scale_bits >= 20 && scale_bits <= 49, ErrorCode::corrupt_data,
+                "scale_bits {} is out of range", scale_bits);
+        Parameters parameters = Parameters::create(primes);
+        LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"), shape.samples,
+                                               shape.features, shape.classes);
+        const auto babies_fit = [&](std::size_t babies) {
+            return babies > 0 && (babies & (babies - 1)) == 0 &&
+                   babies <= layout.padded_classes() && shifts.inner > 0 &&
+                   babies % shifts.inner == 0;
+        };
+        require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
+                ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
+        TrainingPlan plan(shape, *recipe, std::move(parameters), std::move(layout), shifts,
+                          scale_bits);
+        if (plan.to_json() != json) {
+            return make_error(ErrorCode::corrupt_data,
+                              "the plan holds members that no plan has: ask for the file again");
+        }
+        return plan;
+    } catch (const Error& error) {
+        return make_error(error.code() == ErrorCode::insecure_parameters
+                              ? ErrorCode::insecure_parameters
+                              : ErrorCode::corrupt_data,
+                          "the plan cannot be used: {}", error.what());
+    } catch (const nlohmann::json::exception&) {
+        return make_error(ErrorCode::corrupt_data,
+                          "the plan lacks a member or holds one of a wrong type");
+    }
+}
+
+}  // namespace cipherfit

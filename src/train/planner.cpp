@@ -1,0 +1,264 @@
+// TrainingPlan::create: the search for ring, chain, layout and shifts.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "cipherfit/linalg/odd_polynomial.h"
+#include "cipherfit/train/cost.h"
+#include "cipherfit/train/plan.h"
+
+namespace cipherfit {
+namespace {
+
+// The lowest prime is this much wider than a scale: room for values up to 2^9.
+constexpr unsigned head_room_bits = 10;
+constexpr unsigned widest_prime = 50;
+constexpr std::array<unsigned, 3> scale_choices{40, 38, 36};
+constexpr std::size_t most_digits = 8;
+
+struct Candidate {
+    ParametersLiteral literal;
+    RingShape ring;
+    unsigned scale_bits = 0;
+    std::size_t lane = 0;
+    ShiftPlan shifts;
+    double cost = std::numeric_limits<double>::infinity();
+};
+
+// The chain of `levels` levels with the special primes that `digits` digits need.
+ParametersLiteral chain(unsigned log_n, std::size_t levels, unsigned scale_bits, unsigned digits,
+                        bool insecure) {
+    ParametersLiteral literal;
+    literal.log_n = log_n;
+    literal.q_bits.assign(levels + 1, scale_bits);
+    literal.q_bits[0] = std::min(widest_prime, scale_bits + head_room_bits);
+    literal.digits = digits;
+    const std::size_t digit_size = (levels + digits) / digits;
+    // The largest digit, with a margin for primes above their power of two.
+    const double digit_bits =
+        static_cast<double>(digit_size * scale_bits + literal.q_bits[0] - scale_bits) + 0.01;
+    // Special primes below 2^50 have a little less than 50 bits.
+    const auto count = static_cast<std::size_t>(std::ceil(digit_bits / (widest_prime - 0.01)));
+    const auto bits = static_cast<unsigned>(
+        std::ceil(digit_bits / static_cast<double>(count) + 0.01));
+    literal.p_bits.assign(count, std::min(widest_prime, bits));
+    literal.insecure_for_tests_only = insecure;
+    return literal;
+}
+
+double nominal_log_qp(const ParametersLiteral& literal) {
+    double bits = 0;
+    for (const auto* list : {&literal.q_bits, &literal.p_bits}) {
+        for (const unsigned size : *list) {
+            bits += size;
+        }
+    }
+    return bits + 0.05;  // primes lie this close to their powers of two
+}
+
+// Keys that a layout needs, without their levels.
+std::size_t count_keys(const LaneLayout& layout, const ShiftPlan& shifts, bool forward) {
+    ProductLevels levels;
+    levels.uses_forward = forward;
+    return EncryptedFeatures::keys(layout, shifts, levels).levels().size();
+}
+
+class Search {
+  public:
+    Search(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options)
+        : shape_(shape),
+          recipe_(recipe),
+          options_(options),
+          levels_(static_cast<std::size_t>(iteration_levels(recipe).front().start)) {}
+
+    std::optional<Candidate> run(unsigned scale_bits) {
+        const unsigned smallest = options_.insecure_for_tests_only ? 8 : 12;
+        for (unsigned log_n = smallest; log_n <= 17; ++log_n) {
+            if (options_.log_n == 0 || options_.log_n == log_n) {
+                try_ring(log_n, scale_bits);
+            }
+        }
+        return best_;
+    }
+
+    // The least log2(QP) of any number of digits, for messages.
+    double least_log_qp(unsigned scale_bits) const {
+        double least = std::numeric_limits<double>::infinity();
+        for (unsigned digits = 1; digits <= std::min(levels_ + 1, most_digits); ++digits) {
+            least = std::min(least, nominal_log_qp(chain(17, levels_, scale_bits, digits, false)));
+        }
+        return least;
+    }
+    std::size_t levels() const { return levels_; }
+    // Why nothing was found: no ring is secure, needs so few ciphertexts, or fits the memory.
+    bool secure_ring_found() const { return secure_ring_found_; }
+    std::size_t least_ciphertexts() const { return least_ciphertexts_; }
+    double least_memory() const { return least_memory_; }
+
+  private:
+    void try_ring(unsigned log_n, unsigned scale_bits) {
+        for (unsigned digits = 1; digits <= std::min(levels_ + 1, most_digits); ++digits) {
+            Candidate candidate;
+            candidate.literal =
+                chain(log_n, levels_, scale_bits, digits, options_.insecure_for_tests_only);
+            if (!options_.insecure_for_tests_only &&
+                nominal_log_qp(candidate.literal) > largest_secure_log_qp(log_n)) {
+                continue;
+            }
+            candidate.ring = {log_n, levels_ + 1, candidate.literal.p_bits.size(),
+                              (levels_ + digits) / digits};
+            candidate.scale_bits = scale_bits;
+            secure_ring_found_ = true;
+            const std::size_t slots = std::size_t{1} << (log_n - 1);
+            for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
+                candidate.lane = lane;
+                try_layout(candidate,
+                           LaneLayout::create(slots, lane, shape_.samples, shape_.features,
+                                              shape_.classes));
+            }
+        }
+    }
+
+    void try_layout(Candidate candidate, const LaneLayout& layout) {
+        const std::size_t c = layout.padded_classes();
+        const bool forward = recipe_.iterations > 1;
+        const std::size_t ciphertexts =
+            layout.sample_blocks() *
+            (layout.feature_blocks() + (recipe_.initial_weight != 0 ? 2 : 1));
+        least_ciphertexts_ = std::min(least_ciphertexts_, ciphertexts);
+        if (options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts) {
+            return;
+        }
+        for (std::size_t gf = 1; gf <= (forward ? c : 1); gf *= 2) {
+            for (std::size_t gb = 1; gb <= c; gb *= 2) {
+                for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
+                    candidate.shifts = {std::max(gf, inner), gb, inner};
+                    consider(candidate, layout, forward);
+                }
+            }
+        }
+    }
+
+    void consider(Candidate& candidate, const LaneLayout& layout, bool forward) {
+        const std::size_t keys = count_keys(layout, candidate.shifts, forward);
+        const double memory =
+            server_memory_bytes(layout, candidate.shifts, candidate.ring, keys, forward);
+        least_memory_ = std::min(least_memory_, memory);
+        if (memory > options_.memory_limit_bytes) {
+            return;
+        }
+        // Making, sending and loading a key costs about as much as this many transforms of its
+        // limbs.
+        constexpr double key_share = 1.0;
+        const double digits = std::ceil(static_cast<double>(candidate.ring.q_limbs) /
+                                        static_cast<double>(candidate.ring.digit_size));
+        const double key_limbs =
+            2 * digits *
+            static_cast<double>(candidate.ring.q_limbs + candidate.ring.p_limbs);
+        double cost = static_cast<double>(keys) * key_limbs * key_share *
+                      std::exp2(static_cast<int>(candidate.ring.log_n) - 16);
+        for (int t = -1; t < recipe_.iterations; ++t) {
+            cost += count_operations(layout, candidate.shifts, recipe_, candidate.ring, t)
+                        .limb_transforms;
+        }
+        if (cost < best_cost()) {
+            best_ = candidate;
+            best_->cost = cost;
+        }
+    }
+
+    double best_cost() const {
+        return best_ ? best_->cost : std::numeric_limits<double>::infinity();
+    }
+
+    const TrainingShape& shape_;
+    const Recipe& recipe_;
+    const PlanOptions& options_;
+    std::size_t levels_;
+    std::optional<Candidate> best_;
+    bool secure_ring_found_ = false;
+    std::size_t least_ciphertexts_ = std::numeric_limits<std::size_t>::max();
+    double least_memory_ = std::numeric_limits<double>::infinity();
+};
+
+// Iterations that a ring holds.
+int most_iterations(const Recipe& recipe, unsigned scale_bits, unsigned log_n) {
+    int fitting = 0;
+    for (int iterations = 1; iterations <= recipe.iterations; ++iterations) {
+        Recipe shorter = recipe;
+        shorter.iterations = iterations;
+        const auto levels = static_cast<std::size_t>(iteration_levels(shorter).front().start);
+        bool fits = false;
+        for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
+            fits = fits || nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
+                               largest_secure_log_qp(log_n);
+        }
+        if (!fits) {
+            break;
+        }
+        fitting = iterations;
+    }
+    return fitting;
+}
+
+// Says why no ring will do.
+[[noreturn]] void refuse(const TrainingShape& shape, const Recipe& recipe,
+                         const PlanOptions& options, const Search& search, unsigned scale_bits) {
+    require(!search.secure_ring_found() || options.most_ciphertexts == 0 ||
+                search.least_ciphertexts() <= options.most_ciphertexts,
+            ErrorCode::bad_input,
+            "{} samples x {} features need {} ciphertexts or more, the limit is {}: allow more",
+            shape.samples, shape.features, search.least_ciphertexts(), options.most_ciphertexts);
+    if (search.secure_ring_found()) {
+        throw Error(ErrorCode::bad_input,
+                    fmt::format("{} samples x {} features x {} classes need {:.1f} GB at the "
+                                "server, the limit is {:.1f} GB: raise the memory limit, or use "
+                                "fewer samples, features or iterations",
+                                shape.samples, shape.features, shape.classes,
+                                search.least_memory() / 1e9, options.memory_limit_bytes / 1e9));
+    }
+    const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
+                            "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: ask for "
+                            "at most {} iterations{}",
+                            recipe.iterations, recipe.sigmoid.degree(), search.levels(),
+                            search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
+                            most_iterations(recipe, scale_bits, log_n),
+                            options.log_n == 0 ? "" : " or let the planner choose the ring"));
+}
+
+}  // namespace
+
+TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& recipe,
+                                  const PlanOptions& options) {
+    if (const auto checked = check(recipe); !checked) {
+        throw Error(checked.error());
+    }
+    require(options.scale_bits == 0 || (options.scale_bits >= 32 && options.scale_bits <= 45),
+            ErrorCode::invalid_argument, "scale bits must be 32 to 45, got {}",
+            options.scale_bits);
+    std::optional<Candidate> best;
+    for (const unsigned choice : scale_choices) {
+        const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
+        Search search(shape, recipe, options);
+        const auto found = search.run(bits);
+        // A smaller scale must pay: it is taken only where it lets a smaller ring do.
+        if (found && (!best || found->ring.log_n < best->ring.log_n)) {
+            best = found;
+        }
+        if (!best && choice == scale_choices.back()) {
+            refuse(shape, recipe, options, search, bits);
+        }
+    }
+    Parameters parameters = Parameters::create(best->literal);
+    LaneLayout layout = LaneLayout::create(parameters.slots(), best->lane, shape.samples,
+                                           shape.features, shape.classes);
+    return {shape, recipe, std::move(parameters), std::move(layout), best->shifts,
+            best->scale_bits};
+}
+
+}  // namespace cipherfit
