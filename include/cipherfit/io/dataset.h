@@ -1,0 +1,56 @@
+// Labelled samples, whatever file they come from.
+#pragma once
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/io/matrix.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace cipherfit {
+
+// n samples of d features and c classes.
+struct Dataset {
+    RowMatrix features;                    // n x d
+    std::vector<int> labels;               // n indices into class_names
+    std::vector<std::string> class_names;  // the distinct labels as decimal integers, ascending
+
+    std::size_t size() const noexcept { return labels.size(); }
+    std::size_t feature_count() const noexcept { return static_cast<std::size_t>(features.cols()); }
+    std::size_t class_count() const noexcept { return class_names.size(); }
+};
+
+// Reads by content: CSV with the label first (cipherfit/io/csv.h), .npy features with .npy labels
+// (npy.h), IDX images with IDX labels (idx.h; the features are the grey values 0 to 255). Without
+// `labels`, the labels of .npy and IDX features are looked for beside them: X.npy has y.npy,
+// X_test.npy y_test.npy, train_features.npy train_labels.npy, and train-images-idx3-ubyte
+// train-labels-idx1-ubyte. At least one row and one feature, every feature finite; otherwise
+// bad_input. A CSV file takes no `labels`.
+Expected<Dataset> read_dataset(const std::filesystem::path& path,
+                               const std::optional<std::filesystem::path>& labels = {});
+
+// Builds a dataset from what readers give: as many labels as rows (bad_input otherwise).
+// `file` opens the messages.
+Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
+                               std::span<const std::int64_t> labels);
+
+// Rows begin to end - 1, 0 <= begin < end <= size(), with the class names of the whole: the parts
+// of one file agree on their classes. bad_input when there are not that many rows.
+Expected<Dataset> take_rows(const Dataset& dataset, std::size_t begin, std::size_t end);
+
+// What training needs: a row, a feature, as many labels as rows, every label an index into
+// class_names, samples of two classes at least, every feature finite. bad_input otherwise. Fewer
+// samples than classes are allowed.
+Expected<void> check_trainable(const Dataset& dataset);
+
+// The dataset's labels as indices into the class names that a model was trained with. bad_input,
+// with the row, for a label that is not among them.
+Expected<std::vector<int>> map_labels(const Dataset& dataset,
+                                      std::span<const std::string> class_names);
+
+}  // namespace cipherfit

@@ -1,0 +1,33 @@
+// NumPy's .npy files, format versions 1 and 2: little-endian numbers in C or Fortran order, one or
+// two dimensions. Pickled objects are refused. Rows and columns count from 1 in messages.
+#pragma once
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/io/byte_stream.h"
+#include "cipherfit/io/matrix.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+namespace cipherfit {
+
+// float32, float64, bool, int8 to int64 and uint8 to uint64, as doubles (integers beyond 2^53 are
+// rounded). A vector of n values gives an n x 1 matrix. bad_input for what is no such file, for a
+// size that does not fit the shape, and for values that are not finite.
+Expected<RowMatrix> read_npy_matrix(const std::filesystem::path& path);
+Expected<RowMatrix> read_npy_matrix(ByteSource& source);
+
+// A vector, or a matrix of one column, of integers; floats are accepted where every value is an
+// integer of magnitude below 2^53.
+Expected<std::vector<std::int64_t>> read_npy_integers(const std::filesystem::path& path);
+Expected<std::vector<std::int64_t>> read_npy_integers(ByteSource& source);
+
+// Writes float64 or int64, in C order, atomically (cipherfit/io/file.h).
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values);
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixI64& values);
+Expected<void> write_npy(const std::filesystem::path& path, std::span<const double> values);
+Expected<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values);
+
+}  // namespace cipherfit
