@@ -28,8 +28,8 @@ std::size_t reverse_bits(std::size_t i, unsigned bits) {
 }
 
 // root^br(i) at index i, with the quotients.
-void fill_powers(std::vector<std::uint64_t>& powers, std::vector<std::uint64_t>& quotients,
-                 std::uint64_t root, const Modulus& q, unsigned log_n) {
+void fill_powers(AlignedWords& powers, AlignedWords& quotients, std::uint64_t root,
+                 const Modulus& q, unsigned log_n) {
     const std::size_t n = std::size_t{1} << log_n;
     powers.resize(n);
     quotients.resize(n);

@@ -7,10 +7,27 @@
 
 #include "math/modulus.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 namespace cipherfit {
+
+// Memory aligned to 64 bytes, a cache line and the widest vector.
+template <class T>
+struct AlignedAllocator {
+    using value_type = T;
+    AlignedAllocator() = default;
+    template <class U>
+    AlignedAllocator(const AlignedAllocator<U>&) noexcept {}
+    T* allocate(std::size_t count) {
+        return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64}));
+    }
+    void deallocate(T* p, std::size_t) noexcept { ::operator delete(p, std::align_val_t{64}); }
+    friend bool operator==(const AlignedAllocator&, const AlignedAllocator&) { return true; }
+};
+using AlignedWords = std::vector<std::uint64_t, AlignedAllocator<std::uint64_t>>;
 
 // The tables of one (q, N): powers of psi in bit-reversed order, and their inverses, each with
 // Shoup's quotients. All variants of the kernels read the same tables.
@@ -23,6 +40,7 @@ class NttTables {
     // copy compiled for one of them must not serve the others.
     const Modulus& modulus() const noexcept;
     unsigned log_n() const noexcept;
+    // All tables are 64-byte aligned.
     // psi^br(i) and floor(psi^br(i) * 2^64 / q), i < N: the order in which forward butterflies
     // of stage m (m = 1, 2, 4, ..., N/2 groups) read them, from index m.
     const std::uint64_t* roots() const noexcept;
@@ -39,7 +57,7 @@ class NttTables {
     NttTables() = default;
     Modulus modulus_;
     unsigned log_n_ = 0;
-    std::vector<std::uint64_t> roots_, root_quotients_, inverse_roots_, inverse_root_quotients_;
+    AlignedWords roots_, root_quotients_, inverse_roots_, inverse_root_quotients_;
     ShoupFactor inverse_n_, inverse_n_root_;
 };
 

@@ -3,6 +3,9 @@
 #include "cipherfit/base/error.h"
 #include "math/kernels/kernel_table.h"
 #include "math/kernels/scalar/kernels.h"
+#if defined(__x86_64__)
+#include "math/kernels/ifma/kernels.h"
+#endif
 
 #include <array>
 #include <cstdlib>
@@ -11,11 +14,25 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::array all_tables = {&scalar::table};
+#if defined(__x86_64__)
+// Best first. The compiler's runtime asks the CPU for the instructions and the operating system
+// (XGETBV) for the registers.
+constexpr std::array all_tables = {&ifma::table, &scalar::table};
 
 bool is_supported(const KernelTable& table) noexcept {
-    return &table == &scalar::table;
+    if (&table == &ifma::table) {
+        return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
+               __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512ifma") != 0;
+    }
+    return true;
 }
+#else
+constexpr std::array all_tables = {&scalar::table};
+
+bool is_supported(const KernelTable&) noexcept {
+    return true;
+}
+#endif
 
 const KernelTable& choose() {
     const char* forced = std::getenv("CIPHERFIT_ISA");
