@@ -107,26 +107,31 @@ void RandomConvFeatures::fit(const RowMatrix& images) {
     components_ = fit_principal_components(pooled(images), options_.components, options_.whitening);
 }
 
+const PrincipalComponents& RandomConvFeatures::fitted_components() const {
+    if (!components_) {
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("the {} extractor has not been fitted: call fit() with the "
+                                "training images first",
+                                kind));
+    }
+    return *components_;
+}
+
 RowMatrix RandomConvFeatures::transform(const RowMatrix& images) const {
-    require(components_.has_value(), ErrorCode::invalid_argument,
-            "the {} extractor has not been fitted: call fit() with the training images first",
-            kind);
+    const PrincipalComponents& components = fitted_components();
     check_width(images, options_.shape);
     // Piece by piece, so that the pooled features of a large data set never exist all at once.
     constexpr Eigen::Index piece = 64 * chunk;
-    RowMatrix result(images.rows(), output_dimension());
+    RowMatrix result(images.rows(), components.components());
     for (Eigen::Index start = 0; start < images.rows(); start += piece) {
         const Eigen::Index rows = std::min(piece, images.rows() - start);
-        result.middleRows(start, rows) =
-            components_->project(pooled(images.middleRows(start, rows)));
+        result.middleRows(start, rows) = components.project(pooled(images.middleRows(start, rows)));
     }
     return result;
 }
 
 nlohmann::json RandomConvFeatures::state() const {
-    require(components_.has_value(), ErrorCode::invalid_argument,
-            "the {} extractor has no state before fit()", kind);
-    return random_conv_state(options_, filters_, *components_);
+    return random_conv_state(options_, filters_, fitted_components());
 }
 
 Expected<std::unique_ptr<FeatureExtractor>> RandomConvFeatures::from_json(

@@ -65,6 +65,7 @@ class RandomConvFeatures final : public FeatureExtractor {
     using Filters = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
     explicit RandomConvFeatures(const RandomConvOptions& options);
+    const PrincipalComponents& fitted_components() const;
 
     RandomConvOptions options_;
     Filters filters_;  // F x p^2, in units of 1/256
