@@ -1,0 +1,236 @@
+#!/bin/bash
+# Builds cipherfit and runs everything that checks it. ./test.sh --help says what.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+fast=no
+case "${1:-}" in
+    "") ;;
+    --fast) fast=yes ;;
+    *)
+        cat <<'HELP'
+usage: ./test.sh [--fast]
+
+Installs what is missing, then
+  release    the Release build and its whole suite
+  tools      the layering of includes, wide instructions, symbols of the server, formatting, and the
+             tests of those tools
+  isa        the suites of math, rlwe and ckks on every other instruction set that this CPU has
+  asan       the suite with the address and undefined-behaviour sanitizers, on small rings
+  tsan       the suites that use threads with the thread sanitizer, on small rings
+  fuzz       every fuzz target for ten seconds
+  install    cmake --install, then the examples built against what it installed
+  tidy       clang-tidy, the files that changed last first, for as long as half an hour allows
+--fast stops after release. The last line counts the tests of all suites and one for each check;
+the exit status is 1 when any failed. Logs are in build*/; FUZZ_SECONDS sets the time per target.
+HELP
+        [ "$1" = "--help" ] || [ "$1" = "-h" ] && exit 0
+        exit 2
+        ;;
+esac
+
+time_limit=$((28 * 60)) # what clang-tidy keeps the whole run within
+jobs=$(nproc)
+passed=0
+failed=0
+skipped=0
+failures=()
+
+say() { echo "== [$((SECONDS / 60))m$(printf %02d $((SECONDS % 60)))s] $*"; }
+
+skip() {
+    skipped=$((skipped + 1))
+    echo "skipped: $*"
+}
+
+fail() {
+    failed=$((failed + 1))
+    failures+=("$1")
+    echo "FAILED: $1"
+}
+
+finish() {
+    local failure
+    for failure in "${failures[@]}"; do
+        echo "failed: $failure"
+    done
+    say "done"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+    exit
+}
+
+# check NAME LOG COMMAND...: one check; its output goes to LOG, and to the screen if it fails.
+check() {
+    local name=$1 log=$2
+    shift 2
+    mkdir -p "$(dirname "$log")"
+    if "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        echo "passed: $name"
+        return 0
+    fi
+    tail -n 40 "$log"
+    fail "$name ($log)"
+    return 1
+}
+
+# build DIRECTORY TARGETS OPTIONS...: configures and builds; TARGETS in one word, may be empty.
+build() {
+    local directory=$1 targets=$2
+    shift 2
+    local launcher=()
+    command -v ccache >/dev/null && launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    check "configure $directory" "$directory/configure.log" \
+        cmake -S . -B "$directory" -G Ninja "${launcher[@]}" "$@" || return 1
+    if [ -n "$targets" ]; then
+        # Those of the wanted targets that there are: a layer without tests has no program.
+        local known
+        known=$(ninja -C "$directory" -t targets all | sed -n 's/^\([a-z_0-9-]*\): .*/\1/p')
+        targets=$(grep -xE "$targets" <<<"$known" | tr '\n' ' ')
+        [ -n "$targets" ] || return 1
+    fi
+    # shellcheck disable=SC2086
+    check "build $directory" "$directory/build.log" ninja -C "$directory" $targets
+}
+
+# suite NAME DIRECTORY OPTIONS...: ctest; adds its counts. Runs that hang are ended after 15 minutes.
+suite() {
+    local name=$1 directory=$2
+    shift 2
+    local report="$PWD/$directory/ctest-$name.xml" counts
+    rm -f "$report"
+    timeout --kill-after=20 900 ctest --test-dir "$directory" -j "$jobs" --output-on-failure \
+        --output-junit "$report" "$@" >"$directory/ctest-$name.log" 2>&1
+    local status=$?
+    counts=$(tools/count_tests.py "$report")
+    # shellcheck disable=SC2086
+    set -- $counts
+    if [ "$#" -ne 3 ] || [ $(($1 + $2)) -eq 0 ]; then
+        tail -n 40 "$directory/ctest-$name.log"
+        fail "suite $name: no result, ctest ended with status $status ($directory/ctest-$name.log)"
+        return
+    fi
+    echo "suite $name: $1 passed, $2 failed, $3 skipped"
+    passed=$((passed + $1))
+    failed=$((failed + $2))
+    skipped=$((skipped + $3))
+    if [ "$2" -gt 0 ] || [ "$status" -ne 0 ]; then
+        tail -n 200 "$directory/ctest-$name.log"
+        failures+=("suite $name ($directory/ctest-$name.log)")
+        [ "$2" -gt 0 ] || failed=$((failed + 1))
+    fi
+}
+
+# The sources that git does not ignore, those not added yet among them.
+sources() { git ls-files --cached --others --exclude-standard -- '*.h' '*.cpp'; }
+
+check_format() { sources | sort | xargs -r clang-format-19 --dry-run -Werror; }
+
+# The names of the kernels that this CPU can run, best first, in the program's own words.
+supported_kernels() {
+    CIPHERFIT_ISA=none build/test_math 2>&1 | sed -n 's/.*choose one of: //p' | head -n 1 | tr -d ','
+}
+
+test_instruction_sets() {
+    local supported best isa
+    supported=$(supported_kernels)
+    best=${supported%% *}
+    if [ -z "$best" ]; then
+        fail "isa: build/test_math does not say which kernels this CPU can run"
+        return
+    fi
+    echo "isa: the release suite above ran on $best"
+    for isa in portable avx2 avx512ifma; do
+        if [[ " $supported " != *" $isa "* ]]; then
+            skip "isa $isa: this CPU has no such instructions, or cipherfit no such kernels"
+        elif [ "$isa" != "$best" ]; then
+            CIPHERFIT_ISA=$isa suite "isa-$isa" build -R '^(math|rlwe|ckks)\.'
+        fi
+    done
+}
+
+run_fuzzers() {
+    if [ ! -f fuzz/CMakeLists.txt ]; then
+        skip "fuzz: there are no fuzz targets"
+        return
+    fi
+    build build-fuzz 'fuzz_.*' -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_COMPILER=clang++-19 \
+        -DCMAKE_CXX_FLAGS="-O1 -fsanitize=fuzzer-no-link" -DCIPHERFIT_SANITIZE=address,undefined \
+        -DCIPHERFIT_WERROR=OFF -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF \
+        -DCIPHERFIT_FUZZERS=ON || return
+    local program name corpus
+    for program in build-fuzz/fuzz_*; do
+        [ -x "$program" ] && [ ! -d "$program" ] || continue
+        name=$(basename "$program")
+        corpus=build-fuzz/corpus/$name
+        mkdir -p "$corpus"
+        local seeds=()
+        [ -d "fuzz/corpus/${name#fuzz_}" ] && seeds=("fuzz/corpus/${name#fuzz_}")
+        check "$name" "build-fuzz/$name.log" "$program" -max_total_time="${FUZZ_SECONDS:-10}" \
+            -rss_limit_mb=3000 -timeout=20 -artifact_prefix="build-fuzz/$name." "$corpus" \
+            "${seeds[@]}"
+    done
+}
+
+say "set up"
+tools/setup.sh build test || {
+    fail "tools/setup.sh build test"
+    finish
+}
+
+say "release"
+build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON || finish
+suite release build
+[ "$fast" = no ] || finish
+
+say "tools"
+check "layers" build/check-layers.log tools/check_layers.py
+check "wide instructions" build/check-wide.log tools/check_wide_instructions.py build
+if [ -x build/cipherfit-server ]; then
+    check "server symbols" build/check-server.log tools/check_layers.py --binary build/cipherfit-server
+else
+    skip "server symbols: there is no build/cipherfit-server"
+fi
+check "format" build/check-format.log check_format
+check "tools' own tests" build/check-tools.log tests/tools/check_tools_test.py
+
+say "isa"
+test_instruction_sets
+
+export CIPHERFIT_SMALL_RINGS=1
+sanitizer_options=(-DCMAKE_BUILD_TYPE=None -DCIPHERFIT_WERROR=OFF -DCIPHERFIT_BENCHMARKS=OFF
+    -DCIPHERFIT_TESTS=ON)
+
+say "asan"
+if build build-asan 'test_.*|cipherfit|cipherfit-server' "${sanitizer_options[@]}" \
+    -DCMAKE_CXX_FLAGS="-O1 -D_GLIBCXX_ASSERTIONS" -DCIPHERFIT_SANITIZE=address,undefined; then
+    ASAN_OPTIONS=detect_stack_use_after_return=1 suite asan build-asan
+fi
+
+say "tsan"
+# tools/tsan replaces the loops of TBB, into which the sanitizer cannot see.
+if build build-tsan 'test_(base|rlwe|ckks|linalg|train|backbone)' "${sanitizer_options[@]}" \
+    -DCMAKE_CXX_FLAGS="-O1 -I$PWD/tools/tsan" -DCIPHERFIT_SANITIZE=thread; then
+    TSAN_OPTIONS=halt_on_error=1 suite tsan build-tsan \
+        -R '^(base|rlwe|ckks|linalg|train|backbone)\.'
+fi
+unset CIPHERFIT_SMALL_RINGS
+
+say "fuzz"
+run_fuzzers
+
+say "install"
+[ -f examples/CMakeLists.txt ] || skip "examples: there is no examples/CMakeLists.txt"
+check "install and examples" build/check-install.log tools/check_install.sh build
+
+say "tidy"
+tidy_seconds=$((time_limit - SECONDS))
+if [ "$tidy_seconds" -lt 60 ]; then
+    skip "tidy: no time left of $((time_limit / 60)) minutes"
+else
+    check "clang-tidy" build/tidy.log tools/run_tidy.py build "$tidy_seconds"
+    grep -h '^run_tidy:' build/tidy.log
+fi
+
+finish
