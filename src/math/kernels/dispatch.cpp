@@ -4,6 +4,7 @@
 #include "math/kernels/kernel_table.h"
 #include "math/kernels/scalar/kernels.h"
 #if defined(__x86_64__)
+#include "math/kernels/avx2/kernels.h"
 #include "math/kernels/ifma/kernels.h"
 #endif
 
@@ -17,12 +18,15 @@ namespace {
 #if defined(__x86_64__)
 // Best first. The compiler's runtime asks the CPU for the instructions and the operating system
 // (XGETBV) for the registers.
-constexpr std::array all_tables = {&ifma::table, &scalar::table};
+constexpr std::array all_tables = {&ifma::table, &avx2::table, &scalar::table};
 
 bool is_supported(const KernelTable& table) noexcept {
     if (&table == &ifma::table) {
         return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
                __builtin_cpu_supports("avx512vl") != 0 && __builtin_cpu_supports("avx512ifma") != 0;
+    }
+    if (&table == &avx2::table) {
+        return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
     }
     return true;
 }
