@@ -131,8 +131,8 @@ const std::vector<Ciphertext>& EncryptedTrainer::model(const TrainingState& stat
     return plan_.recipe().model == ModelSequence::main ? state.main : state.extrapolated;
 }
 
-Expected<void> EncryptedTrainer::check(const TrainingState& state) const {
-    const Recipe& recipe = plan_.recipe();
+Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state) {
+    const Recipe& recipe = plan.recipe();
     if (state.iteration < 0 || state.iteration > recipe.iterations) {
         return make_error(ErrorCode::corrupt_data,
                           "the checkpoint stands at iteration {}, the plan has {}",
@@ -141,18 +141,18 @@ Expected<void> EncryptedTrainer::check(const TrainingState& state) const {
     const bool last = state.iteration == recipe.iterations;
     const auto count = [&](ModelSequence sequence) {
         const bool kept = state.iteration > 0 && (!last || recipe.model == sequence);
-        return kept ? plan_.layout().feature_blocks() : 0;
+        return kept ? plan.layout().feature_blocks() : 0;
     };
     const auto fits = [&](const std::vector<Ciphertext>& blocks, ModelSequence sequence) {
         if (blocks.size() != count(sequence)) {
             return false;
         }
         for (const Ciphertext& block : blocks) {
-            const auto end = plan_.levels()[static_cast<std::size_t>(state.iteration - 1)].end;
+            const auto end = plan.levels()[static_cast<std::size_t>(state.iteration - 1)].end;
             // The other sequence's scale differs by a factor of the recipe.
             const double log_scale = std::log2(block.scale());
             if (block.size() != 2 || block.level() != static_cast<std::size_t>(end) ||
-                std::abs(log_scale - plan_.scale_bits()) > 40) {
+                std::abs(log_scale - plan.scale_bits()) > 40) {
                 return false;
             }
         }

@@ -69,6 +69,7 @@ std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t fol
         std::swap(order[i - 1], order[engine() % i]);
     }
     std::vector<std::pair<int, std::size_t>> by_class;  // the class and the place in the shuffle
+    by_class.reserve(order.size());
     for (std::size_t place = 0; place < order.size(); ++place) {
         by_class.emplace_back(labels[order[place]], place);
     }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -80,7 +81,9 @@ T value_or_throw(Expected<T>&& result) {
     if (!result) {
         throw Error(result.error());
     }
-    return std::move(*result);
+    if constexpr (!std::is_void_v<T>) {
+        return std::move(*result);
+    }
 }
 
 }  // namespace cipherfit

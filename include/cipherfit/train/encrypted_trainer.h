@@ -26,6 +26,10 @@ struct TrainingState {
     std::vector<Ciphertext> main, extrapolated;
 };
 
+// Whether a state that was read from a file has the blocks and levels that the plan gives it, and
+// scales in range. Errors: corrupt_data.
+Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state);
+
 class EncryptedTrainer {
   public:
     // Checks shapes, levels and scales of the data against the plan, and that every key is there;
@@ -41,10 +45,6 @@ class EncryptedTrainer {
 
     // The model's blocks of a finished state.
     const std::vector<Ciphertext>& model(const TrainingState& state) const;
-
-    // Whether a state read from a checkpoint has the blocks, levels and scales that the plan gives
-    // it. Errors: corrupt_data.
-    Expected<void> check(const TrainingState& state) const;
 
   private:
     // E_t, replicated over its lanes, block rho.

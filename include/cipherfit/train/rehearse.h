@@ -13,12 +13,14 @@
 namespace cipherfit {
 
 struct RehearsalOptions {
-    int iterations = 2;                // 1..max_iterations
-    std::optional<double> step = {};   // pinned in (0, 1e6], or searched from 0.25 to 24
-    std::optional<int> degree = {};    // pinned to 1, 3, 5 or 7, or 3: a higher degree costs depth
-    std::optional<double> range = {};  // pinned in (0, 64], or searched: 8, 12, 16, 24, 32
-    int folds = 5;                     // >= 2; as many as rows where there are fewer
-    std::uint64_t seed = 1;            // of the folds, which keep the shares of the classes
+    int iterations = 2;                         // 1..max_iterations
+    std::optional<double> step = std::nullopt;  // pinned in (0, 1e6], or searched from 0.25 to 24
+    std::optional<int> degree =
+        std::nullopt;  // pinned to 1, 3, 5 or 7, or 3: a higher degree costs depth
+    std::optional<double> range =
+        std::nullopt;        // pinned in (0, 64], or searched: 8, 12, 16, 24, 32
+    int folds = 5;           // >= 2; as many as rows where there are fewer
+    std::uint64_t seed = 1;  // of the folds, which keep the shares of the classes
 };
 
 // One combination, measured by cross-validation. "Training |z|" is that of every point at which a

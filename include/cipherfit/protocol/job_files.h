@@ -1,0 +1,69 @@
+// What the owner and the server exchange: a job directory of containers (docs/reference/format.md).
+//
+//   plan.cft              owner  -> server   the training plan, and the identity of the job
+//   evaluation_keys.cft   owner  -> server
+//   training_data.cft     owner  -> server   features, labels and initial logits, encrypted
+//   checkpoint.cft        server             after every iteration
+//   model.cft             server -> owner
+//
+// All of them carry the fingerprints of the parameters, the key and the plan; all but the keys,
+// which may serve several jobs of one plan, carry the job's nonce. Readers refuse a file of another
+// identity, and hand out ciphertexts only after sizes, ranges and digests were checked: whatever
+// comes back fits the plan. Errors are one line: corrupt_data, unsupported_version,
+// fingerprint_mismatch, io_failure.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/io/container.h"
+#include "cipherfit/rlwe/evaluation_keys.h"
+#include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/train/plan.h"
+
+namespace cipherfit {
+
+// The names of the files in a job directory.
+struct JobFiles {
+    std::filesystem::path directory;
+    std::filesystem::path plan() const { return directory / "plan.cft"; }
+    std::filesystem::path evaluation_keys() const { return directory / "evaluation_keys.cft"; }
+    std::filesystem::path training_data() const { return directory / "training_data.cft"; }
+    std::filesystem::path checkpoint() const { return directory / "checkpoint.cft"; }
+    std::filesystem::path model() const { return directory / "model.cft"; }
+};
+
+// Bytes done and in all of a long read or write.
+using ByteProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+// The identity that files of this plan, key and job carry.
+ContainerIdentity job_identity(const TrainingPlan& plan, const Digest& key_id,
+                               const Nonce& nonce = {});
+
+// A plan with the identity of its job, which all other files must match.
+struct Job {
+    TrainingPlan plan;
+    ContainerIdentity identity;
+};
+Expected<Job> read_plan(const std::filesystem::path& path);
+Expected<void> write_plan(const std::filesystem::path& path, const Job& job);
+
+Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path, const Job& job,
+                                              const ByteProgress& progress = {});
+Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& path,
+                                                   const Job& job,
+                                                   const ByteProgress& progress = {});
+
+// A training state: kind checkpoint, or kind model once training is finished. Writing is atomic
+// and returns the file's bytes.
+Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerKind kind,
+                                   const Job& job);
+Expected<std::uint64_t> write_state(const std::filesystem::path& path, ContainerKind kind,
+                                    const Job& job, const TrainingState& state);
+
+// The model's blocks from the server's file.
+Expected<std::vector<Ciphertext>> read_model(const std::filesystem::path& path, const Job& job);
+
+}  // namespace cipherfit

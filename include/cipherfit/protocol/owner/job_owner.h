@@ -1,0 +1,28 @@
+// The owner's side of a job: what is made from the secret key, and what comes back.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/rlwe/owner/secret_key.h"
+#include "cipherfit/train/preprocess.h"
+
+namespace cipherfit {
+
+// Exactly the keys that the plan asks for, made and written one by one.
+Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path, const Job& job,
+                                              const SecretKey& key,
+                                              const ByteProgress& progress = {});
+
+// Packs, encodes, encrypts and writes the prepared data, block by block. Throws
+// Error(invalid_argument) where the data's shape is not the plan's.
+Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, const Job& job,
+                                            const SecretKey& key, const PreparedData& data,
+                                            const ByteProgress& progress = {});
+
+// Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
+RowMatrix decrypt_model(const Job& job, const SecretKey& key,
+                        const std::vector<Ciphertext>& model);
+
+}  // namespace cipherfit

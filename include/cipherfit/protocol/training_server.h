@@ -1,0 +1,46 @@
+// The server's whole work on a job directory: load, train with a checkpoint after every iteration,
+// write the model. Holds no secret.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "cipherfit/protocol/job_files.h"
+
+namespace cipherfit {
+
+// What a progress line can say.
+struct ServerProgress {
+    enum class Phase { load_keys, load_data, prepare, train, write } phase = Phase::load_keys;
+    std::uint64_t done = 0;   // bytes, or iterations
+    std::uint64_t total = 0;
+    std::size_t level = 0;    // of the model, while training
+    std::uint64_t bytes_written = 0;
+};
+
+struct ServerOptions {
+    std::function<void(const ServerProgress&)> progress;
+    // Set from a signal handler to stop before the next iteration.
+    const std::atomic<bool>* stop = nullptr;
+};
+
+struct ServerReport {
+    int iterations = 0;          // in all
+    int resumed_at = 0;          // iterations found in the checkpoint
+    bool already_done = false;   // the model was there
+    double load_seconds = 0;     // keys and data
+    double prepare_seconds = 0;  // shifted copies of the features
+    double training_seconds = 0; // iterations of this process
+    std::uint64_t model_bytes = 0;
+};
+
+// Locks the directory, resumes from its checkpoint where there is one, and leaves the model; the
+// checkpoint is removed once the model is there. Killed at any moment and run again, it ends with
+// the same bytes. Throws Error: busy, interrupted, and what the readers report.
+ServerReport run_training_job(const std::filesystem::path& directory,
+                              const ServerOptions& options = {});
+
+}  // namespace cipherfit

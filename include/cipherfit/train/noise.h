@@ -1,0 +1,35 @@
+// The modelled CKKS error of a training run: standard deviations for the twin, and from noisy twins
+// the bound on the weights' error that the owner holds the decrypted model to.
+#pragma once
+
+#include "cipherfit/train/plan.h"
+#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/twin.h"
+
+namespace cipherfit {
+
+// Standard deviation, in a slot's real part, of the errors that operations make at a scale:
+//   fresh    sqrt(N/2) sqrt(3.2^2 + 1/12) / scale             secret-key encryption and encoding
+//   rounding sqrt(N/2) sqrt((1 + 2N/3) / 12) / scale          rescaling, ModDown: c_0 + c_1 s
+// The second dominates key switching as well, since P covers the digits.
+double fresh_error(const Parameters& parameters, double scale);
+double rounding_error(const Parameters& parameters, double scale);
+
+// Errors in the units of the twin's quantities, from the plan's scales and layout:
+//   features, labels  fresh
+//   logits            one rounding per lane summed, and the folds' own: variance
+//                     (2 lane/c' - 1) rounding^2 at the logits' scale
+//   errors            the polynomial's roundings through its derivatives, and a rounding per
+//                     replication
+//   gradient          error of the products' second factor: none beyond the above (0)
+//   states            one rounding
+NoiseModel modelled_noise(const TrainingPlan& plan);
+
+// The bound on |decrypted weight - twin's weight| for raw-feature weights: `margin` times the
+// largest deviation in `runs` noisy twins. With independent errors the largest of d c nearly normal
+// deviations varies by a few tens of percent from run to run; the margin of 4 leaves what the model
+// leaves out (correlations between slots, products of errors).
+double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
+                          const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
+
+}  // namespace cipherfit

@@ -1,0 +1,93 @@
+#include "cipherfit/protocol/training_server.h"
+
+#include <chrono>
+#include <utility>
+
+#include "cipherfit/io/file.h"
+
+namespace cipherfit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
+
+ServerReport run_training_job(const std::filesystem::path& directory,
+                              const ServerOptions& options) {
+    const JobFiles files{directory};
+    const auto tell = [&](ServerProgress progress) {
+        if (options.progress) {
+            options.progress(progress);
+        }
+    };
+    const auto bytes_of = [&](ServerProgress::Phase phase) {
+        return [&tell, phase](std::uint64_t done, std::uint64_t total) {
+            tell({.phase = phase, .done = done, .total = total, .level = 0, .bytes_written = 0});
+        };
+    };
+    const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    const Job job = value_or_throw(read_plan(files.plan()));
+    ServerReport report;
+    report.iterations = job.plan.recipe().iterations;
+    if (std::filesystem::exists(files.model())) {
+        static_cast<void>(value_or_throw(read_model(files.model(), job)));
+        report.already_done = true;
+        report.resumed_at = report.iterations;
+        report.model_bytes = std::filesystem::file_size(files.model());
+        std::filesystem::remove(files.checkpoint());
+        return report;
+    }
+
+    // The checkpoint first: a damaged one must stop the run before minutes of loading.
+    TrainingState state;
+    if (std::filesystem::exists(files.checkpoint())) {
+        state = value_or_throw(read_state(files.checkpoint(), ContainerKind::checkpoint, job));
+        report.resumed_at = state.iteration;
+    }
+    const auto load_start = Clock::now();
+    EncryptedTrainingData data = value_or_throw(read_training_data(
+        files.training_data(), job, bytes_of(ServerProgress::Phase::load_data)));
+    const EvaluationKeys keys = value_or_throw(read_evaluation_keys(
+        files.evaluation_keys(), job, bytes_of(ServerProgress::Phase::load_keys)));
+    report.load_seconds = seconds_since(load_start);
+
+    const auto prepare_start = Clock::now();
+    tell({.phase = ServerProgress::Phase::prepare, .done = 0, .total = 1, .level = 0,
+          .bytes_written = 0});
+    const EncryptedTrainer trainer(job.plan, keys, std::move(data));
+    report.prepare_seconds = seconds_since(prepare_start);
+
+    const auto train_start = Clock::now();
+    std::uint64_t written = 0;
+    const auto progress = [&](int iteration) {
+        const auto level =
+            iteration == 0 ? job.plan.levels().front().start
+                           : job.plan.levels()[static_cast<std::size_t>(iteration - 1)].end;
+        tell({.phase = ServerProgress::Phase::train,
+              .done = static_cast<std::uint64_t>(iteration),
+              .total = static_cast<std::uint64_t>(report.iterations),
+              .level = static_cast<std::size_t>(level),
+              .bytes_written = written});
+    };
+    progress(state.iteration);
+    while (state.iteration < report.iterations) {
+        require(options.stop == nullptr || !options.stop->load(), ErrorCode::interrupted,
+                "stopped after iteration {} of {}: run again to go on from there",
+                state.iteration, report.iterations);
+        state = trainer.step(state);
+        written += value_or_throw(
+            write_state(files.checkpoint(), ContainerKind::checkpoint, job, state));
+        progress(state.iteration);
+    }
+    report.training_seconds = seconds_since(train_start);
+    report.model_bytes =
+        value_or_throw(write_state(files.model(), ContainerKind::model, job, state));
+    std::filesystem::remove(files.checkpoint());
+    return report;
+}
+
+}  // namespace cipherfit
