@@ -12,15 +12,15 @@
 
 namespace cipherfit {
 
+// What is not pinned is searched: steps from 0.25 to 24 and ranges from 8 to 32. The degree is
+// never searched, since a higher one costs depth: it is 3 unless pinned.
 struct RehearsalOptions {
-    int iterations = 2;                         // 1..max_iterations
-    std::optional<double> step = std::nullopt;  // pinned in (0, 1e6], or searched from 0.25 to 24
-    std::optional<int> degree =
-        std::nullopt;  // pinned to 1, 3, 5 or 7, or 3: a higher degree costs depth
-    std::optional<double> range =
-        std::nullopt;        // pinned in (0, 64], or searched: 8, 12, 16, 24, 32
-    int folds = 5;           // >= 2; as many as rows where there are fewer
-    std::uint64_t seed = 1;  // of the folds, which keep the shares of the classes
+    int iterations = 2;                          // 1..max_iterations
+    std::optional<double> step = std::nullopt;   // in (0, 1e6]
+    std::optional<int> degree = std::nullopt;    // 1, 3, 5 or 7
+    std::optional<double> range = std::nullopt;  // in (0, 64]
+    int folds = 5;                               // >= 2; as many as rows where there are fewer
+    std::uint64_t seed = 1;                      // of the folds, which keep the classes' shares
 };
 
 // One combination, measured by cross-validation. "Training |z|" is that of every point at which a
