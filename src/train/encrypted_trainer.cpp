@@ -152,7 +152,7 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
             // The other sequence's scale differs by a factor of the recipe.
             const double log_scale = std::log2(block.scale());
             if (block.size() != 2 || block.level() != static_cast<std::size_t>(end) ||
-                std::abs(log_scale - plan.scale_bits()) > 40) {
+                std::abs(log_scale - plan.state_bits()) > 40) {
                 return false;
             }
         }

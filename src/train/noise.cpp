@@ -1,5 +1,6 @@
 #include "cipherfit/train/noise.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 
@@ -29,13 +30,18 @@ NoiseModel modelled_noise(const TrainingPlan& plan) {
     const double lanes =
         static_cast<double>(plan.layout().lane() / plan.layout().padded_classes());
     // Where no operation intervenes, a prime is close enough to 2^scale_bits.
-    const double prime = plan.state_scale();
+    const double prime = std::ldexp(1.0, static_cast<int>(plan.scale_bits()));
     const double logit_scale = plan.state_scale() * plan.feature_scale() / prime;
     const double error_scale =
         plan.state_scale() * prime * plan.gradient_factor(0) / plan.feature_scale();
 
     NoiseModel noise;
-    noise.features_std = fresh_error(parameters, plan.feature_scale());
+    // Baby shift h carries h roundings; on average half of the largest.
+    const auto babies = static_cast<double>(
+        std::max(plan.shifts().forward_baby, plan.shifts().backward_baby) - 1);
+    noise.features_std =
+        std::hypot(fresh_error(parameters, plan.feature_scale()),
+                   std::sqrt(babies / 2) * rounding_error(parameters, plan.feature_scale()));
     noise.labels_std = fresh_error(parameters, plan.label_scale());
     const double logit_rounding = rounding_error(parameters, logit_scale);
     noise.logits_std = logit_rounding * std::sqrt(2 * lanes - 1);

@@ -35,13 +35,15 @@ std::vector<IterationLevels> iteration_levels(const Recipe& recipe) {
 }
 
 TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                           LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits)
+                           LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits,
+                           unsigned state_bits)
     : shape_(shape),
       recipe_(std::move(recipe)),
       parameters_(std::move(parameters)),
       layout_(std::move(layout)),
       shifts_(shifts),
       scale_bits_(scale_bits),
+      state_bits_(state_bits),
       levels_(iteration_levels(recipe_)) {
     require(parameters_.max_level() == static_cast<std::size_t>(levels_.front().start),
             ErrorCode::invalid_argument, "the chain has {} levels, the recipe needs {}",
@@ -53,7 +55,13 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
 }
 
 double TrainingPlan::state_scale() const noexcept {
-    return std::ldexp(1.0, static_cast<int>(scale_bits_));
+    return std::ldexp(1.0, static_cast<int>(state_bits_));
+}
+
+// The other sequence's scale is up to twice the plan's (1 - eta is at most 2), and the sign takes
+// half of the modulus.
+double TrainingPlan::state_capacity() const noexcept {
+    return static_cast<double>(parameters_.q(0)) / (4 * state_scale());
 }
 
 // With the states at scale 2^b and rescaling by about 2^b, the leading term c_k z^k of the errors
@@ -149,6 +157,7 @@ nlohmann::json TrainingPlan::to_json() const {
             {"digits", parameters_.digits()},
             {"insecure_for_tests_only", parameters_.insecure_for_tests_only()},
             {"scale_bits", scale_bits_},
+            {"state_bits", state_bits_},
             {"lane", layout_.lane()},
             {"forward_baby", shifts_.forward_baby},
             {"backward_baby", shifts_.backward_baby},
@@ -182,8 +191,11 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         const TrainingShape shape{count("samples"), count("features"), count("classes")};
         const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
-        require(scale_bits >= 20 && scale_bits <= 49, ErrorCode::corrupt_data,
-                "scale_bits {} is out of range", scale_bits);
+        const auto state_bits = static_cast<unsigned>(count("state_bits"));
+        require(scale_bits >= 20 && scale_bits <= 49 && state_bits >= 10 &&
+                    state_bits <= scale_bits,
+                ErrorCode::corrupt_data, "scale bits {} and {} are out of range", scale_bits,
+                state_bits);
         Parameters parameters = Parameters::create(primes);
         LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"), shape.samples,
                                                shape.features, shape.classes);
@@ -195,7 +207,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
                 ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
         TrainingPlan plan(shape, *recipe, std::move(parameters), std::move(layout), shifts,
-                          scale_bits);
+                          scale_bits, state_bits);
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

@@ -241,6 +241,9 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     require(options.scale_bits == 0 || (options.scale_bits >= 32 && options.scale_bits <= 45),
             ErrorCode::invalid_argument, "scale bits must be 32 to 45, got {}",
             options.scale_bits);
+    require(options.largest_state >= 1 && options.largest_state <= 0x1p24,
+            ErrorCode::invalid_argument, "the largest state must be 1 to 2^24, got {}",
+            options.largest_state);
     std::optional<Candidate> best;
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
@@ -254,11 +257,15 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
             refuse(shape, recipe, options, search, bits);
         }
     }
+    // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
+    const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
+    const unsigned state_bits =
+        std::min(best->scale_bits, best->literal.q_bits.front() - room);
     Parameters parameters = Parameters::create(best->literal);
     LaneLayout layout = LaneLayout::create(parameters.slots(), best->lane, shape.samples,
                                            shape.features, shape.classes);
     return {shape, recipe, std::move(parameters), std::move(layout), best->shifts,
-            best->scale_bits};
+            best->scale_bits, state_bits};
 }
 
 }  // namespace cipherfit

@@ -16,7 +16,8 @@ double fresh_error(const Parameters& parameters, double scale);
 double rounding_error(const Parameters& parameters, double scale);
 
 // Errors in the units of the twin's quantities, from the plan's scales and layout:
-//   features, labels  fresh
+//   features          fresh, and a rounding for each baby shift: the mean over the shifts
+//   labels            fresh
 //   logits            one rounding per lane summed, and the folds' own: variance
 //                     (2 lane/c' - 1) rounding^2 at the logits' scale
 //   errors            the polynomial's roundings through its derivatives, and a rounding per

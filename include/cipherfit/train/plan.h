@@ -31,6 +31,9 @@ struct PlanOptions {
     // Largest evaluation-key, feature and working memory of the server; a ring or layout above it
     // is not chosen.
     double memory_limit_bytes = 5.5e9;
+    // The largest |entry| of the states that must survive at the lowest level: the rehearsal or
+    // the twin knows it (TwinResult::max_abs_state). 1 to 2^24. Decides the states' scale.
+    double largest_state = 256;
     // Most ciphertexts that the owner uploads; 0: no limit.
     std::size_t most_ciphertexts = 0;
     // Below the security table, on small rings: for tests only.
@@ -60,6 +63,10 @@ class TrainingPlan {
     const LaneLayout& layout() const noexcept { return layout_; }
     const ShiftPlan& shifts() const noexcept { return shifts_; }
     unsigned scale_bits() const noexcept { return scale_bits_; }
+    // log2 of the states' scale: scale_bits, or less where large states need the room.
+    unsigned state_bits() const noexcept { return state_bits_; }
+    // The largest |entry| of a state that the lowest level holds.
+    double state_capacity() const noexcept;
     // Whether the owner sends Z_0: true unless the run starts from zero.
     bool initial_logits() const noexcept { return recipe_.initial_weight != 0.0; }
 
@@ -94,13 +101,15 @@ class TrainingPlan {
 
   private:
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                 LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits);
+                 LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits,
+                 unsigned state_bits);
     TrainingShape shape_;
     Recipe recipe_;
     Parameters parameters_;
     LaneLayout layout_;
     ShiftPlan shifts_;
     unsigned scale_bits_;
+    unsigned state_bits_;
     std::vector<IterationLevels> levels_;
 };
 
