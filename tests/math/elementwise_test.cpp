@@ -172,20 +172,25 @@ TEST_P(Elementwise, sums_of_products) {
 TEST_P(Elementwise, permute) {
     Random random(9);
     for (const std::size_t n : lengths) {
-        std::vector<std::uint32_t> index(n);
-        std::iota(index.begin(), index.end(), 0U);
-        std::shuffle(index.begin(), index.end(), random);
-        Buffer in(n);
-        std::vector<std::uint64_t> expected(n);
-        for (auto& word : in.span()) {
-            word = random();
+        for (const std::size_t together : {1U, 2U, 4U, 8U}) {  // words that stay in one run
+            std::vector<std::uint32_t> runs(n / together);
+            std::iota(runs.begin(), runs.end(), 0U);
+            std::shuffle(runs.begin(), runs.end(), random);
+            std::vector<std::uint32_t> index(n);
+            Buffer in(n);
+            std::vector<std::uint64_t> expected(n);
+            for (auto& word : in.span()) {
+                word = random();
+            }
+            for (std::size_t i = 0; i < n; ++i) {
+                const std::size_t within = (i + runs[i / together]) % together;
+                index[i] = static_cast<std::uint32_t>(runs[i / together] * together + within);
+                expected[i] = in.data()[index[i]];
+            }
+            Buffer out(n);
+            table().permute(out.data(), in.data(), index.data(), n);
+            ASSERT_EQ(test::words(out), expected) << together;
         }
-        for (std::size_t i = 0; i < n; ++i) {
-            expected[i] = in.data()[index[i]];
-        }
-        Buffer out(n);
-        table().permute(out.data(), in.data(), index.data(), n);
-        ASSERT_EQ(test::words(out), expected);
     }
 }
 

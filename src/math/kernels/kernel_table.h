@@ -61,7 +61,8 @@ struct KernelTable {
     void (*multiply_accumulate)(std::uint64_t* out, const std::uint64_t* const* a,
                                 const std::uint64_t* const* b, std::size_t terms, bool accumulate,
                                 std::size_t n, const Modulus& q) noexcept;
-    // out[i] = in[index[i]]: an automorphism on values.
+    // out[i] = in[index[i]]: an automorphism on values. out must not be in; index needs no
+    // alignment; index[i] < n <= 2^31.
     void (*permute)(std::uint64_t* out, const std::uint64_t* in, const std::uint32_t* index,
                     std::size_t n) noexcept;
     // out = a mod q for a in [0, source), taken centred: values above source/2 count as negative.

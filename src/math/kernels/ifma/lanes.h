@@ -11,7 +11,17 @@
 
 #include <cstddef>
 #include <cstdint>
+
+// g++ 12 takes the deliberately undefined vectors inside its own header for mistakes.
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 namespace cipherfit::ifma {
 
