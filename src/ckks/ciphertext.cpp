@@ -1,17 +1,21 @@
 #include "cipherfit/ckks/ciphertext.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "cipherfit/base/parallel.h"
 #include "rlwe/ring.h"
 #include "rlwe/uniform.h"
 
+#include <algorithm>
+#include <cmath>
+
 namespace cipherfit {
 namespace {
 
+bool valid_scale(double scale) noexcept {
+    return std::isfinite(scale) && scale > 0;
+}
+
 void check_info(const MessageInfo& info) {
-    require(std::isfinite(info.scale) && info.scale > 0, ErrorCode::invalid_argument,
+    require(valid_scale(info.scale), ErrorCode::invalid_argument,
             "a scale must be positive and finite, got {}", info.scale);
 }
 
@@ -62,9 +66,11 @@ Ciphertext Ciphertext::with_factor(double factor) && {
 
 Ciphertext expand(const SeededCiphertext& seeded, const Parameters& parameters) {
     const Ring& ring = parameters.ring();
-    require(seeded.info.level <= parameters.max_level() && seeded.c0.n() == ring.n(),
-            ErrorCode::corrupt_data, "a ciphertext at level {} does not fit these parameters",
-            seeded.info.level);
+    require(seeded.info.level <= parameters.max_level() && seeded.c0.n() == ring.n() &&
+                seeded.c0.limbs() == seeded.info.level + 1 && valid_scale(seeded.info.scale),
+            ErrorCode::corrupt_data,
+            "a ciphertext of {} limbs at level {} and scale {} does not fit these parameters",
+            seeded.c0.limbs(), seeded.info.level, seeded.info.scale);
     RnsPoly c1(ring.n(), seeded.info.level + 1);
     parallel_for(0, c1.limbs(), [&](std::size_t i) {
         expand_uniform(c1.limb(i), ring.n(), seeded.seed, uniform_stream(0, i), ring.modulus(i));

@@ -1,13 +1,13 @@
 #include "cipherfit/ckks/encoder.h"
 
+#include "cipherfit/base/parallel.h"
+#include "math/special_fft.h"
+#include "rlwe/ring.h"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
-
-#include "cipherfit/base/parallel.h"
-#include "math/special_fft.h"
-#include "rlwe/ring.h"
 
 namespace cipherfit {
 namespace {
@@ -23,9 +23,9 @@ void reduce_into(std::uint64_t* out, std::span<const double> coefficients, const
         const double x = coefficients[k];
         if (std::abs(x) < 0x1p62) {
             const std::int64_t value = std::llrint(x);
-            const std::uint64_t magnitude = reduce(
-                value < 0 ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value),
-                q);
+            const std::uint64_t magnitude = reduce(value < 0 ? 0 - static_cast<std::uint64_t>(value)
+                                                             : static_cast<std::uint64_t>(value),
+                                                   q);
             out[k] = value < 0 && magnitude != 0 ? q.value - magnitude : magnitude;
         } else {
             out[k] = reduce_double(x, q);
@@ -36,12 +36,11 @@ void reduce_into(std::uint64_t* out, std::span<const double> coefficients, const
 // The centred value of the residues r_0 mod q_0 and r_1 mod q_1 (Garner).
 double centred_pair(std::uint64_t r0, std::uint64_t r1, const Modulus& q0, const Modulus& q1,
                     std::uint64_t q0_inverse) {
-    const std::uint64_t high =
-        multiply_mod(subtract_mod(r1, reduce(r0, q1), q1), q0_inverse, q1);
+    const std::uint64_t high = multiply_mod(subtract_mod(r1, reduce(r0, q1), q1), q0_inverse, q1);
     const uint128 value = static_cast<uint128>(high) * q0.value + r0;
     const uint128 product = static_cast<uint128>(q0.value) * q1.value;
-    const auto centred = value > product / 2 ? -static_cast<int128>(product - value)
-                                             : static_cast<int128>(value);
+    const auto centred =
+        value > product / 2 ? -static_cast<int128>(product - value) : static_cast<int128>(value);
     return static_cast<double>(centred);
 }
 
@@ -80,7 +79,10 @@ Plaintext Encoder::encode(std::span<const Complex> values, std::size_t level, do
     for (std::size_t k = 0; k < slots; ++k) {
         coefficients[k] = work[k].real() * scale;
         coefficients[k + slots] = work[k].imag() * scale;
-        largest = std::max({largest, std::abs(coefficients[k]), std::abs(coefficients[k + slots])});
+        for (const double value : {coefficients[k], coefficients[k + slots]}) {
+            // NaN is what an overflow of the transform leaves.
+            largest = std::isnan(value) ? HUGE_VAL : std::max(largest, std::abs(value));
+        }
     }
     require(largest == 0 || std::log2(largest) < parameters_.log_q(level) - 1,
             ErrorCode::invalid_argument,

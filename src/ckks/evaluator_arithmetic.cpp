@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <cmath>
-#include <cstring>
-#include <utility>
-
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/ckks/evaluator.h"
 #include "rlwe/key_switch.h"
 #include "rlwe/ring.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -75,8 +75,8 @@ void Evaluator::add_inplace(Ciphertext& a, const Ciphertext& b) const {
     check_scales("add", a.info(), b.info());
     const Ring& ring = parameters().ring();
     each_limb(b.size(), a.level() + 1, [&](std::size_t part, std::size_t limb) {
-        kernels().add(a.parts_[part].limb(limb), a.parts_[part].limb(limb),
-                      b.part(part).limb(limb), ring.n(), ring.modulus(limb));
+        kernels().add(a.parts_[part].limb(limb), a.parts_[part].limb(limb), b.part(part).limb(limb),
+                      ring.n(), ring.modulus(limb));
     });
 }
 
@@ -102,8 +102,8 @@ Ciphertext Evaluator::add_plain(const Ciphertext& a, const Plaintext& b) const {
 }
 
 Ciphertext Evaluator::add_scalar(const Ciphertext& a, double value) const {
-    require(std::isfinite(value), ErrorCode::invalid_argument, "cannot add {} to a ciphertext",
-            value);
+    require(std::isfinite(value * a.scale()), ErrorCode::invalid_argument,
+            "cannot add {} to a ciphertext of scale 2^{:.2f}", value, std::log2(a.scale()));
     const Ring& ring = parameters().ring();
     Ciphertext result = a.copy();
     parallel_for(0, a.level() + 1, [&](std::size_t limb) {
@@ -185,8 +185,7 @@ Ciphertext Evaluator::rescale(const Ciphertext& a) const {
         kernels().subtract_multiply_scalar(out, a.part(part).limb(limb), out,
                                            ring.q_inverse(top, limb), n, q);
     });
-    return {std::move(parts),
-            {top - 1, a.scale() / static_cast<double>(ring.modulus(top).value)}};
+    return {std::move(parts), {top - 1, a.scale() / static_cast<double>(ring.modulus(top).value)}};
 }
 
 }  // namespace cipherfit
