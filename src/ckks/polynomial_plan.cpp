@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -138,14 +137,17 @@ PolynomialPlan plan_polynomial(const Polynomial& polynomial) {
     const auto weight = [](const PolynomialPlan& plan) {
         return relinearization_weight * plan.relinearizations + plan.products;
     };
-    std::optional<PolynomialPlan> best;
-    for (std::size_t babies = 1; babies <= std::bit_ceil(polynomial.degree()); babies *= 2) {
-        PolynomialPlan plan = Planner(polynomial.basis, babies).plan(polynomial.coefficients);
-        if (!best || weight(plan) < weight(*best)) {
+    const auto plan_with = [&](std::size_t babies) {
+        return Planner(polynomial.basis, babies).plan(polynomial.coefficients);
+    };
+    PolynomialPlan best = plan_with(1);
+    for (std::size_t babies = 2; babies <= std::bit_ceil(polynomial.degree()); babies *= 2) {
+        PolynomialPlan plan = plan_with(babies);
+        if (weight(plan) < weight(best)) {
             best = std::move(plan);
         }
     }
-    return std::move(*best);
+    return best;
 }
 
 }  // namespace cipherfit
