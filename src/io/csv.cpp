@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -138,10 +138,11 @@ class CsvParser {
             if (!line) {
                 return tl::unexpected<ErrorInfo>(line.error());
             }
-            if (!*line) {
+            const std::optional<std::string_view> text = *line;
+            if (!text) {
                 return finish();
             }
-            if (auto done = take_line(**line); !done) {
+            if (auto done = take_line(*text); !done) {
                 return tl::unexpected<ErrorInfo>(done.error());
             }
         }

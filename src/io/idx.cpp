@@ -50,7 +50,7 @@ Expected<Idx<dimensions>> read_idx(ByteSource& source, std::string_view content)
         fits = fits && !__builtin_mul_overflow(expected, std::uint64_t{result.shape[i]}, &expected);
     }
     const std::uint64_t present = source.size() - header.size();
-    if (expected == 0) {
+    if (fits && expected == 0) {
         return make_error(ErrorCode::bad_input, "{}: has no {}", file, content);
     }
     if (!fits || expected != present) {

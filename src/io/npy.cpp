@@ -32,7 +32,7 @@ bool convert_item(NpyType type, unsigned bytes, const std::uint8_t* item, F&& f)
     }
     switch (bytes) {
         case 1:
-            return is_signed ? f(as_signed(*item)) : f(*item);
+            return is_signed && *item >= 128 ? f(int{*item} - 256) : f(*item);
         case 2:
             return is_signed ? f(as_signed(load_le<std::uint16_t>(item)))
                              : f(load_le<std::uint16_t>(item));

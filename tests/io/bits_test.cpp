@@ -50,6 +50,12 @@ TEST(BitsTest, PacksByTheDefinitionAndComesBackForEveryWidthAndCount) {
     }
 }
 
+TEST(BitsTest, TheExampleOfTheReferencePage) {
+    std::vector<std::uint8_t> packed(2);
+    pack_bits(std::vector<std::uint64_t>{1, 2, 31}, 5, packed);
+    EXPECT_EQ(packed, (std::vector<std::uint8_t>{0x41, 0x7c}));
+}
+
 TEST(BitsTest, TheLargestWordsOfEveryWidthComeBack) {
     for (unsigned width = 1; width <= 64; ++width) {
         const std::vector<std::uint64_t> words(67, ~std::uint64_t{0} >> (64 - width));

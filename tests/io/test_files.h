@@ -1,6 +1,8 @@
 // A directory of its own for every test that touches files, and short ways to its bytes.
 #pragma once
 
+#include "cipherfit/base/error.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -51,6 +53,12 @@ class FileTest : public ::testing::Test {
 
 inline std::span<const std::uint8_t> bytes_of(const std::string& text) {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+inline void must(const Expected<void>& done) {
+    if (!done) {
+        throw Error(done.error());
+    }
 }
 
 // EXPECT that `result` failed with this code and these words in its message.

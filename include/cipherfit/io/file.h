@@ -3,8 +3,8 @@
 // system's own words (io_failure). Use as in
 //
 //     auto file = value_or_throw(AtomicFile::create("model.cft", {.exclusive = true}));
-//     value_or_throw(file.write(bytes));   // and so on
-//     value_or_throw(file.commit());
+//     if (auto done = file.write(bytes); !done) { ... }
+//     if (auto done = file.commit(); !done) { ... }
 #pragma once
 
 #include "cipherfit/base/error.h"
