@@ -6,6 +6,7 @@
 #pragma once
 
 #include "cipherfit/base/error.h"
+#include "cipherfit/io/matrix.h"
 
 #include <filesystem>
 #include <memory>
@@ -15,8 +16,6 @@
 #include <nlohmann/json_fwd.hpp>
 
 namespace cipherfit {
-
-using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 // Height and width of a grey image in pixels.
 struct ImageShape {

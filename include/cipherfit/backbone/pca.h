@@ -7,11 +7,11 @@
 // that makes its entry of largest magnitude positive.
 #pragma once
 
+#include "cipherfit/io/matrix.h"
+
 #include <Eigen/Core>
 
 namespace cipherfit {
-
-using RowMatrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 struct PrincipalComponents {
     Eigen::VectorXd mean;                // D
