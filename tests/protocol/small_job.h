@@ -1,0 +1,62 @@
+// A whole job on a small ring: data, plan, key, and the files that both parties write.
+#pragma once
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/owner/job_owner.h"
+#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/recipe.h"
+#include "io/test_files.h"
+
+namespace cipherfit::testing {
+
+struct SmallJob {
+    explicit SmallJob(const Recipe& recipe, unsigned seed = 1)
+        : raw(10, 5),
+          labels(sample_labels()),
+          preprocessing((fill(seed), fit_preprocessing(raw, recipe.preset))),
+          data(prepare(raw, labels, 3, preprocessing, recipe)),
+          job{TrainingPlan::create({10, 6, 3}, recipe, options()), {}},
+          key(SecretKey::generate(job.plan.parameters())) {
+        job.identity = job_identity(job.plan, key.id(), {1, 2, 3});
+    }
+
+    // Everything that the owner sends, into a directory.
+    void write(const JobFiles& files) const {
+        value_or_throw(write_plan(files.plan(), job));
+        value_or_throw(write_evaluation_keys(files.evaluation_keys(), job, key));
+        value_or_throw(write_training_data(files.training_data(), job, key, data));
+    }
+
+    static PlanOptions options() {
+        PlanOptions options;
+        options.log_n = 9;
+        options.insecure_for_tests_only = true;
+        return options;
+    }
+
+    RowMatrix raw;
+    std::vector<int> labels;
+    Preprocessing preprocessing;
+    PreparedData data;
+    Job job;
+    SecretKey key;
+
+  private:
+    static std::vector<int> sample_labels() { return {0, 1, 2, 0, 1, 2, 0, 1, 2, 0}; }
+    void fill(unsigned seed) {
+        std::mt19937_64 engine(seed);
+        std::uniform_real_distribution<double> uniform(-1, 1);
+        for (Eigen::Index i = 0; i < raw.rows(); ++i) {
+            for (Eigen::Index j = 0; j < raw.cols(); ++j) {
+                raw(i, j) = uniform(engine) + (j == labels[static_cast<std::size_t>(i)] ? 2 : 0);
+            }
+        }
+    }
+};
+
+}  // namespace cipherfit::testing
