@@ -125,4 +125,30 @@ inline testing::AssertionResult is_noise(std::span<const std::complex<double>> a
     return testing::AssertionSuccess();
 }
 
+// The same from above alone, for results whose derived variance is an upper bound and whose entries
+// share their errors: the mean square then deviates like one product's, by 6 sqrt(3). An error of
+// exactly 0 fails: nothing was encrypted.
+inline testing::AssertionResult is_at_most_noise(std::span<const double> actual,
+                                                 std::span<const double> expected,
+                                                 double variance) {
+    if (actual.size() != expected.size()) {
+        return testing::AssertionFailure()
+               << actual.size() << " values instead of " << expected.size();
+    }
+    double sum = 0;
+    double largest = 0;
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+        const double square = (actual[i] - expected[i]) * (actual[i] - expected[i]) / variance;
+        sum += square;
+        largest = std::isnan(square) ? HUGE_VAL : std::max(largest, square);
+    }
+    const double ratio = sum / static_cast<double>(actual.size());
+    if (!(ratio < 1 + 6 * std::sqrt(3.0)) || !(largest < 24 * 24) || !(ratio > 0)) {
+        return testing::AssertionFailure()
+               << "mean square error is " << ratio << " and the largest " << largest
+               << " times the bound 2^" << std::log2(variance) << " derived for the variance";
+    }
+    return testing::AssertionSuccess();
+}
+
 }  // namespace cipherfit::test
