@@ -53,6 +53,8 @@ Expected<void> for_each_item(ByteSource& source, const NpyHeader& header,
     const std::uint64_t items = header.rows * header.columns;
     std::vector<std::uint8_t> piece(std::min<std::uint64_t>(items, piece_items) *
                                     header.item_bytes);
+    std::uint64_t row = 0;
+    std::uint64_t column = 0;
     for (std::uint64_t first = 0; first < items; first += piece_items) {
         const std::uint64_t count = std::min<std::uint64_t>(items - first, piece_items);
         const auto bytes = std::span(piece).first(count * header.item_bytes);
@@ -61,16 +63,17 @@ Expected<void> for_each_item(ByteSource& source, const NpyHeader& header,
             return done;
         }
         for (std::uint64_t i = 0; i < count; ++i) {
-            const std::uint64_t at = first + i;
-            const std::uint64_t row = header.fortran_order ? at % header.rows : at / header.columns;
-            const std::uint64_t column =
-                header.fortran_order ? at / header.rows : at % header.columns;
             const bool accepted =
                 convert_item(header.type, header.item_bytes, bytes.data() + i * header.item_bytes,
                              [&](auto value) { return f(row, column, value); });
             if (!accepted) {
                 return make_error(ErrorCode::bad_input, "{}: row {}, column {}: {}", source.name(),
                                   row + 1, column + 1, complaint);
+            }
+            std::uint64_t& fast = header.fortran_order ? row : column;
+            if (++fast == (header.fortran_order ? header.rows : header.columns)) {
+                fast = 0;
+                ++(header.fortran_order ? column : row);
             }
         }
     }
