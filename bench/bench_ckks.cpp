@@ -23,7 +23,7 @@ using Operation = void (*)(benchmark::State&, const RingFixture&);
 template <class Body>
 void measure(benchmark::State& state, Body&& body) {
     static_cast<void>(body());
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         auto result = body();
         benchmark::DoNotOptimize(result);
     }
@@ -33,7 +33,7 @@ void transform(benchmark::State& state, const RingFixture& f, bool forward) {
     const Ring& ring = f.parameters.ring();
     RnsPoly limb = f.a.part(0).copy(1);
     // Warm tables and data: what the limbs of a polynomial meet one after the other.
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         forward ? ring.forward(limb.limb(0), 0) : ring.inverse(limb.limb(0), 0);
         benchmark::ClobberMemory();
     }
@@ -116,10 +116,10 @@ void register_all() {
     for (const RingSize& ring : rings) {
         for (const auto& [name, operation] : operations) {
             const std::string full = fmt::format("{}/{}/{}", name, ring.log_n, ring.q_limbs);
-            benchmark::RegisterBenchmark(full.c_str(), [ring, operation = operation](
-                                                           benchmark::State& state) {
+            benchmark::RegisterBenchmark(full.c_str(), [ring,
+                                                        run = operation](benchmark::State& state) {
                 const RingFixture& f = fixture(ring);
-                operation(state, f);
+                run(state, f);
                 state.counters["log_qp"] = f.parameters.log_qp();
                 state.counters["p_limbs"] = static_cast<double>(f.parameters.special_primes());
             })->Unit(benchmark::kMillisecond);

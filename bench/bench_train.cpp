@@ -29,7 +29,7 @@ void train_iteration(benchmark::State& state, const NamedRecipe& recipe, int t) 
     const TrainingPlan& plan = f.plan();
     const EncryptedTrainer& trainer = f.trainer();
     const TrainingState& before = f.state(t);
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         TrainingState after = trainer.step(before);
         benchmark::DoNotOptimize(after);
     }
@@ -45,7 +45,7 @@ void train_run(benchmark::State& state, const NamedRecipe& recipe) {
     TrainingFixture& f = fixture(recipe);
     const TrainingPlan& plan = f.plan();
     f.release();
-    for (auto _ : state) {
+    while (state.KeepRunning()) {
         state.PauseTiming();
         EncryptedTrainingData data = f.copy_data();
         state.ResumeTiming();

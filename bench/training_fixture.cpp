@@ -23,6 +23,7 @@ PreparedData synthetic_data(const Recipe& recipe) {
     }
     RowMatrix raw(samples, features);
     std::vector<int> labels;
+    labels.reserve(samples);
     for (Eigen::Index i = 0; i < samples; ++i) {
         labels.push_back(static_cast<int>(i) % classes);
         for (Eigen::Index j = 0; j < features; ++j) {
@@ -77,6 +78,7 @@ EncryptedTrainingData encrypt_data(const TrainingPlan& plan, const SecretKey& se
 
 std::vector<Ciphertext> copy(const std::vector<Ciphertext>& ciphertexts) {
     std::vector<Ciphertext> result;
+    result.reserve(ciphertexts.size());
     for (const Ciphertext& ciphertext : ciphertexts) {
         result.push_back(ciphertext.copy());
     }
