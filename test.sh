@@ -129,7 +129,7 @@ check_format() { sources | sort | xargs -r clang-format-19 --dry-run -Werror; }
 
 # The names of the kernels that this CPU can run, best first, in the program's own words.
 supported_kernels() {
-    CIPHERFIT_ISA=none build/test_math 2>&1 | sed -n 's/.*choose one of: //p' | head -n 1 | tr -d ','
+    CIPHERFIT_ISA=none build/test_math 2>&1 | sed -n 's/.*choose one of: \([a-z0-9, ]*\).*/\1/p' | head -n 1 | tr -d ','
 }
 
 test_instruction_sets() {
