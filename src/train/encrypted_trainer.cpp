@@ -1,9 +1,10 @@
 #include "cipherfit/train/encrypted_trainer.h"
 
+#include "cipherfit/linalg/odd_polynomial.h"
+
+#include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "cipherfit/linalg/odd_polynomial.h"
 
 namespace cipherfit {
 namespace {
@@ -61,17 +62,17 @@ Ciphertext EncryptedTrainer::errors(int t, const std::vector<Ciphertext>& produc
         // before the fold, which adds zeros to it.
         Ciphertext product = products[rho].copy();
         if (!logits_.empty()) {
-            evaluator_.add_inplace(product, evaluator_.multiply_scalar(logits_[rho], 1.0,
-                                                                       product.scale(),
-                                                                       product.level()));
+            evaluator_.add_inplace(
+                product,
+                evaluator_.multiply_scalar(logits_[rho], 1.0, product.scale(), product.level()));
         }
         z = EncryptedFeatures::fold_lanes(evaluator_, layout, evaluator_.rescale(product));
     }
     // Errors arrive at the scale that gives the next state the plan's scale: state = E X factor
     // after one rescaling.
     const double divisor = evaluator_.rescale_divisor(static_cast<std::size_t>(at.backward));
-    const double target = plan_.state_scale() * divisor * plan_.gradient_factor(t) /
-                          plan_.feature_scale();
+    const double target =
+        plan_.state_scale() * divisor * plan_.gradient_factor(t) / plan_.feature_scale();
     return EncryptedFeatures::replicate_lanes(
         evaluator_, layout,
         labels_minus_odd_polynomial(evaluator_, labels_[rho], z, plan_.recipe().sigmoid.odd,
@@ -83,6 +84,9 @@ TrainingState EncryptedTrainer::step(const TrainingState& state) const {
     require(state.iteration >= 0 && state.iteration < recipe.iterations,
             ErrorCode::invalid_argument, "iteration {} of {} cannot be run", state.iteration + 1,
             recipe.iterations);
+    require(check_state(plan_, state).has_value(), ErrorCode::invalid_argument,
+            "iteration {} cannot be run from a state that does not fit the plan",
+            state.iteration + 1);
     const int t = state.iteration;
     const bool at_main = recipe.gradient_at == ModelSequence::main;
     std::vector<Ciphertext> products;
@@ -106,8 +110,8 @@ TrainingState EncryptedTrainer::step(const TrainingState& state) const {
         Ciphertext sum = gradient[b].copy().with_factor(q_factor);
         const auto add = [&](const std::vector<Ciphertext>& blocks, double factor) {
             if (t > 0 && factor != 0) {
-                evaluator_.add_inplace(sum, evaluator_.multiply_scalar(blocks[b], factor,
-                                                                       sum.scale(), sum.level()));
+                evaluator_.add_inplace(
+                    sum, evaluator_.multiply_scalar(blocks[b], factor, sum.scale(), sum.level()));
             }
         };
         add(state.extrapolated, u_factor);
@@ -135,8 +139,8 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
     const Recipe& recipe = plan.recipe();
     if (state.iteration < 0 || state.iteration > recipe.iterations) {
         return make_error(ErrorCode::corrupt_data,
-                          "the checkpoint stands at iteration {}, the plan has {}",
-                          state.iteration, recipe.iterations);
+                          "the checkpoint stands at iteration {}, the plan has {}", state.iteration,
+                          recipe.iterations);
     }
     const bool last = state.iteration == recipe.iterations;
     const auto count = [&](ModelSequence sequence) {
@@ -147,22 +151,26 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
         if (blocks.size() != count(sequence)) {
             return false;
         }
-        for (const Ciphertext& block : blocks) {
-            const auto end = plan.levels()[static_cast<std::size_t>(state.iteration - 1)].end;
-            // The other sequence's scale differs by a factor of the recipe.
-            const double log_scale = std::log2(block.scale());
-            if (block.size() != 2 || block.level() != static_cast<std::size_t>(end) ||
-                std::abs(log_scale - plan.state_bits()) > 40) {
-                return false;
-            }
+        if (blocks.empty()) {
+            return true;
         }
-        return true;
+        const auto done = static_cast<std::size_t>(state.iteration - 1);
+        const auto end = static_cast<std::size_t>(plan.levels()[done].end);
+        // Q enters the sequences with the factors step and (1 - eta) step, which their scales take
+        // up; the one at which gradients are taken has the plan's scale.
+        double scale = plan.state_scale();
+        if (sequence != recipe.gradient_at) {
+            const double ratio = 1.0 - recipe.etas[done];
+            scale = sequence == ModelSequence::main ? scale * ratio : scale / ratio;
+        }
+        return std::all_of(blocks.begin(), blocks.end(), [&](const Ciphertext& block) {
+            return block.size() == 2 && block.level() == end && same_scale(block.scale(), scale);
+        });
     };
     if (!fits(state.main, ModelSequence::main) ||
         !fits(state.extrapolated, ModelSequence::extrapolated)) {
         return make_error(ErrorCode::corrupt_data,
-                          "the checkpoint of iteration {} does not fit the plan",
-                          state.iteration);
+                          "the checkpoint of iteration {} does not fit the plan", state.iteration);
     }
     return {};
 }

@@ -1,12 +1,12 @@
 #include "cipherfit/train/plan.h"
 
+#include "cipherfit/linalg/odd_polynomial.h"
+
 #include <cmath>
 #include <string>
 #include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "cipherfit/linalg/odd_polynomial.h"
 
 namespace cipherfit {
 
@@ -52,6 +52,12 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
         require(recipe_.etas[static_cast<std::size_t>(t)] < 1.0, ErrorCode::invalid_argument,
                 "eta of iteration {} must be below 1 under encryption", t + 1);
     }
+    // What labels_minus_odd_polynomial asks for, before it is too late.
+    const std::vector<double>& odd = recipe_.sigmoid.odd;
+    require(odd.back() != 0.0 && (odd.size() < 4 || odd[1] != 0.0), ErrorCode::invalid_argument,
+            "a sigmoid of degree {} needs leading and cubic coefficients other than 0 under "
+            "encryption: use a lower degree or another fit",
+            recipe_.sigmoid.degree());
 }
 
 double TrainingPlan::state_scale() const noexcept {
@@ -192,10 +198,10 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
         const auto state_bits = static_cast<unsigned>(count("state_bits"));
-        require(scale_bits >= 20 && scale_bits <= 49 && state_bits >= 10 &&
-                    state_bits <= scale_bits,
-                ErrorCode::corrupt_data, "scale bits {} and {} are out of range", scale_bits,
-                state_bits);
+        require(
+            scale_bits >= 20 && scale_bits <= 49 && state_bits >= 10 && state_bits <= scale_bits,
+            ErrorCode::corrupt_data, "scale bits {} and {} are out of range", scale_bits,
+            state_bits);
         Parameters parameters = Parameters::create(primes);
         LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"), shape.samples,
                                                shape.features, shape.classes);

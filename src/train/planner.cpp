@@ -1,14 +1,14 @@
 // TrainingPlan::create: the search for ring, chain, layout and shifts.
+#include "cipherfit/linalg/odd_polynomial.h"
+#include "cipherfit/train/cost.h"
+#include "cipherfit/train/plan.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
-
-#include "cipherfit/linalg/odd_polynomial.h"
-#include "cipherfit/train/cost.h"
-#include "cipherfit/train/plan.h"
 
 namespace cipherfit {
 namespace {
@@ -42,8 +42,8 @@ ParametersLiteral chain(unsigned log_n, std::size_t levels, unsigned scale_bits,
         static_cast<double>(digit_size * scale_bits + literal.q_bits[0] - scale_bits) + 0.01;
     // Special primes below 2^50 have a little less than 50 bits.
     const auto count = static_cast<std::size_t>(std::ceil(digit_bits / (widest_prime - 0.01)));
-    const auto bits = static_cast<unsigned>(
-        std::ceil(digit_bits / static_cast<double>(count) + 0.01));
+    const auto bits =
+        static_cast<unsigned>(std::ceil(digit_bits / static_cast<double>(count) + 0.01));
     literal.p_bits.assign(count, std::min(widest_prime, bits));
     literal.insecure_for_tests_only = insecure;
     return literal;
@@ -57,6 +57,10 @@ double nominal_log_qp(const ParametersLiteral& literal) {
         }
     }
     return bits + 0.05;  // primes lie this close to their powers of two
+}
+
+unsigned smallest_log_n(const PlanOptions& options) {
+    return options.insecure_for_tests_only ? 8 : 12;
 }
 
 // Keys that a layout needs, without their levels.
@@ -75,8 +79,7 @@ class Search {
           levels_(static_cast<std::size_t>(iteration_levels(recipe).front().start)) {}
 
     std::optional<Candidate> run(unsigned scale_bits) {
-        const unsigned smallest = options_.insecure_for_tests_only ? 8 : 12;
-        for (unsigned log_n = smallest; log_n <= 17; ++log_n) {
+        for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
             if (options_.log_n == 0 || options_.log_n == log_n) {
                 try_ring(log_n, scale_bits);
             }
@@ -115,9 +118,8 @@ class Search {
             const std::size_t slots = std::size_t{1} << (log_n - 1);
             for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
                 candidate.lane = lane;
-                try_layout(candidate,
-                           LaneLayout::create(slots, lane, shape_.samples, shape_.features,
-                                              shape_.classes));
+                try_layout(candidate, LaneLayout::create(slots, lane, shape_.samples,
+                                                         shape_.features, shape_.classes));
             }
         }
     }
@@ -156,8 +158,7 @@ class Search {
         const double digits = std::ceil(static_cast<double>(candidate.ring.q_limbs) /
                                         static_cast<double>(candidate.ring.digit_size));
         const double key_limbs =
-            2 * digits *
-            static_cast<double>(candidate.ring.q_limbs + candidate.ring.p_limbs);
+            2 * digits * static_cast<double>(candidate.ring.q_limbs + candidate.ring.p_limbs);
         double cost = static_cast<double>(keys) * key_limbs * key_share *
                       std::exp2(static_cast<int>(candidate.ring.log_n) - 16);
         for (int t = -1; t < recipe_.iterations; ++t) {
@@ -207,6 +208,11 @@ int most_iterations(const Recipe& recipe, unsigned scale_bits, unsigned log_n) {
 // Says why no ring will do.
 [[noreturn]] void refuse(const TrainingShape& shape, const Recipe& recipe,
                          const PlanOptions& options, const Search& search, unsigned scale_bits) {
+    require(!search.secure_ring_found() ||
+                search.least_ciphertexts() != std::numeric_limits<std::size_t>::max(),
+            ErrorCode::bad_input,
+            "{} classes do not fit any layout of a ring that may be chosen: use fewer classes{}",
+            shape.classes, options.log_n == 0 ? "" : " or let the planner choose the ring");
     require(!search.secure_ring_found() || options.most_ciphertexts == 0 ||
                 search.least_ciphertexts() <= options.most_ciphertexts,
             ErrorCode::bad_input,
@@ -238,9 +244,11 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     if (const auto checked = check(recipe); !checked) {
         throw Error(checked.error());
     }
+    require(options.log_n == 0 || (options.log_n >= smallest_log_n(options) && options.log_n <= 17),
+            ErrorCode::invalid_argument, "log_n must be {} to 17, or 0 to leave it open, got {}",
+            smallest_log_n(options), options.log_n);
     require(options.scale_bits == 0 || (options.scale_bits >= 32 && options.scale_bits <= 45),
-            ErrorCode::invalid_argument, "scale bits must be 32 to 45, got {}",
-            options.scale_bits);
+            ErrorCode::invalid_argument, "scale bits must be 32 to 45, got {}", options.scale_bits);
     require(options.largest_state >= 1 && options.largest_state <= 0x1p24,
             ErrorCode::invalid_argument, "the largest state must be 1 to 2^24, got {}",
             options.largest_state);
@@ -259,13 +267,13 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     }
     // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
     const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
-    const unsigned state_bits =
-        std::min(best->scale_bits, best->literal.q_bits.front() - room);
+    const unsigned state_bits = std::min(best->scale_bits, best->literal.q_bits.front() - room);
     Parameters parameters = Parameters::create(best->literal);
     LaneLayout layout = LaneLayout::create(parameters.slots(), best->lane, shape.samples,
                                            shape.features, shape.classes);
-    return {shape, recipe, std::move(parameters), std::move(layout), best->shifts,
-            best->scale_bits, state_bits};
+    return {
+        shape,     recipe, std::move(parameters), std::move(layout), best->shifts, best->scale_bits,
+        state_bits};
 }
 
 }  // namespace cipherfit

@@ -26,8 +26,8 @@ struct TrainingState {
     std::vector<Ciphertext> main, extrapolated;
 };
 
-// Whether a state that was read from a file has the blocks and levels that the plan gives it, and
-// scales in range. Errors: corrupt_data.
+// Whether a state that was read from a file has the blocks, levels and scales that the plan gives
+// it. Errors: corrupt_data.
 Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state);
 
 class EncryptedTrainer {
