@@ -154,7 +154,7 @@ void multiply_accumulate(std::uint64_t* out, const std::uint64_t* const* a,
 
 void convert_base(std::uint64_t* const* out, const std::uint64_t* const* in, std::size_t n,
                   const BaseConversionView& view) noexcept {
-    Block block;
+    Block block;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
     // Whole runs of 16 coefficients, as many as fit: 32 at least.
     block.width = smaller(scaled_words / view.sources / 16 * 16, scaled_words / 4);
     for (std::size_t start = 0; start < n; start += block.width) {

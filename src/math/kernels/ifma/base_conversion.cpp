@@ -140,7 +140,7 @@ void multiply_accumulate(std::uint64_t* out, const std::uint64_t* const* a,
 
 void convert_base(std::uint64_t* const* out, const std::uint64_t* const* in, std::size_t n,
                   const BaseConversionView& view) noexcept {
-    Block block;
+    Block block;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
     // Whole runs of 64 coefficients, as many as fit: 64 at least.
     block.width = smaller(scaled_words / view.sources / 64 * 64, scaled_words / 4);
     for (std::size_t start = 0; start < n; start += block.width) {

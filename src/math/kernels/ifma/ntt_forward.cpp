@@ -36,7 +36,7 @@ inline void butterfly(Lanes& x, Lanes& y, Factor w, const Field& field, bool red
         x = reduce_lazy(x, field);
     }
     const Lanes sum = add_product(x, y, w, field);
-    y = subtract(add(add(x, x), field.two_q), sum);
+    y = subtract(add_low(field.two_q, x, splat(2)), sum);  // one multiplication for two sums
     x = sum;
 }
 
@@ -197,26 +197,21 @@ void transform(std::uint64_t* values, const Plan& plan, std::size_t m, std::size
 
 template <Range range>
 void forward(std::uint64_t* values, const Plan& plan, unsigned log_n) {
-    switch (log_n) {
-        case 4:
-            return last_pass<1, range>(values, plan, 0, 1);
-        case 5:
-            return last_pass<2, range>(values, plan, 0, 1);
-        default:
-            break;
-    }
     // log_n - 6 stages go before the last pass of six, or log_n - 7 before one of seven: three a
     // pass, and two in the first one if they do not divide.
-    switch (log_n % 3) {
-        case 0:
-            return transform<3, range>(values, plan, 1, 0);
-        case 1:
-            return transform<4, range>(values, plan, 1, 0);
-        default:
-            pass<2, range, true>(values, plan, 1, 0, 1);
-            for (std::size_t group = 0; group < 4; ++group) {
-                transform<3, range>(values, plan, 4, group);
-            }
+    if (log_n == 4) {
+        last_pass<1, range>(values, plan, 0, 1);
+    } else if (log_n == 5) {
+        last_pass<2, range>(values, plan, 0, 1);
+    } else if (log_n % 3 == 0) {
+        transform<3, range>(values, plan, 1, 0);
+    } else if (log_n % 3 == 1) {
+        transform<4, range>(values, plan, 1, 0);
+    } else {
+        pass<2, range, true>(values, plan, 1, 0, 1);
+        for (std::size_t group = 0; group < 4; ++group) {
+            transform<3, range>(values, plan, 4, group);
+        }
     }
 }
 

@@ -77,9 +77,9 @@ void convert_base(std::uint64_t* const* out, const std::uint64_t* const* in, std
             }
         }
         for (std::size_t c = 0; c < count; ++c) {
+            const double shifted = quotient_sums[c] + 0.5;
             // Truncation is the floor of a number that is not negative.
-            quotients[c] =
-                static_cast<std::uint64_t>(static_cast<std::int64_t>(quotient_sums[c] + 0.5));
+            quotients[c] = static_cast<std::uint64_t>(static_cast<std::int64_t>(shifted));
         }
         for (std::size_t j = 0; j < view.targets; ++j) {
             const Modulus& p = view.target_moduli[j];
