@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/twin.h"
 #include "protocol/small_job.h"
