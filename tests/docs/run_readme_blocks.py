@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+"""Holds the documents to the code: runs the README's commands and checks the links of all documents.
+
+    run_readme_blocks.py links SOURCE                every relative link in SOURCE's *.md files exists
+    run_readme_blocks.py run SOURCE BUILD            runs the marked blocks of README.md
+    run_readme_blocks.py compile SOURCE COMPILER...  compiles the marked blocks of README.md
+
+A fenced block is marked by the comment line before it: `<!-- test: run -->` for sh,
+`<!-- test: compile -->` for cpp. Blocks run in a directory of their own in which the sources and
+`build` can be seen, beside a small train.csv and test.csv. Exit status 1 when something failed.
+"""
+
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from pathlib import Path
+
+marker = re.compile(r"^<!-- test: (run|compile) -->$")
+inline_code = re.compile(r"`[^`]*`")
+link = re.compile(r"(?<!\\)\[[^\]]*\]\(([^()\s]+)\)")
+scheme = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+languages = {"run": "sh", "compile": "cpp"}
+
+
+def lines_outside_code(text):
+    """The lines with their numbers, without fenced and indented code."""
+    fenced = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif not fenced and not line.startswith("    "):
+            yield number, line
+
+
+def marked_blocks(text, action):
+    """(first line number, code) of each block that is marked for the action."""
+    lines = text.splitlines()
+    blocks = []
+    for number, line in enumerate(lines):
+        found = marker.match(line)
+        if not found or found.group(1) != action:
+            continue
+        fence = f"```{languages[action]}"
+        if number + 1 >= len(lines) or lines[number + 1] != fence:
+            raise ValueError(f"line {number + 1}: a block that begins with {fence} must follow")
+        end = lines.index("```", number + 2)
+        blocks.append((number + 3, "\n".join(lines[number + 2 : end]) + "\n"))
+    return blocks
+
+
+def anchor(heading):
+    """The fragment by which a heading is linked to, as the usual renderers make it."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading.replace("`", "")).strip().lower()
+    kept = (c for c in text if c in " -_" or unicodedata.category(c)[0] in "LN")
+    return "".join(kept).replace(" ", "-")
+
+
+def anchors_of(path):
+    result = set()
+    for _, line in lines_outside_code(path.read_text(encoding="utf-8")):
+        if re.match(r"#{1,6} ", line):
+            base = anchor(line.lstrip("#"))
+            name, count = base, 0
+            while name in result:
+                count += 1
+                name = f"{base}-{count}"
+            result.add(name)
+    return result
+
+
+def documents(source):
+    """The documents of the repository: what git knows or would add, or else every *.md."""
+    listed = subprocess.run(
+        ["git", "-C", source, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"],
+        capture_output=True, text=True, check=False)
+    if listed.returncode == 0:
+        names = filter(None, listed.stdout.split("\0"))
+        return sorted(path for path in map(source.joinpath, names) if path.exists())
+    return sorted(path for path in source.rglob("*.md")
+                  if not path.relative_to(source).parts[0].startswith(("build", ".", "out", "data")))
+
+
+def check_links(source):
+    failures = []
+    count = 0
+    for document in documents(source):
+        text = document.read_text(encoding="utf-8")
+        for number, line in lines_outside_code(text):
+            for target in link.findall(inline_code.sub("", line)):
+                if scheme.match(target):
+                    continue
+                count += 1
+                name, _, fragment = target.partition("#")
+                path = (document.parent / name).resolve() if name else document
+                where = f"{document.relative_to(source)}:{number}"
+                if not path.is_relative_to(source) or not path.exists():
+                    failures.append(f"{where}: {target}: there is no such file")
+                elif fragment and path.suffix == ".md" and fragment not in anchors_of(path):
+                    failures.append(f"{where}: {target}: there is no such heading")
+    for failure in failures:
+        print(failure)
+    print(f"{count} relative links, {len(failures)} broken")
+    return not failures and count > 0
+
+
+def write_samples(path, rows, seed):
+    """Three classes of eight features around centres of their own, label first."""
+    centres = [[random.Random(10 * label + j).random() for j in range(8)] for label in range(3)]
+    noise = random.Random(seed)
+    with path.open("w", encoding="ascii") as file:
+        for i in range(rows):
+            label = i % 3
+            values = (c + noise.gauss(0, 0.15) for c in centres[label])
+            file.write(",".join([str(label)] + [f"{value:.6f}" for value in values]) + "\n")
+
+
+def run_blocks(source, build):
+    blocks = marked_blocks((source / "README.md").read_text(encoding="utf-8"), "run")
+    passed = len(blocks) > 0
+    for number, code in blocks:
+        with tempfile.TemporaryDirectory(prefix="cipherfit-readme-") as name:
+            work = Path(name)
+            for entry in source.iterdir():
+                if not entry.name.startswith(("build", ".", "out")):
+                    (work / entry.name).symlink_to(entry)
+            (work / "build").symlink_to(build)
+            write_samples(work / "train.csv", 60, seed=1)
+            write_samples(work / "test.csv", 90, seed=2)
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", code], cwd=work,
+                                  capture_output=True, text=True, check=False)
+        print(done.stdout, end="")
+        if done.returncode != 0:
+            print(done.stderr, end="")
+            print(f"README.md:{number}: ended with status {done.returncode}")
+            passed = False
+    print(f"{len(blocks)} blocks were run")
+    return passed
+
+
+def compile_blocks(source, compiler):
+    blocks = marked_blocks((source / "README.md").read_text(encoding="utf-8"), "compile")
+    passed = len(blocks) > 0
+    for number, code in blocks:
+        done = subprocess.run([*compiler, "-std=c++20", f"-I{source / 'include'}", "-fsyntax-only",
+                               "-x", "c++", "-"], input=code, capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            print(done.stderr, end="")
+            print(f"README.md:{number}: does not compile")
+            passed = False
+    print(f"{len(blocks)} blocks were compiled")
+    return passed
+
+
+def main(arguments):
+    if len(arguments) == 2 and arguments[0] == "links":
+        return check_links(Path(arguments[1]).resolve())
+    if len(arguments) == 3 and arguments[0] == "run":
+        return run_blocks(Path(arguments[1]).resolve(), Path(arguments[2]).resolve())
+    if len(arguments) >= 3 and arguments[0] == "compile":
+        return compile_blocks(Path(arguments[1]).resolve(), arguments[2:])
+    sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(sys.argv[1:]) else 1)
