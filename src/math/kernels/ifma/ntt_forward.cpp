@@ -49,9 +49,10 @@ template <unsigned depth>
 inline void load_factors(Factor* factors, const Plan& plan, std::size_t at) {
 #pragma GCC unroll 4
     for (unsigned stage = 0; stage < depth; ++stage) {
+        const std::size_t blocks = std::size_t{1} << stage;
 #pragma GCC unroll 8
-        for (std::size_t block = 0; block < std::size_t{1} << stage; ++block) {
-            factors[(std::size_t{1} << stage) - 1 + block] = factor_at(plan, (at << stage) + block);
+        for (std::size_t block = 0; block < blocks; ++block) {
+            factors[blocks - 1 + block] = factor_at(plan, (at << stage) + block);
         }
     }
 }
@@ -62,13 +63,13 @@ inline void stages(Lanes* x, const Factor* factors, const Field& field) {
 #pragma GCC unroll 4
     for (unsigned stage = 0; stage < depth; ++stage) {
         const std::size_t half = std::size_t{1} << (depth - 1 - stage);
+        const std::size_t blocks = std::size_t{1} << stage;
 #pragma GCC unroll 8
-        for (std::size_t block = 0; block < std::size_t{1} << stage; ++block) {
+        for (std::size_t block = 0; block < blocks; ++block) {
 #pragma GCC unroll 8
             for (std::size_t i = 0; i < half; ++i) {
                 butterfly(x[2 * half * block + i], x[2 * half * block + half + i],
-                          factors[(std::size_t{1} << stage) - 1 + block], field,
-                          reduces(range, first_pass, stage));
+                          factors[blocks - 1 + block], field, reduces(range, first_pass, stage));
             }
         }
     }

@@ -61,9 +61,10 @@ template <unsigned depth>
 inline void load_factors(Factor* factors, const Plan& plan, std::size_t at) {
 #pragma GCC unroll 4
     for (unsigned stage = 0; stage < depth; ++stage) {
+        const std::size_t blocks = std::size_t{1} << stage;
 #pragma GCC unroll 8
-        for (std::size_t block = 0; block < std::size_t{1} << stage; ++block) {
-            factors[(std::size_t{1} << stage) - 1 + block] = factor_at(plan, (at << stage) + block);
+        for (std::size_t block = 0; block < blocks; ++block) {
+            factors[blocks - 1 + block] = factor_at(plan, (at << stage) + block);
         }
     }
 }
@@ -76,8 +77,9 @@ inline void stages(Lanes* x, const Factor* factors, const Plan& plan) {
     for (unsigned done = 0; done < depth; ++done) {
         const unsigned stage = depth - 1 - done;
         const std::size_t half = std::size_t{1} << (depth - 1 - stage);
+        const std::size_t blocks = std::size_t{1} << stage;
 #pragma GCC unroll 8
-        for (std::size_t block = 0; block < std::size_t{1} << stage; ++block) {
+        for (std::size_t block = 0; block < blocks; ++block) {
 #pragma GCC unroll 8
             for (std::size_t i = 0; i < half; ++i) {
                 Lanes& a = x[2 * half * block + i];
@@ -85,8 +87,7 @@ inline void stages(Lanes* x, const Factor* factors, const Plan& plan) {
                 if (last && stage == 0) {
                     last_butterfly<range>(a, b, plan);
                 } else {
-                    butterfly<range>(a, b, factors[(std::size_t{1} << stage) - 1 + block], plan,
-                                     number + done);
+                    butterfly<range>(a, b, factors[blocks - 1 + block], plan, number + done);
                 }
             }
         }
