@@ -1,0 +1,19 @@
+// The commands of cipherfit. Each adds its subcommand to the program, with options that live as
+// long as the program, and runs as the subcommand's callback; failures are thrown as Error.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace cipherfit {
+
+void add_fit_command(CLI::App& app);
+void add_plan_command(CLI::App& app);
+void add_keygen_command(CLI::App& app);
+void add_encrypt_command(CLI::App& app);
+void add_train_command(CLI::App& app);
+void add_decrypt_command(CLI::App& app);
+void add_evaluate_command(CLI::App& app);
+void add_inspect_command(CLI::App& app);
+void add_info_command(CLI::App& app);
+
+}  // namespace cipherfit

@@ -1,0 +1,64 @@
+// cipherfit decrypt: the server's model in the clear, once it passed the owner's checks.
+#include "cipherfit/base/parallel.h"
+#include "cli/commands.h"
+#include "cli/owner_steps.h"
+
+#include <cstdio>
+#include <memory>
+
+#include <fmt/format.h>
+
+namespace cipherfit {
+namespace {
+
+struct DecryptOptions {
+    std::filesystem::path owner, job, out;
+    RunOptions run;
+    Passphrase passphrase;
+};
+
+void decrypt_job(DecryptOptions& options) {
+    set_thread_count(options.run.threads);
+    const OwnerFiles files{options.owner};
+    const OwnerState state = read_owner_state(files);
+    const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
+    const SecretKey key = load_key(files, state.setup, options.passphrase);
+    const Head head = decrypt_head(state, identity, key, JobFiles{options.job}.model());
+    write_model(options.out, head, state);
+    fmt::print(
+        "  {:<22}{}, {} classes x {} (bias first)\n  {:<22}differ by at most {:.1e} from "
+        "the plaintext twin's (predicted below {:.1e})\n",
+        "model", (options.out / "weights.npy").string(), head.classes(), head.features() + 1,
+        "weights", largest_weight_error(head, state.reference.head),
+        state.reference.weight_error_bound);
+}
+
+}  // namespace
+
+void add_decrypt_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "decrypt",
+        "Decrypt the server's model, check it and write it for NumPy\n\n"
+        "Example:\n"
+        "  cipherfit decrypt --owner private --job job --out model\n\n"
+        "Reads job/model.cft. Writes weights.npy (classes x features + 1, bias first, float64, "
+        "for\n"
+        "features as they are in the file), model.json (class names, preprocessing, how to use it\n"
+        "in NumPy) and, for images, features.json. A model that is not finite, that the modulus\n"
+        "chain cannot hold, or that leaves the predicted error bound is refused.");
+    auto options = std::make_shared<DecryptOptions>();
+    command->add_option("--owner", options->owner, "The owner's private directory")
+        ->required()
+        ->type_name("DIR");
+    command->add_option("--job", options->job, "The job directory with the server's model")
+        ->required()
+        ->type_name("DIR");
+    command->add_option("--out", options->out, "Directory for the model")
+        ->required()
+        ->type_name("DIR");
+    options->passphrase.add_options(*command);
+    add_run_options(*command, options->run);
+    command->callback([options] { decrypt_job(*options); });
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,95 @@
+// cipherfit encrypt: the training rows become ciphertexts of a job.
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/io/file.h"
+#include "cli/commands.h"
+#include "cli/owner_steps.h"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cipherfit {
+namespace {
+
+struct EncryptOptions {
+    std::filesystem::path owner, job;
+    SampleOptions train;
+    RunOptions run;
+    Passphrase passphrase;
+    bool renew = false;
+};
+
+// What was given, or where the plan's rows came from.
+SampleOptions source_of_rows(const SampleOptions& given, const nlohmann::json& inputs) {
+    if (!given.file.empty()) {
+        return given;
+    }
+    require(given.labels.empty() && given.rows.empty(), ErrorCode::bad_input,
+            "--labels and --train-rows go with --train FILE");
+    const nlohmann::json source = inputs.value("source", nlohmann::json::object());
+    return {source.value("train", ""), source.value("labels", ""), source.value("rows", "")};
+}
+
+void encrypt(EncryptOptions& options) {
+    set_thread_count(options.run.threads);
+    const OwnerFiles files{options.owner};
+    const OwnerState state = read_owner_state(files);
+    const nlohmann::json inputs = read_json(files.inputs());
+    const SampleOptions source = source_of_rows(options.train, inputs);
+    Samples training = read_samples(source);
+    require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,
+            "{}: these are not the rows that the plan in {} was made for: give those, or plan anew "
+            "in another directory",
+            source.file.string(), files.directory.string());
+    const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
+    const JobFiles job{options.job};
+    make_directory(job.directory);
+    const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
+    remove_stale_files(files.directory);
+    remove_stale_files(job.directory);
+    if (options.renew) {
+        for (const auto& path :
+             {files.job(), job.plan(), job.training_data(), job.checkpoint(), job.model()}) {
+            std::filesystem::remove(path);
+        }
+    }
+    const SecretKey key = load_key(files, state.setup, options.passphrase);
+    ProgressLine line(options.run.quiet);
+    const Dataset rows = extract(state.extractor.get(), std::move(training.data));
+    static_cast<void>(encrypt_job(files, state.setup, key, job, rows, line));
+    fmt::print("  {:<22}{}, {}\n  {:<22}cipherfit train --job {}\n", "encrypted rows",
+               job.training_data().string(),
+               format_bytes(static_cast<double>(std::filesystem::file_size(job.training_data()))),
+               "next, on the server", job.directory.string());
+}
+
+}  // namespace
+
+void add_encrypt_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "encrypt",
+        "Encrypt the training rows into a job directory, which is all that the server gets\n\n"
+        "Examples:\n"
+        "  cipherfit encrypt --owner private --job job\n"
+        "  cipherfit encrypt --owner private --job job --train train.csv\n\n"
+        "The rows must be those of the plan; without --train they are read from where the plan\n"
+        "read them. What an earlier call left is kept.");
+    auto options = std::make_shared<EncryptOptions>();
+    command->add_option("--owner", options->owner, "The owner's private directory")
+        ->required()
+        ->type_name("DIR");
+    command->add_option("--job", options->job, "The directory for the server")
+        ->required()
+        ->type_name("DIR");
+    add_train_options(*command, options->train, false);
+    command->add_flag("--renew", options->renew,
+                      "Encrypt afresh as a new job; the job's ciphertexts, checkpoint and model "
+                      "are removed");
+    options->passphrase.add_options(*command);
+    add_run_options(*command, options->run);
+    command->callback([options] { encrypt(*options); });
+}
+
+}  // namespace cipherfit

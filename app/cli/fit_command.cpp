@@ -1,0 +1,222 @@
+// cipherfit fit: the owner's and the server's work in a row, as two processes.
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/train/noise.h"
+#include "cipherfit/train/twin.h"
+#include "cli/commands.h"
+#include "cli/fit_report.h"
+#include "cli/output_directory.h"
+#include "cli/owner_steps.h"
+#include "cli/server_process.h"
+#include "common/server_progress.h"
+#include "common/signals.h"
+#include "common/system_info.h"
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cipherfit {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct FitOptions {
+    SampleOptions train, test;
+    FeatureOptions features;
+    RecipeOptions recipe;
+    RunOptions run;
+    fs::path out, json;
+    std::string fhe = "execute";
+    bool force = false;
+    Passphrase passphrase;
+};
+
+// Seconds of the phases, kept in the owner's directory, so that a run that goes on after a stop can
+// still name them.
+class Timings {
+  public:
+    explicit Timings(fs::path file) : file_(std::move(file)) {
+        if (fs::exists(file_)) {
+            values_ = read_json(file_);
+        }
+    }
+    // Runs the phase; its seconds count unless it had been done before.
+    template <class F>
+    auto measure(const char* name, bool done_before, F&& phase) {
+        const auto start = std::chrono::steady_clock::now();
+        auto result = phase();
+        if (!done_before) {
+            const auto spent = std::chrono::steady_clock::now() - start;
+            set(name, std::chrono::duration<double>(spent).count());
+        }
+        return result;
+    }
+    void set(const char* name, double seconds) {
+        values_[name] = seconds;
+        write_json(file_, values_, true);
+    }
+    bool has(const char* name) const { return values_.contains(name); }
+    const nlohmann::json& values() const { return values_; }
+
+  private:
+    fs::path file_;
+    nlohmann::json values_ = nlohmann::json::object();
+};
+
+// The state of an earlier run of the same inputs, or a new one.
+PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& files,
+                               const nlohmann::json& inputs, Samples training, ProgressLine& line) {
+    if (!fs::exists(files.plan())) {
+        return make_plan(std::move(training), options.recipe, options.features, line);
+    }
+    require_same_inputs(files, inputs);
+    OwnerState state = read_owner_state(files);
+    Dataset rows = extract(state.extractor.get(), std::move(training.data));
+    return {std::move(state), std::move(rows)};
+}
+
+void train_in_other_process(const FitOptions& options, const JobFiles& job, Timings& timings,
+                            ProgressLine& line) {
+    if (fs::exists(job.model()) && timings.has("train_seconds")) {
+        return;
+    }
+    line.phase("server: starting");
+    ServerProgressView view(line);
+    const ServerRun run = run_server(
+        job.directory, options.run.threads,
+        [&view](const ServerProgress& progress) { view.show(progress); }, [&line] { line.tick(); });
+    line.finish();
+    timings.set("train_seconds", run.seconds);
+}
+
+void finish(const FitOptions& options, const FitResult& result) {
+    const nlohmann::json figures = fit_figures(result);
+    require_agreement(figures);
+    if (!options.json.empty()) {
+        write_json(options.json, figures, false);
+    }
+    fmt::print("{}\n  {:<22}{}\n", fit_ending(figures), "model",
+               (options.out / "model" / "weights.npy").string());
+}
+
+void execute(FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
+             ProgressLine& line) {
+    const OwnerFiles files{out.owner()};
+    const JobFiles job{out.job()};
+    const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
+    PlannedTraining planned = plan_or_resume(options, files, inputs, std::move(training), line);
+    const OwnerState& state = planned.state;
+    // The test rows must fit before hours of work; they are used after it.
+    const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
+                                       options.test.file.string());
+
+    const auto lock = out.claim();
+    if (!fs::exists(files.plan())) {
+        write_owner_state(files, state, inputs);
+    }
+    Timings timings(files.timings());
+    const OwnerSetup& setup = state.setup;
+    const SecretKey key = timings.measure("keygen_seconds", fs::exists(job.evaluation_keys()), [&] {
+        return make_keys(files, setup, job, options.passphrase, line);
+    });
+    const ContainerIdentity identity =
+        timings.measure("encrypt_seconds", fs::exists(job.plan()),
+                        [&] { return encrypt_job(files, setup, key, job, planned.rows, line); });
+    train_in_other_process(options, job, timings, line);
+    const Head head = timings.measure(
+        "decrypt_seconds", false, [&] { return decrypt_head(state, identity, key, job.model()); });
+    write_model(out.model(), head, state);
+    FitResult result{state, head, planned.rows, test_of};
+    result.timings = timings.values();
+    result.job = job;
+    if (fs::exists(job.directory / "server_report.json")) {
+        result.server = read_json(job.directory / "server_report.json");
+    }
+    finish(options, result);
+}
+
+void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
+              ProgressLine& line) {
+    const PlannedTraining planned =
+        make_plan(std::move(training), options.recipe, options.features, line);
+    const OwnerState& state = planned.state;
+    const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
+                                       options.test.file.string());
+    NoiseModel noise = modelled_noise(state.setup.plan);
+    noise.seed = options.features.seed;
+    const TwinResult twin =
+        run_twin(prepare_rows(state.setup, planned.rows), state.setup.plan.recipe(), &noise);
+    const Head head = checked_model(twin.model(), state.setup, state.reference);
+    out.claim_for_model();
+    write_model(out.model(), head, state);
+    FitResult result{state, head, planned.rows, test_of};
+    result.simulated = true;
+    finish(options, result);
+}
+
+void fit(FitOptions& options) {
+    set_thread_count(options.run.threads);
+    static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here
+    static_cast<void>(setup_options(options.recipe, options.features));
+    const bool simulated = options.fhe == "simulate";
+    const OutputDirectory out(options.out, options.json);
+    out.check(options.force, simulated);
+    if (!simulated) {
+        static_cast<void>(server_program());
+    }
+    Samples training = read_samples(options.train);
+    value_or_throw(check_trainable(training.data));
+    Samples test = read_samples(options.test);
+    ProgressLine line(options.run.quiet);
+    if (simulated) {
+        simulate(options, out, std::move(training), std::move(test), line);
+    } else {
+        if (options.force) {
+            out.clear();
+        }
+        execute(options, out, std::move(training), std::move(test), line);
+    }
+}
+
+}  // namespace
+
+void add_fit_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "fit",
+        "Encrypt, train in a separate server process, decrypt and test: all in one\n\n"
+        "Examples:\n"
+        "  cipherfit fit --train train.csv --test test.csv --out run\n"
+        "  cipherfit fit --train all.csv --train-rows 0:128 --test all.csv --test-rows 128:256 \\\n"
+        "                --iterations 2 --out run --json run.json\n"
+        "  cipherfit fit --train train-images-idx3-ubyte --train-rows 0:512 \\\n"
+        "                --test t10k-images-idx3-ubyte --out run\n\n"
+        "Leaves OUT/owner (private: the secret key), OUT/job (all that the server gets) and\n"
+        "OUT/model (weights.npy, model.json). A run that was stopped or killed goes on where it\n"
+        "was when the same command is given again.");
+    auto options = std::make_shared<FitOptions>();
+    add_train_options(*command, options->train, true);
+    add_test_options(*command, options->test);
+    add_feature_options(*command, options->features);
+    add_recipe_options(*command, options->recipe);
+    command->add_option("--out", options->out, "Directory for keys, ciphertexts and model")
+        ->required()
+        ->type_name("DIR");
+    command
+        ->add_option("--fhe", options->fhe,
+                     "execute: encrypt and train on ciphertexts; simulate: the same recipe in "
+                     "the clear with modelled noise, in a moment")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"execute", "simulate"}));
+    command->add_flag("--force", options->force,
+                      "Remove what an earlier run left in --out, its keys included");
+    options->passphrase.add_options(*command);
+    add_json_option(*command, options->json);
+    add_run_options(*command, options->run);
+    command->callback([options] { fit(*options); });
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,208 @@
+#include "cli/fit_report.h"
+
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/train/cost.h"
+#include "common/progress_line.h"
+#include "common/system_info.h"
+
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+using nlohmann::json;
+
+// arXiv 2304.03807, its tables and its public logs.
+json paper_figures() {
+    return {{"source", "arXiv 2304.03807"}, {"iterations", 2}, {"test_accuracy", 0.2149},
+            {"train_seconds", 1260},        {"vcpus", 64},     {"upload_ciphertexts", 6},
+            {"peak_memory_bytes", 19.4e9}};
+}
+
+json file_bytes(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto size = std::filesystem::file_size(path, error);
+    return error ? json() : json(size);
+}
+
+// Members of the server's report, which comes from outside: numbers and short strings or nothing.
+json member(const json& object, const char* name) {
+    const auto found = object.find(name);
+    const bool usable =
+        found != object.end() &&
+        (found->is_number() || (found->is_string() && found->get<std::string>().size() <= 64));
+    return usable ? *found : json();
+}
+
+json seconds_per_iteration(const json& server) {
+    const json all = member(server, "iterations");
+    const json resumed = member(server, "resumed_at");
+    const json seconds = member(server, "training_seconds");
+    if (!all.is_number() || !resumed.is_number() || !seconds.is_number() ||
+        all.get<double>() <= resumed.get<double>()) {
+        return {};
+    }
+    return seconds.get<double>() / (all.get<double>() - resumed.get<double>());
+}
+
+std::string percent(const json& share) {
+    return fmt::format("{:.2f} %", 100 * share.get<double>());
+}
+
+std::string duration(const json& figures, const char* name) {
+    const auto& value = figures.at(name);
+    return value.is_number() ? format_seconds(value.get<double>()) : "not measured";
+}
+
+std::string bytes(const json& figures, const char* name) {
+    const auto& value = figures.at(name);
+    return value.is_number() ? format_bytes(value.get<double>()) : "unknown";
+}
+
+std::string correct(const json& figures, const char* accuracy) {
+    return fmt::format("{:>8}  on {} test rows", percent(figures.at(accuracy)),
+                       format_count(figures.at("test_samples").get<std::uint64_t>()));
+}
+
+}  // namespace
+
+json plan_figures(const TrainingPlan& plan) {
+    const Parameters& parameters = plan.parameters();
+    const PlanCost cost = plan_cost(plan);
+    const Recipe& recipe = plan.recipe();
+    return {{"preset", name(recipe.preset)},
+            {"solver", "primal"},
+            {"samples", plan.shape().samples},
+            {"features", plan.shape().features - 1},
+            {"classes", plan.shape().classes},
+            {"iterations", recipe.iterations},
+            {"step", recipe.steps.front()},
+            {"sigmoid", to_json(recipe.sigmoid)},
+            {"sigmoid_degree", recipe.sigmoid.degree()},
+            {"security_bits", parameters.security_bits()},
+            {"log_n", parameters.log_n()},
+            {"slots", parameters.slots()},
+            {"log_qp", parameters.log_qp()},
+            {"largest_secure_log_qp", largest_secure_log_qp(parameters.log_n())},
+            {"scale_bits", plan.scale_bits()},
+            {"levels", parameters.max_level()},
+            {"levels_per_iteration", plan.levels_per_iteration()},
+            {"first_iteration_levels", plan.first_iteration_levels()},
+            {"digits", parameters.digits()},
+            {"special_primes", parameters.special_primes()},
+            {"key_switches", cost.preparation.switches + cost.iterations.switches},
+            {"evaluation_keys", cost.evaluation_keys},
+            {"upload_ciphertexts", plan.upload_ciphertexts()},
+            {"download_ciphertexts", plan.download_ciphertexts()},
+            {"predicted_evaluation_key_bytes", cost.evaluation_key_bytes},
+            {"predicted_upload_bytes", cost.upload_bytes},
+            {"predicted_download_bytes", cost.download_bytes},
+            {"predicted_server_peak_bytes", cost.peak_memory_bytes}};
+}
+
+json fit_figures(const FitResult& result) {
+    const TwinReference& reference = result.state.reference;
+    const Head& twin = reference.head;
+    json figures = plan_figures(result.state.setup.plan);
+    figures["version"] = version();
+    figures["fhe"] = result.simulated ? "simulate" : "execute";
+    figures["feature_extractor"] =
+        result.state.extractor ? result.state.extractor->name() : std::string("raw");
+    const JobFiles job = result.job.value_or(JobFiles{});
+    figures["upload_bytes"] =
+        result.job ? file_bytes(job.training_data()) : figures["predicted_upload_bytes"];
+    figures["evaluation_key_bytes"] =
+        result.job ? file_bytes(job.evaluation_keys()) : figures["predicted_evaluation_key_bytes"];
+    figures["download_bytes"] =
+        result.job ? file_bytes(job.model()) : figures["predicted_download_bytes"];
+    for (const char* name :
+         {"keygen_seconds", "encrypt_seconds", "train_seconds", "decrypt_seconds"}) {
+        figures[name] = member(result.timings, name);
+    }
+    figures["seconds_per_iteration"] = seconds_per_iteration(result.server);
+    figures["server_load_seconds"] = member(result.server, "load_seconds");
+    figures["server_prepare_seconds"] = member(result.server, "prepare_seconds");
+    figures["server_peak_rss_bytes"] = member(result.server, "peak_rss_bytes");
+    figures["resumed_at_iteration"] = member(result.server, "resumed_at");
+    figures["threads"] = result.simulated ? json(thread_count()) : member(result.server, "threads");
+    figures["isa"] = result.simulated ? json(isa()) : member(result.server, "isa");
+
+    figures["train_accuracy"] =
+        result.head.accuracy(result.training.features, result.training.labels);
+    figures["test_samples"] = result.test.labels.size();
+    figures["test_accuracy"] = result.head.accuracy(result.test.features, result.test.labels);
+    figures["simulated_test_accuracy"] = twin.accuracy(result.test.features, result.test.labels);
+    figures["max_abs_weight"] = result.head.weights.cwiseAbs().maxCoeff();
+    figures["max_abs_weight_error"] = largest_weight_error(result.head, twin);
+    figures["predicted_weight_error_bound"] = reference.weight_error_bound;
+    figures["prediction_disagreements"] =
+        count_disagreements(result.head, twin, result.test.features, reference.weight_error_bound);
+    figures["max_abs_z"] = reference.largest_abs_z;
+    if (result.state.setup.rehearsal) {
+        figures["rehearsed_accuracy"] = result.state.setup.rehearsal->accuracy;
+    }
+    figures["paper"] = paper_figures();
+    return figures;
+}
+
+void require_agreement(const json& figures) {
+    const auto count = figures.at("prediction_disagreements").get<std::size_t>();
+    require(count == 0, ErrorCode::corrupt_data,
+            "{} test rows are classified otherwise than by the plaintext twin although the noise "
+            "bound rules that out: the server did not compute what was planned; train again",
+            count);
+}
+
+std::string fit_ending(const json& figures) {
+    const bool simulated = figures.at("fhe") == "simulate";
+    std::string text = fmt::format(
+        "\n{}: {} rows, {} features, {} classes, {} iterations\n\n",
+        simulated ? "Simulated encrypted training (nothing was encrypted)"
+                  : "Trained on encrypted data",
+        figures.at("samples").get<std::size_t>(), figures.at("features").get<std::size_t>(),
+        figures.at("classes").get<std::size_t>(), figures.at("iterations").get<int>());
+    const auto line = [&text](const char* head, const std::string& body) {
+        text += fmt::format("  {:<22}{}\n", head, body);
+    };
+    line(simulated ? "would leave the owner" : "left the owner",
+         fmt::format("{} ciphertexts, {}; {} evaluation keys, {}",
+                     figures.at("upload_ciphertexts").get<std::size_t>(),
+                     bytes(figures, "upload_bytes"),
+                     figures.at("evaluation_keys").get<std::size_t>(),
+                     bytes(figures, "evaluation_key_bytes")));
+    line("the server knows", "these sizes and the recipe's constants; no key, no value, no label");
+    line("ring",
+         fmt::format("N = 2^{}, log2(QP) = {:.0f}, {}-bit security, {} levels",
+                     figures.at("log_n").get<unsigned>(), figures.at("log_qp").get<double>(),
+                     figures.at("security_bits").get<unsigned>(),
+                     figures.at("levels").get<std::size_t>()));
+    if (!simulated) {
+        line("time here",
+             fmt::format("keys {}, encryption {}, decryption {}",
+                         duration(figures, "keygen_seconds"), duration(figures, "encrypt_seconds"),
+                         duration(figures, "decrypt_seconds")));
+        line("time of the server",
+             fmt::format("{} ({} an iteration), {} threads, {} kernels, peak memory {}",
+                         duration(figures, "train_seconds"),
+                         duration(figures, "seconds_per_iteration"), figures.at("threads").dump(),
+                         figures.at("isa").is_string() ? figures.at("isa").get<std::string>()
+                                                       : std::string("unknown"),
+                         bytes(figures, "server_peak_rss_bytes")));
+    }
+    text += '\n';
+    line(simulated ? "model with noise" : "decrypted model", correct(figures, "test_accuracy"));
+    line("plaintext twin", correct(figures, "simulated_test_accuracy"));
+    line("weights", fmt::format("differ by at most {:.1e} (predicted below {:.1e})",
+                                figures.at("max_abs_weight_error").get<double>(),
+                                figures.at("predicted_weight_error_bound").get<double>()));
+    const json& paper = figures.at("paper");
+    line("the paper, for scale",
+         fmt::format("{:>8}  after {} iterations in {} s on {} vCPUs, {} ciphertexts up, {}",
+                     percent(paper.at("test_accuracy")), paper.at("iterations").get<int>(),
+                     format_count(paper.at("train_seconds").get<std::uint64_t>()),
+                     paper.at("vcpus").get<int>(), paper.at("upload_ciphertexts").get<int>(),
+                     format_bytes(paper.at("peak_memory_bytes").get<double>())));
+    return text;
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,40 @@
+// What a run of `fit` can say about itself: the figures of --json and the lines at its end.
+#pragma once
+
+#include "cipherfit/train/head.h"
+#include "cli/owner_files.h"
+#include "cli/owner_steps.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+
+struct FitResult {
+    const OwnerState& state;
+    const Head& head;  // decrypted, or simulated
+    const Dataset& training;
+    const TestRows& test;
+    bool simulated = false;
+    nlohmann::json timings = nlohmann::json::object();  // *_seconds; absent where unknown
+    nlohmann::json server = nlohmann::json::object();   // server_report.json
+    std::optional<JobFiles> job = std::nullopt;         // for the sizes of what was sent
+};
+
+// Sizes, levels, bytes and predicted costs of a plan.
+nlohmann::json plan_figures(const TrainingPlan& plan);
+
+// One object with all figures; null where a simulated run has none.
+nlohmann::json fit_figures(const FitResult& result);
+
+// A few lines for a person, from those figures.
+std::string fit_ending(const nlohmann::json& figures);
+
+// Throws Error(corrupt_data) where decrypted and twin's predictions differ although the bound says
+// that they cannot.
+void require_agreement(const nlohmann::json& figures);
+
+}  // namespace cipherfit

@@ -1,0 +1,30 @@
+// cipherfit info: the program and its machine.
+#include "cli/commands.h"
+#include "common/system_info.h"
+
+#include <cstdio>
+#include <thread>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace cipherfit {
+
+void add_info_command(CLI::App& app) {
+    CLI::App* command =
+        app.add_subcommand("info",
+                           "Say which version this is and what it uses of this machine\n\n"
+                           "The environment variable CIPHERFIT_ISA chooses other kernels.");
+    command->callback([] {
+        const auto line = [](const char* head, const std::string& body) {
+            fmt::print("  {:<22}{}\n", head, body);
+        };
+        line("version", version());
+        line("kernels in use", isa());
+        line("kernels available", fmt::format("{}", fmt::join(available_isas(), ", ")));
+        line("CPU features", fmt::format("{}", fmt::join(cpu_features(), ", ")));
+        line("threads", std::to_string(std::thread::hardware_concurrency()));
+    });
+}
+
+}  // namespace cipherfit

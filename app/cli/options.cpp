@@ -1,0 +1,188 @@
+#include "cli/options.h"
+
+#include <charconv>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+constexpr const char* input_group = "Input";
+constexpr const char* recipe_group = "Recipe";
+constexpr const char* plan_group = "Encryption";
+
+std::optional<std::size_t> parse_index(std::string_view text) {
+    std::size_t value = 0;
+    const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = result.ec == std::errc{} && result.ptr == text.data() + text.size();
+    return whole ? std::optional(value) : std::nullopt;
+}
+
+}  // namespace
+
+RowRange parse_rows(const std::string& text) {
+    RowRange range;
+    if (text.empty()) {
+        return range;
+    }
+    const std::size_t colon = text.find(':');
+    const std::string first = text.substr(0, colon);
+    const std::string last = colon == std::string::npos ? "" : text.substr(colon + 1);
+    const auto begin = first.empty() ? std::optional<std::size_t>(0) : parse_index(first);
+    range.end = parse_index(last);
+    require(colon != std::string::npos && begin && (last.empty() || range.end) &&
+                (!range.end || *begin < *range.end),
+            ErrorCode::bad_input,
+            "rows '{}' are no range: write FIRST:END, for example 0:128 for the first 128 rows",
+            text);
+    range.begin = *begin;
+    return range;
+}
+
+void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
+    app.add_option("--train", samples.file,
+                   "Training data: CSV (label first), .npy or IDX; told apart by content")
+        ->group(input_group)
+        ->required(required)
+        ->type_name("FILE");
+    app.add_option("--labels", samples.labels,
+                   "Labels of --train, where they are in a file of their own that is not found "
+                   "beside it")
+        ->group(input_group)
+        ->type_name("FILE");
+    app.add_option("--train-rows", samples.rows, "Use only these rows, e.g. 0:512")
+        ->group(input_group)
+        ->type_name("FIRST:END");
+}
+
+void add_test_options(CLI::App& app, SampleOptions& samples) {
+    app.add_option("--test", samples.file, "Test data; used after training only")
+        ->group(input_group)
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--test-labels", samples.labels, "Labels of --test")
+        ->group(input_group)
+        ->type_name("FILE");
+    app.add_option("--test-rows", samples.rows, "Use only these rows, e.g. 128:256")
+        ->group(input_group)
+        ->type_name("FIRST:END");
+}
+
+void add_feature_options(CLI::App& app, FeatureOptions& features) {
+    app.add_option("--features", features.kind,
+                   "raw: the columns as they are; random-conv: image features fitted on the "
+                   "training images; auto: random-conv for IDX images, else raw")
+        ->group(input_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"auto", "raw", "random-conv"}));
+    app.add_option("--pca", features.components,
+                   "Principal components that random-conv keeps; 0 for its own choice")
+        ->group(input_group)
+        ->capture_default_str()
+        ->check(CLI::Range(0, 16384));
+    app.add_option("--seed", features.seed,
+                   "Seed of the random filters and of the rehearsal's folds; keys and encryption "
+                   "never use it")
+        ->group(input_group)
+        ->capture_default_str();
+}
+
+void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
+    app.add_option("--iterations", recipe.iterations, "Training iterations under encryption")
+        ->group(recipe_group)
+        ->capture_default_str()
+        ->check(CLI::Range(1, max_iterations));
+    app.add_option("--preset", recipe.preset,
+                   "standard: centred features, zero start, step and range rehearsed on the "
+                   "training rows; chiang2023: the recipe of arXiv 2304.03807 to the letter, in "
+                   "at most 6 ciphertexts")
+        ->group(recipe_group)
+        ->capture_default_str()
+        ->type_name("NAME");
+    app.add_option("--sigmoid-degree", recipe.degree,
+                   "Degree of the polynomial sigmoid: 1, 3, 5 or 7; 3 unless given")
+        ->group(recipe_group)
+        ->check(CLI::IsMember({1, 3, 5, 7}));
+    app.add_option("--sigmoid-range", recipe.range,
+                   "The sigmoid is fitted on [-RANGE, RANGE]; rehearsed unless given")
+        ->group(recipe_group)
+        ->check(CLI::Range(0.0, 64.0))
+        ->type_name("RANGE");
+    app.add_option("--step", recipe.step, "Step size; rehearsed unless given")
+        ->group(recipe_group)
+        ->check(CLI::PositiveNumber);
+    app.add_flag("--no-rehearsal", recipe.no_rehearsal,
+                 "Take step and range from norms of the features instead of trying them out in "
+                 "the clear")
+        ->group(recipe_group);
+    app.add_option("--log-n", recipe.log_n, "Ring of 2^LOG_N coefficients, 12 to 17; 0: planned")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({0U, 12U, 13U, 14U, 15U, 16U, 17U}))
+        ->type_name("LOG_N");
+    app.add_option("--scale-bits", recipe.scale_bits,
+                   "Bits of a scale and of a prime, 32 to 45; 0: planned")
+        ->group(plan_group)
+        ->capture_default_str();
+    app.add_option("--memory-limit", recipe.memory_limit_gb,
+                   "Gigabytes that the server may need; larger plans are not chosen")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::Range(0.001, 1e6))
+        ->type_name("GB");
+    app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
+                   "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
+        ->group(plan_group)
+        ->type_name("COUNT");
+}
+
+void add_json_option(CLI::App& app, std::filesystem::path& file) {
+    app.add_option("--json", file, "Also write the figures to this file, as one JSON object")
+        ->type_name("FILE");
+}
+
+SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& features) {
+    SetupOptions options;
+    options.preset = value_or_throw(preset_from_name(recipe.preset));
+    options.recipe.iterations = recipe.iterations;
+    options.recipe.seed = features.seed;
+    if (recipe.degree != 0) {
+        options.recipe.degree = recipe.degree;
+    }
+    if (recipe.range > 0) {
+        options.recipe.range = recipe.range;
+    }
+    if (recipe.step > 0) {
+        options.recipe.step = recipe.step;
+    }
+    options.rehearse = !recipe.no_rehearsal;
+    options.plan.log_n = recipe.log_n;
+    options.plan.scale_bits = recipe.scale_bits;
+    options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
+    // The paper sends 6.
+    options.plan.most_ciphertexts =
+        recipe.most_ciphertexts.value_or(options.preset == Preset::chiang2023 ? 6 : 0);
+    return options;
+}
+
+nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& features) {
+    nlohmann::json json{{"preset", recipe.preset},
+                        {"iterations", recipe.iterations},
+                        {"sigmoid_degree", recipe.degree},
+                        {"sigmoid_range", recipe.range},
+                        {"step", recipe.step},
+                        {"no_rehearsal", recipe.no_rehearsal},
+                        {"log_n", recipe.log_n},
+                        {"scale_bits", recipe.scale_bits},
+                        {"memory_limit_gb", recipe.memory_limit_gb},
+                        {"most_ciphertexts", nullptr},
+                        {"features", features.kind},
+                        {"pca", features.components},
+                        {"seed", features.seed}};
+    if (recipe.most_ciphertexts) {
+        json["most_ciphertexts"] = *recipe.most_ciphertexts;
+    }
+    return json;
+}
+
+}  // namespace cipherfit

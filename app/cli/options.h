@@ -1,0 +1,62 @@
+// Options that several commands share, and what they mean.
+#pragma once
+
+#include "cipherfit/protocol/owner/owner_setup.h"
+#include "common/program.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
+
+namespace cipherfit {
+
+// Rows begin..end-1; without an end, up to the last.
+struct RowRange {
+    std::size_t begin = 0;
+    std::optional<std::size_t> end;
+};
+
+// "A:B", "A:", ":B". Throws Error(bad_input).
+RowRange parse_rows(const std::string& text);
+
+// A labelled file and the part of it that is meant. Empty: not given.
+struct SampleOptions {
+    std::filesystem::path file, labels;
+    std::string rows;
+};
+
+struct FeatureOptions {
+    std::string kind = "auto";  // auto, raw, random-conv
+    int components = 0;         // 0: the extractor's own
+    std::uint64_t seed = 1;     // of feature extraction and of the rehearsal's folds
+};
+
+struct RecipeOptions {
+    std::string preset = "standard";
+    int iterations = 8;
+    int degree = 0;  // 0: not pinned
+    double range = 0, step = 0;
+    bool no_rehearsal = false;
+    unsigned log_n = 0, scale_bits = 0;
+    double memory_limit_gb = 5.5;
+    std::optional<std::size_t> most_ciphertexts;
+};
+
+void add_train_options(CLI::App& app, SampleOptions& samples, bool required);
+void add_test_options(CLI::App& app, SampleOptions& samples);
+void add_feature_options(CLI::App& app, FeatureOptions& features);
+void add_recipe_options(CLI::App& app, RecipeOptions& recipe);
+void add_json_option(CLI::App& app, std::filesystem::path& file);
+
+// Throws Error(bad_input) for an unknown preset.
+SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& features);
+
+// Everything that decides what a plan is, besides the training rows.
+nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& features);
+
+}  // namespace cipherfit

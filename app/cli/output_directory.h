@@ -1,0 +1,37 @@
+// The directory of `fit`: owner/, job/ and model/ under one roof.
+#pragma once
+
+#include "cipherfit/io/file.h"
+
+#include <filesystem>
+#include <vector>
+
+namespace cipherfit {
+
+class OutputDirectory {
+  public:
+    // `json` may lie in the directory without being foreign to it.
+    OutputDirectory(std::filesystem::path root, std::filesystem::path json);
+
+    std::filesystem::path owner() const { return root_ / "owner"; }
+    std::filesystem::path job() const { return root_ / "job"; }
+    std::filesystem::path model() const { return root_ / "model"; }
+
+    // Throws Error(bad_input) where the directory holds something that is not of an earlier run,
+    // or, without `force`, something of a run that cannot be gone on with. Changes nothing.
+    void check(bool force, bool simulated) const;
+    // Removes what an earlier run left. Throws Error(busy) where one is at work.
+    void clear() const;
+
+    // Makes the directories and holds them for this process: the owner's lock. Leftovers of killed
+    // writers are removed. Throws Error (busy, io_failure).
+    DirectoryLock claim() const;
+    // Makes root and model directory, removing a model that was there.
+    void claim_for_model() const;
+
+  private:
+    bool holds_foreign_files() const;
+    std::filesystem::path root_, json_;
+};
+
+}  // namespace cipherfit

@@ -1,0 +1,154 @@
+#include "cli/owner_steps.h"
+
+#include "cipherfit/io/container.h"
+#include "cipherfit/protocol/owner/job_owner.h"
+#include "cipherfit/protocol/owner/secret_key_file.h"
+#include "common/signals.h"
+
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Shows bytes on the line, and stops the work where a signal asked for that.
+ByteProgress show_bytes(ProgressLine& line) {
+    return [&line](std::uint64_t done, std::uint64_t total) {
+        check_interrupt();
+        line.update(total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total),
+                    format_bytes(static_cast<double>(done)) + " written");
+    };
+}
+
+// Whether the file is there, complete by its header and of this job. A file of another job is an
+// error, not a file to be replaced.
+bool is_there(const fs::path& path, ContainerKind kind, const ContainerIdentity& identity,
+              std::initializer_list<IdentityPart> parts) {
+    if (!fs::exists(path)) {
+        return false;
+    }
+    const auto reader = value_or_throw(ContainerReader::open(path, kind));
+    value_or_throw(reader.expect(identity, parts));
+    return true;
+}
+
+}  // namespace
+
+PreparedData prepare_rows(const OwnerSetup& setup, const Dataset& rows) {
+    return prepare(rows.features, rows.labels, static_cast<int>(setup.plan.shape().classes),
+                   setup.preprocessing, setup.plan.recipe());
+}
+
+PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
+                          const FeatureOptions& features, ProgressLine& line) {
+    const SetupOptions options = setup_options(recipe, features);
+    value_or_throw(check_trainable(training.data));
+    line.phase("owner: features");
+    auto extractor = fit_extractor(features, training);
+    Dataset rows = extract(extractor.get(), std::move(training.data));
+    check_interrupt();
+    line.phase("owner: rehearsal and plan");
+    OwnerSetup setup = make_owner_setup(rows, options);
+    TwinReference reference = make_twin_reference(setup, prepare_rows(setup, rows));
+    line.finish();
+    check_interrupt();
+    return {{std::move(setup), std::move(extractor), std::move(reference)}, std::move(rows)};
+}
+
+nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
+                             const RecipeOptions& recipe, const FeatureOptions& features) {
+    const auto absolute = [](const fs::path& path) {
+        return path.empty() ? std::string() : fs::absolute(path).string();
+    };
+    return {{"training_sha256", digest_of(training.data)},
+            {"options", to_json(recipe, features)},
+            {"source",
+             {{"train", absolute(source.file)},
+              {"labels", absolute(source.labels)},
+              {"rows", source.rows}}}};
+}
+
+void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now) {
+    const nlohmann::json before = read_json(files.inputs());
+    require(before.contains("options") && before.contains("training_sha256"),
+            ErrorCode::corrupt_data, "{}: is no record of inputs", files.inputs().string());
+    require(before["training_sha256"] == now["training_sha256"], ErrorCode::bad_input,
+            "{} was planned for other training rows: give those, or use another directory",
+            files.directory.string());
+    for (const auto& [name, value] : now["options"].items()) {
+        const auto& earlier = before["options"];
+        require(earlier.contains(name) && earlier[name] == value, ErrorCode::bad_input,
+                "{} was planned with another {} ({} there, {} now): give the same options, or use "
+                "another directory",
+                files.directory.string(), name,
+                earlier.contains(name) ? earlier[name].dump() : "none", value.dump());
+    }
+}
+
+SecretKey load_key(const OwnerFiles& files, const OwnerSetup& setup, Passphrase& passphrase) {
+    const fs::path path = files.secret_key();
+    SecretKey key = value_or_throw(read_secret_key(path, passphrase.for_key(path)));
+    require(key.parameters() == setup.plan.parameters(), ErrorCode::fingerprint_mismatch,
+            "{}: was made under other parameters than the plan's: use the directory that it "
+            "belongs to",
+            path.string());
+    return key;
+}
+
+SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobFiles& job,
+                    Passphrase& passphrase, ProgressLine& line) {
+    line.phase("owner: keys");
+    const bool there = fs::exists(files.secret_key());
+    SecretKey key =
+        there ? load_key(files, setup, passphrase) : SecretKey::generate(setup.plan.parameters());
+    if (!there) {
+        value_or_throw(write_secret_key(files.secret_key(), key, passphrase.for_new_key()));
+    }
+    const Job keys_of{setup.plan, job_identity(setup.plan, key.id())};
+    if (!is_there(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
+                  {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
+        value_or_throw(
+            write_evaluation_keys(job.evaluation_keys(), keys_of, key, show_bytes(line)));
+    }
+    line.finish();
+    check_interrupt();
+    return key;
+}
+
+ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
+                              const SecretKey& key, const JobFiles& job, const Dataset& rows,
+                              ProgressLine& line) {
+    line.phase("owner: encryption");
+    ContainerIdentity identity;
+    if (fs::exists(files.job())) {
+        identity = read_owner_job(files, setup.plan);
+    } else {
+        Nonce nonce{};
+        random_bytes(nonce);
+        identity = job_identity(setup.plan, key.id(), nonce);
+        write_owner_job(files, identity);
+    }
+    const Job described{setup.plan, identity};
+    const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
+                      IdentityPart::job};
+    if (!is_there(job.training_data(), ContainerKind::training_data, identity, all)) {
+        value_or_throw(write_training_data(job.training_data(), described, key,
+                                           prepare_rows(setup, rows), show_bytes(line)));
+    }
+    if (!is_there(job.plan(), ContainerKind::plan, identity, all)) {
+        value_or_throw(write_plan(job.plan(), described));
+    }
+    line.finish();
+    check_interrupt();
+    return identity;
+}
+
+Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
+                  const fs::path& model) {
+    const Job job{state.setup.plan, identity};
+    const RowMatrix weights = decrypt_model(job, key, value_or_throw(read_model(model, job)));
+    return checked_model(weights, state.setup, state.reference);
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,73 @@
+// The owner's steps, each of which a command runs alone and `fit` runs in a row. A step that was
+// interrupted can be given again: what it left complete is used, the rest is made anew.
+#pragma once
+
+#include "cipherfit/rlwe/owner/secret_key.h"
+#include "cli/options.h"
+#include "cli/owner_files.h"
+#include "cli/passphrase.h"
+#include "cli/samples.h"
+#include "common/progress_line.h"
+
+#include <filesystem>
+#include <string>
+
+namespace cipherfit {
+
+// Rows in the form that is encrypted.
+PreparedData prepare_rows(const OwnerSetup& setup, const Dataset& rows);
+
+// Rows of features with the state that was made from them.
+struct PlannedTraining {
+    OwnerState state;
+    Dataset rows;  // with the extractor's features
+};
+
+// Fits extractor, preprocessing, recipe and plan on the training rows and runs the twin; writes
+// nothing.
+PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
+                          const FeatureOptions& features, ProgressLine& line);
+
+// What decides the plan, as inputs.json keeps it: the rows' digest, the options, and where the rows
+// came from.
+nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
+                             const RecipeOptions& recipe, const FeatureOptions& features);
+// Throws Error(bad_input), naming the first difference, unless both records describe the same rows
+// and options, wherever the rows came from.
+void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now);
+
+// The secret key, made and written where there is none, and the evaluation keys in the job's
+// directory, made where there are none. The key belongs to the plan.
+SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobFiles& job,
+                    Passphrase& passphrase, ProgressLine& line);
+// Reads the key and checks that it belongs to the plan.
+SecretKey load_key(const OwnerFiles& files, const OwnerSetup& setup, Passphrase& passphrase);
+
+// Gives the job an identity where it has none, and writes its plan and its encrypted rows where
+// they are missing.
+ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
+                              const SecretKey& key, const JobFiles& job, const Dataset& rows,
+                              ProgressLine& line);
+
+// Decrypts and checks what the server returned; see checked_model().
+Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
+                  const std::filesystem::path& model);
+
+// model/: weights.npy, model.json, and features.json for images.
+void write_model(const std::filesystem::path& directory, const Head& head, const OwnerState& state);
+
+struct SavedModel {
+    Head head;
+    std::unique_ptr<FeatureExtractor> extractor;
+};
+SavedModel read_model_directory(const std::filesystem::path& directory);
+
+// Test rows in the model's terms: its features, and labels as indices into its class names.
+struct TestRows {
+    RowMatrix features;
+    std::vector<int> labels;
+};
+TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Head& head,
+                   const std::string& file);
+
+}  // namespace cipherfit

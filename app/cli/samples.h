@@ -1,0 +1,33 @@
+// From the user's files to rows of features.
+#pragma once
+
+#include "cipherfit/backbone/feature_extractor.h"
+#include "cipherfit/io/dataset.h"
+#include "cli/options.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace cipherfit {
+
+struct Samples {
+    Dataset data;
+    std::optional<ImageShape> image;  // of IDX images
+};
+
+// The rows that the options name. Throws Error (bad_input, io_failure).
+Samples read_samples(const SampleOptions& options);
+
+// SHA-256 of features, labels and class names, in hexadecimal.
+std::string digest_of(const Dataset& data);
+
+// The extractor that the options ask for, fitted on the training images; null for raw features.
+// Throws Error(bad_input) for images of unknown shape.
+std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
+                                                const Samples& training);
+
+// The samples with the extractor's features in place of their own; as they are where it is null.
+Dataset extract(const FeatureExtractor* extractor, Dataset data);
+
+}  // namespace cipherfit

@@ -1,0 +1,25 @@
+// How both programs end early: the first SIGINT or SIGTERM asks to stop at the next safe point, the
+// second one ends the process at once. SIGPIPE and SIGXFSZ are ignored, so that a closed pipe or a
+// full disk is an error with a message and not a death.
+#pragma once
+
+#include <atomic>
+
+namespace cipherfit {
+
+inline constexpr int status_interrupted = 130;
+
+// Call once, first thing in main().
+void install_signal_handlers();
+
+// Whether a stop was asked for, and by which signal (0: none).
+const std::atomic<bool>& stop_requested() noexcept;
+int stop_signal() noexcept;
+
+// From now on signals go to this child process as well; 0 ends that.
+void forward_signals_to(int process) noexcept;
+
+// Throws Error(interrupted) once a stop was asked for.
+void check_interrupt();
+
+}  // namespace cipherfit

@@ -1,0 +1,92 @@
+// cipherfit-server: trains on the ciphertexts of a job directory. It is given that directory and
+// nothing else, and links no code that knows what a secret key is.
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/io/file.h"
+#include "cipherfit/protocol/training_server.h"
+#include "common/program.h"
+#include "common/progress_line.h"
+#include "common/server_progress.h"
+#include "common/signals.h"
+#include "common/system_info.h"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace {
+
+using namespace cipherfit;
+
+struct Options {
+    std::filesystem::path job;
+    RunOptions run;
+    bool machine = false;
+};
+
+void write_report(const std::filesystem::path& job, const ServerReport& report, double seconds) {
+    const nlohmann::json json{{"version", version()},
+                              {"isa", isa()},
+                              {"threads", thread_count()},
+                              {"iterations", report.iterations},
+                              {"resumed_at", report.resumed_at},
+                              {"load_seconds", report.load_seconds},
+                              {"prepare_seconds", report.prepare_seconds},
+                              {"training_seconds", report.training_seconds},
+                              {"total_seconds", seconds},
+                              {"model_bytes", report.model_bytes},
+                              {"peak_rss_bytes", peak_resident_bytes()}};
+    const std::string text = json.dump(2) + "\n";
+    value_or_throw(write_file(job / "server_report.json",
+                              {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+}
+
+void serve(const Options& options) {
+    const auto start = std::chrono::steady_clock::now();
+    set_thread_count(options.run.threads);
+    static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here, before any work
+    ProgressLine line(options.run.quiet || options.machine);
+    ServerProgressView view(line);
+    ServerOptions server;
+    server.stop = &stop_requested();
+    server.progress = [&](const ServerProgress& progress) {
+        if (options.machine) {
+            fmt::print(stderr, "{}\n", encode_progress(progress));
+        } else {
+            view.show(progress);
+        }
+    };
+    const ServerReport report = run_training_job(options.job, server);
+    line.finish();
+    if (!report.already_done) {
+        const auto spent = std::chrono::steady_clock::now() - start;
+        write_report(options.job, report, std::chrono::duration<double>(spent).count());
+    } else if (!options.run.quiet && !options.machine) {
+        fmt::print(stderr, "the model is there already: nothing to do\n");
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    install_signal_handlers();
+    CLI::App app{
+        "Trains on the ciphertexts of a job directory, without any secret.\n"
+        "Reads plan.cft, evaluation_keys.cft and training_data.cft; leaves model.cft and\n"
+        "server_report.json. Stopped or killed, it goes on from checkpoint.cft when it is\n"
+        "started again. SIGINT or SIGTERM stops it after the current iteration, a second\n"
+        "one at once.",
+        "cipherfit-server"};
+    app.set_version_flag("--version", version());
+    Options options;
+    app.add_option("job", options.job, "The job directory")->required();
+    add_run_options(app, options.run);
+    app.add_flag("--machine-progress", options.machine,
+                 "Progress as lines for a program to read: '@progress phase done total level "
+                 "bytes_written'");
+    app.callback([&] { serve(options); });
+    return run_program(app, argc, argv);
+}

@@ -1,0 +1,42 @@
+// What stands between a decrypted model and its use: the plaintext twin's result, and the checks
+// that a model must pass. A run that ended in noise, a chain that overflowed or a server that
+// returned something else must not come out as a model.
+#pragma once
+
+#include "cipherfit/protocol/owner/owner_setup.h"
+#include "cipherfit/train/head.h"
+
+#include <span>
+
+namespace cipherfit {
+
+// What the encrypted run must reproduce, computed in the clear from the training rows.
+struct TwinReference {
+    Head head;
+    double weight_error_bound = 0;  // see noise.h
+    double largest_abs_z = 0;       // of training
+    double largest_abs_state = 0;
+};
+
+// The largest |entry| of the states, in scaled coordinates, that the last prime of the chain can
+// hold: q_0 / (2 scale).
+double state_capacity(const TrainingPlan& plan);
+
+// Runs the twin and bounds the error. Throws Error(bad_input) where |z| leaves the sigmoid's range
+// or the weights outgrow half of the chain's capacity: before anything is encrypted.
+TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data);
+
+// The head of a decrypted state (c x d, decrypt_model()). Throws Error(corrupt_data) for values
+// that are not finite, that the chain cannot hold, or that differ from the reference by more than
+// its bound.
+Head checked_model(const RowMatrix& state, const OwnerSetup& setup, const TwinReference& reference);
+
+// The largest |w - w_twin| over all raw-feature weights.
+double largest_weight_error(const Head& head, const Head& twin);
+
+// Rows that the head and the twin classify differently although the twin's margin exceeds
+// 2 bound (1 + |x|_1), the most that weights within `bound` can move two scores apart.
+std::size_t count_disagreements(const Head& head, const Head& twin, const RowMatrix& raw,
+                                double bound);
+
+}  // namespace cipherfit

@@ -1,0 +1,49 @@
+// What the owner fixes before there are keys: recipe, preprocessing and plan, chosen from the
+// training rows alone.
+#pragma once
+
+#include "cipherfit/io/dataset.h"
+#include "cipherfit/train/plan.h"
+#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/rehearse.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace cipherfit {
+
+struct SetupOptions {
+    Preset preset = Preset::standard;
+    // Iterations, and what of step, degree and range is pinned. The preset chiang2023 takes the
+    // iterations alone.
+    RehearsalOptions recipe;
+    // Whether step and range that are not pinned come from a rehearsal, or from norms.
+    bool rehearse = true;
+    PlanOptions plan;
+};
+
+struct OwnerSetup {
+    TrainingPlan plan;
+    Preprocessing preprocessing;
+    std::vector<std::string> class_names;
+    std::optional<RehearsalCandidate> rehearsal;  // what was chosen, where there was a rehearsal
+};
+
+// The recipe of a preset for n = `samples` rows that were not seen: as pinned, or step 4 and the
+// cubic on [-12, 12]. For plans made from sizes alone.
+Recipe recipe_without_data(const SetupOptions& options, std::size_t samples);
+
+// Throws Error(bad_input) for data that cannot be trained on, for a sigmoid's range that the
+// rehearsal leaves and for a plan that no ring holds, Error(invalid_argument) for options out of
+// range or pinned against a preset.
+OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options);
+
+// The owner's private record; doubles survive bit for bit. Reading JSON that is no such record
+// gives ErrorCode::corrupt_data.
+nlohmann::json to_json(const OwnerSetup& setup);
+Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json);
+
+}  // namespace cipherfit
