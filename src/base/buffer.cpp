@@ -1,6 +1,6 @@
 #include "cipherfit/base/buffer.h"
 
-#include <sys/mman.h>
+#include "cipherfit/base/secure.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,10 +9,9 @@
 #include <map>
 #include <mutex>
 #include <new>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
-
-#include "cipherfit/base/secure.h"
 
 namespace cipherfit {
 namespace {
@@ -20,8 +19,8 @@ namespace {
 constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{1} << 21U;
 
-// Idle blocks by capacity. A ring has few distinct sizes (one to all limbs), so that exact matches
-// within a quarter of slack serve nearly every request.
+// Idle blocks by capacity. A request takes the smallest block that holds it and is at most twice as
+// large: as levels are spent, sizes shrink a limb at a time, and the blocks at hand go on serving.
 class Pool {
   public:
     ~Pool() = default;
@@ -30,7 +29,7 @@ class Pool {
         {
             const std::scoped_lock lock(mutex_);
             const auto found = idle_.lower_bound(bytes);
-            if (found != idle_.end() && found->first <= bytes + bytes / 4) {
+            if (found != idle_.end() && found->first <= 2 * bytes) {
                 auto block = std::pair{found->second.back(), found->first};
                 found->second.pop_back();
                 if (found->second.empty()) {

@@ -116,10 +116,11 @@ std::vector<Complex> Encoder::decode_complex(const Plaintext& plaintext) const {
             "cannot decode at scale 2^{:.1f} and level {}: rescale first",
             std::log2(plaintext.scale()), plaintext.level());
     RnsPoly poly = plaintext.poly().copy(limbs);
+    const WipeGuard guard(poly);
     parallel_for(0, limbs, [&](std::size_t i) { ring.inverse(poly.limb(i), i); });
 
     const std::size_t slots = parameters_.slots();
-    std::vector<double> coefficients(2 * slots);
+    SecretVector<double> coefficients(2 * slots);
     const Modulus& q0 = ring.modulus(0);
     if (limbs == 1) {
         for (std::size_t k = 0; k < 2 * slots; ++k) {

@@ -135,9 +135,13 @@ Ciphertext Evaluator::multiply_scalar(const Ciphertext& a, double factor, double
     require(level <= a.level(), ErrorCode::level_exhausted,
             "cannot raise a ciphertext from level {} to {}", a.level(), level);
     const double integer = std::nearbyint(factor * (scale / a.scale()));
-    require(std::isfinite(integer) && (integer != 0 || factor == 0), ErrorCode::invalid_argument,
-            "cannot multiply by {} from scale 2^{:.2f} to 2^{:.2f}: the factor rounds to {}",
-            factor, std::log2(a.scale()), std::log2(scale), integer);
+    const double exact = factor * (scale / a.scale());
+    require(std::isfinite(integer) &&
+                std::abs(integer - exact) <= 0x1p-20 * std::max(std::abs(exact), scale / a.scale()),
+            ErrorCode::invalid_argument,
+            "cannot multiply by {} from scale 2^{:.2f} to 2^{:.2f}: the factor {} rounds to {}, "
+            "use a larger scale and rescale",
+            factor, std::log2(a.scale()), std::log2(scale), exact, integer);
     const Ring& ring = parameters().ring();
     auto parts = empty_parts(a.size(), ring.n(), level + 1);
     each_limb(a.size(), level + 1, [&](std::size_t part, std::size_t limb) {

@@ -1,9 +1,9 @@
 #include "cipherfit/linalg/lane_layout.h"
 
+#include "cipherfit/base/error.h"
+
 #include <algorithm>
 #include <bit>
-
-#include "cipherfit/base/error.h"
 
 namespace cipherfit {
 namespace {
@@ -80,8 +80,15 @@ std::vector<double> LaneLayout::pack_logits(MatrixView z, std::size_t rho) const
 }
 
 std::vector<double> LaneLayout::logit_mask(std::size_t rho) const {
-    const std::vector<double> ones(samples_ * classes_, 1.0);
-    return pack_logits({ones.data(), samples_, classes_}, rho);
+    require(rho < sample_blocks(), ErrorCode::invalid_argument, "there is no block {} of {}", rho,
+            sample_blocks());
+    std::vector<double> slots(slots_);
+    for (std::size_t i = 0; i < rows() && rho * rows() + i < samples_; ++i) {
+        for (std::size_t j = 0; j < padded_classes_; ++j) {
+            slots[i * lane_ + j] = class_of(i, j) < classes_ ? 1.0 : 0.0;
+        }
+    }
+    return slots;
 }
 
 std::vector<double> LaneLayout::pack_model(MatrixView u, std::size_t b) const {

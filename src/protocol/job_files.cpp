@@ -1,12 +1,12 @@
 #include "cipherfit/protocol/job_files.h"
 
+#include "cipherfit/io/bytes.h"
+#include "protocol/packing.h"
+
 #include <cmath>
 #include <utility>
 
 #include <nlohmann/json.hpp>
-
-#include "cipherfit/io/bytes.h"
-#include "protocol/packing.h"
 
 namespace cipherfit {
 namespace {
@@ -43,8 +43,8 @@ MessageInfo read_message_info(ByteReader& in, const Parameters& parameters, std:
     const std::uint32_t level = in.u32();
     const std::uint32_t count = in.u32();
     const double scale = in.f64();
-    require(in.ok() && level <= parameters.max_level() && count == parts &&
-                std::isfinite(scale) && scale > 0,
+    require(in.ok() && level <= parameters.max_level() && count == parts && std::isfinite(scale) &&
+                scale > 0,
             ErrorCode::corrupt_data, "a ciphertext's header does not fit the parameters");
     return {level, scale};
 }
@@ -52,8 +52,8 @@ MessageInfo read_message_info(ByteReader& in, const Parameters& parameters, std:
 Ciphertext read_ciphertext(ContainerReader& reader, const Parameters& parameters,
                            std::uint32_t index) {
     const Ring& ring = parameters.ring();
-    const std::size_t most = message_header + 2 * packed_poly_bytes(ring, ring.q_count(),
-                                                                    parameters.max_level());
+    const std::size_t most =
+        message_header + 2 * packed_poly_bytes(ring, ring.q_count(), parameters.max_level());
     ByteReader in(value_or_throw(reader.section(tag_ciphertext, index, most)));
     const MessageInfo info = read_message_info(in, parameters, 2);
     const std::size_t bytes = packed_poly_bytes(ring, info.level + 1, info.level);
@@ -81,13 +81,21 @@ void write_ciphertext(ContainerWriter& writer, const Parameters& parameters,
 
 }  // namespace
 
-ContainerIdentity job_identity(const TrainingPlan& plan, const Digest& key_id,
-                               const Nonce& nonce) {
+ContainerIdentity job_identity(const TrainingPlan& plan, const Digest& key_id, const Nonce& nonce) {
     return {plan.parameters().fingerprint(), key_id, plan.hash(), nonce,
             plan.parameters().insecure_for_tests_only() ? flag_insecure_parameters : 0};
 }
 
-Expected<Job> read_plan(const std::filesystem::path& path) {
+void refuse_test_parameters(const Parameters& parameters, TestParameters tests,
+                            const std::string& file) {
+    require(
+        tests == TestParameters::allow || !parameters.insecure_for_tests_only(),
+        ErrorCode::insecure_parameters,
+        "{}: made under insecure parameters that are for tests only: make it again without them",
+        file);
+}
+
+Expected<Job> read_plan(const std::filesystem::path& path, TestParameters tests) {
     return in_file(path, [&] {
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::plan));
         const auto text = value_or_throw(reader.section(tag_plan, 0, largest_plan));
@@ -95,9 +103,9 @@ Expected<Job> read_plan(const std::filesystem::path& path) {
         value_or_throw(reader.verify_end());
         require(!json.is_discarded(), ErrorCode::corrupt_data, "the plan is not JSON");
         Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity()};
-        value_or_throw(reader.expect(
-            job_identity(job.plan, job.identity.key, job.identity.nonce),
-            {IdentityPart::parameters, IdentityPart::plan}));
+        refuse_test_parameters(job.plan.parameters(), tests, path.string());
+        value_or_throw(reader.expect(job_identity(job.plan, job.identity.key, job.identity.nonce),
+                                     {IdentityPart::parameters, IdentityPart::plan}));
         return job;
     });
 }
@@ -134,8 +142,7 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
             SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};
             require(in.ok() && key.id == id && key.level == level &&
                         in.remaining() == sizeof(Seed) + digits * bytes,
-                    ErrorCode::corrupt_data, "key {} is not the one that the plan asks for",
-                    index);
+                    ErrorCode::corrupt_data, "key {} is not the one that the plan asks for", index);
             const auto seed = in.bytes(sizeof(Seed));
             std::copy(seed.begin(), seed.end(), key.seed.begin());
             for (std::size_t digit = 0; digit < digits; ++digit) {
@@ -163,14 +170,13 @@ Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& 
             const std::size_t bytes = packed_poly_bytes(ring, level + 1, level);
             std::vector<Ciphertext> out;
             for (std::size_t i = 0; i < count; ++i) {
-                ByteReader in(value_or_throw(reader.section(
-                    tag_seeded, index, message_header + sizeof(Seed) + bytes)));
+                ByteReader in(value_or_throw(
+                    reader.section(tag_seeded, index, message_header + sizeof(Seed) + bytes)));
                 SeededCiphertext seeded;
                 seeded.info = read_message_info(in, parameters, 1);
                 require(seeded.info.level == level && in.remaining() == sizeof(Seed) + bytes,
-                        ErrorCode::corrupt_data,
-                        "ciphertext {} is at level {}, the plan says {}", index,
-                        seeded.info.level, level);
+                        ErrorCode::corrupt_data, "ciphertext {} is at level {}, the plan says {}",
+                        index, seeded.info.level, level);
                 const auto seed = in.bytes(sizeof(Seed));
                 std::copy(seed.begin(), seed.end(), seeded.seed.begin());
                 seeded.c0 = unpack_poly(ring, level + 1, level, in.bytes(bytes));
@@ -181,8 +187,8 @@ Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& 
             return out;
         };
         EncryptedTrainingData data;
-        data.features = read(layout.sample_blocks() * layout.feature_blocks(),
-                             job.plan.feature_level());
+        data.features =
+            read(layout.sample_blocks() * layout.feature_blocks(), job.plan.feature_level());
         data.labels = read(layout.sample_blocks(), job.plan.label_level());
         data.logits =
             read(job.plan.initial_logits() ? layout.sample_blocks() : 0, job.plan.label_level());
@@ -206,8 +212,8 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         require(iteration <= static_cast<std::uint32_t>(job.plan.recipe().iterations) &&
                     main <= most && extrapolated <= most,
                 ErrorCode::corrupt_data, "the state's header does not fit the plan");
-        TrainingState state{.iteration = static_cast<int>(iteration), .main = {},
-                            .extrapolated = {}};
+        TrainingState state{
+            .iteration = static_cast<int>(iteration), .main = {}, .extrapolated = {}};
         for (std::uint32_t i = 0; i < main + extrapolated; ++i) {
             auto& blocks = i < main ? state.main : state.extrapolated;
             blocks.push_back(read_ciphertext(reader, job.plan.parameters(), i));

@@ -1,14 +1,21 @@
 #include "cipherfit/protocol/training_server.h"
 
-#include <chrono>
-#include <utility>
-
 #include "cipherfit/io/file.h"
+#include "cipherfit/train/cost.h"
+
+#include <chrono>
+#include <unistd.h>
+#include <utility>
 
 namespace cipherfit {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+double physical_memory_bytes() {
+    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+           static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -30,7 +37,14 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         };
     };
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
-    const Job job = value_or_throw(read_plan(files.plan()));
+    const Job job = value_or_throw(read_plan(files.plan(), options.tests));
+    const double needed = plan_cost(job.plan).peak_memory_bytes;
+    const double limit =
+        options.memory_limit_bytes > 0 ? options.memory_limit_bytes : physical_memory_bytes();
+    require(needed <= limit, ErrorCode::bad_input,
+            "{}: the job needs {:.1f} GB of memory, the limit is {:.1f} GB: ask the owner for a "
+            "smaller plan, or use a larger machine",
+            files.plan().string(), needed / 1e9, limit / 1e9);
     ServerReport report;
     report.iterations = job.plan.recipe().iterations;
     if (std::filesystem::exists(files.model())) {
@@ -49,14 +63,17 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         report.resumed_at = state.iteration;
     }
     const auto load_start = Clock::now();
-    EncryptedTrainingData data = value_or_throw(read_training_data(
-        files.training_data(), job, bytes_of(ServerProgress::Phase::load_data)));
+    EncryptedTrainingData data = value_or_throw(
+        read_training_data(files.training_data(), job, bytes_of(ServerProgress::Phase::load_data)));
     const EvaluationKeys keys = value_or_throw(read_evaluation_keys(
         files.evaluation_keys(), job, bytes_of(ServerProgress::Phase::load_keys)));
     report.load_seconds = seconds_since(load_start);
 
     const auto prepare_start = Clock::now();
-    tell({.phase = ServerProgress::Phase::prepare, .done = 0, .total = 1, .level = 0,
+    tell({.phase = ServerProgress::Phase::prepare,
+          .done = 0,
+          .total = 1,
+          .level = 0,
           .bytes_written = 0});
     const EncryptedTrainer trainer(job.plan, keys, std::move(data));
     report.prepare_seconds = seconds_since(prepare_start);
@@ -64,9 +81,9 @@ ServerReport run_training_job(const std::filesystem::path& directory,
     const auto train_start = Clock::now();
     std::uint64_t written = 0;
     const auto progress = [&](int iteration) {
-        const auto level =
-            iteration == 0 ? job.plan.levels().front().start
-                           : job.plan.levels()[static_cast<std::size_t>(iteration - 1)].end;
+        const auto level = iteration == 0
+                               ? job.plan.levels().front().start
+                               : job.plan.levels()[static_cast<std::size_t>(iteration - 1)].end;
         tell({.phase = ServerProgress::Phase::train,
               .done = static_cast<std::uint64_t>(iteration),
               .total = static_cast<std::uint64_t>(report.iterations),
@@ -76,11 +93,11 @@ ServerReport run_training_job(const std::filesystem::path& directory,
     progress(state.iteration);
     while (state.iteration < report.iterations) {
         require(options.stop == nullptr || !options.stop->load(), ErrorCode::interrupted,
-                "stopped after iteration {} of {}: run again to go on from there",
-                state.iteration, report.iterations);
+                "stopped after iteration {} of {}: run again to go on from there", state.iteration,
+                report.iterations);
         state = trainer.step(state);
-        written += value_or_throw(
-            write_state(files.checkpoint(), ContainerKind::checkpoint, job, state));
+        written +=
+            value_or_throw(write_state(files.checkpoint(), ContainerKind::checkpoint, job, state));
         progress(state.iteration);
     }
     report.training_seconds = seconds_since(train_start);

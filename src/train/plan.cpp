@@ -49,8 +49,10 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
             ErrorCode::invalid_argument, "the chain has {} levels, the recipe needs {}",
             parameters_.max_level(), levels_.front().start);
     for (int t = 0; t < recipe_.iterations; ++t) {
-        require(recipe_.etas[static_cast<std::size_t>(t)] < 1.0, ErrorCode::invalid_argument,
-                "eta of iteration {} must be below 1 under encryption", t + 1);
+        // 1 - eta goes into a scale and must not ruin it.
+        const double eta = recipe_.etas[static_cast<std::size_t>(t)];
+        require(1.0 - eta >= 0x1p-8, ErrorCode::invalid_argument,
+                "under encryption eta must be at most 1 - 2^-8, iteration {} has {}", t + 1, eta);
     }
     // What labels_minus_odd_polynomial asks for, before it is too late.
     const std::vector<double>& odd = recipe_.sigmoid.odd;

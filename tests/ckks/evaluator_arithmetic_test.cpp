@@ -159,7 +159,7 @@ TEST(EvaluatorArithmetic, ProductsRescaleInThreeParts) {
     EXPECT_TRUE(is_noise(owner.decrypt(rescaled), owner.decrypt(product),
                          owner.noise.rescaling(3) / (rescaled.scale() * rescaled.scale())));
     // Parts of different number: missing ones count as zero, on either side.
-    const Ciphertext lifted = evaluator.multiply_scalar(ca, 1.0, rescaled.scale(), 2);
+    const Ciphertext lifted = owner.encrypt(a, 2, rescaled.scale());
     const Slots decrypted = owner.decrypt(rescaled);
     const Slots other = owner.decrypt(lifted);
     // Exact on the integers: what remains is the roundings of decoding, log2(N) stages of it.

@@ -1,17 +1,23 @@
 // The files of a job: what is written comes back, and nothing else does.
 #include "cipherfit/protocol/job_files.h"
 
+#include "cipherfit/train/cost.h"
+#include "cipherfit/train/twin.h"
+#include "protocol/small_job.h"
+
 #include <filesystem>
 #include <string>
 
 #include <nlohmann/json.hpp>
 
-#include "cipherfit/train/cost.h"
-#include "cipherfit/train/twin.h"
-#include "protocol/small_job.h"
-
 namespace cipherfit::testing {
 namespace {
+
+ServerOptions for_tests() {
+    ServerOptions options;
+    options.tests = TestParameters::allow;
+    return options;
+}
 
 class JobFilesTest : public FileTest {
   protected:
@@ -24,8 +30,7 @@ bool same_bits(const Ciphertext& a, const Ciphertext& b) {
     }
     for (std::size_t part = 0; part < a.size(); ++part) {
         const std::size_t words = a.part(part).n() * a.part(part).limbs();
-        if (!std::equal(a.part(part).limb(0), a.part(part).limb(0) + words,
-                        b.part(part).limb(0))) {
+        if (!std::equal(a.part(part).limb(0), a.part(part).limb(0) + words, b.part(part).limb(0))) {
             return false;
         }
     }
@@ -35,7 +40,7 @@ bool same_bits(const Ciphertext& a, const Ciphertext& b) {
 TEST_F(JobFilesTest, PlanComesBackWithItsIdentity) {
     const SmallJob small(standard_recipe(3, 8, fit_sigmoid(3, 8)));
     must(write_plan(files().plan(), small.job));
-    const auto read = read_plan(files().plan());
+    const auto read = read_plan(files().plan(), TestParameters::allow);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->plan.to_json(), small.job.plan.to_json());
     EXPECT_EQ(read->identity, small.job.identity);
@@ -48,7 +53,7 @@ TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
         small.write(files());
-        const ServerReport report = run_training_job(directory_);
+        const ServerReport report = run_training_job(directory_, for_tests());
         EXPECT_EQ(report.iterations, 2);
         EXPECT_FALSE(std::filesystem::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
@@ -66,14 +71,14 @@ TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
 TEST_F(JobFilesTest, ResumedRunsEndWithTheSameBytes) {
     const SmallJob small(standard_recipe(3, 4, fit_sigmoid(3, 8)));
     small.write(files());
-    run_training_job(directory_);
+    run_training_job(directory_, for_tests());
     const std::string whole = get("model.cft");
     std::filesystem::remove(files().model());
     // Stop before every iteration in turn.
     for (int stop_at = 1; stop_at < 3; ++stop_at) {
         std::filesystem::remove(files().checkpoint());
         std::atomic<bool> stop{false};
-        ServerOptions options;
+        ServerOptions options = for_tests();
         options.stop = &stop;
         options.progress = [&](const ServerProgress& progress) {
             if (progress.phase == ServerProgress::Phase::train &&
@@ -88,9 +93,9 @@ TEST_F(JobFilesTest, ResumedRunsEndWithTheSameBytes) {
             EXPECT_EQ(error.code(), ErrorCode::interrupted);
         }
         EXPECT_TRUE(std::filesystem::exists(files().checkpoint()));
-        EXPECT_EQ(run_training_job(directory_).resumed_at, stop_at);
+        EXPECT_EQ(run_training_job(directory_, for_tests()).resumed_at, stop_at);
         EXPECT_EQ(get("model.cft"), whole);
-        EXPECT_TRUE(run_training_job(directory_).already_done);
+        EXPECT_TRUE(run_training_job(directory_, for_tests()).already_done);
         std::filesystem::remove(files().model());
     }
 }
@@ -152,7 +157,7 @@ TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
     replanned.identity = job_identity(replanned.plan, mine.key.id(), mine.job.identity.nonce);
     refused(read_training_data(files().training_data(), replanned), "plan");
     // The secret key of another job does not decrypt this one's model.
-    run_training_job(directory_);
+    run_training_job(directory_, for_tests());
     const auto model = read_model(files().model(), mine.job);
     ASSERT_TRUE(model);
     EXPECT_THROW(decrypt_model(mine.job, other.key, *model), Error);
@@ -173,20 +178,42 @@ TEST_F(JobFilesTest, DamagedFilesAreRefused) {
             }
             put(name, damaged);
             try {
-                run_training_job(directory_);
+                run_training_job(directory_, for_tests());
                 FAIL() << name << ", trial " << trial << ": was accepted";
             } catch (const Error& error) {
                 EXPECT_EQ(exit_status(error.code()), 2) << error.what();
                 EXPECT_EQ(std::string(error.what()).find('\n'), std::string::npos);
-                EXPECT_NE(std::string(error.what()).find(name), std::string::npos)
-                    << error.what();
+                EXPECT_NE(std::string(error.what()).find(name), std::string::npos) << error.what();
             }
             EXPECT_FALSE(std::filesystem::exists(files().model()));
             EXPECT_FALSE(std::filesystem::exists(files().checkpoint()));
         }
         put(name, whole);
     }
-    EXPECT_FALSE(run_training_job(directory_).already_done);
+    EXPECT_FALSE(run_training_job(directory_, for_tests()).already_done);
+}
+
+TEST_F(JobFilesTest, TestParametersNeedTheirSwitch) {
+    const SmallJob small(standard_recipe(2, 4, fit_sigmoid(3, 8)));
+    small.write(files());
+    const auto plan = read_plan(files().plan());
+    ASSERT_FALSE(plan);
+    EXPECT_EQ(plan.error().code, ErrorCode::insecure_parameters);
+    EXPECT_THROW(run_training_job(directory_), Error);
+}
+
+TEST_F(JobFilesTest, PlanAboveTheServersMemoryIsRefusedBeforeLoading) {
+    const SmallJob small(standard_recipe(2, 4, fit_sigmoid(3, 8)));
+    must(write_plan(files().plan(), small.job));
+    ServerOptions options = for_tests();
+    options.memory_limit_bytes = 1e6;
+    try {
+        run_training_job(directory_, options);
+        FAIL() << "the plan was accepted";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::bad_input);
+        EXPECT_NE(std::string(error.what()).find("memory"), std::string::npos);
+    }
 }
 
 TEST_F(JobFilesTest, SecondServerFindsTheDirectoryBusy) {
@@ -195,7 +222,7 @@ TEST_F(JobFilesTest, SecondServerFindsTheDirectoryBusy) {
     const auto lock = DirectoryLock::acquire(directory_);
     ASSERT_TRUE(lock);
     try {
-        run_training_job(directory_);
+        run_training_job(directory_, for_tests());
         FAIL() << "two servers ran at once";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::busy);
@@ -205,16 +232,16 @@ TEST_F(JobFilesTest, SecondServerFindsTheDirectoryBusy) {
 TEST_F(JobFilesTest, NoFileOfTheServerHoldsTheSecret) {
     const SmallJob small(standard_recipe(2, 4, fit_sigmoid(3, 8)));
     small.write(files());
-    run_training_job(directory_);
+    run_training_job(directory_, for_tests());
     // The secret as coefficients, as packed pairs of bits, and its NTT values modulo every prime.
     std::vector<std::string> forms;
     const auto coefficients = small.key.coefficients();
     forms.emplace_back(reinterpret_cast<const char*>(coefficients.data()), 64);
     std::string packed(16, '\0');
     for (std::size_t i = 0; i < 64; ++i) {
-        packed[i / 4] = static_cast<char>(
-            static_cast<unsigned char>(packed[i / 4]) |
-            static_cast<unsigned>((coefficients[i] + 1) << (2 * (i % 4))));
+        packed[i / 4] =
+            static_cast<char>(static_cast<unsigned char>(packed[i / 4]) |
+                              static_cast<unsigned>((coefficients[i] + 1) << (2 * (i % 4))));
     }
     forms.push_back(packed);
     for (std::size_t limb = 0; limb < small.key.ntt().limbs(); ++limb) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace cipherfit {
 
@@ -25,6 +26,41 @@ std::string to_hex(std::span<const std::uint8_t> bytes);
 
 // Overwrites in a way that the compiler may not drop.
 void secure_wipe(void* data, std::size_t bytes) noexcept;
+
+// Wipes an object that has wipe() when the scope ends, however it ends.
+template <class T>
+class WipeGuard {
+  public:
+    explicit WipeGuard(T& object) noexcept : object_(object) {}
+    ~WipeGuard() { object_.wipe(); }
+    WipeGuard(const WipeGuard&) = delete;
+    WipeGuard& operator=(const WipeGuard&) = delete;
+
+  private:
+    T& object_;
+};
+
+// A fixed number of values that are wiped when they go. Move-only.
+template <class T>
+class SecretVector {
+  public:
+    explicit SecretVector(std::size_t size) : values_(size) {}
+    ~SecretVector() { secure_wipe(values_.data(), values_.size() * sizeof(T)); }
+    SecretVector(SecretVector&&) noexcept = default;
+    SecretVector& operator=(SecretVector&&) = delete;
+    SecretVector(const SecretVector&) = delete;
+    SecretVector& operator=(const SecretVector&) = delete;
+
+    std::span<T> span() noexcept { return values_; }
+    std::span<const T> span() const noexcept { return values_; }
+    T* data() noexcept { return values_.data(); }
+    std::size_t size() const noexcept { return values_.size(); }
+    T& operator[](std::size_t i) noexcept { return values_[i]; }
+    const T& operator[](std::size_t i) const noexcept { return values_[i]; }
+
+  private:
+    std::vector<T> values_;
+};
 
 // SHA-256 in pieces. Move-only.
 class Sha256 {

@@ -2,13 +2,13 @@
 // ASIACRYPT 2017; RNS form of Cheon, Han, Kim, Kim and Song, SAC 2018).
 #pragma once
 
-#include <cstddef>
-#include <utility>
-#include <vector>
-
 #include "cipherfit/base/secure.h"
 #include "cipherfit/rlwe/parameters.h"
 #include "cipherfit/rlwe/rns_poly.h"
+
+#include <cstddef>
+#include <utility>
+#include <vector>
 
 namespace cipherfit {
 
@@ -18,11 +18,17 @@ struct MessageInfo {
     double scale = 1.0;
 };
 
-// An encoded message: one polynomial, NTT values.
+// An encoded message: one polynomial, NTT values. Wiped when it goes, since from a decrypted one
+// and its ciphertext the key follows. Move-only.
 class Plaintext {
   public:
     // Throws Error(invalid_argument) unless the polynomial has level + 1 limbs and scale > 0.
     Plaintext(RnsPoly poly, MessageInfo info);
+    ~Plaintext() { poly_.wipe(); }
+    Plaintext(Plaintext&&) noexcept = default;
+    Plaintext& operator=(Plaintext&&) noexcept = default;
+    Plaintext(const Plaintext&) = delete;
+    Plaintext& operator=(const Plaintext&) = delete;
     std::size_t level() const noexcept { return info_.level; }
     double scale() const noexcept { return info_.scale; }
     const RnsPoly& poly() const noexcept { return poly_; }
@@ -37,7 +43,8 @@ class Plaintext {
 class Ciphertext {
   public:
     Ciphertext() = default;
-    // Throws Error(invalid_argument) unless there are 2 or 3 parts of level + 1 limbs and scale > 0.
+    // Throws Error(invalid_argument) unless there are 2 or 3 parts of level + 1 limbs and scale >
+    // 0.
     Ciphertext(std::vector<RnsPoly> parts, MessageInfo info);
     std::size_t level() const noexcept { return info_.level; }
     double scale() const noexcept { return info_.scale; }

@@ -6,15 +6,15 @@
 // level_exhausted, missing_key, invalid_argument.
 #pragma once
 
+#include "cipherfit/ckks/ciphertext.h"
+#include "cipherfit/ckks/encoder.h"
+#include "cipherfit/rlwe/evaluation_keys.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include "cipherfit/ckks/ciphertext.h"
-#include "cipherfit/ckks/encoder.h"
-#include "cipherfit/rlwe/evaluation_keys.h"
 
 namespace cipherfit {
 
@@ -62,7 +62,8 @@ class Evaluator {
     // Scale: the product of the two. Rescale afterwards.
     Ciphertext multiply_plain(const Ciphertext& a, const Plaintext& b) const;
     // factor * a at exactly the asked scale and at `level` (at most a's): multiplies by the integer
-    // round(factor * scale / a.scale), whose rounding is the relative error. No level.
+    // round(factor * scale / a.scale). Refused where that rounding is an error of more than 2^-20
+    // of max(1, |factor|) times the message. No level.
     Ciphertext multiply_scalar(const Ciphertext& a, double factor, double scale,
                                std::size_t level) const;
     // The same message with fewer limbs.

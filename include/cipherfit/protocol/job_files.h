@@ -7,15 +7,12 @@
 //   model.cft             server -> owner
 //
 // All of them carry the fingerprints of the parameters, the key and the plan; all but the keys,
-// which may serve several jobs of one plan, carry the job's nonce. Readers refuse a file of another
-// identity, and hand out ciphertexts only after sizes, ranges and digests were checked: whatever
-// comes back fits the plan. Errors are one line: corrupt_data, unsupported_version,
+// which may be made before the job has its nonce, carry that too. A key is meant for one job: what
+// the server learns of decrypted models adds up under one key (SECURITY.md). Readers refuse a file
+// of another identity, and hand out ciphertexts only after sizes, ranges and digests were checked:
+// whatever comes back fits the plan. Errors are one line: corrupt_data, unsupported_version,
 // fingerprint_mismatch, io_failure.
 #pragma once
-
-#include <cstdint>
-#include <filesystem>
-#include <functional>
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/io/container.h"
@@ -23,7 +20,18 @@
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/plan.h"
 
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+
 namespace cipherfit {
+
+// Whether files made under insecure, test-only parameters are read.
+enum class TestParameters { refuse, allow };
+
+// Throws Error(insecure_parameters), naming the file, where they are refused.
+void refuse_test_parameters(const Parameters& parameters, TestParameters tests,
+                            const std::string& file);
 
 // The names of the files in a job directory.
 struct JobFiles {
@@ -47,7 +55,8 @@ struct Job {
     TrainingPlan plan;
     ContainerIdentity identity;
 };
-Expected<Job> read_plan(const std::filesystem::path& path);
+Expected<Job> read_plan(const std::filesystem::path& path,
+                        TestParameters tests = TestParameters::refuse);
 Expected<void> write_plan(const std::filesystem::path& path, const Job& job);
 
 Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path, const Job& job,

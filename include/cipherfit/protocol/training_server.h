@@ -2,38 +2,41 @@
 // write the model. Holds no secret.
 #pragma once
 
+#include "cipherfit/protocol/job_files.h"
+
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 
-#include "cipherfit/protocol/job_files.h"
-
 namespace cipherfit {
 
 // What a progress line can say.
 struct ServerProgress {
     enum class Phase { load_keys, load_data, prepare, train, write } phase = Phase::load_keys;
-    std::uint64_t done = 0;   // bytes, or iterations
+    std::uint64_t done = 0;  // bytes, or iterations
     std::uint64_t total = 0;
-    std::size_t level = 0;    // of the model, while training
+    std::size_t level = 0;  // of the model, while training
     std::uint64_t bytes_written = 0;
 };
 
 struct ServerOptions {
     std::function<void(const ServerProgress&)> progress;
+    // A plan that would need more is refused before anything is loaded; 0: the machine's memory.
+    double memory_limit_bytes = 0;
+    TestParameters tests = TestParameters::refuse;
     // Set from a signal handler to stop before the next iteration.
     const std::atomic<bool>* stop = nullptr;
 };
 
 struct ServerReport {
-    int iterations = 0;          // in all
-    int resumed_at = 0;          // iterations found in the checkpoint
-    bool already_done = false;   // the model was there
-    double load_seconds = 0;     // keys and data
-    double prepare_seconds = 0;  // shifted copies of the features
-    double training_seconds = 0; // iterations of this process
+    int iterations = 0;           // in all
+    int resumed_at = 0;           // iterations found in the checkpoint
+    bool already_done = false;    // the model was there
+    double load_seconds = 0;      // keys and data
+    double prepare_seconds = 0;   // shifted copies of the features
+    double training_seconds = 0;  // iterations of this process
     std::uint64_t model_bytes = 0;
 };
 

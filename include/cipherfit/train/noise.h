@@ -11,25 +11,28 @@ namespace cipherfit {
 // Standard deviation, in a slot's real part, of the errors that operations make at a scale:
 //   fresh    sqrt(N/2) sqrt(3.2^2 + 1/12) / scale             secret-key encryption and encoding
 //   rounding sqrt(N/2) sqrt((1 + 2N/3) / 12) / scale          rescaling, ModDown: c_0 + c_1 s
-// The second dominates key switching as well, since P covers the digits.
+//   switching rounding * sqrt(1 + 1.5 3.2^2 sum_d (Q_d / P)^2)  a key switch: the division's
+//            rounding, and the keys' errors times digits uniform in (-Q_d/2, Q_d/2]
 double fresh_error(const Parameters& parameters, double scale);
 double rounding_error(const Parameters& parameters, double scale);
+double switching_error(const Parameters& parameters, double scale);
 
 // Errors in the units of the twin's quantities, from the plan's scales and layout:
-//   features          fresh, and a rounding for each baby shift: the mean over the shifts
-//   labels            fresh
+//   features          fresh, and a switch for each baby shift: the mean over the shifts
+//   labels            replicated: the sum over lane/c' slots of fresh, and the switches' own
 //   logits            one rounding per lane summed, and the folds' own: variance
-//                     (2 lane/c' - 1) rounding^2 at the logits' scale
-//   errors            the polynomial's roundings through its derivatives, and a rounding per
-//                     replication
+//                     (lane/c') rounding^2 + (lane/c' - 1) switching^2 at the logits' scale
+//   errors            the polynomial's roundings through its derivatives, summed over lane/c' slots
+//                     by the replication, and the switches' own
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
 NoiseModel modelled_noise(const TrainingPlan& plan);
 
 // The bound on |decrypted weight - twin's weight| for raw-feature weights: `margin` times the
-// largest deviation in `runs` noisy twins. With independent errors the largest of d c nearly normal
-// deviations varies by a few tens of percent from run to run; the margin of 4 leaves what the model
-// leaves out (correlations between slots, products of errors).
+// largest deviation in `runs` noisy twins. An estimate that tells a sound run from a broken one, no
+// worst case: not to be used for noise flooding. With independent errors the largest of d c nearly
+// normal deviations varies by a few tens of percent from run to run; the margin of 4 leaves what
+// the model leaves out (correlations between slots, products of errors).
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
                           const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
 

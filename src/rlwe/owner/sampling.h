@@ -1,12 +1,12 @@
-// The samplers of secrets. Constant-time: no branch and no address depends on a sampled value.
+// The samplers of secrets. Constant-time: no branch and no address depends on a value that is kept.
 #pragma once
-
-#include <cstdint>
-#include <span>
 
 #include "cipherfit/base/secure.h"
 #include "cipherfit/rlwe/rns_poly.h"
 #include "rlwe/ring.h"
+
+#include <cstdint>
+#include <span>
 
 namespace cipherfit {
 
@@ -33,7 +33,7 @@ class SecretSampler {
 
 // Small signed coefficients (N of them) as NTT values in limbs 0..limbs-1, whose primes are
 // ring.prime_of_limb(., level). Constant-time in the coefficients.
-RnsPoly small_to_ntt(const Ring& ring, std::span<const std::int8_t> coefficients,
-                     std::size_t limbs, std::size_t level);
+RnsPoly small_to_ntt(const Ring& ring, std::span<const std::int8_t> coefficients, std::size_t limbs,
+                     std::size_t level);
 
 }  // namespace cipherfit

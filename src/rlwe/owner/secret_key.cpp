@@ -1,12 +1,12 @@
 #include "cipherfit/rlwe/owner/secret_key.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "cipherfit/base/parallel.h"
 #include "rlwe/owner/sampling.h"
 #include "rlwe/ring.h"
 #include "rlwe/uniform.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -15,10 +15,12 @@ std::size_t all_limbs(const Parameters& parameters) {
     return parameters.max_level() + 1 + parameters.special_primes();
 }
 
-std::vector<std::int8_t> sampled_error(SecretSampler& sampler, std::size_t n) {
-    std::vector<std::int8_t> error(n);
-    sampler.gaussian(error);
-    return error;
+// A fresh error polynomial, NTT values.
+RnsPoly sampled_error(SecretSampler& sampler, const Ring& ring, std::size_t limbs,
+                      std::size_t level) {
+    SecretVector<std::int8_t> error(ring.n());
+    sampler.gaussian(error.span());
+    return small_to_ntt(ring, error.span(), limbs, level);
 }
 
 void wipe_vector(std::vector<std::int8_t>& secret) noexcept {
@@ -78,17 +80,15 @@ PublicKey KeyGenerator::public_key() const {
     const Ring& ring = parameters.ring();
     const std::size_t limbs = parameters.max_level() + 1;
     SecretSampler sampler;
-    auto error = sampled_error(sampler, ring.n());
-    PublicKey result{parameters, small_to_ntt(ring, error, limbs, parameters.max_level()),
+    PublicKey result{parameters, sampled_error(sampler, ring, limbs, parameters.max_level()),
                      RnsPoly(ring.n(), limbs), random_seed()};
-    wipe_vector(error);
     parallel_for(0, limbs, [&](std::size_t i) {
         const Modulus& q = ring.modulus(i);
         expand_uniform(result.a.limb(i), ring.n(), result.seed, uniform_stream(0, i), q);
         RnsPoly product(ring.n(), 1);
+        const WipeGuard guard(product);
         kernels().multiply(product.limb(0), result.a.limb(i), key_.ntt().limb(i), ring.n(), q);
         kernels().subtract(result.b.limb(i), result.b.limb(i), product.limb(0), ring.n(), q);
-        product.wipe();
     });
     return result;
 }
@@ -112,14 +112,13 @@ SeededSwitchingKey KeyGenerator::switching_key(KeyId id, std::size_t level) cons
     SeededSwitchingKey result{.id = id, .level = level, .seed = random_seed(), .b = {}};
     SecretSampler sampler;
     for (std::size_t digit = 0; digit < ring.digits_at(level); ++digit) {
-        auto error = sampled_error(sampler, n);
-        RnsPoly b = small_to_ntt(ring, error, limbs, level);
-        wipe_vector(error);
+        RnsPoly b = sampled_error(sampler, ring, limbs, level);
         parallel_for(0, limbs, [&](std::size_t limb) {
             const std::size_t prime = ring.prime_of_limb(limb, level);
             const Modulus& q = ring.modulus(prime);
             const std::uint64_t* secret = key_.ntt().limb(prime);
             RnsPoly work(n, 2);
+            const WipeGuard guard(work);
             // b -= a t
             expand_uniform(work.limb(0), n, result.seed, uniform_stream(digit, prime), q);
             if (inverse != nullptr) {
@@ -139,7 +138,6 @@ SeededSwitchingKey KeyGenerator::switching_key(KeyId id, std::size_t level) cons
                                                   q);
                 }
             }
-            work.wipe();
         });
         result.b.push_back(std::move(b));
     }

@@ -1,12 +1,14 @@
 // The file of the owner's secret key: created exclusively with mode 0600, optionally encrypted
-// under a passphrase (scrypt, RFC 7914, N = 2^17, r = 8, p = 1; AES-256-GCM).
+// under a passphrase (scrypt, RFC 7914, N = 2^17, r = 8, p = 1; AES-256-GCM, which also
+// authenticates the key's parameters and name).
 #pragma once
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/rlwe/owner/secret_key.h"
 
 #include <filesystem>
 #include <string_view>
-
-#include "cipherfit/base/error.h"
-#include "cipherfit/rlwe/owner/secret_key.h"
 
 namespace cipherfit {
 
@@ -14,9 +16,10 @@ namespace cipherfit {
 Expected<void> write_secret_key(const std::filesystem::path& path, const SecretKey& key,
                                 std::string_view passphrase);
 
-// Errors: corrupt_data, io_failure, bad_input for a missing or wrong passphrase.
-Expected<SecretKey> read_secret_key(const std::filesystem::path& path,
-                                    std::string_view passphrase);
+// Errors: corrupt_data, io_failure, insecure_parameters, bad_input for a missing or wrong
+// passphrase, and for one given for a key that has none.
+Expected<SecretKey> read_secret_key(const std::filesystem::path& path, std::string_view passphrase,
+                                    TestParameters tests = TestParameters::refuse);
 
 // Whether a passphrase must be asked for.
 Expected<bool> needs_passphrase(const std::filesystem::path& path);
