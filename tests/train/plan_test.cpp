@@ -1,0 +1,345 @@
+#include "cipherfit/train/plan.h"
+
+#include "cipherfit/linalg/odd_polynomial.h"
+#include "cipherfit/train/cost.h"
+#include "support/errors.h"
+#include "support/property.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+using nlohmann::json;
+using test::holds;
+using test::pick;
+using test::throws;
+
+const TrainingShape usual{.samples = 128, .features = 401, .classes = 10};
+
+Recipe standard(int iterations, int degree = 3) {
+    return standard_recipe(iterations, 8, fit_sigmoid(degree, 8));
+}
+
+PlanOptions small_options(unsigned log_n = 8) {
+    PlanOptions options;
+    options.log_n = log_n;
+    options.memory_limit_bytes = 1e12;
+    options.insecure_for_tests_only = true;
+    return options;
+}
+
+auto creation(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options = {}) {
+    return [=] { static_cast<void>(TrainingPlan::create(shape, recipe, options)); };
+}
+
+TEST(IterationLevels, CountWhatEachIterationSpends) {
+    for (const int degree : {1, 3, 5, 7}) {
+        const int depth = degree == 1 ? 1 : degree == 3 ? 2 : 3;
+        for (const bool zero_start : {true, false}) {
+            for (const int iterations : {1, 2, 5}) {
+                Recipe recipe = standard(iterations, degree);
+                recipe.initial_weight = zero_start ? 0.0 : 0.01;
+                const auto levels = iteration_levels(recipe);
+                ASSERT_EQ(levels.size(), static_cast<std::size_t>(iterations));
+                const int first = zero_start ? 1 : 1 + depth;
+                EXPECT_EQ(levels[0].start, first + (iterations - 1) * (depth + 2));
+                EXPECT_EQ(levels[0].start - levels[0].end, first);
+                EXPECT_EQ(levels[0].forward, -1);
+                EXPECT_EQ(levels[0].sigmoid, zero_start ? -1 : levels[0].start);
+                EXPECT_EQ(levels.back().end, 0);
+                for (std::size_t t = 0; t < levels.size(); ++t) {
+                    EXPECT_EQ(levels[t].backward - 1, levels[t].end);
+                    if (t > 0) {
+                        EXPECT_EQ(levels[t].start, levels[t - 1].end);
+                        EXPECT_EQ(levels[t].forward, levels[t].start);
+                        EXPECT_EQ(levels[t].sigmoid, levels[t].forward - 1);
+                        EXPECT_EQ(levels[t].backward, levels[t].sigmoid - depth);
+                    }
+                }
+            }
+        }
+    }
+}
+
+// The figures of the design: four levels an iteration of the cubic and one for the first from zero;
+// eight iterations take 29, two of the paper's preset 7.
+TEST(TrainingPlan, LevelsOfTheDesign) {
+    const TrainingPlan eight = TrainingPlan::create(usual, standard(8));
+    EXPECT_EQ(eight.levels_per_iteration(), 4U);
+    EXPECT_EQ(eight.first_iteration_levels(), 1U);
+    EXPECT_EQ(eight.parameters().max_level(), 29U);
+    const TrainingPlan paper = TrainingPlan::create(usual, chiang2023_recipe(2, 128));
+    EXPECT_EQ(paper.first_iteration_levels(), 3U);
+    EXPECT_EQ(paper.parameters().max_level(), 7U);
+    EXPECT_TRUE(paper.initial_logits());
+    EXPECT_FALSE(eight.initial_logits());
+}
+
+TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
+    EXPECT_TRUE(holds("plans", 30, [] {
+        const TrainingShape shape{.samples = pick<std::size_t>(1, 3000),
+                                  .features = pick<std::size_t>(1, 1200),
+                                  .classes = pick<std::size_t>(1, 40)};
+        const Recipe recipe = pick(0, 2) == 0 ? standard(pick(1, 5), 2 * pick(0, 4) + 1)
+                                              : chiang2023_recipe(pick(1, 4), 100);
+        PlanOptions options;
+        options.memory_limit_bytes = 24e9;
+        options.largest_state = std::exp2(pick(0, 15));
+        const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
+        const Parameters& ring = plan.parameters();
+        RC_ASSERT(ring.security_bits() == 128U);
+        RC_ASSERT(ring.log_qp() <= largest_secure_log_qp(ring.log_n()));
+        RC_ASSERT(ring.max_level() ==
+                  static_cast<std::size_t>(iteration_levels(recipe).front().start));
+        RC_ASSERT(plan.shape() == shape);
+        RC_ASSERT(plan.recipe() == recipe);
+        RC_ASSERT(plan.layout().samples() == shape.samples);
+        RC_ASSERT(plan.layout().features() == shape.features);
+        RC_ASSERT(plan.layout().classes() == shape.classes);
+        RC_ASSERT(plan.layout().slots() == ring.slots());
+        RC_ASSERT(plan_cost(plan).peak_memory_bytes <= options.memory_limit_bytes);
+        RC_ASSERT(plan.state_scale() == std::ldexp(1.0, static_cast<int>(plan.state_bits())));
+        RC_ASSERT(plan.state_bits() <= plan.scale_bits());
+        // Room for the sign and for the other sequence, of up to twice the scale.
+        RC_ASSERT(plan.state_capacity() >= options.largest_state * (1 - 0x1p-10));
+        RC_ASSERT(std::log2(4 * plan.state_capacity()) + plan.state_bits() <= ring.log_q(0) + 1e-9);
+    }));
+}
+
+TEST(TrainingPlan, TooManyIterationsAreRefusedWithTheNumbers) {
+    constexpr auto bad = ErrorCode::bad_input;
+    // 1 + 99 * 4 levels.
+    EXPECT_TRUE(throws(bad,
+                       {"100 iterations", "397 levels", "degree 3", "128-bit", "3523", "at most"},
+                       creation(usual, standard(100))));
+    PlanOptions pinned;
+    pinned.log_n = 13;
+    EXPECT_TRUE(throws(bad, {"log_n = 13", "214", "at most 1 iterations", "choose the ring"},
+                       creation(usual, standard(3), pinned)));
+    // The advice can be followed, and is not too cautious.
+    pinned.log_n = 14;
+    try {
+        creation(usual, standard(50), pinned)();
+        FAIL() << "nothing was thrown";
+    } catch (const Error& error) {
+        const std::string message = error.what();
+        const auto at = message.find("at most ");
+        ASSERT_NE(at, std::string::npos) << message;
+        const int advised = std::stoi(message.substr(at + 8));
+        pinned.memory_limit_bytes = 1e12;
+        EXPECT_NO_THROW(creation(usual, standard(advised), pinned)()) << message;
+        EXPECT_TRUE(throws(bad, {"at most"}, creation(usual, standard(advised + 1), pinned)));
+    }
+}
+
+TEST(TrainingPlan, LimitsOfMemoryAndCiphertexts) {
+    constexpr auto bad = ErrorCode::bad_input;
+    PlanOptions options;
+    options.memory_limit_bytes = 5e7;
+    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.1 GB"},
+                       creation(usual, standard(2), options)));
+    options.memory_limit_bytes = 5.5e9;
+    const TrainingPlan free = TrainingPlan::create(usual, standard(2), options);
+    for (const std::size_t most : {2U, 5U, 20U}) {
+        options.most_ciphertexts = most;
+        const TrainingPlan plan = TrainingPlan::create(usual, standard(2), options);
+        EXPECT_LE(plan.upload_ciphertexts(), most);
+    }
+    options.most_ciphertexts = 1;  // features and labels are two
+    EXPECT_TRUE(
+        throws(bad, {"2 ciphertexts", "limit is 1"}, creation(usual, standard(2), options)));
+    EXPECT_GE(free.upload_ciphertexts(), 2U);
+}
+
+TEST(TrainingPlan, OptionsAndShapesOutOfRange) {
+    constexpr auto bad = ErrorCode::invalid_argument;
+    PlanOptions options;
+    for (const unsigned log_n : {1U, 8U, 11U, 18U}) {
+        options.log_n = log_n;
+        EXPECT_TRUE(
+            throws(bad, {"log_n", std::to_string(log_n)}, creation(usual, standard(1), options)));
+    }
+    options.log_n = 0;
+    for (const unsigned bits : {1U, 31U, 46U}) {
+        options.scale_bits = bits;
+        EXPECT_TRUE(
+            throws(bad, {"32 to 45", std::to_string(bits)}, creation(usual, standard(1), options)));
+    }
+    options.scale_bits = 0;
+    for (const double largest : {0.0, 0.99, 0x1.1p24, std::nan("")}) {
+        options.largest_state = largest;
+        EXPECT_TRUE(throws(bad, {"largest state"}, creation(usual, standard(1), options)));
+    }
+    EXPECT_TRUE(throws(bad, {"0"}, creation({0, 5, 2}, standard(1))));
+    EXPECT_TRUE(throws(bad, {"0"}, creation({5, 0, 2}, standard(1))));
+    EXPECT_TRUE(throws(bad, {"0"}, creation({5, 5, 0}, standard(1))));
+    EXPECT_TRUE(
+        throws(ErrorCode::bad_input, {"1000 classes"}, creation({5, 5, 1000}, standard(1))));
+    Recipe recipe = standard(2);
+    recipe.iterations = 0;
+    EXPECT_TRUE(throws(bad, {"iterations"}, creation(usual, recipe)));
+    recipe = standard(2);
+    recipe.etas[1] = 1.0;
+    EXPECT_TRUE(throws(bad, {"eta", "iteration 2"}, creation(usual, recipe)));
+    recipe = standard(2);
+    recipe.sigmoid.odd[1] = 0.0;
+    EXPECT_TRUE(throws(bad, {"degree 3"}, creation(usual, recipe)));
+    recipe = standard(2, 7);
+    recipe.sigmoid.odd[1] = 0.0;
+    EXPECT_TRUE(throws(bad, {"degree 7", "cubic"}, creation(usual, recipe)));
+}
+
+TEST(TrainingPlan, ScaleBitsAreKept) {
+    for (const unsigned bits : {32U, 37U, 45U}) {
+        PlanOptions options = small_options();
+        options.scale_bits = bits;
+        const TrainingPlan plan = TrainingPlan::create({10, 10, 3}, standard(2), options);
+        EXPECT_EQ(plan.scale_bits(), bits);
+        EXPECT_NEAR(std::log2(static_cast<double>(plan.parameters().q(1))), bits, 0.01);
+    }
+}
+
+TEST(TrainingPlan, FactorsAndKeysFollowTheRecipe) {
+    const TrainingPlan plan = TrainingPlan::create({20, 30, 4}, standard(3), small_options());
+    for (int t = 0; t < 3; ++t) {
+        const auto i = static_cast<std::size_t>(t);
+        EXPECT_EQ(plan.gradient_factor(t), plan.recipe().steps[i] * (1 - plan.recipe().etas[i]));
+    }
+    Recipe at_main = standard(3);
+    at_main.gradient_at = ModelSequence::main;
+    EXPECT_EQ(TrainingPlan::create({20, 30, 4}, at_main, small_options()).gradient_factor(2), 8.0);
+    // Relinearisation where it is first needed: features times errors at the top.
+    EXPECT_EQ(plan.keys().levels().at(KeyId::relinearization()),
+              static_cast<std::size_t>(plan.levels()[0].backward));
+    // One iteration from zero multiplies no model.
+    const TrainingPlan one = TrainingPlan::create({20, 30, 4}, standard(1), small_options());
+    EXPECT_LT(one.keys().levels().size(), plan.keys().levels().size());
+}
+
+TEST(TrainingPlan, JsonRoundTripKeepsTheHash) {
+    EXPECT_TRUE(holds("json", 20, [] {
+        const TrainingShape shape{.samples = pick<std::size_t>(1, 200),
+                                  .features = pick<std::size_t>(1, 200),
+                                  .classes = pick<std::size_t>(1, 9)};
+        const Recipe recipe = pick(0, 2) == 0 ? standard(pick(1, 4), 2 * pick(0, 4) + 1)
+                                              : chiang2023_recipe(pick(1, 4), 50);
+        const TrainingPlan plan = TrainingPlan::create(shape, recipe, small_options());
+        const std::string text = plan.to_json().dump();
+        const auto back = TrainingPlan::from_json(json::parse(text));
+        if (!back) {
+            RC_FAIL(back.error().message);
+        }
+        RC_ASSERT(back->hash() == plan.hash());
+        RC_ASSERT(back->to_json().dump() == text);
+        RC_ASSERT(back->parameters() == plan.parameters());
+        RC_ASSERT(back->recipe() == plan.recipe());
+        RC_ASSERT(back->keys().levels() == plan.keys().levels());
+        RC_ASSERT(back->label_scale() == plan.label_scale());
+        // Planning again gives the same plan.
+        RC_ASSERT(TrainingPlan::create(shape, recipe, small_options()).hash() == plan.hash());
+        TrainingShape other = shape;
+        ++other.samples;
+        RC_ASSERT(TrainingPlan::create(other, recipe, small_options()).hash() != plan.hash());
+    }));
+}
+
+// Every place of a JSON value, for mutations.
+void visit(json& value, const std::function<void(json&)>& at) {
+    at(value);
+    if (value.is_structured()) {
+        for (auto& child : value) {
+            visit(child, at);
+        }
+    }
+}
+
+TEST(TrainingPlan, HostileJsonIsAnErrorOrExactlyWhatItSays) {
+    const json valid = TrainingPlan::create({20, 30, 4}, standard(2), small_options()).to_json();
+    std::size_t places = 0;
+    json counted = valid;
+    visit(counted, [&](json&) { ++places; });
+    const std::vector<json> poison{nullptr,
+                                   true,
+                                   false,
+                                   0,
+                                   1,
+                                   2,
+                                   3,
+                                   16,
+                                   -1,
+                                   0.5,
+                                   -1e308,
+                                   1e308,
+                                   std::numeric_limits<std::int64_t>::min(),
+                                   std::numeric_limits<std::uint64_t>::max(),
+                                   std::uint64_t{1} << 32U,
+                                   std::uint64_t{1} << 50U,
+                                   "",
+                                   "main",
+                                   json::array(),
+                                   json::object(),
+                                   json::array({1, 2, 3})};
+    std::size_t accepted = 0;
+    const auto read = [&](const json& mutated) {
+        const auto result = TrainingPlan::from_json(mutated);  // never throws
+        if (result) {
+            ++accepted;
+            EXPECT_EQ(result->to_json(), mutated);
+            EXPECT_TRUE(result->parameters().insecure_for_tests_only() ||
+                        result->parameters().security_bits() == 128);
+        } else {
+            EXPECT_TRUE(result.error().code == ErrorCode::corrupt_data ||
+                        result.error().code == ErrorCode::insecure_parameters)
+                << result.error().message;
+            EXPECT_EQ(result.error().message.find('\n'), std::string::npos);
+        }
+    };
+    for (std::size_t place = 0; place < places; ++place) {
+        for (const json& bad : poison) {
+            json mutated = valid;
+            std::size_t index = 0;
+            visit(mutated, [&](json& value) {
+                if (index++ == place) {
+                    value = bad;
+                }
+            });
+            read(mutated);
+        }
+    }
+    EXPECT_GT(accepted, 0U);  // such as another number of samples: what it says is what it is
+    for (auto it = valid.begin(); it != valid.end(); ++it) {
+        json without = valid;
+        without.erase(it.key());
+        EXPECT_FALSE(TrainingPlan::from_json(without)) << it.key();
+    }
+    json more = valid;
+    more["comment"] = "hello";
+    EXPECT_FALSE(TrainingPlan::from_json(more));
+    more = valid;
+    more["recipe"]["comment"] = 1;
+    EXPECT_FALSE(TrainingPlan::from_json(more));
+}
+
+TEST(TrainingPlan, SecurityCannotBeEditedAway) {
+    // A small test ring that claims to be a real one.
+    json small = TrainingPlan::create({20, 30, 4}, standard(2), small_options(12)).to_json();
+    small["insecure_for_tests_only"] = false;
+    const auto result = TrainingPlan::from_json(small);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, ErrorCode::insecure_parameters);
+    EXPECT_NE(result.error().message.find("128-bit"), std::string::npos);
+    // A chain too short for its recipe.
+    json shorter = TrainingPlan::create({20, 30, 4}, standard(2), small_options()).to_json();
+    shorter["recipe"]["iterations"] = 3;
+    shorter["recipe"]["steps"].push_back(8);
+    shorter["recipe"]["etas"].push_back(0);
+    EXPECT_FALSE(TrainingPlan::from_json(shorter));
+}
+
+}  // namespace
+}  // namespace cipherfit
