@@ -91,7 +91,7 @@ TEST(Buffer, MovesLeaveNothingBehind) {
     Buffer b = std::move(a);
     EXPECT_EQ(b.data(), words);
     EXPECT_EQ(b.size(), 10U);
-    EXPECT_EQ(a.data(), nullptr);  // NOLINT(bugprone-use-after-move): what is tested
+    EXPECT_EQ(a.data(), nullptr);  // NOLINT: what is tested
     EXPECT_EQ(a.size(), 0U);
     Buffer c(20);
     c = std::move(b);
@@ -135,6 +135,7 @@ TEST(Buffer, LiveBlocksNeverOverlapWhateverTheThreads) {
         workers.emplace_back([worker, &wrong] {
             for (std::size_t round = 0; round < 200; ++round) {
                 std::vector<Buffer> buffers;
+                buffers.reserve(8);
                 for (std::size_t i = 0; i < 8; ++i) {
                     buffers.emplace_back(100 + (round * 7 + i * 13) % 900);
                     const std::uint64_t mark = (std::uint64_t(worker) << 32U) + round * 8 + i;

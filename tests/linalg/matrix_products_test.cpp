@@ -232,7 +232,7 @@ TEST(MatrixProducts, RandomShapesAndEveryKindOfShiftPlan) {
                              .inner = std::size_t{1} << inner};
         RC_LOG() << samples << " x " << features << " x " << classes << ", lane " << lane << " of "
                  << slots << ", babies " << plan.forward_baby << " " << plan.backward_baby
-                 << " inner " << plan.inner << std::endl;
+                 << " inner " << plan.inner << '\n';
         test::Random random(*rc::gen::arbitrary<std::uint64_t>());
         const Problem problem(owner, layout, plan, random);
         // With the declared keys and no others.

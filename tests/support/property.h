@@ -21,7 +21,7 @@ bool holds(const std::string& description, int cases, Property&& property) {
         rc::detail::checkTestable(std::forward<Property>(property), metadata, parameters);
     if (!result.template is<rc::detail::SuccessResult>()) {
         rc::detail::printResultMessage(result, std::cerr);
-        std::cerr << std::endl;
+        std::cerr << '\n';
         return false;
     }
     return true;

@@ -58,7 +58,7 @@ testing::AssertionResult trains(const TrainingRun& run) {
     }
     const bool is_main = run.plan.recipe().model == ModelSequence::main;
     if (&trainer.model(state) != (is_main ? &state.main : &state.extrapolated) ||
-        (is_main ? &state.extrapolated : &state.main)->size() != 0) {
+        !(is_main ? &state.extrapolated : &state.main)->empty()) {
         return testing::AssertionFailure() << "the model is the wrong sequence";
     }
     return testing::AssertionSuccess();
@@ -96,7 +96,7 @@ TEST(EncryptedTrainer, FollowsTheTwinOverRandomShapesAndRecipes) {
                  << log_n << ", degree " << degree << ", " << iterations << " iterations, "
                  << name(recipe.preset) << ", gradient at " << name(recipe.gradient_at)
                  << ", model " << name(recipe.model) << ", initial weight " << recipe.initial_weight
-                 << std::endl;
+                 << '\n';
         const TrainingRun run(shape, recipe, small_options(log_n),
                               *rc::gen::arbitrary<std::uint64_t>());
         const auto right = trains(run);
@@ -125,6 +125,7 @@ TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
     const EncryptedTrainingData data = run.upload();
     const auto copies = [](const std::vector<Ciphertext>& blocks) {
         std::vector<Ciphertext> result;
+        result.reserve(blocks.size());
         for (const Ciphertext& block : blocks) {
             result.push_back(block.copy());
         }
