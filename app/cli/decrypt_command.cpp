@@ -37,8 +37,8 @@ void decrypt_job(DecryptOptions& options) {
 
 void add_decrypt_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
-        "decrypt",
-        "Decrypt the server's model, check it and write it for NumPy\n\n"
+        "decrypt", "Decrypt the server's model, check it and write it for NumPy");
+    command->footer(
         "Example:\n"
         "  cipherfit decrypt --owner private --job job --out model\n\n"
         "Reads job/model.cft. Writes weights.npy (classes x features + 1, bias first, float64, "

@@ -70,7 +70,8 @@ void encrypt(EncryptOptions& options) {
 void add_encrypt_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
         "encrypt",
-        "Encrypt the training rows into a job directory, which is all that the server gets\n\n"
+        "Encrypt the training rows into a job directory, which is all that the server gets");
+    command->footer(
         "Examples:\n"
         "  cipherfit encrypt --owner private --job job\n"
         "  cipherfit encrypt --owner private --job job --train train.csv\n\n"

@@ -82,10 +82,10 @@ void evaluate(const EvaluateOptions& options) {
 
 void add_evaluate_command(CLI::App& app) {
     CLI::App* command =
-        app.add_subcommand("evaluate",
-                           "Test a decrypted model: accuracy and confusion matrix\n\n"
-                           "Example:\n"
-                           "  cipherfit evaluate --model run/model --test test.csv");
+        app.add_subcommand("evaluate", "Test a decrypted model: accuracy and confusion matrix");
+    command->footer(
+        "Example:\n"
+        "  cipherfit evaluate --model run/model --test test.csv");
     auto options = std::make_shared<EvaluateOptions>();
     command->add_option("--model", options->model, "The directory that fit or decrypt wrote")
         ->required()

@@ -186,8 +186,8 @@ void fit(FitOptions& options) {
 
 void add_fit_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
-        "fit",
-        "Encrypt, train in a separate server process, decrypt and test: all in one\n\n"
+        "fit", "Encrypt, train in a separate server process, decrypt and test: all in one");
+    command->footer(
         "Examples:\n"
         "  cipherfit fit --train train.csv --test test.csv --out run\n"
         "  cipherfit fit --train all.csv --train-rows 0:128 --test all.csv --test-rows 128:256 \\\n"

@@ -3,6 +3,7 @@
 #include "common/system_info.h"
 
 #include <cstdio>
+#include <string>
 #include <thread>
 
 #include <fmt/format.h>
@@ -12,15 +13,15 @@ namespace cipherfit {
 
 void add_info_command(CLI::App& app) {
     CLI::App* command =
-        app.add_subcommand("info",
-                           "Say which version this is and what it uses of this machine\n\n"
-                           "The environment variable CIPHERFIT_ISA chooses other kernels.");
+        app.add_subcommand("info", "Say which version this is and what it uses of this machine");
+    command->footer("The environment variable CIPHERFIT_ISA chooses other kernels.");
     command->callback([] {
+        const std::string in_use = isa();  // first: a wrong CIPHERFIT_ISA prints nothing else
         const auto line = [](const char* head, const std::string& body) {
             fmt::print("  {:<22}{}\n", head, body);
         };
         line("version", version());
-        line("kernels in use", isa());
+        line("kernels in use", in_use);
         line("kernels available", fmt::format("{}", fmt::join(available_isas(), ", ")));
         line("CPU features", fmt::format("{}", fmt::join(cpu_features(), ", ")));
         line("threads", std::to_string(std::thread::hardware_concurrency()));

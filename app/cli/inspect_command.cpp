@@ -145,11 +145,11 @@ void inspect(const fs::path& path) {
 }  // namespace
 
 void add_inspect_command(CLI::App& app) {
-    CLI::App* command =
-        app.add_subcommand("inspect",
-                           "Say what a cipherfit file holds, and check it; never shows a secret\n\n"
-                           "Example:\n"
-                           "  cipherfit inspect job/training_data.cft");
+    CLI::App* command = app.add_subcommand(
+        "inspect", "Say what a cipherfit file holds, and check it; never shows a secret");
+    command->footer(
+        "Example:\n"
+        "  cipherfit inspect job/training_data.cft");
     auto file = std::make_shared<fs::path>();
     command->add_option("file", *file, "The file")->required()->type_name("FILE");
     command->callback([file] { inspect(*file); });

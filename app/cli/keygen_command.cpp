@@ -41,8 +41,8 @@ void keygen(KeygenOptions& options) {
 
 void add_keygen_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
-        "keygen",
-        "Make the secret key, and the evaluation keys that the plan asks for\n\n"
+        "keygen", "Make the secret key, and the evaluation keys that the plan asks for");
+    command->footer(
         "Example:\n"
         "  cipherfit keygen --owner private --job job\n\n"
         "Needs private/plan.json ('cipherfit plan --owner private'). The secret key is created\n"

@@ -40,13 +40,14 @@ OutputDirectory::OutputDirectory(fs::path root, fs::path json)
     : root_(std::move(root)), json_(std::move(json)) {}
 
 bool OutputDirectory::holds_foreign_files() const {
+    const auto normal = [](const fs::path& path) {
+        return path.empty() ? path : fs::absolute(path).lexically_normal();
+    };
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root_, error)) {
         const fs::path name = entry.path().filename();
-        const bool ours =
-            name == "owner" || name == "job" || name == "model" ||
-            fs::absolute(json_).lexically_normal() == fs::absolute(entry.path()).lexically_normal();
-        if (!ours) {
+        if (name != "owner" && name != "job" && name != "model" &&
+            normal(entry.path()) != normal(json_)) {
             return true;
         }
     }

@@ -125,9 +125,9 @@ void plan_from_rows(const PlanCommandOptions& options) {
 }  // namespace
 
 void add_plan_command(CLI::App& app) {
-    CLI::App* command = app.add_subcommand(
-        "plan",
-        "Say what training needs before anything is encrypted\n\n"
+    CLI::App* command =
+        app.add_subcommand("plan", "Say what training needs before anything is encrypted");
+    command->footer(
         "Examples:\n"
         "  cipherfit plan --train train.csv --iterations 8\n"
         "  cipherfit plan --samples 1000 --feature-count 400 --classes 10 --iterations 2\n"

@@ -20,7 +20,8 @@ struct TrainOptions {
 void add_train_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
         "train",
-        "Train on a job directory: the server's part, done by the program cipherfit-server\n\n"
+        "Train on a job directory: the server's part, done by the program cipherfit-server");
+    command->footer(
         "Example:\n"
         "  cipherfit train --job job\n\n"
         "Leaves job/model.cft. Stopped (Ctrl-C: after the iteration at hand, twice: at once) or\n"

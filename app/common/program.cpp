@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 
@@ -47,6 +48,10 @@ int run_program(CLI::App& app, int argc, char** argv) {
             exit_status(ErrorCode::bad_input));
     } catch (const Error& error) {
         return fail(error.what(), exit_status(error.code()));
+    } catch (const std::filesystem::filesystem_error& error) {
+        return fail(
+            fmt::format("cannot use {}: {}", error.path1().string(), error.code().message()),
+            exit_status(ErrorCode::io_failure));
     } catch (const std::bad_alloc&) {
         return fail("out of memory: use fewer samples, or lower --memory-limit",
                     exit_status(ErrorCode::bad_input));
