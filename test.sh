@@ -12,14 +12,14 @@ case "${1:-}" in
 usage: ./test.sh [--fast]
 
 Installs what is missing, then
-  release    the Release build and its whole suite
+  release    the Release build and its whole suite: units, the programs from end to end, the
+             installed package with its examples, the documents
   tools      the layering of includes, wide instructions, symbols of the server, formatting, and the
              tests of those tools
   isa        the suites of math, rlwe and ckks on every other instruction set that this CPU has
   asan       the suite with the address and undefined-behaviour sanitizers, on small rings
   tsan       the suites that use threads with the thread sanitizer, on small rings
   fuzz       every fuzz target for ten seconds
-  install    cmake --install, then the examples built against what it installed
   tidy       clang-tidy, the files that changed last first, for as long as half an hour allows
 --fast stops after release. The last line counts the tests of all suites and one for each check;
 the exit status is 1 when any failed. Logs are in build*/; FUZZ_SECONDS sets the time per target.
@@ -166,7 +166,7 @@ run_fuzzers() {
         corpus=build-fuzz/corpus/$name
         mkdir -p "$corpus"
         local seeds=()
-        [ -d "fuzz/corpus/${name#fuzz_}" ] && seeds=("fuzz/corpus/${name#fuzz_}")
+        [ -d "fuzz/seeds/${name#fuzz_}" ] && seeds=("fuzz/seeds/${name#fuzz_}")
         check "$name" "build-fuzz/$name.log" "$program" -max_total_time="${FUZZ_SECONDS:-10}" \
             -rss_limit_mb=3000 -timeout=20 -artifact_prefix="build-fuzz/$name." "$corpus" \
             "${seeds[@]}"
@@ -219,10 +219,6 @@ unset CIPHERFIT_SMALL_RINGS
 
 say "fuzz"
 run_fuzzers
-
-say "install"
-[ -f examples/CMakeLists.txt ] || skip "examples: there is no examples/CMakeLists.txt"
-check "install and examples" build/check-install.log tools/check_install.sh build
 
 say "tidy"
 tidy_seconds=$((time_limit - SECONDS))

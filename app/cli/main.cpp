@@ -4,8 +4,24 @@
 #include "common/signals.h"
 #include "common/system_info.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+namespace {
+
+// The owner's process holds the secret: no core dump, and no other process of the user reads its
+// memory. Best effort: a system without these keeps the rest of the protection.
+void keep_memory_private() {
+    const rlimit none{0, 0};
+    static_cast<void>(setrlimit(RLIMIT_CORE, &none));
+    static_cast<void>(prctl(PR_SET_DUMPABLE, 0));
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
     using namespace cipherfit;
+    keep_memory_private();
     install_signal_handlers();
     CLI::App app{
         "Trains classifiers on data that stays encrypted on the machine that trains.\n\n"

@@ -34,7 +34,7 @@ void write_model(const fs::path& directory, const Head& head, const OwnerState& 
     if (state.extractor) {
         json["feature_extractor"] = "features.json";
     }
-    write_json(directory / "model.json", json, false);  // last: the others are there with it
+    write_json(directory / "model.json", json, true);  // last: the others are there with it
 }
 
 SavedModel read_model_directory(const fs::path& directory) {

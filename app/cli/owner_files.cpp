@@ -91,6 +91,7 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
     nlohmann::json json = to_json(state.setup);
     json["features"] = state.extractor ? state.extractor->name() : "raw";
     json["weight_error_bound"] = state.reference.weight_error_bound;
+    json["state_error_bound"] = state.reference.state_error_bound;
     json["largest_abs_z"] = state.reference.largest_abs_z;
     json["largest_abs_state"] = state.reference.largest_abs_state;
     write_json(files.plan(), json, true);  // last: its presence says that the others are there
@@ -111,6 +112,7 @@ OwnerState read_owner_state(const OwnerFiles& files) {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));
         }
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
+        state.reference.state_error_bound = json.at("state_error_bound").get<double>();
         state.reference.largest_abs_z = json.at("largest_abs_z").get<double>();
         state.reference.largest_abs_state = json.at("largest_abs_state").get<double>();
     } catch (const nlohmann::json::exception&) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace cipherfit {
 namespace {
@@ -92,6 +93,21 @@ NoiseModel modelled_noise(const TrainingPlan& plan) {
     // The other sequence's scale is down to half of the plan's.
     noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
     return noise;
+}
+
+double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs,
+                         double margin) {
+    const TwinResult clean = run_twin(data, plan.recipe());
+    NoiseModel noise = modelled_noise(plan);
+    double largest = 0;
+    for (int run = 0; run < runs; ++run, ++noise.seed) {
+        const TwinResult noisy = run_twin(data, plan.recipe(), &noise);
+        const double deviation = (noisy.model() - clean.model()).cwiseAbs().maxCoeff();
+        // A run that diverges must not pass for one without deviation.
+        largest = std::isfinite(deviation) ? std::max(largest, deviation)
+                                           : std::numeric_limits<double>::infinity();
+    }
+    return margin * largest;
 }
 
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,

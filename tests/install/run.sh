@@ -34,8 +34,10 @@ expect() {
     }
 }
 
-# The library alone: the programs have tests of their own.
-quietly cmake --install "$build" --prefix "$work/prefix" --component development
+quietly cmake --install "$build" --prefix "$work/prefix"
+for program in cipherfit cipherfit-server; do
+    quietly "$work/prefix/bin/$program" --help
+done
 
 example() {
     quietly cmake -S "$source/examples/$1" -B "$work/$1" -DCMAKE_PREFIX_PATH="$work/prefix" \

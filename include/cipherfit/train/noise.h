@@ -33,6 +33,11 @@ NoiseModel modelled_noise(const TrainingPlan& plan);
 // worst case: not to be used for noise flooding. With independent errors the largest of d c nearly
 // normal deviations varies by a few tens of percent from run to run; the margin of 4 leaves what
 // the model leaves out (correlations between slots, products of errors).
+//
+// The same for the states, in scaled coordinates, where the noise is alike in every column: raw
+// weights carry the column scales, so that one nearly constant feature can dominate their bound.
+double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs = 4,
+                         double margin = 4.0);
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
                           const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
 

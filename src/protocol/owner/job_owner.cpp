@@ -1,11 +1,11 @@
 #include "cipherfit/protocol/owner/job_owner.h"
 
-#include <utility>
-
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/train/cost.h"
 #include "protocol/packing.h"
+
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -24,15 +24,14 @@ MatrixView view(const RowMatrix& matrix) {
 }  // namespace
 
 Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path, const Job& job,
-                                              const SecretKey& key,
-                                              const ByteProgress& progress) {
+                                              const SecretKey& key, const ByteProgress& progress) {
     return expected([&] {
         require_key(job, key);
         const Parameters& parameters = job.plan.parameters();
         ContainerIdentity identity = job.identity;
         identity.nonce = {};
-        auto writer = value_or_throw(
-            ContainerWriter::create(path, ContainerKind::evaluation_keys, identity));
+        auto writer =
+            value_or_throw(ContainerWriter::create(path, ContainerKind::evaluation_keys, identity));
         const KeyGenerator generator(key);
         const auto total = static_cast<std::uint64_t>(plan_cost(job.plan).evaluation_key_bytes);
         const KeyRequest request = job.plan.keys();
@@ -67,9 +66,9 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
                                   static_cast<std::size_t>(data.columns()),
                                   static_cast<std::size_t>(data.classes())};
         require(shape == plan.shape(), ErrorCode::invalid_argument,
-                "the data is {} x {} with {} classes, the plan says {} x {} with {}",
-                shape.samples, shape.features, shape.classes, plan.shape().samples,
-                plan.shape().features, plan.shape().classes);
+                "the data is {} x {} with {} classes, the plan says {} x {} with {}", shape.samples,
+                shape.features, shape.classes, plan.shape().samples, plan.shape().features,
+                plan.shape().classes);
         require(plan.initial_logits() || data.zero_start(), ErrorCode::invalid_argument,
                 "the data starts from weights that are not zero, the plan from zero");
         auto writer = value_or_throw(

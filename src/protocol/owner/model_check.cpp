@@ -3,15 +3,18 @@
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/twin.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
 namespace cipherfit {
+namespace {
 
-double state_capacity(const TrainingPlan& plan) {
-    return static_cast<double>(plan.parameters().q(0)) / (2 * plan.state_scale());
-}
+// A run whose noise may reach this share of the weights is refused before it starts.
+constexpr double largest_relative_error = 0.05;
+
+}  // namespace
 
 TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data) {
     const Recipe& recipe = setup.plan.recipe();
@@ -24,13 +27,20 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             "range, a smaller step or fewer iterations{}",
             reference.largest_abs_z, recipe.sigmoid.range,
             recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
-    const double most = state_capacity(setup.plan) / 2;
+    const double most = setup.plan.state_capacity();
     require(reference.largest_abs_state <= most, ErrorCode::bad_input,
             "the weights grow to {:.3g} in scaled coordinates, more than the {:.3g} that the chain "
             "holds safely: use a smaller step or fewer iterations",
             reference.largest_abs_state, most);
     reference.head = finish_model(twin.model(), setup.preprocessing, recipe, setup.class_names);
     reference.weight_error_bound = weight_error_bound(setup.plan, data, setup.preprocessing);
+    reference.state_error_bound = state_error_bound(setup.plan, data);
+    require(reference.state_error_bound <=
+                largest_relative_error * std::max(1.0, reference.largest_abs_state),
+            ErrorCode::bad_input,
+            "the scheme's noise could change the weights by {:.3g}, too much beside their size of "
+            "{:.3g}: use more scale bits, a smaller step or fewer iterations",
+            reference.state_error_bound, reference.largest_abs_state);
     return reference;
 }
 
@@ -39,16 +49,25 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
     require(state.allFinite(), ErrorCode::corrupt_data,
             "the decrypted model holds values that are not finite: train again");
     const double largest = state.cwiseAbs().maxCoeff();
-    require(largest <= state_capacity(setup.plan), ErrorCode::corrupt_data,
+    const double capacity = 2 * setup.plan.state_capacity();
+    require(largest <= capacity, ErrorCode::corrupt_data,
             "the decrypted model reaches {:.3g}, beyond the {:.3g} that the chain can hold: it is "
             "noise; train again",
-            largest, state_capacity(setup.plan));
+            largest, capacity);
     Head head = finish_model(state, setup.preprocessing, setup.plan.recipe(), setup.class_names);
-    const double error = largest_weight_error(head, reference.head);
-    require(error <= reference.weight_error_bound, ErrorCode::corrupt_data,
-            "the decrypted model differs from the plaintext twin by {:.3g}, more than the noise "
-            "bound {:.3g}: the server did not compute what was planned; train again",
-            error, reference.weight_error_bound);
+    // The bias by the bound on all weights, every feature's weights by the states' bound and the
+    // feature's own scale.
+    const Preprocessing& preprocessing = setup.preprocessing;
+    bool accepted = largest_weight_error(head, reference.head) <= reference.weight_error_bound;
+    for (Eigen::Index j = 1; j < head.weights.cols(); ++j) {
+        const double error =
+            (head.weights.col(j) - reference.head.weights.col(j)).cwiseAbs().maxCoeff();
+        accepted = accepted && error <= reference.state_error_bound * preprocessing.factor *
+                                            preprocessing.column_scale(j);
+    }
+    require(accepted, ErrorCode::corrupt_data,
+            "the decrypted model is not the plaintext twin's within the noise that was predicted: "
+            "the server did not compute what was planned; discard the key and train again");
     return head;
 }
 

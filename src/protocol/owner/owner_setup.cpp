@@ -1,5 +1,9 @@
 #include "cipherfit/protocol/owner/owner_setup.h"
 
+#include "cipherfit/train/twin.h"
+
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -83,7 +87,15 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
     }
     const TrainingShape shape{training.size(), training.feature_count() + 1,
                               training.class_count()};
-    return {TrainingPlan::create(shape, recipe, options.plan), std::move(preprocessing),
+    // Large states need room at the lowest level; ordinary ones share the default, so that the plan
+    // tells nothing of their size.
+    PlanOptions plan = options.plan;
+    const TwinResult twin = run_twin(
+        prepare(training.features, training.labels, classes, preprocessing, recipe), recipe);
+    if (std::isfinite(twin.max_abs_state)) {
+        plan.largest_state = std::clamp(1.25 * twin.max_abs_state, plan.largest_state, 0x1p24);
+    }
+    return {TrainingPlan::create(shape, recipe, plan), std::move(preprocessing),
             training.class_names, chosen};
 }
 

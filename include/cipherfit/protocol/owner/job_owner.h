@@ -1,12 +1,12 @@
 // The owner's side of a job: what is made from the secret key, and what comes back.
 #pragma once
 
-#include <filesystem>
-#include <vector>
-
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/preprocess.h"
+
+#include <filesystem>
+#include <vector>
 
 namespace cipherfit {
 
@@ -22,7 +22,6 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
                                             const ByteProgress& progress = {});
 
 // Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
-RowMatrix decrypt_model(const Job& job, const SecretKey& key,
-                        const std::vector<Ciphertext>& model);
+RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model);
 
 }  // namespace cipherfit

@@ -13,22 +13,21 @@ namespace cipherfit {
 // What the encrypted run must reproduce, computed in the clear from the training rows.
 struct TwinReference {
     Head head;
-    double weight_error_bound = 0;  // see noise.h
+    double weight_error_bound = 0;  // of raw-feature weights; see noise.h
+    double state_error_bound = 0;   // in scaled coordinates
     double largest_abs_z = 0;       // of training
     double largest_abs_state = 0;
 };
 
-// The largest |entry| of the states, in scaled coordinates, that the last prime of the chain can
-// hold: q_0 / (2 scale).
-double state_capacity(const TrainingPlan& plan);
-
-// Runs the twin and bounds the error. Throws Error(bad_input) where |z| leaves the sigmoid's range
-// or the weights outgrow half of the chain's capacity: before anything is encrypted.
+// Runs the twin and bounds the error. Throws Error(bad_input) where |z| leaves the sigmoid's range,
+// the weights outgrow the chain's capacity or the noise could drown them: before anything is
+// encrypted.
 TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data);
 
 // The head of a decrypted state (c x d, decrypt_model()). Throws Error(corrupt_data) for values
 // that are not finite, that the chain cannot hold, or that differ from the reference by more than
-// its bound.
+// its bounds. The message says no more than that: an answer that depends on a decryption is a
+// channel (SECURITY.md).
 Head checked_model(const RowMatrix& state, const OwnerSetup& setup, const TwinReference& reference);
 
 // The largest |w - w_twin| over all raw-feature weights.
