@@ -1,6 +1,7 @@
 // A plan as JSON and parameters as bytes: refused in one line, or an object that says of itself
 // exactly what was read.
 #include "cipherfit/train/plan.h"
+
 #include "fuzz_support.h"
 
 #include <span>

@@ -1,15 +1,15 @@
 #include "cipherfit/base/secure.h"
 
+#include "cipherfit/base/error.h"
+
 #include <algorithm>
-#include <climits>
 #include <utility>
 
+#include <climits>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-
-#include "cipherfit/base/error.h"
 
 namespace cipherfit {
 namespace {

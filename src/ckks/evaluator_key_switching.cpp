@@ -1,10 +1,10 @@
-#include <cmath>
-#include <utility>
-
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/ckks/evaluator.h"
 #include "rlwe/key_switch.h"
 #include "rlwe/ring.h"
+
+#include <cmath>
+#include <utility>
 
 namespace cipherfit {
 
@@ -45,8 +45,8 @@ Ciphertext Evaluator::relinearize_rescale(const Ciphertext& a) const {
 HoistedCiphertext Evaluator::hoist(const Ciphertext& a) const {
     require(a.size() == 2, ErrorCode::invalid_argument,
             "cannot rotate a ciphertext of {} parts: relinearise first", a.size());
-    return {a, std::make_unique<Decomposition>(
-                   decompose(parameters().ring(), a.part(1), a.level()))};
+    return {a,
+            std::make_unique<Decomposition>(decompose(parameters().ring(), a.part(1), a.level()))};
 }
 
 Ciphertext Evaluator::rotate(const HoistedCiphertext& a, std::int64_t steps) const {

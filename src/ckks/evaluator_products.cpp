@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <array>
-#include <cmath>
-#include <utility>
-
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/ckks/evaluator.h"
 #include "rlwe/key_switch.h"
 #include "rlwe/ring.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -53,8 +53,8 @@ Ciphertext Evaluator::sum_of_products(std::span<const Product> products) const {
         std::array<const std::uint64_t*, 2 * terms_per_call> left;
         std::array<const std::uint64_t*, 2 * terms_per_call> right;
         for (std::size_t first = 0; first < products.size(); first += terms_per_call) {
-            const auto terms = products.subspan(
-                first, std::min(terms_per_call, products.size() - first));
+            const auto terms =
+                products.subspan(first, std::min(terms_per_call, products.size() - first));
             // part 0: a0 b0; part 1: a0 b1 + a1 b0; part 2: a1 b1.
             for (std::size_t part = 0; part < 3; ++part) {
                 std::size_t count = 0;

@@ -1,11 +1,11 @@
 #include "cipherfit/linalg/matrix_products.h"
 
+#include "cipherfit/base/error.h"
+
 #include <algorithm>
 #include <bit>
 #include <optional>
 #include <utility>
-
-#include "cipherfit/base/error.h"
 
 namespace cipherfit {
 namespace {
@@ -25,24 +25,25 @@ Steps signed_size(std::size_t value) noexcept {
 // where h + rL = v (L + 1) + [u inner (L + 1) + g G L] and hL + r = v (L + 1) + [u inner (L + 1) +
 // g G]: inner steps, and outer ones in brackets.
 struct Shifts {
-    Steps baby;         // applied once per baby to the features
-    Steps giant;        // applied once per giant to the sums
-    Steps inner;        // v of these
-    Steps outer_u;      // u of these and
-    Steps outer_g;      // g of these
+    Steps baby;          // applied once per baby to the features
+    Steps giant;         // applied once per giant to the sums
+    Steps inner;         // v of these
+    Steps outer_u;       // u of these and
+    Steps outer_g;       // g of these
     std::size_t babies;  // G
 
     static Shifts forward(const LaneLayout& layout, const ShiftPlan& plan) {
         const Steps lane = signed_size(layout.lane());
         const Steps baby = signed_size(plan.forward_baby);
-        return {1, baby, lane + 1, signed_size(plan.inner) * (lane + 1), baby * lane,
-                plan.forward_baby};
+        return {1,           baby,
+                lane + 1,    signed_size(plan.inner) * (lane + 1),
+                baby * lane, plan.forward_baby};
     }
     static Shifts backward(const LaneLayout& layout, const ShiftPlan& plan) {
         const Steps lane = signed_size(layout.lane());
         const Steps baby = signed_size(plan.backward_baby);
-        return {-lane, -baby * lane, -(lane + 1), -signed_size(plan.inner) * (lane + 1), -baby,
-                plan.backward_baby};
+        return {-lane, -baby * lane,      -(lane + 1), -signed_size(plan.inner) * (lane + 1),
+                -baby, plan.backward_baby};
     }
 };
 
@@ -119,17 +120,17 @@ EncryptedFeatures::EncryptedFeatures(const Evaluator& evaluator, const LaneLayou
     };
     require(std::has_single_bit(plan.inner) && fits(plan.forward_baby) && fits(plan.backward_baby),
             ErrorCode::invalid_argument,
-            "shift plans need powers of two, inner <= baby <= {}, got inner {}, babies {} and {}", c,
-            plan.inner, plan.forward_baby, plan.backward_baby);
+            "shift plans need powers of two, inner <= baby <= {}, got inner {}, babies {} and {}",
+            c, plan.inner, plan.forward_baby, plan.backward_baby);
     require(blocks_.size() == layout.sample_blocks() * layout.feature_blocks(),
             ErrorCode::invalid_argument, "the layout has {} x {} feature blocks, got {} in all",
             layout.sample_blocks(), layout.feature_blocks(), blocks_.size());
     if (with_forward) {
-        forward_babies_ = make_babies(evaluator, blocks_, plan.forward_baby,
-                                      Shifts::forward(layout, plan).baby);
+        forward_babies_ =
+            make_babies(evaluator, blocks_, plan.forward_baby, Shifts::forward(layout, plan).baby);
     }
-    backward_babies_ = make_babies(evaluator, blocks_, plan.backward_baby,
-                                   Shifts::backward(layout, plan).baby);
+    backward_babies_ =
+        make_babies(evaluator, blocks_, plan.backward_baby, Shifts::backward(layout, plan).baby);
 }
 
 const Ciphertext& EncryptedFeatures::block(Direction direction, std::size_t baby, std::size_t rho,
@@ -160,8 +161,7 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
     for (std::size_t g = layout_.padded_classes() / shifts.babies; g-- > 0;) {
         std::vector<std::optional<Ciphertext>> sums(outputs);
         for (std::size_t u = 0; u < shifts.babies / plan_.inner; ++u) {
-            const Steps outer =
-                signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g;
+            const Steps outer = signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g;
             // Operands in groups: enough products for one reduction, few ciphertexts alive.
             const std::size_t group = std::max<std::size_t>(1, rotations_alive / plan_.inner);
             for (std::size_t first = 0; first < inputs; first += group) {

@@ -1,12 +1,12 @@
 #include "cipherfit/linalg/odd_polynomial.h"
 
+#include "cipherfit/base/error.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
 #include <vector>
-
-#include "cipherfit/base/error.h"
 
 namespace cipherfit {
 namespace {
@@ -18,8 +18,8 @@ Ciphertext masked(const Evaluator& evaluator, const Ciphertext& z, std::span<con
     std::transform(values.begin(), values.end(), values.begin(),
                    [factor](double value) { return value * factor; });
     const double plain_scale = scale * evaluator.rescale_divisor(z.level()) / z.scale();
-    return evaluator.rescale(evaluator.multiply_plain(
-        z, evaluator.encoder().encode(values, z.level(), plain_scale)));
+    return evaluator.rescale(
+        evaluator.multiply_plain(z, evaluator.encoder().encode(values, z.level(), plain_scale)));
 }
 
 Ciphertext square(const Evaluator& evaluator, const Ciphertext& x) {
@@ -88,10 +88,9 @@ Ciphertext labels_minus_odd_polynomial(const Evaluator& evaluator, const Ciphert
         } else {
             Ciphertext fourth = evaluator.multiply(y, y).with_factor(std::abs(lead));
             fourth = evaluator.add(
-                fourth, evaluator.multiply_scalar(y, sign(lead) * odd[1], fourth.scale(),
-                                                  fourth.level()));
-            w = evaluator.relinearize_rescale(
-                evaluator.add_scalar(fourth, sign(lead) * odd[0]));
+                fourth,
+                evaluator.multiply_scalar(y, sign(lead) * odd[1], fourth.scale(), fourth.level()));
+            w = evaluator.relinearize_rescale(evaluator.add_scalar(fourth, sign(lead) * odd[0]));
         }
         const Ciphertext zm = masked(evaluator, z, mask, sign(lead), target * last / w.scale());
         return evaluator.relinearize_rescale(

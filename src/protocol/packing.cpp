@@ -1,10 +1,10 @@
 #include "protocol/packing.h"
 
-#include <algorithm>
-#include <atomic>
-
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/bits.h"
+
+#include <algorithm>
+#include <atomic>
 
 namespace cipherfit {
 namespace {

@@ -1,15 +1,15 @@
 // Residues in files: each limb packed to the width of its prime.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "cipherfit/base/error.h"
 #include "cipherfit/io/container.h"
 #include "cipherfit/rlwe/rns_poly.h"
 #include "rlwe/ring.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace cipherfit {
 

@@ -1,12 +1,12 @@
 #include "cipherfit/rlwe/evaluation_keys.h"
 
-#include <algorithm>
-#include <string>
-#include <utility>
-
 #include "cipherfit/base/parallel.h"
 #include "rlwe/ring.h"
 #include "rlwe/uniform.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -72,8 +72,8 @@ SwitchingKey expand(SeededSwitchingKey key, const Parameters& parameters) {
         const std::size_t digit = task / limbs;
         const std::size_t limb = task % limbs;
         const std::size_t prime = ring.prime_of_limb(limb, key.level);
-        expand_uniform(result.a[digit].limb(limb), ring.n(), key.seed,
-                       uniform_stream(digit, prime), ring.modulus(prime));
+        expand_uniform(result.a[digit].limb(limb), ring.n(), key.seed, uniform_stream(digit, prime),
+                       ring.modulus(prime));
     });
     return result;
 }

@@ -1,11 +1,11 @@
 #include "rlwe/key_switch.h"
 
+#include "cipherfit/base/parallel.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
-
-#include "cipherfit/base/parallel.h"
 
 namespace cipherfit {
 namespace {

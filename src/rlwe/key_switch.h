@@ -8,20 +8,20 @@
 // D (l + 1 + K) - (l + 1); mod_down of a pair 2 (K + l + 1).
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <vector>
-
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/rlwe/rns_poly.h"
 #include "rlwe/ring.h"
+
+#include <array>
+#include <cstddef>
+#include <vector>
 
 namespace cipherfit {
 
 // The digits of a polynomial, raised. Refers to the limbs of its source, which must outlive it.
 struct Decomposition {
     std::size_t level = 0;
-    std::vector<RnsPoly> raised;                            // per digit, the limbs not its own
+    std::vector<RnsPoly> raised;                           // per digit, the limbs not its own
     std::vector<std::vector<const std::uint64_t*>> limbs;  // [digit][limb of Q_l P]
 };
 

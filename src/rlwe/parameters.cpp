@@ -1,12 +1,12 @@
 #include "cipherfit/rlwe/parameters.h"
 
+#include "math/primes.h"
+#include "rlwe/ring.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <set>
-
-#include "math/primes.h"
-#include "rlwe/ring.h"
 
 namespace cipherfit {
 namespace {

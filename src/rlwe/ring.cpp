@@ -1,9 +1,9 @@
 #include "rlwe/ring.h"
 
-#include <algorithm>
-
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/parallel.h"
+
+#include <algorithm>
 
 namespace cipherfit {
 namespace {
@@ -19,8 +19,7 @@ std::uint32_t reverse_bits(std::uint32_t value, unsigned bits) noexcept {
 }  // namespace
 
 std::shared_ptr<const Ring> Ring::create(unsigned log_n, std::span<const std::uint64_t> q,
-                                         std::span<const std::uint64_t> p,
-                                         std::size_t digit_size) {
+                                         std::span<const std::uint64_t> p, std::size_t digit_size) {
     std::shared_ptr<Ring> ring(new Ring);
     ring->log_n_ = log_n;
     ring->q_count_ = q.size();
@@ -40,9 +39,8 @@ std::shared_ptr<const Ring> Ring::create(unsigned log_n, std::span<const std::ui
         ring->p_inverse_.push_back(shoup_factor(inverse_mod(product, modulus), modulus));
     }
     ring->levels_.resize(q.size());
-    parallel_for(0, q.size(), [&](std::size_t level) {
-        ring->levels_[level] = ring->make_level(level);
-    });
+    parallel_for(0, q.size(),
+                 [&](std::size_t level) { ring->levels_[level] = ring->make_level(level); });
     return ring;
 }
 
@@ -60,8 +58,7 @@ Ring::Level Ring::make_level(std::size_t level) const {
         const Modulus& q = modulus(i);
         const std::uint64_t inverse = inverse_mod(reduce(modulus(level).value, q), q);
         result.q_inverse.push_back(shoup_factor(inverse, q));
-        result.pq_inverse.push_back(
-            shoup_factor(multiply_mod(inverse, p_inverse_[i].value, q), q));
+        result.pq_inverse.push_back(shoup_factor(multiply_mod(inverse, p_inverse_[i].value, q), q));
     }
     for (std::size_t digit = 0; digit < digits_at(level); ++digit) {
         const std::size_t first = digit * digit_size_;
@@ -73,8 +70,8 @@ Ring::Level Ring::make_level(std::size_t level) const {
             }
         }
         targets.insert(targets.end(), p_moduli.begin(), p_moduli.end());
-        result.mod_up.push_back(BaseConversion::create(
-            std::span(q_moduli).subspan(first, last - first), targets));
+        result.mod_up.push_back(
+            BaseConversion::create(std::span(q_moduli).subspan(first, last - first), targets));
     }
     result.mod_down.push_back(BaseConversion::create(p_moduli, q_moduli));
     if (level > 0) {
@@ -97,8 +94,8 @@ const Permutation& Ring::permutation(std::uint32_t galois_element) const {
         Permutation permutation(n());
         for (std::uint32_t i = 0; i < n(); ++i) {
             const std::uint32_t exponent = 2 * reverse_bits(i, log_n_) + 1;
-            const auto image = static_cast<std::uint32_t>(
-                (std::uint64_t{exponent} * galois_element) & mask);
+            const auto image =
+                static_cast<std::uint32_t>((std::uint64_t{exponent} * galois_element) & mask);
             permutation[i] = reverse_bits((image - 1) / 2, log_n_);
         }
         entry = std::make_unique<const Permutation>(std::move(permutation));

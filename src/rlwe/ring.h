@@ -5,6 +5,11 @@
 // limbs q_0..q_l followed by p_0..p_{K-1}.
 #pragma once
 
+#include "cipherfit/rlwe/rns_poly.h"
+#include "math/base_conversion.h"
+#include "math/kernels/kernel_table.h"
+#include "math/ntt.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -12,11 +17,6 @@
 #include <mutex>
 #include <span>
 #include <vector>
-
-#include "cipherfit/rlwe/rns_poly.h"
-#include "math/base_conversion.h"
-#include "math/kernels/kernel_table.h"
-#include "math/ntt.h"
 
 namespace cipherfit {
 

@@ -1,10 +1,10 @@
 // Expansion of public seeds to uniform residues: the a halves of keys and fresh ciphertexts.
 #pragma once
 
-#include <cstdint>
-
 #include "cipherfit/base/secure.h"
 #include "math/modulus.h"
+
+#include <cstdint>
 
 namespace cipherfit {
 

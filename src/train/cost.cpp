@@ -1,10 +1,10 @@
 #include "cipherfit/train/cost.h"
 
+#include "cipherfit/linalg/odd_polynomial.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
-
-#include "cipherfit/linalg/odd_polynomial.h"
 
 namespace cipherfit {
 namespace {
@@ -103,14 +103,13 @@ OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shif
     counter.full_switch(at.backward, samples * folds);
     count_product(counter, layout, shifts.backward_baby, shifts.inner, samples, features,
                   at.backward);
-    counter.full_switch(at.backward,
-                        features * log2_of(layout.rows() / layout.padded_classes()));
+    counter.full_switch(at.backward, features * log2_of(layout.rows() / layout.padded_classes()));
     counter.rescale(at.backward, 4 * features);
     return counter.counts();
 }
 
-double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts,
-                           const RingShape& ring, std::size_t keys, bool with_forward) {
+double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
+                           std::size_t keys, bool with_forward) {
     const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
     const auto q = static_cast<double>(ring.q_limbs);
     const double raised = q + static_cast<double>(ring.p_limbs);
@@ -120,15 +119,15 @@ double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts,
     const auto features = static_cast<double>(layout.feature_blocks());
 
     const double key_bytes = static_cast<double>(keys) * 2 * digits * raised * limb;
-    const auto copies = static_cast<double>(shifts.backward_baby +
-                                            (with_forward ? shifts.forward_baby - 1 : 0));
+    const auto copies =
+        static_cast<double>(shifts.backward_baby + (with_forward ? shifts.forward_baby - 1 : 0));
     const double data = (samples * features * copies + 2 * samples) * ciphertext;
     // In a product: the raised operands, the rotations alive, sums and results; states and others.
     const double operands = std::max(samples, features);
-    const double work = operands * digits * raised * limb + digits * raised * limb +
-                        (std::max(16.0, static_cast<double>(shifts.inner)) + 2.5 * operands +
-                         2 * features + 6) *
-                            ciphertext;
+    const double work =
+        operands * digits * raised * limb + digits * raised * limb +
+        (std::max(16.0, static_cast<double>(shifts.inner)) + 2.5 * operands + 2 * features + 6) *
+            ciphertext;
     // NTT tables: four arrays a prime.
     return key_bytes + data + work + 4 * raised * limb + 64e6;
 }
@@ -138,8 +137,7 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     const RingShape ring{parameters.log_n(), parameters.max_level() + 1,
                          parameters.special_primes(), parameters.digit_size()};
     PlanCost cost;
-    cost.preparation =
-        count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, -1);
+    cost.preparation = count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, -1);
     for (int t = 0; t < plan.recipe().iterations; ++t) {
         const OperationCounts counts =
             count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, t);
@@ -166,10 +164,8 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     const auto samples = static_cast<double>(plan.layout().sample_blocks());
     const auto features = static_cast<double>(plan.layout().feature_blocks());
     cost.upload_bytes = samples * features * packed(plan.feature_level()) +
-                        samples * packed(plan.label_level()) *
-                            (plan.initial_logits() ? 2 : 1);
-    cost.download_bytes =
-        2 * features * packed(static_cast<std::size_t>(plan.levels().back().end));
+                        samples * packed(plan.label_level()) * (plan.initial_logits() ? 2 : 1);
+    cost.download_bytes = 2 * features * packed(static_cast<std::size_t>(plan.levels().back().end));
     const bool with_forward = plan.recipe().iterations > 1;
     cost.peak_memory_bytes =
         server_memory_bytes(plan.layout(), plan.shifts(), ring, 0, with_forward) +

@@ -1,16 +1,16 @@
 // A whole job on a small ring: data, plan, key, and the files that both parties write.
 #pragma once
 
-#include <random>
-#include <string>
-#include <vector>
-
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/training_server.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/recipe.h"
 #include "io/test_files.h"
+
+#include <random>
+#include <string>
+#include <vector>
 
 namespace cipherfit::testing {
 

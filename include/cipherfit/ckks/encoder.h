@@ -2,14 +2,14 @@
 // decodes something that was secret.
 #pragma once
 
+#include "cipherfit/ckks/ciphertext.h"
+#include "cipherfit/rlwe/parameters.h"
+
 #include <complex>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include "cipherfit/ckks/ciphertext.h"
-#include "cipherfit/rlwe/parameters.h"
 
 namespace cipherfit {
 

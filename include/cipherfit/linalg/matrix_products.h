@@ -9,13 +9,13 @@
 // Costs, per block: see each operation. "hoisted" counts rotations that share a decomposition.
 #pragma once
 
-#include <cstddef>
-#include <span>
-#include <vector>
-
 #include "cipherfit/ckks/evaluator.h"
 #include "cipherfit/linalg/lane_layout.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
+
+#include <cstddef>
+#include <span>
+#include <vector>
 
 namespace cipherfit {
 

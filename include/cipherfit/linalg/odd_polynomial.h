@@ -1,10 +1,10 @@
 // Labels minus a polynomial sigmoid, the only non-linear step of training.
 #pragma once
 
+#include "cipherfit/ckks/evaluator.h"
+
 #include <cstddef>
 #include <span>
-
-#include "cipherfit/ckks/evaluator.h"
 
 namespace cipherfit {
 

@@ -8,15 +8,15 @@
 // A key made at a level holds only the limbs q_0..q_level and P, and only the digits in use there.
 #pragma once
 
+#include "cipherfit/base/secure.h"
+#include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/rlwe/rns_poly.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <vector>
-
-#include "cipherfit/base/secure.h"
-#include "cipherfit/rlwe/parameters.h"
-#include "cipherfit/rlwe/rns_poly.h"
 
 namespace cipherfit {
 

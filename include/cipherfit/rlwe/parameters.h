@@ -5,14 +5,14 @@
 // groups and works modulo Q P, where P is the product of the special primes.
 #pragma once
 
+#include "cipherfit/base/error.h"
+#include "cipherfit/base/secure.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
-
-#include "cipherfit/base/error.h"
-#include "cipherfit/base/secure.h"
 
 namespace cipherfit {
 
@@ -25,10 +25,10 @@ double largest_secure_log_qp(unsigned log_n);
 
 // What a user writes: sizes of primes in bits. q_bits[0] is the last prime to remain.
 struct ParametersLiteral {
-    unsigned log_n = 0;             // 12 to 17
-    std::vector<unsigned> q_bits;   // 20 to 50 each; one prime per level, plus one
-    std::vector<unsigned> p_bits;   // special primes; their product must cover the largest digit
-    unsigned digits = 1;            // dnum, 1 to the number of q's
+    unsigned log_n = 0;            // 12 to 17
+    std::vector<unsigned> q_bits;  // 20 to 50 each; one prime per level, plus one
+    std::vector<unsigned> p_bits;  // special primes; their product must cover the largest digit
+    unsigned digits = 1;           // dnum, 1 to the number of q's
     // Skips the security table and allows log_n from 5. For tests on small rings only: whatever is
     // made under such parameters carries a mark that every file records.
     bool insecure_for_tests_only = false;

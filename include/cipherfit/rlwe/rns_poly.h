@@ -3,10 +3,10 @@
 // values is the owner's knowledge; ciphertexts, plaintexts and keys always hold NTT values.
 #pragma once
 
+#include "cipherfit/base/buffer.h"
+
 #include <cstddef>
 #include <cstdint>
-
-#include "cipherfit/base/buffer.h"
 
 namespace cipherfit {
 

@@ -1,10 +1,10 @@
 // What a plan costs, before anything is encrypted: key switches, transforms, bytes and memory.
 #pragma once
 
+#include "cipherfit/train/plan.h"
+
 #include <cstddef>
 #include <cstdint>
-
-#include "cipherfit/train/plan.h"
 
 namespace cipherfit {
 
@@ -41,7 +41,7 @@ struct PlanCost {
 PlanCost plan_cost(const TrainingPlan& plan);
 
 // The server's memory: keys, features with their shifts, and the ciphertexts alive in a product.
-double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts,
-                           const RingShape& ring, std::size_t keys, bool with_forward);
+double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
+                           std::size_t keys, bool with_forward);
 
 }  // namespace cipherfit

@@ -3,18 +3,19 @@
 // for bit, on any number of threads.
 #pragma once
 
-#include <cstddef>
-#include <vector>
-
 #include "cipherfit/ckks/evaluator.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/train/plan.h"
+
+#include <cstddef>
+#include <vector>
 
 namespace cipherfit {
 
 // What the owner sends, expanded. features: Xs, block (rho, b) at rho * feature_blocks + b.
 // labels: Y - 1/2 where there is a sample and a class, else 0, a block a rho (Y, not yet minus
-// s(z): the constant 1/2 of every sigmoid is taken off here). logits: Z_0, or none for a zero start.
+// s(z): the constant 1/2 of every sigmoid is taken off here). logits: Z_0, or none for a zero
+// start.
 struct EncryptedTrainingData {
     std::vector<Ciphertext> features, labels, logits;
 };

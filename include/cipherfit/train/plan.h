@@ -2,16 +2,16 @@
 // anything is encrypted. The owner makes it, the server receives it with the ciphertexts.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/linalg/lane_layout.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/rlwe/parameters.h"
 #include "cipherfit/train/recipe.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 

@@ -1,11 +1,11 @@
 #include "rlwe/owner/sampling.h"
 
+#include "cipherfit/base/parallel.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
-
-#include "cipherfit/base/parallel.h"
 
 namespace cipherfit {
 namespace {
@@ -14,9 +14,9 @@ namespace {
 // above as many thresholds as the magnitude it stands for.
 std::array<std::uint64_t, largest_error> magnitude_thresholds() {
     const auto weight = [](int k) {
-        return std::exp(static_cast<long double>(-k * k) /
-                        (2.0L * static_cast<long double>(error_sigma) *
-                         static_cast<long double>(error_sigma)));
+        return std::exp(
+            static_cast<long double>(-k * k) /
+            (2.0L * static_cast<long double>(error_sigma) * static_cast<long double>(error_sigma)));
     };
     long double total = weight(0);
     for (int k = 1; k <= largest_error; ++k) {
@@ -91,8 +91,8 @@ void SecretSampler::gaussian(std::span<std::int8_t> out) {
     secure_wipe(bytes.data(), bytes.size());
 }
 
-RnsPoly small_to_ntt(const Ring& ring, std::span<const std::int8_t> coefficients,
-                     std::size_t limbs, std::size_t level) {
+RnsPoly small_to_ntt(const Ring& ring, std::span<const std::int8_t> coefficients, std::size_t limbs,
+                     std::size_t level) {
     RnsPoly result(ring.n(), limbs);
     parallel_for(0, limbs, [&](std::size_t limb) {
         const std::size_t prime = ring.prime_of_limb(limb, level);

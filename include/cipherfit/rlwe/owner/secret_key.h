@@ -2,14 +2,14 @@
 // header, and the server's program does not link the library behind it.
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <vector>
-
 #include "cipherfit/base/secure.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/rlwe/parameters.h"
 #include "cipherfit/rlwe/rns_poly.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
 
 namespace cipherfit {
 
@@ -20,8 +20,7 @@ class SecretKey {
     static SecretKey generate(const Parameters& parameters);
     // From N stored coefficients in {-1, 0, 1}; throws Error(corrupt_data) for anything else.
     static SecretKey from_coefficients(const Parameters& parameters,
-                                       std::span<const std::int8_t> coefficients,
-                                       const Digest& id);
+                                       std::span<const std::int8_t> coefficients, const Digest& id);
     ~SecretKey();
     SecretKey(SecretKey&&) noexcept = default;
     SecretKey& operator=(SecretKey&& other) noexcept;
