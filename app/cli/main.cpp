@@ -4,31 +4,15 @@
 #include "common/signals.h"
 #include "common/system_info.h"
 
-#include <sys/prctl.h>
-#include <sys/resource.h>
-
 namespace {
 
-// The owner's process holds the secret: no core dump, and no other process of the user reads its
-// memory. Best effort: a system without these keeps the rest of the protection.
-void keep_memory_private() {
-    const rlimit none{0, 0};
-    static_cast<void>(setrlimit(RLIMIT_CORE, &none));
-    static_cast<void>(prctl(PR_SET_DUMPABLE, 0));
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
+void build(CLI::App& app) {
     using namespace cipherfit;
-    keep_memory_private();
-    install_signal_handlers();
-    CLI::App app{
+    app.description(
         "Trains classifiers on data that stays encrypted on the machine that trains.\n\n"
         "All in one:    cipherfit fit --train train.csv --test test.csv --out run\n"
         "Step by step:  plan, keygen, encrypt | train (on the server) | decrypt, evaluate\n"
-        "'cipherfit COMMAND --help' explains a command.",
-        "cipherfit"};
+        "'cipherfit COMMAND --help' explains a command.");
     app.set_version_flag("--version", version());
     app.require_subcommand(1);
     app.get_formatter()->column_width(32);
@@ -37,5 +21,11 @@ int main(int argc, char** argv) {
                            add_evaluate_command, add_inspect_command, add_info_command}) {
         add(app);
     }
-    return run_program(app, argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    cipherfit::install_signal_handlers();
+    return cipherfit::run_program("cipherfit", build, argc, argv);
 }

@@ -30,9 +30,9 @@ std::string command_line(const CLI::App& app) {
     return given.empty() ? app.get_name() : app.get_name() + " " + given.front()->get_name();
 }
 
-}  // namespace
-
-int run_program(CLI::App& app, int argc, char** argv) {
+int run(const char* name, void (*build)(CLI::App&), int argc, char** argv) {
+    CLI::App app{"", name};
+    build(app);
     try {
         app.parse(argc, argv);
         if (std::fflush(stdout) != 0) {
@@ -58,6 +58,17 @@ int run_program(CLI::App& app, int argc, char** argv) {
     } catch (const std::exception& error) {
         return fail(fmt::format("a defect of cipherfit, please report it: {}", error.what()),
                     exit_status(ErrorCode::internal));
+    }
+}
+
+}  // namespace
+
+int run_program(const char* name, void (*build)(CLI::App&), int argc, char** argv) noexcept {
+    try {
+        return run(name, build, argc, argv);
+    } catch (...) {  // no memory is left even for a message
+        static_cast<void>(std::fputs("cipherfit: out of memory\n", stderr));
+        return exit_status(ErrorCode::internal);
     }
 }
 

@@ -5,10 +5,10 @@
 
 namespace cipherfit {
 
-// Parses the arguments, which runs the callbacks, and returns the exit status: 0, that of
-// exit_status() for an Error, 2 for arguments that do not parse, 70 for anything else that was
-// thrown. Every failure is one line on stderr, "cipherfit: ...".
-int run_program(CLI::App& app, int argc, char** argv);
+// Builds the program's options, parses the arguments, which runs the callbacks, and returns the
+// exit status: 0, that of exit_status() for an Error, 2 for arguments that do not parse, 70 for
+// anything else that was thrown. Every failure is one line on stderr, "cipherfit: ...".
+int run_program(const char* name, void (*build)(CLI::App&), int argc, char** argv) noexcept;
 
 // --threads and --quiet.
 struct RunOptions {

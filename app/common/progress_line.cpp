@@ -42,7 +42,7 @@ std::string format_seconds(double value) {
     if (value < 10) {
         return fmt::format("{:.1f} s", value);
     }
-    const auto whole = static_cast<long long>(std::llround(value));
+    const long long whole = std::llround(value);
     if (whole < 100) {
         return fmt::format("{} s", whole);
     }

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <string>
 
 #include <fmt/format.h>
@@ -69,24 +70,26 @@ void serve(const Options& options) {
     }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    install_signal_handlers();
-    CLI::App app{
+void build(CLI::App& app) {
+    app.description(
         "Trains on the ciphertexts of a job directory, without any secret.\n"
         "Reads plan.cft, evaluation_keys.cft and training_data.cft; leaves model.cft and\n"
         "server_report.json. Stopped or killed, it goes on from checkpoint.cft when it is\n"
         "started again. SIGINT or SIGTERM stops it after the current iteration, a second\n"
-        "one at once.",
-        "cipherfit-server"};
+        "one at once.");
     app.set_version_flag("--version", version());
-    Options options;
-    app.add_option("job", options.job, "The job directory")->required();
-    add_run_options(app, options.run);
-    app.add_flag("--machine-progress", options.machine,
+    const auto options = std::make_shared<Options>();
+    app.add_option("job", options->job, "The job directory")->required();
+    add_run_options(app, options->run);
+    app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
                  "bytes_written'");
-    app.callback([&] { serve(options); });
-    return run_program(app, argc, argv);
+    app.callback([options] { serve(*options); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    install_signal_handlers();
+    return run_program("cipherfit-server", build, argc, argv);
 }
