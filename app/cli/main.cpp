@@ -4,7 +4,18 @@
 #include "common/signals.h"
 #include "common/system_info.h"
 
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 namespace {
+
+// The owner's process holds the secret: no core dump, and no other process of the user reads its
+// memory. Best effort: a system without these keeps the rest of the protection.
+void keep_memory_private() {
+    const rlimit none{0, 0};
+    static_cast<void>(setrlimit(RLIMIT_CORE, &none));
+    static_cast<void>(prctl(PR_SET_DUMPABLE, 0));
+}
 
 void build(CLI::App& app) {
     using namespace cipherfit;
@@ -26,6 +37,7 @@ void build(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    keep_memory_private();
     cipherfit::install_signal_handlers();
     return cipherfit::run_program("cipherfit", build, argc, argv);
 }

@@ -201,7 +201,7 @@ class BadFiles(ProgramTest):
         np.save(twin, np.load(twin) + 0.1)
         model = self.home / "model"
         self.refuse("decrypt", "--owner", self.owner, "--job", self.job, "--out", model,
-                    words=["noise bound"])
+                    words=["within the noise"])
         self.assertFalse(model.exists())
 
     def test_a_damaged_checkpoint(self):

@@ -147,7 +147,6 @@ class Resume(ProgramTest):
 
     def test_the_server_gets_no_environment_of_the_owner(self):
         _, job = self.encrypted_job()
-        seen = self.home / "environment"
         process = subprocess.Popen(
             [cipherfit, "train", "--job", job, "--quiet"], stderr=subprocess.PIPE, text=True,
             env={**os.environ, "CIPHERFIT_PASSPHRASE": "not for the server", "HOME_SECRET": "x"})
@@ -157,8 +156,12 @@ class Resume(ProgramTest):
                     break
         with open(f"/proc/{process.pid}/environ", "rb") as file:
             seen = file.read()
+        with open(f"/proc/{process.pid}/limits", encoding="ascii") as file:
+            limits = file.read()
         process.communicate()
         self.assertEqual(process.returncode, 0)
+        # Inherited from the owner's program, which must not leave its memory in a core file.
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
         self.assertNotIn(b"not for the server", seen)
         self.assertNotIn(b"HOME_SECRET", seen)
 
