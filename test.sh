@@ -31,9 +31,6 @@ HELP
         ;;
 esac
 
-# What ccache keeps serves every checkout: paths below this folder count as relative ones.
-export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=true
-
 jobs=$(nproc)
 passed=0
 failed=0
