@@ -204,9 +204,10 @@ sanitizer_options=(-DCMAKE_BUILD_TYPE=None -DCIPHERFIT_WERROR=OFF -DCIPHERFIT_BE
     -DCIPHERFIT_TESTS=ON)
 
 say "asan"
-if build build-asan 'test_.*|cipherfit|cipherfit-server' "${sanitizer_options[@]}" \
+# The programs are left out: they forbid the tracing that the leak check needs.
+if build build-asan 'test_.*' "${sanitizer_options[@]}" \
     -DCMAKE_CXX_FLAGS="-O1 -D_GLIBCXX_ASSERTIONS" -DCIPHERFIT_SANITIZE=address,undefined; then
-    ASAN_OPTIONS=detect_stack_use_after_return=1 suite asan build-asan
+    ASAN_OPTIONS=detect_stack_use_after_return=1 suite asan build-asan -E '^cli\.'
 fi
 
 say "tsan"
