@@ -12,7 +12,6 @@ namespace cipherfit {
 namespace {
 
 constexpr std::size_t largest_plan = std::size_t{1} << 22U;
-constexpr std::size_t largest_list = std::size_t{1} << 16U;
 constexpr std::size_t message_header = 16;  // level, parts, scale
 
 // The file's name goes before what is wrong in it.
