@@ -27,6 +27,7 @@ Recipe standard(int iterations, int degree = 3) {
 
 PlanOptions small_options(unsigned log_n = 8) {
     PlanOptions options;
+    options.solver = Solver::primal;
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;

@@ -3,6 +3,7 @@
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/train/cost.h"
+#include "cipherfit/train/twin.h"
 #include "protocol/packing.h"
 
 #include <utility>
@@ -92,37 +93,67 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
                 progress(writer.bytes_written(), total);
             }
         };
-        const LaneLayout& layout = plan.layout();
         const RowMatrix labels = data.y.array() - 0.5;
-        for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-            for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
-                write(layout.pack_features(view(data.xs), rho, b), plan.feature_level(),
+        if (plan.solver() == Solver::primal) {
+            const LaneLayout& layout = plan.layout();
+            for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
+                for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
+                    write(layout.pack_features(view(data.xs), rho, b), plan.feature_level(),
+                          plan.feature_scale());
+                }
+            }
+            for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
+                write(layout.pack_logits(view(labels), rho), plan.label_level(),
+                      plan.label_scale());
+            }
+            for (std::size_t rho = 0; rho < plan.logit_ciphertexts(); ++rho) {
+                write(layout.pack_logits(view(data.z0), rho), plan.label_level(),
+                      plan.logit_scale());
+            }
+        } else {
+            const KernelLayout& layout = plan.kernel();
+            const RowMatrix kernel = gram_matrix(data);
+            for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+                write(layout.pack_kernel(view(kernel), q), plan.feature_level(),
                       plan.feature_scale());
             }
-        }
-        for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-            write(layout.pack_logits(view(labels), rho), plan.label_level(), plan.label_scale());
-        }
-        for (std::size_t rho = 0; plan.initial_logits() && rho < layout.sample_blocks(); ++rho) {
-            write(layout.pack_logits(view(data.z0), rho), plan.label_level(), plan.logit_scale());
+            write(layout.pack_values(view(labels)), plan.label_level(), plan.label_scale());
+            if (plan.initial_logits()) {
+                write(layout.pack_values(view(data.z0)), plan.label_level(), plan.logit_scale());
+            } else {
+                write(layout.pack_replicas(view(labels)), plan.label_level(), plan.start_scale());
+            }
         }
         value_or_throw(writer.commit());
         return writer.bytes_written();
     });
 }
 
-RowMatrix decrypt_model(const Job& job, const SecretKey& key,
-                        const std::vector<Ciphertext>& model) {
+RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
+                        const RowMatrix& xs) {
     require_key(job, key);
-    const Encoder encoder(job.plan.parameters());
+    const TrainingPlan& plan = job.plan;
+    const Encoder encoder(plan.parameters());
     std::vector<std::vector<double>> blocks;
     for (const Ciphertext& block : model) {
         blocks.push_back(encoder.decode(decrypt(key, block)));
     }
-    const std::vector<double> state = job.plan.layout().unpack_model(blocks);
-    return Eigen::Map<const RowMatrix>(state.data(),
-                                       static_cast<Eigen::Index>(job.plan.shape().classes),
-                                       static_cast<Eigen::Index>(job.plan.shape().features));
+    const auto rows = [](const std::vector<double>& values, std::size_t count, std::size_t size) {
+        return RowMatrix(Eigen::Map<const RowMatrix>(
+            values.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(size)));
+    };
+    const TrainingShape& shape = plan.shape();
+    if (plan.solver() == Solver::primal) {
+        return rows(plan.layout().unpack_model(blocks), shape.classes, shape.features);
+    }
+    require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
+                static_cast<std::size_t>(xs.cols()) == shape.features,
+            ErrorCode::invalid_argument,
+            "the model's coefficients belong to {} x {} scaled features, got {} x {}",
+            shape.samples, shape.features, xs.rows(), xs.cols());
+    const RowMatrix coefficients =
+        rows(plan.kernel().unpack_replicas(blocks.at(0)), shape.samples, shape.classes);
+    return coefficients.transpose() * xs;
 }
 
 }  // namespace cipherfit
