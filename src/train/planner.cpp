@@ -112,6 +112,7 @@ class Search {
         }
         return least;
     }
+    Solver solver() const { return solver_; }
     std::size_t levels() const { return levels_; }
     // Why nothing was found: no ring is secure, needs so few ciphertexts, or fits the memory.
     bool secure_ring_found() const { return secure_ring_found_; }
@@ -276,8 +277,8 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
 
 // Says why no ring will do.
 [[noreturn]] void refuse(const TrainingShape& shape, const Recipe& recipe,
-                         const PlanOptions& options, Solver solver, const Search& search,
-                         unsigned scale_bits) {
+                         const PlanOptions& options, const Search& search, unsigned scale_bits) {
+    const Solver solver = search.solver();
     require(solver == Solver::primal || !search.secure_ring_found() ||
                 search.least_ciphertexts() != std::numeric_limits<std::size_t>::max(),
             ErrorCode::bad_input,
@@ -333,19 +334,21 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
         std::optional<Candidate> found;
+        std::vector<Search> searches;
         for (const Solver solver : solvers(shape, recipe, options)) {
-            Search search(shape, recipe, options, solver);
-            const auto candidate = search.run(bits);
+            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
             if (candidate && (!found || candidate->cost < found->cost)) {
                 found = candidate;
             }
-            // The last solver's reasons are given: the primal one's, if there is a choice.
-            if (!best && !found && choice == scale_choices.back() &&
-                solver == solvers(shape, recipe, options).back()) {
-                refuse(shape, recipe, options, solver, search, bits);
-            }
         }
-        // A smaller scale must pay: it is taken where it lets a smaller ring do, or far fewer limbs.
+        if (!best && !found && choice == scale_choices.back()) {
+            // The dual needs fewer levels, the primal less memory: give the lower hurdle.
+            const Search& nearest =
+                searches.back().secure_ring_found() ? searches.back() : searches.front();
+            refuse(shape, recipe, options, nearest, bits);
+        }
+        // A smaller scale must pay: it is taken where it lets a smaller ring do, or far fewer
+        // limbs.
         if (found && (!best || found->ring.log_n < best->ring.log_n ||
                       found->cost < smaller_scale_gain * best->cost)) {
             best = found;

@@ -47,9 +47,12 @@ TEST_F(JobFilesTest, PlanComesBackWithItsIdentity) {
 }
 
 TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
-    for (const Recipe& recipe :
-         {standard_recipe(2, 4, fit_sigmoid(3, 8)), chiang2023_recipe(2, 10)}) {
-        const SmallJob small(recipe);
+    for (const auto& [recipe, solver] :
+         {std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::primal),
+          std::pair(chiang2023_recipe(2, 10), Solver::primal),
+          std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::dual),
+          std::pair(chiang2023_recipe(2, 10), Solver::dual)}) {
+        const SmallJob small(recipe, 1, solver);
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
         small.write(files());
@@ -152,7 +155,7 @@ TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
     EXPECT_TRUE(read_evaluation_keys(files().evaluation_keys(), next));
     // The same key, another plan.
     Job replanned{TrainingPlan::create({10, 6, 3}, standard_recipe(2, 5, fit_sigmoid(3, 8)),
-                                       SmallJob::options()),
+                                       SmallJob::options(Solver::primal)),
                   {}};
     replanned.identity = job_identity(replanned.plan, mine.key.id(), mine.job.identity.nonce);
     refused(read_training_data(files().training_data(), replanned), "plan");

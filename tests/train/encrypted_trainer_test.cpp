@@ -134,7 +134,8 @@ TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
     };
     const auto train = [&] {
         const EncryptedTrainer trainer(
-            run.plan, run.keys, {copies(data.features), copies(data.labels), copies(data.logits)});
+            run.plan, run.keys,
+            {copies(data.features), copies(data.labels), copies(data.logits), {}});
         return trainer.step(trainer.step({}));
     };
     const TrainingState one = test::with_threads(1, train);

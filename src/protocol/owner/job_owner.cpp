@@ -3,7 +3,7 @@
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/training_messages.h"
 #include "protocol/packing.h"
 
 #include <utility>
@@ -15,11 +15,6 @@ void require_key(const Job& job, const SecretKey& key) {
     require(key.parameters() == job.plan.parameters() && key.id() == job.identity.key,
             ErrorCode::fingerprint_mismatch,
             "the secret key is not the one of this job: use the key that was made for its plan");
-}
-
-MatrixView view(const RowMatrix& matrix) {
-    return {matrix.data(), static_cast<std::size_t>(matrix.rows()),
-            static_cast<std::size_t>(matrix.cols())};
 }
 
 }  // namespace
@@ -63,67 +58,27 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
     return expected([&] {
         require_key(job, key);
         const TrainingPlan& plan = job.plan;
-        const TrainingShape shape{static_cast<std::size_t>(data.samples()),
-                                  static_cast<std::size_t>(data.columns()),
-                                  static_cast<std::size_t>(data.classes())};
-        require(shape == plan.shape(), ErrorCode::invalid_argument,
-                "the data is {} x {} with {} classes, the plan says {} x {} with {}", shape.samples,
-                shape.features, shape.classes, plan.shape().samples, plan.shape().features,
-                plan.shape().classes);
-        require(plan.initial_logits() || data.zero_start(), ErrorCode::invalid_argument,
-                "the data starts from weights that are not zero, the plan from zero");
         auto writer = value_or_throw(
             ContainerWriter::create(path, ContainerKind::training_data, job.identity));
         const Encoder encoder(plan.parameters());
         const auto total = static_cast<std::uint64_t>(plan_cost(plan).upload_bytes);
         std::uint32_t index = 0;
-        const auto write = [&](std::vector<double> slots, std::size_t level, double scale) {
+        for_each_message(plan, data, [&](TrainingMessage message) {
             const SeededCiphertext sealed =
-                encrypt_seeded(key, encoder.encode(slots, level, scale));
-            secure_wipe(slots.data(), slots.size() * sizeof(double));
+                encrypt_seeded(key, encoder.encode(message.slots, message.level, message.scale));
+            secure_wipe(message.slots.data(), message.slots.size() * sizeof(double));
             ByteWriter header;
-            header.u32(static_cast<std::uint32_t>(level));
+            header.u32(static_cast<std::uint32_t>(message.level));
             header.u32(1);
-            header.f64(scale);
+            header.f64(message.scale);
             header.bytes(sealed.seed);
             std::vector<std::uint8_t> payload = header.take();
-            pack_poly(plan.parameters().ring(), sealed.c0, level, payload);
+            pack_poly(plan.parameters().ring(), sealed.c0, message.level, payload);
             value_or_throw(writer.section(tag_seeded, index++, payload));
             if (progress) {
                 progress(writer.bytes_written(), total);
             }
-        };
-        const RowMatrix labels = data.y.array() - 0.5;
-        if (plan.solver() == Solver::primal) {
-            const LaneLayout& layout = plan.layout();
-            for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-                for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
-                    write(layout.pack_features(view(data.xs), rho, b), plan.feature_level(),
-                          plan.feature_scale());
-                }
-            }
-            for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-                write(layout.pack_logits(view(labels), rho), plan.label_level(),
-                      plan.label_scale());
-            }
-            for (std::size_t rho = 0; rho < plan.logit_ciphertexts(); ++rho) {
-                write(layout.pack_logits(view(data.z0), rho), plan.label_level(),
-                      plan.logit_scale());
-            }
-        } else {
-            const KernelLayout& layout = plan.kernel();
-            const RowMatrix kernel = gram_matrix(data);
-            for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
-                write(layout.pack_kernel(view(kernel), q), plan.feature_level(),
-                      plan.feature_scale());
-            }
-            write(layout.pack_values(view(labels)), plan.label_level(), plan.label_scale());
-            if (plan.initial_logits()) {
-                write(layout.pack_values(view(data.z0)), plan.label_level(), plan.logit_scale());
-            } else {
-                write(layout.pack_replicas(view(labels)), plan.label_level(), plan.start_scale());
-            }
-        }
+        });
         value_or_throw(writer.commit());
         return writer.bytes_written();
     });
