@@ -26,7 +26,7 @@ constexpr std::size_t most_digits = 8;
 // transforms of it.
 constexpr double transfer_share = 10.0;
 // What the next smaller scale must cost at most, in the terms of the one before.
-constexpr double smaller_scale_gain = 0.85;
+constexpr double smaller_scale_gain = 0.95;
 // Beyond this many samples the kernel, whose size grows with their square, is not considered unless
 // asked for.
 constexpr std::size_t most_dual_samples = 2048;
