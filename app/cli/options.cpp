@@ -141,6 +141,12 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(plan_group)
         ->capture_default_str()
         ->check(CLI::IsMember({"auto", "primal", "dual"}));
+    app.add_option("--kernel", recipe.kernel,
+                   "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
+                   "the encrypted features, which takes longer and sends more")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"owner", "server"}));
 }
 
 void add_json_option(CLI::App& app, std::filesystem::path& file) {
@@ -174,6 +180,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     } else if (options.preset == Preset::chiang2023) {
         options.plan.solver = Solver::primal;  // what the paper computes
     }
+    options.plan.kernel = value_or_throw(kernel_source_from_name(recipe.kernel));
     return options;
 }
 
@@ -189,6 +196,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"memory_limit_gb", recipe.memory_limit_gb},
                         {"most_ciphertexts", nullptr},
                         {"solver", recipe.solver},
+                        {"kernel", recipe.kernel},
                         {"features", features.kind},
                         {"pca", features.components},
                         {"seed", features.seed}};

@@ -87,6 +87,32 @@ std::vector<double> KernelLayout::pack_replicas(MatrixView a) const {
     return slots;
 }
 
+std::vector<double> KernelLayout::pack_chunk(MatrixView x, std::size_t p, bool skewed) const {
+    require(x.rows == samples_ && p < feature_chunks(x.columns), ErrorCode::invalid_argument,
+            "cannot pack chunk {} of {} x {} features of {} samples", p, x.rows, x.columns,
+            samples_);
+    const std::size_t first = p * padded_classes_;
+    const std::size_t count = std::min(padded_classes_, x.columns - first);
+    std::vector<double> slots(this->slots());
+    for (std::size_t i = 0; i < rows_; ++i) {
+        for (std::size_t g = 0; g < lanes_; ++g) {
+            const std::size_t row = (i + (skewed ? g : 0)) % rows_;
+            for (std::size_t m = 0; row < samples_ && m < count; ++m) {
+                slots[(slot(i, g, m) + padded_classes_) % slots.size()] = x(row, first + m);
+            }
+        }
+    }
+    return slots;
+}
+
+std::vector<double> KernelLayout::pack_rows(MatrixView x, std::size_t p) const {
+    return pack_chunk(x, p, false);
+}
+
+std::vector<double> KernelLayout::pack_skewed_rows(MatrixView x, std::size_t p) const {
+    return pack_chunk(x, p, true);
+}
+
 std::vector<double> KernelLayout::value_mask() const {
     const std::vector<double> ones(samples_ * classes_, 1.0);
     return pack_values({ones.data(), samples_, classes_});

@@ -72,6 +72,13 @@ void count_product(Counter& counter, const LaneLayout& layout, std::size_t babie
     counter.full_switch(level, outputs * (2 * giants - 1));
 }
 
+// Chunks of features of which the server makes the kernel; 0 where it does not.
+std::size_t server_chunks(const TrainingPlan& plan) {
+    return plan.kernel_source() == KernelSource::server
+               ? plan.kernel().feature_chunks(plan.shape().features)
+               : 0;
+}
+
 RingShape ring_shape(const Parameters& parameters) {
     return {parameters.log_n(), parameters.max_level() + 1, parameters.special_primes(),
             parameters.digit_size()};
@@ -113,10 +120,23 @@ OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shif
     return counter.counts();
 }
 
-OperationCounts count_operations(const KernelLayout& layout, const Recipe& recipe,
-                                 const RingShape& ring, int iteration) {
+OperationCounts count_operations(const KernelLayout& layout, std::size_t chunks,
+                                 const Recipe& recipe, const RingShape& ring, int iteration) {
     Counter counter(ring);
     if (iteration < 0) {
+        if (chunks > 0) {
+            const int level = static_cast<int>(ring.q_limbs) - 1;
+            const std::size_t blocks = layout.kernel_blocks();
+            const std::size_t folds = log2_of(layout.padded_classes());
+            counter.decompose(
+                level, chunks * ((layout.giants() > 1 ? 1 : 0) + (layout.babies() > 1 ? 1 : 0)));
+            counter.key_switch(level, chunks * (layout.giants() + layout.babies() - 2));
+            counter.product(level, chunks * blocks);
+            counter.full_switch(level, blocks);
+            counter.full_switch(level - 1, blocks * folds);
+            counter.rescale(level - 1, blocks);
+            counter.full_switch(level - 2, blocks * (folds + 1));
+        }
         return counter.counts();
     }
     const IterationLevels at =
@@ -146,7 +166,8 @@ OperationCounts count_operations(const TrainingPlan& plan, int iteration) {
     const RingShape ring = ring_shape(plan.parameters());
     return plan.solver() == Solver::primal
                ? count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, iteration)
-               : count_operations(plan.kernel(), plan.recipe(), ring, iteration);
+               : count_operations(plan.kernel(), server_chunks(plan), plan.recipe(), ring,
+                                  iteration);
 }
 
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
@@ -173,7 +194,8 @@ double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, co
     return key_bytes + data + work + 4 * raised * limb + 64e6;
 }
 
-double server_memory_bytes(const KernelLayout& layout, const RingShape& ring, std::size_t keys) {
+double server_memory_bytes(const KernelLayout& layout, std::size_t chunks, const RingShape& ring,
+                           std::size_t keys) {
     const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
     const auto q = static_cast<double>(ring.q_limbs);
     const double raised = q + static_cast<double>(ring.p_limbs);
@@ -182,7 +204,14 @@ double server_memory_bytes(const KernelLayout& layout, const RingShape& ring, st
     const double key_bytes = static_cast<double>(keys) * 2 * digits * raised * limb;
     // The kernel, labels, start or Z_0; the state's rotations, sums, old and new states; a
     // decomposition and what a switch makes of it.
-    const double ciphertexts = static_cast<double>(layout.kernel_blocks() + layout.babies()) + 12;
+    double ciphertexts = static_cast<double>(layout.kernel_blocks() + layout.babies()) + 12;
+    if (chunks > 0) {
+        // While the kernel is made: the features, the sums of three parts, four chunks' rotations.
+        const double making = 2 * static_cast<double>(chunks) +
+                              1.5 * static_cast<double>(layout.kernel_blocks()) +
+                              4 * static_cast<double>(layout.giants() + layout.babies()) + 6;
+        ciphertexts = std::max(ciphertexts, making);
+    }
     return key_bytes + ciphertexts * ciphertext + (digits + 2) * raised * limb + 4 * raised * limb +
            64e6;
 }
@@ -223,9 +252,10 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     const RingShape ring = ring_shape(parameters);
     cost.peak_memory_bytes =
         cost.evaluation_key_memory_bytes +
-        (plan.solver() == Solver::primal ? server_memory_bytes(plan.layout(), plan.shifts(), ring,
-                                                               0, plan.recipe().iterations > 1)
-                                         : server_memory_bytes(plan.kernel(), ring, 0));
+        (plan.solver() == Solver::primal
+             ? server_memory_bytes(plan.layout(), plan.shifts(), ring, 0,
+                                   plan.recipe().iterations > 1)
+             : server_memory_bytes(plan.kernel(), server_chunks(plan), ring, 0));
     return cost;
 }
 

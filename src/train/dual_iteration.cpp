@@ -1,18 +1,34 @@
 #include "train/dual_iteration.h"
 
+#include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace cipherfit {
+namespace {
+
+std::vector<Ciphertext> kernel_blocks(const TrainingPlan& plan, const Evaluator& evaluator,
+                                      std::vector<Ciphertext> features) {
+    if (plan.kernel_source() == KernelSource::owner) {
+        return features;
+    }
+    const std::span<const Ciphertext> all(features);
+    const std::size_t chunks = features.size() / 2;
+    return kernel_from_features(evaluator, plan.kernel(), all.first(chunks), all.subspan(chunks),
+                                plan.product_scale());
+}
+
+}  // namespace
 
 DualIteration::DualIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
                              EncryptedTrainingData data)
     : plan_(plan),
       evaluator_(keys),
-      kernel_(evaluator_, plan.kernel(), std::move(data.features)),
+      kernel_(evaluator_, plan.kernel(), kernel_blocks(plan, evaluator_, std::move(data.features))),
       mask_(plan.kernel().value_mask()),
       labels_(std::move(data.labels)),
       logits_(std::move(data.logits)),

@@ -24,8 +24,8 @@ void check_blocks(const std::vector<Ciphertext>& blocks, const char* what, std::
 }
 
 void check_data(const TrainingPlan& plan, const EncryptedTrainingData& data) {
-    check_blocks(data.features, plan.solver() == Solver::primal ? "features" : "the kernel",
-                 plan.feature_ciphertexts(), plan.feature_level(), plan.feature_scale());
+    check_blocks(data.features, "features or kernel", plan.feature_ciphertexts(),
+                 plan.feature_level(), plan.feature_scale());
     check_blocks(data.labels, "labels", plan.label_ciphertexts(), plan.label_level(),
                  plan.label_scale());
     check_blocks(data.logits, "initial logits", plan.logit_ciphertexts(), plan.label_level(),

@@ -85,17 +85,35 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
     return noise;
 }
 
+// The error of an entry of K.
+double kernel_error(const TrainingPlan& plan) {
+    const Parameters& parameters = plan.parameters();
+    const double scale = plan.feature_scale();
+    if (plan.kernel_source() == KernelSource::owner) {
+        return fresh_error(parameters, scale);
+    }
+    // x_i . x_j with an error in both, |x_i|^2 = K_ii <= 4; the fold of c' rounded products, and
+    // the replication: the first rotation and log2(c') others.
+    const auto classes = static_cast<double>(plan.kernel().padded_classes());
+    const double product = scale * scale / prime_size(plan);
+    return std::hypot(
+        std::sqrt(8.0) *
+            std::hypot(fresh_error(parameters, scale), switching_error(parameters, scale)),
+        std::sqrt(2 * classes - 1) * switching_error(parameters, product),
+        std::sqrt(2 + std::log2(classes)) * switching_error(parameters, plan.product_scale()));
+}
+
 NoiseModel dual_noise(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
     const auto lanes = static_cast<double>(plan.kernel().lanes());
     const auto giants = static_cast<double>(plan.kernel().giants());
-    const double logit_scale = plan.state_scale() * plan.feature_scale() / prime_size(plan);
+    const double logit_scale = plan.state_scale() * plan.product_scale() / prime_size(plan);
     const double error_scale = plan.state_scale() * least_factor(plan);
     // The largest eigenvalue of K, hence the largest norm of a row (preprocess.h).
     constexpr double largest_row = 4;
 
     NoiseModel noise;
-    noise.features_std = fresh_error(parameters, plan.feature_scale());
+    noise.features_std = kernel_error(plan);
     noise.labels_std = fresh_error(parameters, plan.label_scale());
     noise.logits_std =
         std::hypot(std::sqrt(lanes * (2 * giants - 1)) * switching_error(parameters, logit_scale),

@@ -1,5 +1,6 @@
 #include "cipherfit/train/plan.h"
 
+#include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 
@@ -14,6 +15,19 @@ namespace cipherfit {
 
 std::string_view name(Solver solver) noexcept {
     return solver == Solver::primal ? "primal" : "dual";
+}
+
+std::string_view name(KernelSource source) noexcept {
+    return source == KernelSource::owner ? "owner" : "server";
+}
+
+Expected<KernelSource> kernel_source_from_name(std::string_view name) {
+    for (const KernelSource source : {KernelSource::owner, KernelSource::server}) {
+        if (name == cipherfit::name(source)) {
+            return source;
+        }
+    }
+    return make_error(ErrorCode::bad_input, "no kernel of '{}': choose owner or server", name);
 }
 
 Expected<Solver> solver_from_name(std::string_view name) {
@@ -64,9 +78,10 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
       levels_(iteration_levels(recipe_, solver())) {
     require(solver() == Solver::primal || recipe_.iterations >= 2, ErrorCode::invalid_argument,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
-    require(parameters_.max_level() == static_cast<std::size_t>(levels_.front().start),
-            ErrorCode::invalid_argument, "the chain has {} levels, the recipe needs {}",
-            parameters_.max_level(), levels_.front().start);
+    const std::size_t needed = static_cast<std::size_t>(levels_.front().start) +
+                               (server_makes_kernel() ? kernel_levels : 0);
+    require(parameters_.max_level() == needed, ErrorCode::invalid_argument,
+            "the chain has {} levels, the recipe needs {}", parameters_.max_level(), needed);
     for (int t = 0; t < recipe_.iterations; ++t) {
         // 1 - eta goes into a scale and must not ruin it.
         const double eta = recipe_.etas[static_cast<std::size_t>(t)];
@@ -96,7 +111,7 @@ double TrainingPlan::state_capacity() const noexcept {
 // 2^b (c_k f)^(1/(k+1)), f being the update's factor: then the plaintext that carries mask,
 // coefficient and correction has a scale near 2^b, and no factor loses precision. In the dual the
 // errors are not multiplied again, and the root is the k-th.
-double TrainingPlan::feature_scale() const noexcept {
+double TrainingPlan::product_scale() const noexcept {
     const int degree = recipe_.sigmoid.degree();
     double log_factor = 0;
     for (int t = 0; t < recipe_.iterations; ++t) {
@@ -106,6 +121,16 @@ double TrainingPlan::feature_scale() const noexcept {
     const double shift =
         (log_lead + log_factor) / (solver() == Solver::primal ? degree + 1 : degree);
     return std::exp2(static_cast<double>(scale_bits_) + std::min(1.0, std::max(-6.0, shift)));
+}
+
+// Features of which a kernel is made are multiplied with each other and rescaled.
+double TrainingPlan::feature_scale() const noexcept {
+    return server_makes_kernel() ? std::exp2(static_cast<double>(scale_bits_)) : product_scale();
+}
+
+bool TrainingPlan::server_makes_kernel() const noexcept {
+    const auto* kernel = std::get_if<KernelProducts>(&products_);
+    return kernel != nullptr && kernel->source == KernelSource::server;
 }
 
 // Primal: so that the first state of a run from zero has the scale of all later ones.
@@ -125,12 +150,12 @@ double TrainingPlan::error_scale(int t) const {
     // E X factor has the state's scale after one rescaling.
     const int level = levels_[static_cast<std::size_t>(t)].backward;
     return scale * static_cast<double>(parameters_.q(static_cast<std::size_t>(level))) /
-           feature_scale();
+           product_scale();
 }
 
 // What multiply_model would have given, before its rescaling, had there been a state.
 double TrainingPlan::logit_scale() const noexcept {
-    return feature_scale();
+    return product_scale();
 }
 
 double TrainingPlan::gradient_factor(int t) const {
@@ -140,6 +165,9 @@ double TrainingPlan::gradient_factor(int t) const {
 }
 
 std::size_t TrainingPlan::feature_level() const noexcept {
+    if (server_makes_kernel()) {
+        return parameters_.max_level();
+    }
     const int forward = levels_.size() > 1 ? levels_[1].forward : -1;
     return static_cast<std::size_t>(
         solver() == Solver::dual ? forward : std::max(levels_[0].backward, forward));
@@ -186,14 +214,20 @@ KeyRequest TrainingPlan::dual_keys() const {
     levels.fold = static_cast<std::size_t>(levels_[1].sigmoid);
     // From zero, the owner sends the first errors replicated.
     levels.replicate = static_cast<std::size_t>(levels_[initial_logits() ? 0 : 1].backward);
-    return EncryptedKernel::keys(kernel(), levels);
+    KeyRequest request = EncryptedKernel::keys(kernel(), levels);
+    if (server_makes_kernel()) {
+        request.merge(kernel_from_features_keys(kernel(), feature_level()));
+    }
+    return request;
 }
 
 std::size_t TrainingPlan::feature_ciphertexts() const noexcept {
     if (const auto* lanes = std::get_if<LaneProducts>(&products_)) {
         return lanes->layout.sample_blocks() * lanes->layout.feature_blocks();
     }
-    return std::get_if<KernelLayout>(&products_)->kernel_blocks();
+    const KernelProducts& kernel = *std::get_if<KernelProducts>(&products_);
+    return kernel.source == KernelSource::owner ? kernel.layout.kernel_blocks()
+                                                : 2 * kernel.layout.feature_chunks(shape_.features);
 }
 
 std::size_t TrainingPlan::label_ciphertexts() const noexcept {
@@ -238,6 +272,7 @@ nlohmann::json TrainingPlan::to_json() const {
         json["inner"] = shifts().inner;
     } else {
         json["babies"] = kernel().babies();
+        json["kernel"] = name(kernel_source());
     }
     return json;
 }
@@ -278,8 +313,10 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             const auto solver =
                 value_or_throw(solver_from_name(json.at("solver").get<std::string>()));
             if (solver == Solver::dual) {
-                return KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
-                                            count("babies"));
+                return KernelProducts{
+                    KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
+                                         count("babies")),
+                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()))};
             }
             const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
             LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"), shape.samples,

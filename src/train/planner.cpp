@@ -1,4 +1,5 @@
 // TrainingPlan::create: the search for ring, chain, layout and shifts.
+#include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 #include "cipherfit/train/cost.h"
@@ -20,7 +21,7 @@ constexpr unsigned widest_prime = 50;
 // The special primes exceed the largest digit by this factor's logarithm: key switching then adds
 // sqrt(1 + 15.36 digits / 64), at most twice, to the rounding that comes with it (noise.h).
 constexpr double special_margin_bits = 3;
-constexpr std::array<unsigned, 3> scale_choices{40, 38, 36};
+constexpr std::array<unsigned, 4> scale_choices{40, 38, 36, 35};
 constexpr std::size_t most_digits = 8;
 // Making, sending and loading a limb of a key or a ciphertext costs about as much as this many
 // transforms of it.
@@ -93,7 +94,8 @@ class Search {
           recipe_(recipe),
           options_(options),
           solver_(solver),
-          levels_(static_cast<std::size_t>(iteration_levels(recipe, solver).front().start)) {}
+          levels_(static_cast<std::size_t>(iteration_levels(recipe, solver).front().start) +
+                  (server_makes_kernel() ? kernel_levels : 0)) {}
 
     std::optional<Candidate> run(unsigned scale_bits) {
         for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
@@ -153,19 +155,28 @@ class Search {
         }
         const std::size_t blocks =
             KernelLayout::create(slots, shape_.samples, shape_.classes, 1).kernel_blocks();
-        if (too_many(blocks + 2)) {
+        const std::size_t chunks =
+            server_makes_kernel() ? KernelLayout::create(slots, shape_.samples, shape_.classes, 1)
+                                        .feature_chunks(shape_.features)
+                                  : 0;
+        const std::size_t ciphertexts = (chunks > 0 ? 2 * chunks : blocks) + 2;
+        if (too_many(ciphertexts)) {
             return;
         }
         for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
             candidate.babies = babies;
             const KernelLayout layout =
                 KernelLayout::create(slots, shape_.samples, shape_.classes, babies);
-            const std::size_t keys = EncryptedKernel::keys(layout, {}).levels().size();
+            KeyRequest request = EncryptedKernel::keys(layout, {});
+            if (chunks > 0) {
+                request.merge(kernel_from_features_keys(layout, kernel_levels));
+            }
+            const std::size_t keys = request.levels().size();
             const auto count = [&](int t) {
-                return count_operations(layout, recipe_, candidate.ring, t).limb_transforms;
+                return count_operations(layout, chunks, recipe_, candidate.ring, t).limb_transforms;
             };
-            consider(candidate, keys, blocks + 2, server_memory_bytes(layout, candidate.ring, keys),
-                     count);
+            consider(candidate, keys, ciphertexts,
+                     server_memory_bytes(layout, chunks, candidate.ring, keys), count);
         }
     }
 
@@ -197,6 +208,9 @@ class Search {
         }
     }
 
+    bool server_makes_kernel() const {
+        return solver_ == Solver::dual && options_.kernel == KernelSource::server;
+    }
     bool too_many(std::size_t ciphertexts) {
         least_ciphertexts_ = std::min(least_ciphertexts_, ciphertexts);
         return options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts;
@@ -360,8 +374,9 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     Parameters parameters = Parameters::create(best->literal);
     const auto products = [&]() -> Products {
         if (best->solver == Solver::dual) {
-            return KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
-                                        best->babies);
+            return KernelProducts{KernelLayout::create(parameters.slots(), shape.samples,
+                                                       shape.classes, best->babies),
+                                  options.kernel};
         }
         return LaneProducts{LaneLayout::create(parameters.slots(), best->lane, shape.samples,
                                                shape.features, shape.classes),

@@ -40,9 +40,19 @@ void for_each_message(const TrainingPlan& plan, const PreparedData& data,
     };
     if (plan.solver() == Solver::dual) {
         const KernelLayout& layout = plan.kernel();
-        const RowMatrix kernel = gram_matrix(data);
-        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
-            send(MessageKind::features, layout.pack_kernel(view(kernel), q));
+        if (plan.kernel_source() == KernelSource::owner) {
+            const RowMatrix kernel = gram_matrix(data);
+            for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+                send(MessageKind::features, layout.pack_kernel(view(kernel), q));
+            }
+        } else {
+            const std::size_t chunks = layout.feature_chunks(plan.shape().features);
+            for (std::size_t p = 0; p < chunks; ++p) {
+                send(MessageKind::features, layout.pack_rows(view(data.xs), p));
+            }
+            for (std::size_t p = 0; p < chunks; ++p) {
+                send(MessageKind::features, layout.pack_skewed_rows(view(data.xs), p));
+            }
         }
         send(MessageKind::labels, layout.pack_values(view(labels)));
         if (plan.initial_logits()) {

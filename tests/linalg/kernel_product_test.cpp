@@ -1,6 +1,7 @@
 // The kernel layout on plain slots, and its product on ciphertexts.
 #include "cipherfit/linalg/kernel_product.h"
 
+#include "cipherfit/linalg/kernel_from_features.h"
 #include "support/errors.h"
 #include "support/owner.h"
 #include "support/property.h"
@@ -191,6 +192,78 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         if (!copies) {
             RC_FAIL(copies.message());
         }
+    }));
+}
+
+// K = X X^T made from encrypted rows is the kernel that the owner would have packed.
+TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
+    EXPECT_TRUE(holds("kernel from features", 30, [] {
+        const Owner owner(small_ring(8, 3, 40, 2));
+        const Parameters& ring = owner.parameters;
+        const KernelLayout layout = pick_layout(ring.slots());
+        const std::size_t n = layout.samples();
+        const auto d = pick<std::size_t>(1, 40);
+        test::Random random(*rc::gen::arbitrary<std::uint64_t>());
+        const auto x = test::random_reals(random, n * d);
+        std::vector<double> k(n * n);
+        for (std::size_t i = 0; i < n; ++i) {
+            for (std::size_t j = 0; j < n; ++j) {
+                for (std::size_t f = 0; f < d; ++f) {
+                    k[i * n + j] += x[i * d + f] * x[j * d + f];
+                }
+            }
+        }
+        const auto level = pick<std::size_t>(2, 4);
+        const EvaluationKeys keys = owner.keys(kernel_from_features_keys(layout, level));
+        const Evaluator evaluator(keys);
+        constexpr double x_scale = 0x1p40;
+        constexpr double k_scale = 0x1p37;
+        std::vector<Ciphertext> rows;
+        std::vector<Ciphertext> skewed;
+        for (std::size_t p = 0; p < layout.feature_chunks(d); ++p) {
+            rows.push_back(owner.encrypt(layout.pack_rows({x.data(), n, d}, p), level, x_scale));
+            skewed.push_back(
+                owner.encrypt(layout.pack_skewed_rows({x.data(), n, d}, p), level, x_scale));
+        }
+        const std::vector<Ciphertext> blocks =
+            kernel_from_features(evaluator, layout, rows, skewed, k_scale);
+        RC_ASSERT(blocks.size() == layout.kernel_blocks());
+
+        // |x| <= 1: a product of c' features a chunk has an error in both factors, each rotated;
+        // then a relinearisation and a fold, the mask's rounding, a rotation and a replication.
+        const double fresh = owner.noise.fresh();
+        const auto q = [&](std::size_t at) { return static_cast<double>(ring.q(at)); };
+        const auto c = static_cast<double>(layout.padded_classes());
+        const double product_scale = x_scale * x_scale / q(level);
+        const double term = 2 * (fresh + owner.noise.key_switching(level)) / test::squared(x_scale);
+        const double folded = test::fold_variance(
+            ring, level - 1, c, product_scale,
+            static_cast<double>(rows.size()) * term +
+                owner.noise.key_switching_rescaling(level) / test::squared(product_scale));
+        double largest = 0;
+        for (const double value : k) {
+            largest = std::max(largest, std::abs(value));
+        }
+        const double plain_scale = k_scale * q(level - 1) / product_scale;
+        const double masked =
+            folded + owner.noise.rescaling() / test::squared(k_scale) +
+            test::squared(2 * largest) * owner.noise.encoding() / test::squared(plain_scale);
+        const double variance = test::fold_variance(
+            ring, level - 2, c, k_scale,
+            masked + owner.noise.key_switching(level - 2) / test::squared(k_scale));
+        for (std::size_t block = 0; block < blocks.size(); ++block) {
+            RC_ASSERT(blocks[block].level() == level - 2);
+            RC_ASSERT(same_scale(blocks[block].scale(), k_scale));
+            const auto right =
+                test::is_at_most_noise(owner.decrypt_real(blocks[block]),
+                                       layout.pack_kernel({k.data(), n, n}, block), variance);
+            if (!right) {
+                RC_FAIL(right.message());
+            }
+        }
+        EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got", "and 0"}, [&] {
+            static_cast<void>(kernel_from_features(evaluator, layout, rows, {}, k_scale));
+        }));
     }));
 }
 

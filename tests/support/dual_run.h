@@ -23,7 +23,7 @@ inline NoiseModel dual_noise(const TrainingRun& run, const DualTwinResult& twin)
     const auto blocks = static_cast<double>(plan.kernel().kernel_blocks());
     const auto giants = static_cast<double>(plan.kernel().giants());
     constexpr double largest_kernel = 4;
-    const double s_k = plan.feature_scale();
+    const double s_k = plan.product_scale();
     const double s_a = plan.state_scale();
     double logits = plan.initial_logits() ? noise.fresh() / squared(plan.logit_scale()) : 0;
     double error = 0;
@@ -58,7 +58,24 @@ inline NoiseModel dual_noise(const TrainingRun& run, const DualTwinResult& twin)
         state = std::max(state, noise.rescaling() / squared(least_scale) +
                                     squared(twin.max_abs_state * 0x1p-30));
     }
-    return {.features_std = std::sqrt(noise.fresh()) / s_k,
+    double kernel = noise.fresh() / squared(s_k);
+    if (plan.kernel_source() == KernelSource::server) {
+        // As in kernel_product_test.cpp, with |x_i|^2 <= 4 for a row of Xs and K below 4.
+        const std::size_t level = plan.feature_level();
+        const double s_x = plan.feature_scale();
+        const auto classes = static_cast<double>(plan.kernel().padded_classes());
+        const double s_product = s_x * s_x / static_cast<double>(ring.q(level));
+        const double folded =
+            fold_variance(ring, level - 1, classes, s_product,
+                          noise.key_switching_rescaling(level) / squared(s_product));
+        const double masked = 8 * (noise.fresh() + noise.key_switching(level)) / squared(s_x) +
+                              folded + noise.rescaling() / squared(s_k) +
+                              squared(2 * largest_kernel) * noise.encoding() /
+                                  squared(s_k * static_cast<double>(ring.q(level - 1)) / s_product);
+        kernel = fold_variance(ring, level - 2, classes, s_k,
+                               masked + noise.key_switching(level - 2) / squared(s_k));
+    }
+    return {.features_std = std::sqrt(kernel),
             .labels_std = std::sqrt(noise.fresh()) / plan.label_scale(),
             .logits_std = std::sqrt(logits),
             .error_std = std::sqrt(error),

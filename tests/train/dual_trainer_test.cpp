@@ -124,8 +124,9 @@ TEST(DualTrainer, FollowsItsTwinOverRandomShapesAndRecipes) {
                  << name(recipe.preset) << ", gradient at " << name(recipe.gradient_at)
                  << ", model " << name(recipe.model) << ", initial weight " << recipe.initial_weight
                  << '\n';
-        const TrainingRun run(shape, recipe, small_options(log_n, Solver::dual),
-                              *rc::gen::arbitrary<std::uint64_t>());
+        PlanOptions options = small_options(log_n, Solver::dual);
+        options.kernel = *rc::gen::element(KernelSource::owner, KernelSource::server);
+        const TrainingRun run(shape, recipe, options, *rc::gen::arbitrary<std::uint64_t>());
         RC_ASSERT(run.plan.solver() == Solver::dual);
         const auto right = trains(run);
         if (!right) {
@@ -206,7 +207,7 @@ TEST(DualTrainer, DataThatIsNotThePlansIsRefused) {
             const EncryptedTrainer trainer(run.plan, run.keys, std::move(data));
         }));
     };
-    refused({"kernel", "got"}, [](auto& data) { data.features.pop_back(); });
+    refused({"features or kernel", "got"}, [](auto& data) { data.features.pop_back(); });
     refused({"labels", "got 0"}, [](auto& data) { data.labels.clear(); });
     refused({"first coefficients", "got 0"}, [](auto& data) { data.start.clear(); });
     refused({"initial logits", "got 1"},
@@ -276,6 +277,8 @@ TEST(DualPlan, ComesBackFromJsonAndNothingElseDoes) {
     refused("solver", 1);
     refused("babies", 3);
     refused("babies", 1U << 20U);
+    refused("kernel", "server");
+    refused("kernel", "nobody");
     refused("lane", 64);
     refused("samples", 100000);
 }

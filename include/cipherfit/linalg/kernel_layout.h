@@ -50,12 +50,22 @@ class KernelLayout {
     std::vector<double> pack_replicas(MatrixView a) const;
     // 1 where pack_values puts a value, 0 elsewhere.
     std::vector<double> value_mask() const;
+    // The samples' features in chunks of c', from which kernel_from_features.h makes the kernel; x
+    // is n x d, p a chunk of ceil(d / c'). Stored c' slots further on, where that wants them:
+    //   rows         (i, g, m) = X[i, p c' + m]
+    //   skewed rows  (i, g, m) = X[i + g, p c' + m]
+    std::vector<double> pack_rows(MatrixView x, std::size_t p) const;
+    std::vector<double> pack_skewed_rows(MatrixView x, std::size_t p) const;
+    std::size_t feature_chunks(std::size_t features) const noexcept {
+        return (features + padded_classes_ - 1) / padded_classes_;
+    }
     // Replicas to n x c, row-major: the mean over the lanes. And values.
     std::vector<double> unpack_replicas(std::span<const double> slots) const;
     std::vector<double> unpack_values(std::span<const double> slots) const;
 
   private:
     KernelLayout() = default;
+    std::vector<double> pack_chunk(MatrixView x, std::size_t p, bool skewed) const;
     std::size_t slot(std::size_t i, std::size_t g, std::size_t m) const noexcept {
         return (i % rows_ * lanes_ + g) * padded_classes_ + m;
     }

@@ -14,9 +14,10 @@
 namespace cipherfit {
 
 // What the owner sends, expanded. features: Xs, block (rho, b) at rho * feature_blocks + b; dual:
-// the blocks of K. labels: Y - 1/2 where there is a sample and a class, else 0, a block a rho (Y,
-// not yet minus s(z): the constant 1/2 of every sigmoid is taken off here). logits: Z_0, or none
-// for a zero start. start: the labels' replicas for a zero start of the dual, else none.
+// the blocks of K, or the chunks of Xs's rows and then of its skewed rows. labels: Y - 1/2 where
+// there is a sample and a class, else 0, a block a rho (Y, not yet minus s(z): the constant 1/2 of
+// every sigmoid is taken off here). logits: Z_0, or none for a zero start. start: the labels'
+// replicas for a zero start of the dual, else none.
 struct EncryptedTrainingData {
     std::vector<Ciphertext> features, labels, logits, start;
 };

@@ -26,7 +26,8 @@ double switching_error(const Parameters& parameters, double scale);
 //                     by the replication, and the switches' own
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
-// Dual: the entries of the kernel are fresh; the logits have, from each of L lanes and G giants,
+// Dual: the entries of the kernel are fresh, or have what the server's product adds (noise.cpp);
+// the logits have, from each of L lanes and G giants,
 // the relinearisation's and the rotations' switches, those of the state's rotations times a row of
 // K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
 NoiseModel modelled_noise(const TrainingPlan& plan);

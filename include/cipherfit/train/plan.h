@@ -27,9 +27,15 @@ enum class Solver {
     dual,    // its coefficients, n x c, with the n x n Gram matrix, one product: few samples
 };
 
+// Who computes the dual solver's kernel: the owner in the clear, or the server from the encrypted
+// features (two levels more, and much more work and data for both).
+enum class KernelSource { owner, server };
+
 std::string_view name(Solver solver) noexcept;
+std::string_view name(KernelSource source) noexcept;
 // The solver of that name. ErrorCode::bad_input, listing the names there are.
 Expected<Solver> solver_from_name(std::string_view name);
+Expected<KernelSource> kernel_source_from_name(std::string_view name);
 
 // n, d (bias included), c.
 struct TrainingShape {
@@ -51,6 +57,7 @@ struct PlanOptions {
     // Most ciphertexts that the owner uploads; 0: no limit.
     std::size_t most_ciphertexts = 0;
     std::optional<Solver> solver;  // none: the cheaper one
+    KernelSource kernel = KernelSource::owner;
     // Below the security table, on small rings: for tests only.
     bool insecure_for_tests_only = false;
 };
@@ -62,6 +69,12 @@ struct IterationLevels {
     int sigmoid = -1;  // of the logits
     int backward = 0;  // of the errors, replicated there; primal: E^T X
     int end = 0;       // of the new states
+};
+
+// The dual solver's layout, and where its kernel comes from.
+struct KernelProducts {
+    KernelLayout layout;
+    KernelSource source = KernelSource::owner;
 };
 
 // The primal solver's layout and shifts.
@@ -87,7 +100,8 @@ class TrainingPlan {
     // Of the primal solver, and of the dual one; throw std::bad_variant_access for the other.
     const LaneLayout& layout() const { return std::get<LaneProducts>(products_).layout; }
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
-    const KernelLayout& kernel() const { return std::get<KernelLayout>(products_); }
+    const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
+    KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }
     unsigned scale_bits() const noexcept { return scale_bits_; }
     // log2 of the states' scale: scale_bits, or less where large states need the room.
     unsigned state_bits() const noexcept { return state_bits_; }
@@ -96,12 +110,14 @@ class TrainingPlan {
     // Whether the owner sends Z_0: true unless the run starts from zero.
     bool initial_logits() const noexcept { return recipe_.initial_weight != 0.0; }
 
-    // Scales of what the owner encrypts: the features (dual: the kernel), labels, Z_0 and, in the
-    // dual, the labels' replicas that are the first state.
+    // Scales of what the owner encrypts: the features (dual: the kernel, unless the server makes
+    // it), labels, Z_0 and, in the dual, the labels' replicas that are the first state.
     double feature_scale() const noexcept;
     double label_scale() const noexcept;
     double logit_scale() const noexcept;
     double start_scale() const;
+    // The scale of the first factor of a training product: features, or kernel.
+    double product_scale() const noexcept;
     // The scale of the errors of iteration t: what gives the next state the plan's scale.
     double error_scale(int t) const;
     // The scale that the sequence at which gradients are taken has after every iteration.
@@ -141,7 +157,8 @@ class TrainingPlan {
     static Expected<TrainingPlan> from_json(const nlohmann::json& json);
 
   private:
-    using Products = std::variant<LaneProducts, KernelLayout>;
+    using Products = std::variant<LaneProducts, KernelProducts>;
+    bool server_makes_kernel() const noexcept;
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
                  Products products, unsigned scale_bits, unsigned state_bits);
     KeyRequest primal_keys() const;
@@ -155,7 +172,10 @@ class TrainingPlan {
     std::vector<IterationLevels> levels_;
 };
 
-// The level bookkeeping of a recipe; the first entry's start is the number of levels in all.
+// Levels that the server spends on making the kernel.
+inline constexpr std::size_t kernel_levels = 2;
+
+// The level bookkeeping of a recipe; the first entry's start is the number of levels of training.
 std::vector<IterationLevels> iteration_levels(const Recipe& recipe, Solver solver);
 
 }  // namespace cipherfit

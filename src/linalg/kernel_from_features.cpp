@@ -1,0 +1,124 @@
+#include "cipherfit/linalg/kernel_from_features.h"
+
+#include "cipherfit/base/error.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+// Chunks whose rotations exist at a time: enough for one reduction of their products.
+constexpr std::size_t chunks_at_a_time = 4;
+
+std::int64_t rows_to_steps(const KernelLayout& layout, std::size_t rows) noexcept {
+    return static_cast<std::int64_t>(rows * layout.lanes() * layout.padded_classes());
+}
+
+std::int64_t baby_steps(const KernelLayout& layout, std::size_t v) noexcept {
+    return rows_to_steps(layout, v * layout.lanes());
+}
+
+std::int64_t giant_steps(const KernelLayout& layout, std::size_t u) noexcept {
+    return -rows_to_steps(layout, u * layout.babies() * layout.lanes());
+}
+
+// 1 where a fold over m is right, of blocks stored c' slots further on: m = 0 anyway.
+std::vector<double> first_classes(const KernelLayout& layout) {
+    std::vector<double> mask(layout.slots());
+    for (std::size_t s = 0; s < mask.size(); s += layout.padded_classes()) {
+        mask[s] = 1.0;
+    }
+    return mask;
+}
+
+// The source and its rotations by steps(1), ..., steps(count - 1).
+template <class Steps>
+std::vector<Ciphertext> rotations(const Evaluator& evaluator, const Ciphertext& source,
+                                  std::size_t count, const Steps& steps) {
+    std::vector<Ciphertext> result;
+    result.reserve(count);
+    result.push_back(source.copy());
+    if (count > 1) {
+        const HoistedCiphertext hoisted = evaluator.hoist(source);
+        for (std::size_t k = 1; k < count; ++k) {
+            result.push_back(evaluator.rotate(hoisted, steps(k)));
+        }
+    }
+    return result;
+}
+
+// x + rot_s(x), s = 1, 2, ..., c'/2.
+Ciphertext sum_over_classes(const Evaluator& evaluator, const KernelLayout& layout, Ciphertext x) {
+    for (std::size_t step = 1; step < layout.padded_classes(); step *= 2) {
+        evaluator.add_inplace(x, evaluator.rotate(x, static_cast<std::int64_t>(step)));
+    }
+    return x;
+}
+
+}  // namespace
+
+std::vector<Ciphertext> kernel_from_features(const Evaluator& evaluator, const KernelLayout& layout,
+                                             std::span<const Ciphertext> rows,
+                                             std::span<const Ciphertext> skewed, double scale) {
+    require(!rows.empty() && rows.size() == skewed.size(), ErrorCode::invalid_argument,
+            "a kernel needs as many chunks of rows as of skewed rows, got {} and {}", rows.size(),
+            skewed.size());
+    std::vector<std::optional<Ciphertext>> sums(layout.kernel_blocks());
+    for (std::size_t first = 0; first < rows.size(); first += chunks_at_a_time) {
+        const std::size_t last = std::min(rows.size(), first + chunks_at_a_time);
+        std::vector<std::vector<Ciphertext>> giants;
+        std::vector<std::vector<Ciphertext>> babies;
+        for (std::size_t p = first; p < last; ++p) {
+            giants.push_back(rotations(evaluator, rows[p], layout.giants(),
+                                       [&](std::size_t u) { return giant_steps(layout, u); }));
+            babies.push_back(rotations(evaluator, skewed[p], layout.babies(),
+                                       [&](std::size_t v) { return baby_steps(layout, v); }));
+        }
+        for (std::size_t q = 0; q < sums.size(); ++q) {
+            std::vector<Product> products;
+            for (std::size_t k = 0; k < last - first; ++k) {
+                products.push_back(
+                    {&giants[k][q / layout.babies()], &babies[k][q % layout.babies()]});
+            }
+            Ciphertext sum = evaluator.sum_of_products(products);
+            if (sums[q]) {
+                evaluator.add_inplace(*sums[q], sum);
+            } else {
+                sums[q] = std::move(sum);
+            }
+        }
+    }
+    const std::vector<double> mask = first_classes(layout);
+    std::vector<Ciphertext> blocks;
+    for (auto& sum : sums) {
+        const Ciphertext folded =
+            sum_over_classes(evaluator, layout, evaluator.relinearize_rescale(*sum));
+        sum.reset();
+        const double plain_scale =
+            scale * evaluator.rescale_divisor(folded.level()) / folded.scale();
+        const Ciphertext masked = evaluator.rescale(evaluator.multiply_plain(
+            folded, evaluator.encoder().encode(mask, folded.level(), plain_scale)));
+        blocks.push_back(sum_over_classes(evaluator, layout, evaluator.rotate(masked, 1)));
+    }
+    return blocks;
+}
+
+KeyRequest kernel_from_features_keys(const KernelLayout& layout, std::size_t level) {
+    KeyRequest request;
+    const std::size_t slots = layout.slots();
+    request.relinearization(level);
+    for (std::size_t u = 1; u < layout.giants(); ++u) {
+        request.rotation(giant_steps(layout, u), slots, level);
+    }
+    for (std::size_t v = 1; v < layout.babies(); ++v) {
+        request.rotation(baby_steps(layout, v), slots, level);
+    }
+    for (std::size_t step = 1; step < layout.padded_classes(); step *= 2) {
+        request.rotation(static_cast<std::int64_t>(step), slots, level - 1);
+    }
+    return request;
+}
+
+}  // namespace cipherfit
