@@ -49,10 +49,25 @@ std::vector<Ciphertext> rotations(const Evaluator& evaluator, const Ciphertext& 
     return result;
 }
 
-// x + rot_s(x), s = 1, 2, ..., c'/2.
+// The rotations whose sums, one after the other, are the sum of the rotations by 0 to c' - 1: four
+// terms at a time share a decomposition and a division.
+std::vector<std::vector<std::int64_t>> class_sums(const KernelLayout& layout) {
+    std::vector<std::vector<std::int64_t>> sums;
+    const std::size_t classes = layout.padded_classes();
+    for (std::size_t step = 1; step < classes;) {
+        const std::size_t terms = classes / step >= 4 ? 4 : 2;
+        auto& steps = sums.emplace_back();
+        for (std::size_t k = 0; k < terms; ++k) {
+            steps.push_back(static_cast<std::int64_t>(k * step));
+        }
+        step *= terms;
+    }
+    return sums;
+}
+
 Ciphertext sum_over_classes(const Evaluator& evaluator, const KernelLayout& layout, Ciphertext x) {
-    for (std::size_t step = 1; step < layout.padded_classes(); step *= 2) {
-        evaluator.add_inplace(x, evaluator.rotate(x, static_cast<std::int64_t>(step)));
+    for (const auto& steps : class_sums(layout)) {
+        x = evaluator.sum_of_rotations(x, steps);
     }
     return x;
 }
@@ -115,8 +130,10 @@ KeyRequest kernel_from_features_keys(const KernelLayout& layout, std::size_t lev
     for (std::size_t v = 1; v < layout.babies(); ++v) {
         request.rotation(baby_steps(layout, v), slots, level);
     }
-    for (std::size_t step = 1; step < layout.padded_classes(); step *= 2) {
-        request.rotation(static_cast<std::int64_t>(step), slots, level - 1);
+    for (const auto& steps : class_sums(layout)) {
+        for (std::size_t k = 1; k < steps.size(); ++k) {
+            request.rotation(steps[k], slots, level - 1);
+        }
     }
     return request;
 }

@@ -127,15 +127,21 @@ OperationCounts count_operations(const KernelLayout& layout, std::size_t chunks,
         if (chunks > 0) {
             const int level = static_cast<int>(ring.q_limbs) - 1;
             const std::size_t blocks = layout.kernel_blocks();
-            const std::size_t folds = log2_of(layout.padded_classes());
+            // Sums of three rotations; a last one of one where c' is no power of four.
+            const std::size_t sums = (log2_of(layout.padded_classes()) + 1) / 2;
+            const std::size_t rotations =
+                3 * (log2_of(layout.padded_classes()) / 2) + log2_of(layout.padded_classes()) % 2;
             counter.decompose(
                 level, chunks * ((layout.giants() > 1 ? 1 : 0) + (layout.babies() > 1 ? 1 : 0)));
             counter.key_switch(level, chunks * (layout.giants() + layout.babies() - 2));
             counter.product(level, chunks * blocks);
             counter.full_switch(level, blocks);
-            counter.full_switch(level - 1, blocks * folds);
+            counter.decompose(level - 1, blocks * sums);
+            counter.key_switch(level - 1, blocks * rotations);
             counter.rescale(level - 1, blocks);
-            counter.full_switch(level - 2, blocks * (folds + 1));
+            counter.full_switch(level - 2, blocks);
+            counter.decompose(level - 2, blocks * sums);
+            counter.key_switch(level - 2, blocks * rotations);
         }
         return counter.counts();
     }

@@ -21,8 +21,8 @@ namespace cipherfit {
 
 // `rows` and `skewed`: one ciphertext a chunk each, of one level l >= 2 and one scale. Two levels;
 // the blocks have exactly the scale `scale`. Key switches, for F chunks: F (n'/(L G) - 1 + G - 1)
-// hoisted, and for each of the n'/L blocks a relinearisation, log2(c') folds and log2(c') + 1
-// replications.
+// hoisted, and for each of the n'/L blocks a relinearisation, a rotation, and twice log4(c') sums
+// of three rotations (of one, for what is left of c') that are divided once.
 std::vector<Ciphertext> kernel_from_features(const Evaluator& evaluator, const KernelLayout& layout,
                                              std::span<const Ciphertext> rows,
                                              std::span<const Ciphertext> skewed, double scale);
