@@ -156,6 +156,7 @@ Ciphertext Evaluator::drop_to_level(const Ciphertext& a, std::size_t level) cons
     require(level <= a.level(), ErrorCode::level_exhausted,
             "cannot raise a ciphertext from level {} to {}", a.level(), level);
     std::vector<RnsPoly> parts;
+    parts.reserve(a.size());
     for (std::size_t part = 0; part < a.size(); ++part) {
         parts.push_back(a.part(part).copy(level + 1));
     }

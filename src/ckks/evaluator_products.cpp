@@ -41,6 +41,7 @@ Ciphertext Evaluator::sum_of_products(std::span<const Product> products) const {
     const Ring& ring = parameters().ring();
     const std::size_t n = ring.n();
     std::vector<RnsPoly> parts;
+    parts.reserve(3);
     for (std::size_t part = 0; part < 3; ++part) {
         parts.emplace_back(n, level + 1);
     }
@@ -50,8 +51,10 @@ Ciphertext Evaluator::sum_of_products(std::span<const Product> products) const {
         const std::size_t limb = task / blocks;
         const std::size_t offset = (task % blocks) * block;
         const Modulus& q = ring.modulus(limb);
+        // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): written before they are read
         std::array<const std::uint64_t*, 2 * terms_per_call> left;
         std::array<const std::uint64_t*, 2 * terms_per_call> right;
+        // NOLINTEND(cppcoreguidelines-pro-type-member-init)
         for (std::size_t first = 0; first < products.size(); first += terms_per_call) {
             const auto terms =
                 products.subspan(first, std::min(terms_per_call, products.size() - first));

@@ -3,7 +3,6 @@
 #include "cipherfit/base/error.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace cipherfit {
@@ -80,7 +79,7 @@ std::vector<Ciphertext> kernel_from_features(const Evaluator& evaluator, const K
     require(!rows.empty() && rows.size() == skewed.size(), ErrorCode::invalid_argument,
             "a kernel needs as many chunks of rows as of skewed rows, got {} and {}", rows.size(),
             skewed.size());
-    std::vector<std::optional<Ciphertext>> sums(layout.kernel_blocks());
+    std::vector<Ciphertext> sums;
     for (std::size_t first = 0; first < rows.size(); first += chunks_at_a_time) {
         const std::size_t last = std::min(rows.size(), first + chunks_at_a_time);
         std::vector<std::vector<Ciphertext>> giants;
@@ -91,26 +90,28 @@ std::vector<Ciphertext> kernel_from_features(const Evaluator& evaluator, const K
             babies.push_back(rotations(evaluator, skewed[p], layout.babies(),
                                        [&](std::size_t v) { return baby_steps(layout, v); }));
         }
-        for (std::size_t q = 0; q < sums.size(); ++q) {
+        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
             std::vector<Product> products;
+            products.reserve(last - first);
             for (std::size_t k = 0; k < last - first; ++k) {
                 products.push_back(
                     {&giants[k][q / layout.babies()], &babies[k][q % layout.babies()]});
             }
             Ciphertext sum = evaluator.sum_of_products(products);
-            if (sums[q]) {
-                evaluator.add_inplace(*sums[q], sum);
+            if (first == 0) {
+                sums.push_back(std::move(sum));
             } else {
-                sums[q] = std::move(sum);
+                evaluator.add_inplace(sums[q], sum);
             }
         }
     }
     const std::vector<double> mask = first_classes(layout);
     std::vector<Ciphertext> blocks;
-    for (auto& sum : sums) {
+    blocks.reserve(sums.size());
+    for (Ciphertext& sum : sums) {
         const Ciphertext folded =
-            sum_over_classes(evaluator, layout, evaluator.relinearize_rescale(*sum));
-        sum.reset();
+            sum_over_classes(evaluator, layout, evaluator.relinearize_rescale(sum));
+        sum = {};
         const double plain_scale =
             scale * evaluator.rescale_divisor(folded.level()) / folded.scale();
         const Ciphertext masked = evaluator.rescale(evaluator.multiply_plain(

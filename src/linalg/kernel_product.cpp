@@ -2,7 +2,6 @@
 
 #include "cipherfit/base/error.h"
 
-#include <optional>
 #include <utility>
 
 namespace cipherfit {
@@ -34,15 +33,16 @@ EncryptedKernel::EncryptedKernel(const Evaluator& evaluator, const KernelLayout&
 Ciphertext EncryptedKernel::multiply(const Ciphertext& replicas, const Ciphertext* added) const {
     const std::size_t babies = layout_.babies();
     std::vector<Ciphertext> rotated;
+    rotated.reserve(babies);
     if (babies > 1) {
         const HoistedCiphertext hoisted = evaluator_.hoist(replicas);
         for (std::size_t v = 1; v < babies; ++v) {
             rotated.push_back(evaluator_.rotate(hoisted, row_steps(layout_, v * layout_.lanes())));
         }
     }
-    std::optional<Ciphertext> result;
-    for (std::size_t u = layout_.giants(); u-- > 0;) {
+    const auto giant = [&](std::size_t u) {
         std::vector<Product> products;
+        products.reserve(babies);
         for (std::size_t v = 0; v < babies; ++v) {
             products.push_back({&blocks_[u * babies + v], v == 0 ? &replicas : &rotated[v - 1]});
         }
@@ -52,15 +52,15 @@ Ciphertext EncryptedKernel::multiply(const Ciphertext& replicas, const Ciphertex
             sum = evaluator_.add(sum,
                                  evaluator_.multiply_scalar(*added, 1.0, sum.scale(), sum.level()));
         }
-        Ciphertext term = evaluator_.relinearize_rescale(sum);
-        if (result) {
-            result = evaluator_.rotate(*result, row_steps(layout_, babies * layout_.lanes()));
-            evaluator_.add_inplace(*result, term);
-        } else {
-            result = std::move(term);
-        }
+        return evaluator_.relinearize_rescale(sum);
+    };
+    std::size_t u = layout_.giants() - 1;
+    Ciphertext result = giant(u);
+    while (u-- > 0) {
+        result = evaluator_.rotate(result, row_steps(layout_, babies * layout_.lanes()));
+        evaluator_.add_inplace(result, giant(u));
     }
-    return std::move(*result);
+    return result;
 }
 
 Ciphertext EncryptedKernel::fold_lanes(const Evaluator& evaluator, const KernelLayout& layout,

@@ -112,7 +112,8 @@ std::vector<double> LaneLayout::unpack_model(std::span<const std::vector<double>
             "a model has {} blocks here, got {}", feature_blocks(), blocks.size());
     std::vector<double> u(classes_ * features_);
     const std::size_t halo = padded_classes_ - 1;
-    const auto replicas = static_cast<double>(rows() / padded_classes_);
+    const std::size_t replicas_of_each = rows() / padded_classes_;
+    const auto replicas = static_cast<double>(replicas_of_each);
     for (std::size_t b = 0; b < blocks.size(); ++b) {
         const std::size_t first = b * features_per_block();
         for (std::size_t i = 0; i < rows(); ++i) {

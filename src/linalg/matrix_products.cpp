@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <optional>
 #include <utility>
 
 namespace cipherfit {
@@ -100,11 +99,11 @@ std::vector<Ciphertext> rotations(const Evaluator& evaluator, const HoistedCiphe
     return result;
 }
 
-void add_to(const Evaluator& evaluator, std::optional<Ciphertext>& sum, Ciphertext term) {
-    if (sum) {
-        evaluator.add_inplace(*sum, term);
-    } else {
+void add_to(const Evaluator& evaluator, Ciphertext& sum, Ciphertext term, bool is_first) {
+    if (is_first) {
         sum = std::move(term);
+    } else {
+        evaluator.add_inplace(sum, term);
     }
 }
 
@@ -154,12 +153,14 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
     require(!forward || plan_.forward_baby == 1 || !forward_babies_.empty(),
             ErrorCode::invalid_argument, "these features were prepared for backward products only");
     std::vector<HoistedCiphertext> hoisted;
+    hoisted.reserve(inputs);
     for (const Ciphertext& operand : operands) {
         hoisted.push_back(evaluator_.hoist(operand));
     }
-    std::vector<std::optional<Ciphertext>> results(outputs);
-    for (std::size_t g = layout_.padded_classes() / shifts.babies; g-- > 0;) {
-        std::vector<std::optional<Ciphertext>> sums(outputs);
+    std::vector<Ciphertext> results(outputs);
+    const std::size_t giants = layout_.padded_classes() / shifts.babies;
+    for (std::size_t g = giants; g-- > 0;) {
+        std::vector<Ciphertext> sums(outputs);
         for (std::size_t u = 0; u < shifts.babies / plan_.inner; ++u) {
             const Steps outer = signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g;
             // Operands in groups: enough products for one reduction, few ciphertexts alive.
@@ -180,23 +181,21 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
                                                 &rotated[k - first][v]});
                         }
                     }
-                    add_to(evaluator_, sums[m], evaluator_.sum_of_products(products));
+                    Ciphertext sum = evaluator_.sum_of_products(products);
+                    add_to(evaluator_, sums[m], std::move(sum), u == 0 && first == 0);
                 }
             }
         }
         for (std::size_t m = 0; m < outputs; ++m) {
-            Ciphertext term = evaluator_.relinearize(*sums[m]);
-            if (results[m]) {
-                results[m] = evaluator_.rotate(*results[m], shifts.giant);
+            const bool last_giant = g + 1 == giants;
+            Ciphertext term = evaluator_.relinearize(sums[m]);
+            if (!last_giant) {
+                results[m] = evaluator_.rotate(results[m], shifts.giant);
             }
-            add_to(evaluator_, results[m], std::move(term));
+            add_to(evaluator_, results[m], std::move(term), last_giant);
         }
     }
-    std::vector<Ciphertext> out;
-    for (auto& result : results) {
-        out.push_back(std::move(*result));
-    }
-    return out;
+    return results;
 }
 
 std::vector<Ciphertext> EncryptedFeatures::multiply_model(std::span<const Ciphertext> model) const {

@@ -20,7 +20,7 @@ constexpr std::size_t most_limbs = 128;
 
 // The conversion of `in` to `out`, of the block of coefficients with that number.
 struct ConversionTask {
-    const BaseConversion* conversion;
+    const BaseConversion* conversion = nullptr;
     std::vector<const std::uint64_t*> in;
     std::vector<std::uint64_t*> out;
 
@@ -51,8 +51,10 @@ void multiply_block(const Ring& ring, const Decomposition& digits, const Switchi
     // A key of a higher level has its special limbs further back.
     const std::size_t key_limb = limb <= digits.level ? limb : limb + (key.level - digits.level);
     const std::size_t count = digits.limbs.size();
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): written before they are read
     std::array<const std::uint64_t*, most_digits> left;
     std::array<const std::uint64_t*, most_digits> right;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     for (std::size_t digit = 0; digit < count; ++digit) {
         left[digit] = digits.limbs[digit][limb] + offset;
     }
@@ -185,6 +187,7 @@ std::vector<RnsPoly> switch_one(const Ring& ring, const Decomposition& digits, D
         ring.forward(out[0], limb);
         ring.forward(out[1], limb);
         for_blocks(n, [&](std::size_t offset, std::size_t size) {
+            // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before it is read
             alignas(64) std::array<std::array<std::uint64_t, product_block>, 2> products;
             multiply_block(ring, digits, *request.key, limb, offset, size,
                            {products[0].data(), products[1].data()});

@@ -41,11 +41,11 @@ Ciphertext DualIteration::errors(const TrainingState& state) const {
         // Zero start: P = 1/2, E = Y - 1/2, which the owner sent as replicas.
         return start_[0].copy();
     }
-    const Ciphertext* initial = logits_.empty() ? nullptr : logits_.data();
     Ciphertext z;
     if (t == 0) {
-        z = evaluator_.drop_to_level(*initial, static_cast<std::size_t>(at.sigmoid));
+        z = evaluator_.drop_to_level(logits_[0], static_cast<std::size_t>(at.sigmoid));
     } else {
+        const Ciphertext* initial = logits_.empty() ? nullptr : logits_.data();
         const bool at_main = plan_.recipe().gradient_at == ModelSequence::main;
         z = EncryptedKernel::fold_lanes(
             evaluator_, plan_.kernel(),

@@ -58,7 +58,8 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
 
 NoiseModel primal_noise(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
-    const double lanes = static_cast<double>(plan.layout().lane() / plan.layout().padded_classes());
+    const std::size_t lane_count = plan.layout().lane() / plan.layout().padded_classes();
+    const auto lanes = static_cast<double>(lane_count);
     const double prime = prime_size(plan);
     const double logit_scale = plan.state_scale() * plan.feature_scale() / prime;
     const double error_scale =

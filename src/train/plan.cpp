@@ -68,11 +68,11 @@ std::vector<IterationLevels> iteration_levels(const Recipe& recipe, Solver solve
 }
 
 TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                           Products products, unsigned scale_bits, unsigned state_bits)
+                           const Products& products, unsigned scale_bits, unsigned state_bits)
     : shape_(shape),
       recipe_(std::move(recipe)),
       parameters_(std::move(parameters)),
-      products_(std::move(products)),
+      products_(products),
       scale_bits_(scale_bits),
       state_bits_(state_bits),
       levels_(iteration_levels(recipe_, solver())) {
@@ -247,6 +247,8 @@ std::size_t TrainingPlan::upload_ciphertexts() const noexcept {
 nlohmann::json TrainingPlan::to_json() const {
     std::vector<std::uint64_t> q;
     std::vector<std::uint64_t> p;
+    q.reserve(parameters_.max_level() + 1);
+    p.reserve(parameters_.special_primes());
     for (std::size_t i = 0; i <= parameters_.max_level(); ++i) {
         q.push_back(parameters_.q(i));
     }
@@ -327,11 +329,10 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             };
             require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
                     ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
-            return LaneProducts{std::move(layout), shifts};
+            return LaneProducts{layout, shifts};
         };
-        Products made = products();
-        TrainingPlan plan(shape, *recipe, std::move(parameters), std::move(made), scale_bits,
-                          state_bits);
+        const Products made = products();
+        TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits);
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

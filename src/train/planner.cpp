@@ -327,6 +327,36 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
                             options.log_n == 0 ? "" : " or let the planner choose the ring"));
 }
 
+// The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.
+Candidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
+                      const PlanOptions& options) {
+    std::optional<Candidate> best;
+    for (const unsigned choice : scale_choices) {
+        const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
+        std::optional<Candidate> found;
+        std::vector<Search> searches;
+        for (const Solver solver : solvers(shape, recipe, options)) {
+            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
+            if (candidate && (!found || candidate->cost < found->cost)) {
+                found = candidate;
+            }
+        }
+        // A smaller scale must pay: it is taken where it lets a smaller ring do, or far fewer
+        // limbs.
+        if (found && (!best || found->ring.log_n < best->ring.log_n ||
+                      found->cost < smaller_scale_gain * best->cost)) {
+            best = found;
+        }
+        if (!best && choice == scale_choices.back()) {
+            // The dual needs fewer levels, the primal less memory: give the lower hurdle.
+            const Search& nearest =
+                searches.back().secure_ring_found() ? searches.back() : searches.front();
+            refuse(shape, recipe, options, nearest, bits);
+        }
+    }
+    return best.value();  // NOLINT(bugprone-unchecked-optional-access): refused above
+}
+
 }  // namespace
 
 TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& recipe,
@@ -344,46 +374,23 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
             options.largest_state);
     require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
-    std::optional<Candidate> best;
-    for (const unsigned choice : scale_choices) {
-        const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
-        std::optional<Candidate> found;
-        std::vector<Search> searches;
-        for (const Solver solver : solvers(shape, recipe, options)) {
-            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
-            if (candidate && (!found || candidate->cost < found->cost)) {
-                found = candidate;
-            }
-        }
-        if (!best && !found && choice == scale_choices.back()) {
-            // The dual needs fewer levels, the primal less memory: give the lower hurdle.
-            const Search& nearest =
-                searches.back().secure_ring_found() ? searches.back() : searches.front();
-            refuse(shape, recipe, options, nearest, bits);
-        }
-        // A smaller scale must pay: it is taken where it lets a smaller ring do, or far fewer
-        // limbs.
-        if (found && (!best || found->ring.log_n < best->ring.log_n ||
-                      found->cost < smaller_scale_gain * best->cost)) {
-            best = found;
-        }
-    }
+    const Candidate best = best_of_all(shape, recipe, options);
     // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
     const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
-    const unsigned state_bits = std::min(best->scale_bits, best->literal.q_bits.front() - room);
-    Parameters parameters = Parameters::create(best->literal);
+    const unsigned state_bits = std::min(best.scale_bits, best.literal.q_bits.front() - room);
+    Parameters parameters = Parameters::create(best.literal);
     const auto products = [&]() -> Products {
-        if (best->solver == Solver::dual) {
-            return KernelProducts{KernelLayout::create(parameters.slots(), shape.samples,
-                                                       shape.classes, best->babies),
-                                  options.kernel};
+        if (best.solver == Solver::dual) {
+            return KernelProducts{
+                KernelLayout::create(parameters.slots(), shape.samples, shape.classes, best.babies),
+                options.kernel};
         }
-        return LaneProducts{LaneLayout::create(parameters.slots(), best->lane, shape.samples,
+        return LaneProducts{LaneLayout::create(parameters.slots(), best.lane, shape.samples,
                                                shape.features, shape.classes),
-                            best->shifts};
+                            best.shifts};
     };
-    Products made = products();
-    return {shape, recipe, std::move(parameters), std::move(made), best->scale_bits, state_bits};
+    const Products made = products();
+    return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits};
 }
 
 }  // namespace cipherfit

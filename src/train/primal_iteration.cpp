@@ -52,6 +52,7 @@ TrainingState PrimalIteration::step(const TrainingState& state) const {
         products = features_.multiply_model(at_main ? state.main : state.extrapolated);
     }
     std::vector<Ciphertext> errors;
+    errors.reserve(plan_.layout().sample_blocks());
     for (std::size_t rho = 0; rho < plan_.layout().sample_blocks(); ++rho) {
         errors.push_back(this->errors(t, products, rho));
     }

@@ -50,6 +50,8 @@ class LaneLayout {
     std::size_t features_per_block() const noexcept { return lane_ - (padded_classes_ - 1); }
     std::size_t sample_blocks() const noexcept { return (samples_ + rows() - 1) / rows(); }
     std::size_t feature_blocks() const noexcept {
+        // A lane is at least 2 c' long.
+        // NOLINTNEXTLINE(clang-analyzer-core.DivideZero)
         return (features_ + features_per_block() - 1) / features_per_block();
     }
 

@@ -160,7 +160,7 @@ class TrainingPlan {
     using Products = std::variant<LaneProducts, KernelProducts>;
     bool server_makes_kernel() const noexcept;
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                 Products products, unsigned scale_bits, unsigned state_bits);
+                 const Products& products, unsigned scale_bits, unsigned state_bits);
     KeyRequest primal_keys() const;
     KeyRequest dual_keys() const;
     TrainingShape shape_;
