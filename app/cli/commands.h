@@ -13,6 +13,7 @@ void add_encrypt_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_decrypt_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 

@@ -55,10 +55,10 @@ void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
         ->type_name("FIRST:END");
 }
 
-void add_test_options(CLI::App& app, SampleOptions& samples) {
+void add_test_options(CLI::App& app, SampleOptions& samples, bool required) {
     app.add_option("--test", samples.file, "Test data; used after training only")
         ->group(input_group)
-        ->required()
+        ->required(required)
         ->type_name("FILE");
     app.add_option("--test-labels", samples.labels, "Labels of --test")
         ->group(input_group)

@@ -48,7 +48,7 @@ struct RecipeOptions {
 };
 
 void add_train_options(CLI::App& app, SampleOptions& samples, bool required);
-void add_test_options(CLI::App& app, SampleOptions& samples);
+void add_test_options(CLI::App& app, SampleOptions& samples, bool required = true);
 void add_feature_options(CLI::App& app, FeatureOptions& features);
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe);
 void add_json_option(CLI::App& app, std::filesystem::path& file);

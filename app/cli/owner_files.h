@@ -7,6 +7,7 @@
 //   secret.key        the secret key
 //   job.json          identity of the job
 //   timings.json      seconds of the phases that are done
+//   test.json         where fit read the test rows, for the report
 #pragma once
 
 #include "cipherfit/backbone/feature_extractor.h"
@@ -31,6 +32,7 @@ struct OwnerFiles {
     std::filesystem::path job() const { return directory / "job.json"; }
     std::filesystem::path twin_weights() const { return directory / "twin_weights.npy"; }
     std::filesystem::path timings() const { return directory / "timings.json"; }
+    std::filesystem::path test_source() const { return directory / "test.json"; }
 };
 
 // JSON files, whole or not at all; 0600 where private. Errors: io_failure, corrupt_data.

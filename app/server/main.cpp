@@ -25,7 +25,7 @@ using namespace cipherfit;
 struct Options {
     std::filesystem::path job;
     RunOptions run;
-    bool machine = false;
+    bool machine = false, keep_checkpoints = false;
 };
 
 void write_report(const std::filesystem::path& job, const ServerReport& report, double seconds) {
@@ -53,6 +53,7 @@ void serve(const Options& options) {
     ServerProgressView view(line);
     ServerOptions server;
     server.stop = &stop_requested();
+    server.keep_checkpoints = options.keep_checkpoints;
     server.progress = [&](const ServerProgress& progress) {
         if (options.machine) {
             fmt::print(stderr, "{}\n", encode_progress(progress));
@@ -81,6 +82,8 @@ void build(CLI::App& app) {
     const auto options = std::make_shared<Options>();
     app.add_option("job", options->job, "The job directory")->required();
     add_run_options(app, options->run);
+    app.add_flag("--keep-checkpoints", options->keep_checkpoints,
+                 "Keep the checkpoint of every iteration in checkpoints/, for the owner's report");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
                  "bytes_written'");
