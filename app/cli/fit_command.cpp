@@ -215,7 +215,8 @@ void add_fit_command(CLI::App& app) {
         "  cipherfit fit --train train-images-idx3-ubyte --train-rows 0:512 \\\n"
         "                --test t10k-images-idx3-ubyte --out run\n\n"
         "Leaves OUT/owner (private: the secret key), OUT/job (all that the server gets),\n"
-        "OUT/model (weights.npy, model.json) and OUT/report.html. A run that was stopped or killed goes on where it\n"
+        "OUT/model (weights.npy, model.json) and OUT/report.html. A run that was stopped or killed "
+        "goes on where it\n"
         "was when the same command is given again.");
     auto options = std::make_shared<FitOptions>();
     add_train_options(*command, options->train, true);

@@ -46,15 +46,13 @@ bool OutputDirectory::holds_foreign_files() const {
     };
     const auto is_known = [&](const fs::path& path) {
         return path == report() ||
-               std::any_of(known_.begin(), known_.end(), [&](const fs::path& known) {
-                   return normal(known) == normal(path);
-               });
+               std::any_of(known_.begin(), known_.end(),
+                           [&](const fs::path& known) { return normal(known) == normal(path); });
     };
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root_, error)) {
         const fs::path name = entry.path().filename();
-        if (name != "owner" && name != "job" && name != "model" &&
-            !is_known(entry.path())) {
+        if (name != "owner" && name != "job" && name != "model" && !is_known(entry.path())) {
             return true;
         }
     }

@@ -44,8 +44,7 @@ SampleOptions test_source(const ReportOptions& options, const OwnerFiles& files)
     require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
             "--test-labels and --test-rows go with --test FILE");
     require(fs::exists(files.test_source()), ErrorCode::bad_input,
-            "{}: no test rows are known of this run: give --test FILE",
-            files.directory.string());
+            "{}: no test rows are known of this run: give --test FILE", files.directory.string());
     return source_from_json(read_json(files.test_source()), "test");
 }
 
@@ -96,7 +95,8 @@ void add_report_command(CLI::App& app) {
         "it as private as the model. The learning curve has the iterations whose checkpoints the\n"
         "server kept ('cipherfit train --keep-checkpoints'; fit asks for them).");
     auto options = std::make_shared<ReportOptions>();
-    command->add_option("--run", options->run_directory, "The directory that fit was given as --out")
+    command
+        ->add_option("--run", options->run_directory, "The directory that fit was given as --out")
         ->type_name("DIR");
     command->add_option("--owner", options->owner, "The owner's private directory")
         ->type_name("DIR");

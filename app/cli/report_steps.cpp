@@ -45,7 +45,9 @@ std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
     }
     const std::size_t factor = (std::max(width_, height_) + longest_side - 1) / longest_side;
     Thumbnail picture{std::max<std::size_t>(1, width_ / factor),
-                      std::max<std::size_t>(1, height_ / factor), 1, {}};
+                      std::max<std::size_t>(1, height_ / factor),
+                      1,
+                      {}};
     const std::uint8_t* image = pixels_.data() + row * width_ * height_;
     for (std::size_t y = 0; y < picture.height; ++y) {
         for (std::size_t x = 0; x < picture.width; ++x) {
@@ -71,9 +73,9 @@ std::vector<ReportModel> decrypted_models(const OwnerState& state,
     std::vector<ReportModel> models;
     for (const CheckpointModel& checkpoint :
          decrypt_checkpoints(files, {setup.plan, identity}, key)) {
-        models.push_back({checkpoint.iteration,
-                          finish_model(checkpoint.state, setup.preprocessing, setup.plan.recipe(),
-                                       setup.class_names)});
+        models.push_back(
+            {checkpoint.iteration, finish_model(checkpoint.state, setup.preprocessing,
+                                                setup.plan.recipe(), setup.class_names)});
     }
     models.push_back({setup.plan.recipe().iterations, head});
     return models;

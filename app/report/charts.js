@@ -18,11 +18,11 @@ const Charts = (() => {
 
   const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
   const count = (value) => Math.round(value).toLocaleString("en-US");
-  const percent = (share, digits = 2) => (100 * share).toFixed(digits) + " %";
+  const percent = (share, digits = 2) => (100 * share).toFixed(digits) + "\u00a0%";
   const tiny = (value) => (value === 0 ? "0" : value.toExponential(1).replace("e-", "e\u2212").replace("e+", "e"));
   function seconds(value) {
-    if (value < 1) return (1000 * value).toFixed(0) + " ms";
-    if (value < 120) return value.toFixed(value < 10 ? 1 : 0) + " s";
+    if (value < 1) return (1000 * value).toFixed(0) + "\u00a0ms";
+    if (value < 120) return value.toFixed(value < 10 ? 1 : 0) + "\u00a0s";
     if (value < 7200) return Math.floor(value / 60) + " min " + Math.round(value % 60) + " s";
     return (value / 3600).toFixed(1) + " h";
   }
@@ -30,7 +30,7 @@ const Charts = (() => {
     const units = ["B", "kB", "MB", "GB", "TB"];
     let unit = 0;
     while (value >= 1000 && unit < units.length - 1) { value /= 1000; ++unit; }
-    return value.toFixed(unit === 0 || value >= 100 ? 0 : 1) + " " + units[unit];
+    return value.toFixed(unit === 0 || value >= 100 ? 0 : 1) + "\u00a0" + units[unit];
   }
   const shorten = (text, most) => (Array.from(text).length > most ? Array.from(text).slice(0, most - 1).join("") + "\u2026" : text);
 
@@ -49,7 +49,7 @@ const Charts = (() => {
   function ticks(low, high, most) {
     const raw = (high - low) / Math.max(1, most);
     const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw * 0.999);
+    const step = [1, 2, 5, 10].map((f) => f * power).find((s) => s >= raw * 0.999);
     const list = [];
     for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; ++k) list.push(k * step);
     return list;
@@ -103,7 +103,7 @@ const Charts = (() => {
       xs.forEach((v, i) => {
         if (i % every === 0) picture.append(svg("text", { x: x(v), y: height - bottom + 18, "text-anchor": "middle" }, String(v)));
       });
-      picture.append(svg("text", { x: width - right, y: height - 2, "text-anchor": "end" }, "iteration"));
+      picture.append(svg("text", { x: (left + width - right) / 2, y: height - 1, "text-anchor": "middle" }, "iteration"));
       if (options.limit) {
         const at = y(options.limit.value);
         picture.append(svg("line", { x1: left, x2: width - right, y1: at, y2: at, stroke: "var(--orange)", "stroke-width": 1.5, "stroke-dasharray": "5 4" }));
@@ -152,7 +152,7 @@ const Charts = (() => {
       const size = used * n;
       const picture = svg("svg", { viewBox: `0 0 ${width} ${top + size + 4}`, height: top + size + 4, role: "img", "aria-label": "Confusion matrix: rows are true classes, columns predictions" });
       picture.append(svg("text", { x: left, y: 12 }, "predicted \u2192"));
-      picture.append(svg("text", { transform: `translate(12 ${top + size}) rotate(-90)` }, "true class \u2192"));
+      picture.append(svg("text", { transform: `translate(12 ${top}) rotate(-90)`, "text-anchor": "end" }, "\u2190 true class"));
       const gap = used > 12 ? 2 : 0.5;
       counts.forEach((row, i) => {
         const sum = row.reduce((a, b) => a + b, 0) || 1;

@@ -21,7 +21,7 @@
     if (simulated) tile("Iterations", String(figures.iterations), "in the clear, with modelled noise");
     else tile("Encrypted training", known(figures.train_seconds, seconds), `${plural(figures.iterations, "iteration")}${isNumber(figures.seconds_per_iteration) ? ", " + seconds(figures.seconds_per_iteration) + " each" : ""}${isNumber(figures.threads) ? ", " + plural(figures.threads, "thread") : ""}`);
     tile("Off by at most", tiny(figures.max_abs_weight_error), `in any weight, beside the twin; predicted below ${tiny(figures.predicted_weight_error_bound)}`);
-    tile("Security", `${figures.security_bits} bit`, `N = 2^${figures.log_n}, log\u2082(QP) = ${Math.round(figures.log_qp)} of ${count(figures.largest_secure_log_qp)} allowed`);
+    tile("Security", `${figures.security_bits} bit`, `N = 2^${figures.log_n}, log\u2082(QP) = ${count(figures.log_qp)} of ${count(figures.largest_secure_log_qp)} allowed`);
   }
 
   function learning() {
@@ -81,7 +81,8 @@
   }
 
   function gallery() {
-    const step = 18;
+    const columns = Math.max(2, Math.floor((at("mistakes").clientWidth + 12) / 144));
+    const step = columns * (columns > 3 ? 3 : 4);
     const list = mistakes.rows;
     say("mistakes-text", mistakes.count === 0 ? "Nothing: there is no misclassified test row."
       : `${plural(mistakes.count, "test row")} of ${count(figures.test_samples)}${mistakes.count > list.length ? `; the ${list.length} of which the model was surest` : ", those first of which the model was surest"}. Bars are softmax probabilities: blue the true class, orange the one that was given.`);
@@ -91,7 +92,7 @@
       return html("li", { title: label }, m.picture ? paint(m.picture, label) : null,
         html("div", { class: "verdict" }, `${shorten(classes[m.truth], 30)} \u2192 `, html("em", {}, shorten(classes[given], 30)), html("small", {}, `row ${count(m.row)}`)),
         m.scores.map((s) => html("div", { class: "score" + (s.class === m.truth ? " truth" : s.class === given ? " given" : "") },
-          html("span", { title: `${classes[s.class]}: score ${s.score.toFixed(3)}` }, classes[s.class]), html("i", {}, html("b", { style: `width:${(100 * s.probability).toFixed(1)}%` })), html("span", {}, percent(s.probability, 0)))));
+          html("span", { title: `${classes[s.class]}: score ${s.score.toFixed(3)}` }, classes[s.class]), html("i", {}, html("b", { style: `width:${(100 * s.probability).toFixed(1)}%` })), html("span", {}, s.probability > 0 && s.probability < 0.005 ? "< 1\u00a0%" : percent(s.probability, 0)))));
     };
     const show = (some) => at("mistakes").append(...some.map(card));
     show(list.slice(0, step));
@@ -108,7 +109,7 @@
     const q = chain.q_bits, p = chain.p_bits;
     const sum = (list) => list.reduce((a, b) => a + b, 0);
     const upTo = (level) => sum(q.slice(0, level + 1));
-    say("chain-text", `Every multiplication drops a prime from the ciphertexts' modulus. They start with ${q.length} primes (${Math.round(sum(q))} bits) and end with ${chain.iterations[chain.iterations.length - 1].end + 1}: what is left has to hold the model. Another ${plural(p.length, "prime")} (${Math.round(sum(p))} bits) ${p.length === 1 ? "serves" : "serve"} key switching.`);
+    say("chain-text", `Every multiplication drops a prime from the ciphertexts' modulus. They start with ${q.length} primes (${count(sum(q))} bits) and end with ${chain.iterations[chain.iterations.length - 1].end + 1}: what is left has to hold the model. Another ${plural(p.length, "prime")} (${Math.round(sum(p))} bits) ${p.length === 1 ? "serves" : "serve"} key switching.`);
     responsive(at("chain"), (width) => {
       const rows = chain.iterations.length;
       const high = Math.max(5, Math.min(24, 420 / rows)), gap = high > 10 ? 6 : 2;
@@ -139,7 +140,7 @@
         }
       });
       const foot = top + rows * (high + gap) + 16;
-      picture.append(svg("text", { x: left, y: foot }, `${Math.round(total)} bits`), svg("text", { x: width - right, y: foot, "text-anchor": "end" }, "0"));
+      picture.append(svg("text", { x: left, y: foot }, `${count(total)} bits`), svg("text", { x: width - right, y: foot, "text-anchor": "end" }, "0"));
       const key = (name, color) => html("li", {}, svg("svg", { viewBox: "0 0 24 12", "aria-hidden": "true" }, svg("rect", { x: 2, y: 1, width: 20, height: 10, rx: 3, fill: color })), name);
       return [html("ul", { class: "legend" }, Object.values(kinds).map(([name, color]) => key(name, color)), key("left after it", "var(--blue-soft)"), key("spent before", "var(--faint)")), picture];
     });
@@ -159,8 +160,8 @@
 
   function parties() {
     const card = (kind, title, list) => at("seen").append(html("div", { class: `card seen ${kind}` }, html("h3", {}, title), html("ul", {}, list.map((text) => html("li", {}, text)))));
-    card("owner", "The owner", ["all training rows and their labels", "the secret key, which never left", "the plaintext twin, computed here to choose the recipe and to check the result",
-      `the decrypted model${curves.decrypted.length > 1 ? ` and ${curves.decrypted.length - 1} decrypted checkpoints` : ""}, and these figures`]);
+    card("owner", "The owner", ["all training rows and their labels", simulated ? "no key: nothing was encrypted" : "the secret key, which never left", "the plaintext twin, computed here to choose the recipe and to check the result",
+      simulated ? "the model with modelled noise, and these figures" : `the decrypted model${curves.decrypted.length > 1 ? ` and ${curves.decrypted.length - 1} decrypted checkpoints` : ""}, and these figures`]);
     card("server", simulated ? "The server would see" : "The server", [`the sizes: ${count(figures.samples)} rows, ${count(figures.features)} features, ${figures.classes} classes`,
       `the recipe: ${plural(figures.iterations, "iteration")}, step ${Number(figures.step.toPrecision(4))}, a sigmoid of degree ${figures.sigmoid_degree} on \u00b1${Number(figures.sigmoid.range.toPrecision(3))}`,
       `${plural(figures.evaluation_keys, "evaluation key")} and ${plural(figures.upload_ciphertexts, "ciphertext")} that look like noise`, "when the job came, and how long it took"]);

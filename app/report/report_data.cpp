@@ -42,8 +42,8 @@ nlohmann::json report_confusion(const Head& head, const ReportRows& rows) {
     std::vector<std::vector<std::size_t>> counts(classes, std::vector<std::size_t>(classes));
     const std::vector<int> predictions = head.predict(rows.features);
     for (std::size_t i = 0; i < predictions.size(); ++i) {
-        ++counts[static_cast<std::size_t>(rows.labels[i])][static_cast<std::size_t>(
-            predictions[i])];
+        ++counts[static_cast<std::size_t>(rows.labels[i])]
+                [static_cast<std::size_t>(predictions[i])];
     }
     return counts;
 }

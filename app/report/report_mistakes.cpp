@@ -74,9 +74,8 @@ nlohmann::json report_mistakes(const ReportInput& input) {
         const Mistake& mistake = mistakes[i];
         nlohmann::json entry =
             describe(mistake, scores, input.test.labels[static_cast<std::size_t>(mistake.row)]);
-        const auto picture = input.picture
-                                 ? input.picture(static_cast<std::size_t>(mistake.row))
-                                 : std::optional<Thumbnail>();
+        const auto picture = input.picture ? input.picture(static_cast<std::size_t>(mistake.row))
+                                           : std::optional<Thumbnail>();
         if (picture && picture_bytes + picture->pixels.size() <= most_picture_bytes) {
             picture_bytes += picture->pixels.size();
             entry["picture"] = {{"width", picture->width},

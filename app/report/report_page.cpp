@@ -15,8 +15,7 @@ namespace {
 
 // Outside strings JSON has none of these characters, so that escaping them all is safe.
 std::string embedded_json(const nlohmann::json& data) {
-    const std::string text =
-        data.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+    const std::string text = data.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {

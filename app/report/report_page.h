@@ -7,10 +7,10 @@
 
 namespace cipherfit {
 
-// The page with `data` in it, as docs/reference/report.md describes the object. Whatever strings the
-// data hold, they stay data: they are embedded as JSON in which <, > and & are escapes, the page's
-// script puts them into text nodes alone, and the page's policy allows no network. Bytes that are
-// not UTF-8 become replacement characters.
+// The page with `data` in it, as docs/reference/report.md describes the object. Whatever strings
+// the data hold, they stay data: they are embedded as JSON in which <, > and & are escapes, the
+// page's script puts them into text nodes alone, and the page's policy allows no network. Bytes
+// that are not UTF-8 become replacement characters.
 std::string report_page(const nlohmann::json& data);
 
 }  // namespace cipherfit

@@ -20,8 +20,8 @@ std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Jo
         require(state.iteration == iteration, ErrorCode::corrupt_data,
                 "{}: stands at iteration {}: remove it", path.string(), state.iteration);
         const bool main = recipe.model == ModelSequence::main;
-        models.push_back({iteration, decrypt_model(job, key, main ? state.main
-                                                                  : state.extrapolated)});
+        models.push_back(
+            {iteration, decrypt_model(job, key, main ? state.main : state.extrapolated)});
     }
     return models;
 }
