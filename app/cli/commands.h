@@ -8,6 +8,7 @@ namespace cipherfit {
 
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
+void add_rehearse_command(CLI::App& app);
 void add_keygen_command(CLI::App& app);
 void add_encrypt_command(CLI::App& app);
 void add_train_command(CLI::App& app);

@@ -6,6 +6,7 @@
 #include "cli/fit_report.h"
 #include "cli/output_directory.h"
 #include "cli/owner_steps.h"
+#include "cli/recipe_file.h"
 #include "cli/report_steps.h"
 #include "cli/server_process.h"
 #include "common/server_progress.h"
@@ -181,6 +182,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
 void fit(FitOptions& options) {
     set_thread_count(options.run.threads);
     static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here
+    take_recipe_file(options.recipe, options.features);
     static_cast<void>(setup_options(options.recipe, options.features));
     const bool simulated = options.fhe == "simulate";
     const OutputDirectory out(options.out, {options.json, options.report});
