@@ -17,7 +17,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -38,6 +40,10 @@ struct OwnerFiles {
 // JSON files, whole or not at all; 0600 where private. Errors: io_failure, corrupt_data.
 void write_json(const std::filesystem::path& path, const nlohmann::json& json, bool is_private);
 nlohmann::json read_json(const std::filesystem::path& path);
+
+// Hexadecimal digits of exactly that many bytes; throws Error(corrupt_data), naming the file.
+void parse_fingerprint(std::string_view text, std::span<std::uint8_t> out,
+                       const std::filesystem::path& path);
 
 // Makes the directory and its parents; throws Error(io_failure). The owner's gets mode 0700.
 void make_directory(const std::filesystem::path& path);
