@@ -23,7 +23,7 @@ struct RehearsalGridOptions {
     std::optional<double> range = std::nullopt;
     int folds = 5;
     std::uint64_t seed = 1;
-    PlanOptions plan;
+    PlanOptions plan = {};
     // The best accuracy, not the cheapest within one standard error of it.
     bool prefer_accuracy = false;
 };
