@@ -14,7 +14,7 @@ namespace cipherfit::test {
 // Runs `body`, which must throw an Error of that code whose message holds all the words.
 template <class F>
 ::testing::AssertionResult throws(ErrorCode code, std::initializer_list<std::string_view> words,
-                                F&& body) {
+                                  F&& body) {
     try {
         body();
     } catch (const Error& error) {
