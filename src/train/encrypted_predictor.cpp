@@ -23,6 +23,7 @@ void check_blocks(const std::vector<Ciphertext>& blocks, const char* what, std::
 std::vector<Ciphertext> finish(const PredictionPlan& plan, const Evaluator& evaluator,
                                const std::vector<Ciphertext>& products) {
     std::vector<Ciphertext> scores;
+    scores.reserve(products.size());
     for (const Ciphertext& product : products) {
         scores.push_back(
             EncryptedFeatures::fold_lanes(evaluator, plan.layout(), evaluator.rescale(product)));
