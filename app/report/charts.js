@@ -145,7 +145,7 @@ const Charts = (() => {
       const labelled = n <= 40, turned = longest > 3;
       const most = Math.min(14, longest);
       const left = labelled ? 24 + Math.min(width * 0.28, most * 7.2) : 24;
-      const cell = Math.min(54, (width - left - 4) / n);
+      const cell = Math.min(n <= 5 ? 84 : 54, (width - left - 4) / n);
       const top = labelled ? 26 + (turned ? most * 5.4 : 14) : 26;
       const over = turned && labelled ? most * 4 : 0;
       const used = Math.min(cell, (width - left - 4 - over) / n);

@@ -161,7 +161,7 @@
   function parties() {
     const card = (kind, title, list) => at("seen").append(html("div", { class: `card seen ${kind}` }, html("h3", {}, title), html("ul", {}, list.map((text) => html("li", {}, text)))));
     card("owner", "The owner", ["all training rows and their labels", simulated ? "no key: nothing was encrypted" : "the secret key, which never left", "the plaintext twin, computed here to choose the recipe and to check the result",
-      simulated ? "the model with modelled noise, and these figures" : `the decrypted model${curves.decrypted.length > 1 ? ` and ${curves.decrypted.length - 1} decrypted checkpoints` : ""}, and these figures`]);
+      simulated ? "the model with modelled noise, and these figures" : `the decrypted model${curves.decrypted.length > 1 ? ` and ${plural(curves.decrypted.length - 1, "decrypted checkpoint")}` : ""}, and these figures`]);
     card("server", simulated ? "The server would see" : "The server", [`the sizes: ${count(figures.samples)} rows, ${count(figures.features)} features, ${figures.classes} classes`,
       `the recipe: ${plural(figures.iterations, "iteration")}, step ${Number(figures.step.toPrecision(4))}, a sigmoid of degree ${figures.sigmoid_degree} on \u00b1${Number(figures.sigmoid.range.toPrecision(3))}`,
       `${plural(figures.evaluation_keys, "evaluation key")} and ${plural(figures.upload_ciphertexts, "ciphertext")} that look like noise`, "when the job came, and how long it took"]);
