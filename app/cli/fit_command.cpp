@@ -171,6 +171,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
     std::vector<ReportModel> models;
+    models.reserve(twin.models.size());
     for (std::size_t t = 0; t < twin.models.size(); ++t) {
         models.push_back({static_cast<int>(t) + 1,
                           finish_model(twin.models[t], state.setup.preprocessing,

@@ -20,6 +20,7 @@ std::vector<Ciphertext> multiply_plain_model(const Evaluator& evaluator, const L
             ErrorCode::invalid_argument, "the model is {} x {}, the layout says {} x {}",
             model.rows, model.columns, layout.classes(), layout.features());
     std::vector<std::vector<double>> packed;
+    packed.reserve(blocks);
     for (std::size_t b = 0; b < blocks; ++b) {
         packed.push_back(layout.pack_model(model, b));
     }
@@ -47,6 +48,7 @@ std::vector<Ciphertext> multiply_plain_model(const Evaluator& evaluator, const L
         }
     }
     std::vector<Ciphertext> out;
+    out.reserve(outputs);
     for (std::optional<Ciphertext>& sum : sums) {
         out.push_back(std::move(*sum));
     }

@@ -44,6 +44,7 @@ Expected<std::vector<Ciphertext>> read_seeded(const std::filesystem::path& path,
     return in_file(path, [&] {
         auto reader = open(path, kind, job);
         std::vector<Ciphertext> blocks;
+        blocks.reserve(count);
         for (std::uint32_t i = 0; i < count; ++i) {
             blocks.push_back(
                 read_seeded_section(reader, job.plan.parameters(), i, job.plan.level()));

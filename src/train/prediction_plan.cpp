@@ -71,11 +71,12 @@ std::optional<Choice> choose(const PredictionShape& shape, std::size_t slots) {
 }  // namespace
 
 PredictionPlan::PredictionPlan(const PredictionShape& shape, unsigned test_log_n,
-                               Parameters parameters, LaneLayout layout, const ShiftPlan& shifts)
+                               Parameters parameters, const LaneLayout& layout,
+                               const ShiftPlan& shifts)
     : shape_(shape),
       test_log_n_(test_log_n),
       parameters_(std::move(parameters)),
-      layout_(std::move(layout)),
+      layout_(layout),
       shifts_(shifts) {}
 
 PredictionPlan PredictionPlan::create(const PredictionShape& shape, unsigned test_log_n) {
@@ -153,7 +154,8 @@ double PredictionPlan::score_error() const {
     // Relinearisations and rotations of sums, at the product's scale.
     const double giants = 2 * static_cast<double>(layout_.padded_classes()) *
                           square(switching_error(parameters_, scale() * scale()));
-    const auto folded = static_cast<double>(layout_.lane() / layout_.padded_classes());
+    const double folded =
+        static_cast<double>(layout_.lane()) / static_cast<double>(layout_.padded_classes());
     return std::sqrt(product +
                      folded * (giants + square(rounding_error(parameters_, score_scale())) +
                                square(switching_error(parameters_, score_scale()))));

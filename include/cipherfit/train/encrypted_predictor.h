@@ -70,7 +70,7 @@ class PredictionPlan {
 
   private:
     PredictionPlan(const PredictionShape& shape, unsigned test_log_n, Parameters parameters,
-                   LaneLayout layout, const ShiftPlan& shifts);
+                   const LaneLayout& layout, const ShiftPlan& shifts);
     PredictionShape shape_;
     unsigned test_log_n_;
     Parameters parameters_;

@@ -135,6 +135,7 @@ RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
     require_key(job, key);
     const Encoder encoder(job.plan.parameters());
     std::vector<std::vector<double>> blocks;
+    blocks.reserve(scores.blocks.size());
     for (const Ciphertext& block : scores.blocks) {
         blocks.push_back(encoder.decode(decrypt(key, block)));
     }
