@@ -21,6 +21,7 @@ test_packages=(
     python3 python3-numpy                     # tools/*.py and the independent oracles
     clang-19 libclang-rt-19-dev               # fuzzers
     clang-tidy-19 clang-format-19
+    chromium fonts-dejavu-core                # how the report looks
 )
 
 fail() {

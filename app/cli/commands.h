@@ -8,11 +8,16 @@ namespace cipherfit {
 
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
+void add_rehearse_command(CLI::App& app);
 void add_keygen_command(CLI::App& app);
 void add_encrypt_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_decrypt_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
+void add_predict_command(CLI::App& app);
+void add_encrypt_rows_command(CLI::App& app);
+void add_decrypt_scores_command(CLI::App& app);
+void add_report_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 

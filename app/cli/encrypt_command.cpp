@@ -21,28 +21,11 @@ struct EncryptOptions {
     bool renew = false;
 };
 
-// What was given, or where the plan's rows came from.
-SampleOptions source_of_rows(const SampleOptions& given, const nlohmann::json& inputs) {
-    if (!given.file.empty()) {
-        return given;
-    }
-    require(given.labels.empty() && given.rows.empty(), ErrorCode::bad_input,
-            "--labels and --train-rows go with --train FILE");
-    const nlohmann::json source = inputs.value("source", nlohmann::json::object());
-    return {source.value("train", ""), source.value("labels", ""), source.value("rows", "")};
-}
-
 void encrypt(EncryptOptions& options) {
     set_thread_count(options.run.threads);
     const OwnerFiles files{options.owner};
     const OwnerState state = read_owner_state(files);
-    const nlohmann::json inputs = read_json(files.inputs());
-    const SampleOptions source = source_of_rows(options.train, inputs);
-    Samples training = read_samples(source);
-    require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,
-            "{}: these are not the rows that the plan in {} was made for: give those, or plan anew "
-            "in another directory",
-            source.file.string(), files.directory.string());
+    Samples training = read_planned_rows(files, options.train);
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
     make_directory(job.directory);

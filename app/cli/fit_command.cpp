@@ -6,6 +6,8 @@
 #include "cli/fit_report.h"
 #include "cli/output_directory.h"
 #include "cli/owner_steps.h"
+#include "cli/recipe_file.h"
+#include "cli/report_steps.h"
 #include "cli/server_process.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
@@ -29,9 +31,9 @@ struct FitOptions {
     FeatureOptions features;
     RecipeOptions recipe;
     RunOptions run;
-    fs::path out, json;
+    fs::path out, json, report;
     std::string fhe = "execute";
-    bool force = false;
+    bool force = false, no_curve = false;
     Passphrase passphrase;
 };
 
@@ -88,19 +90,27 @@ void train_in_other_process(const FitOptions& options, const JobFiles& job, Timi
     ServerProgressView view(line);
     const ServerRun run = run_server(
         job.directory, options.run.threads,
+        options.no_curve ? std::vector<std::string>{}
+                         : std::vector<std::string>{"--keep-checkpoints"},
         [&view](const ServerProgress& progress) { view.show(progress); }, [&line] { line.tick(); });
     line.finish();
     timings.set("train_seconds", run.seconds);
 }
 
-void finish(const FitOptions& options, const FitResult& result) {
+void finish(const FitOptions& options, const FitResult& result, const fs::path& report,
+            const ReportParts& parts) {
     const nlohmann::json figures = fit_figures(result);
     require_agreement(figures);
     if (!options.json.empty()) {
         write_json(options.json, figures, false);
     }
-    fmt::print("{}\n  {:<22}{}\n", fit_ending(figures), "model",
-               (options.out / "model" / "weights.npy").string());
+    std::string ending = fmt::format("{}\n  {:<22}{}\n", fit_ending(figures), "model",
+                                     (options.out / "model" / "weights.npy").string());
+    if (!report.empty()) {
+        write_report(report, result, figures, parts);
+        ending += fmt::format("  {:<22}{}\n", "report, private", report.string());
+    }
+    fmt::print("{}", ending);
 }
 
 void execute(FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
@@ -110,6 +120,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     PlannedTraining planned = plan_or_resume(options, files, inputs, std::move(training), line);
     const OwnerState& state = planned.state;
+    const Pictures pictures(test);
     // The test rows must fit before hours of work; they are used after it.
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string());
@@ -118,6 +129,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     if (!fs::exists(files.plan())) {
         write_owner_state(files, state, inputs);
     }
+    write_json(files.test_source(), to_json(options.test, "test"), true);
     Timings timings(files.timings());
     const OwnerSetup& setup = state.setup;
     const SecretKey key = timings.measure("keygen_seconds", fs::exists(job.evaluation_keys()), [&] {
@@ -136,7 +148,9 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     if (fs::exists(job.directory / "server_report.json")) {
         result.server = read_json(job.directory / "server_report.json");
     }
-    finish(options, result);
+    const auto models = decrypted_models(state, identity, key, job, head);
+    finish(options, result, options.report.empty() ? out.report() : options.report,
+           {models, pictures});
 }
 
 void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
@@ -144,6 +158,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const PlannedTraining planned =
         make_plan(std::move(training), options.recipe, options.features, line);
     const OwnerState& state = planned.state;
+    const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string());
     NoiseModel noise = modelled_noise(state.setup.plan);
@@ -156,15 +171,23 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     write_model(out.model(), head, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
-    finish(options, result);
+    std::vector<ReportModel> models;
+    models.reserve(twin.models.size());
+    for (std::size_t t = 0; t < twin.models.size(); ++t) {
+        models.push_back({static_cast<int>(t) + 1,
+                          finish_model(twin.models[t], state.setup.preprocessing,
+                                       state.setup.plan.recipe(), state.setup.class_names)});
+    }
+    finish(options, result, options.report, {models, pictures});
 }
 
 void fit(FitOptions& options) {
     set_thread_count(options.run.threads);
     static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here
+    take_recipe_file(options.recipe, options.features);
     static_cast<void>(setup_options(options.recipe, options.features));
     const bool simulated = options.fhe == "simulate";
-    const OutputDirectory out(options.out, options.json);
+    const OutputDirectory out(options.out, {options.json, options.report});
     out.check(options.force, simulated);
     if (!simulated) {
         static_cast<void>(server_program());
@@ -195,8 +218,9 @@ void add_fit_command(CLI::App& app) {
         "                --iterations 2 --out run --json run.json\n"
         "  cipherfit fit --train train-images-idx3-ubyte --train-rows 0:512 \\\n"
         "                --test t10k-images-idx3-ubyte --out run\n\n"
-        "Leaves OUT/owner (private: the secret key), OUT/job (all that the server gets) and\n"
-        "OUT/model (weights.npy, model.json). A run that was stopped or killed goes on where it\n"
+        "Leaves OUT/owner (private: the secret key), OUT/job (all that the server gets),\n"
+        "OUT/model (weights.npy, model.json) and OUT/report.html. A run that was stopped or killed "
+        "goes on where it\n"
         "was when the same command is given again.");
     auto options = std::make_shared<FitOptions>();
     add_train_options(*command, options->train, true);
@@ -214,6 +238,13 @@ void add_fit_command(CLI::App& app) {
         ->check(CLI::IsMember({"execute", "simulate"}));
     command->add_flag("--force", options->force,
                       "Remove what an earlier run left in --out, its keys included");
+    command
+        ->add_option("--report", options->report,
+                     "The report: one HTML file, private as the model is; report.html in --out "
+                     "unless given. A simulated run writes it only where it is given")
+        ->type_name("FILE");
+    command->add_flag("--no-curve", options->no_curve,
+                      "Have the server keep no checkpoints for the report's learning curve");
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

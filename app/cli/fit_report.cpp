@@ -121,6 +121,7 @@ json fit_figures(const FitResult& result) {
     }
     figures["seconds_per_iteration"] = seconds_per_iteration(result.server);
     figures["server_load_seconds"] = member(result.server, "load_seconds");
+    figures["server_training_seconds"] = member(result.server, "training_seconds");
     figures["server_prepare_seconds"] = member(result.server, "prepare_seconds");
     figures["server_peak_rss_bytes"] = member(result.server, "peak_rss_bytes");
     figures["resumed_at_iteration"] = member(result.server, "resumed_at");

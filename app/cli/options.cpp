@@ -55,10 +55,10 @@ void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
         ->type_name("FIRST:END");
 }
 
-void add_test_options(CLI::App& app, SampleOptions& samples) {
+void add_test_options(CLI::App& app, SampleOptions& samples, bool required) {
     app.add_option("--test", samples.file, "Test data; used after training only")
         ->group(input_group)
-        ->required()
+        ->required(required)
         ->type_name("FILE");
     app.add_option("--test-labels", samples.labels, "Labels of --test")
         ->group(input_group)
@@ -88,8 +88,14 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
+    CLI::Option* file =
+        app.add_option("--recipe", recipe.file,
+                       "The recipe that 'cipherfit rehearse' wrote, in place of the options below")
+            ->group(recipe_group)
+            ->type_name("FILE");
     app.add_option("--iterations", recipe.iterations, "Training iterations under encryption")
         ->group(recipe_group)
+        ->excludes(file)
         ->capture_default_str()
         ->check(CLI::Range(1, max_iterations));
     app.add_option("--preset", recipe.preset,
@@ -97,24 +103,29 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "training rows; chiang2023: the recipe of arXiv 2304.03807 to the letter, in "
                    "at most 6 ciphertexts")
         ->group(recipe_group)
+        ->excludes(file)
         ->capture_default_str()
         ->type_name("NAME");
     app.add_option("--sigmoid-degree", recipe.degree,
                    "Degree of the polynomial sigmoid: 1, 3, 5 or 7; 3 unless given")
         ->group(recipe_group)
+        ->excludes(file)
         ->check(CLI::IsMember({1, 3, 5, 7}));
     app.add_option("--sigmoid-range", recipe.range,
                    "The sigmoid is fitted on [-RANGE, RANGE]; rehearsed unless given")
         ->group(recipe_group)
+        ->excludes(file)
         ->check(CLI::Range(0.0, 64.0))
         ->type_name("RANGE");
     app.add_option("--step", recipe.step, "Step size; rehearsed unless given")
         ->group(recipe_group)
+        ->excludes(file)
         ->check(CLI::PositiveNumber);
     app.add_flag("--no-rehearsal", recipe.no_rehearsal,
                  "Take step and range from norms of the features instead of trying them out in "
                  "the clear")
-        ->group(recipe_group);
+        ->group(recipe_group)
+        ->excludes(file);
     app.add_option("--log-n", recipe.log_n, "Ring of 2^LOG_N coefficients, 12 to 17; 0: planned")
         ->group(plan_group)
         ->capture_default_str()

@@ -46,10 +46,11 @@ struct RecipeOptions {
     double memory_limit_gb = 5.5;
     std::optional<std::size_t> most_ciphertexts;
     std::string solver = "auto", kernel = "owner";
+    std::filesystem::path file;  // of `rehearse`; see recipe_file.h
 };
 
 void add_train_options(CLI::App& app, SampleOptions& samples, bool required);
-void add_test_options(CLI::App& app, SampleOptions& samples);
+void add_test_options(CLI::App& app, SampleOptions& samples, bool required = true);
 void add_feature_options(CLI::App& app, FeatureOptions& features);
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe);
 void add_json_option(CLI::App& app, std::filesystem::path& file);

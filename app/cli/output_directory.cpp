@@ -2,6 +2,7 @@
 
 #include "cli/owner_files.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <system_error>
@@ -36,18 +37,22 @@ void remove_entries(const fs::path& directory) {
 
 }  // namespace
 
-OutputDirectory::OutputDirectory(fs::path root, fs::path json)
-    : root_(std::move(root)), json_(std::move(json)) {}
+OutputDirectory::OutputDirectory(fs::path root, std::vector<fs::path> known)
+    : root_(std::move(root)), known_(std::move(known)) {}
 
 bool OutputDirectory::holds_foreign_files() const {
     const auto normal = [](const fs::path& path) {
         return path.empty() ? path : fs::absolute(path).lexically_normal();
     };
+    const auto is_known = [&](const fs::path& path) {
+        return path == report() ||
+               std::any_of(known_.begin(), known_.end(),
+                           [&](const fs::path& known) { return normal(known) == normal(path); });
+    };
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root_, error)) {
         const fs::path name = entry.path().filename();
-        if (name != "owner" && name != "job" && name != "model" &&
-            normal(entry.path()) != normal(json_)) {
+        if (name != "owner" && name != "job" && name != "model" && !is_known(entry.path())) {
             return true;
         }
     }
@@ -84,6 +89,10 @@ void OutputDirectory::clear() const {
     for (const fs::path& directory : {owner(), job(), model()}) {
         remove_entries(directory);
     }
+    std::error_code error;
+    fs::remove(report(), error);  // it would tell of another run
+    require(!error, ErrorCode::io_failure, "cannot remove {}: {}", report().string(),
+            error.message());
 }
 
 DirectoryLock OutputDirectory::claim() const {

@@ -10,12 +10,13 @@ namespace cipherfit {
 
 class OutputDirectory {
   public:
-    // `json` may lie in the directory without being foreign to it.
-    OutputDirectory(std::filesystem::path root, std::filesystem::path json);
+    // The files `known` may lie in the directory without being foreign to it.
+    OutputDirectory(std::filesystem::path root, std::vector<std::filesystem::path> known);
 
     std::filesystem::path owner() const { return root_ / "owner"; }
     std::filesystem::path job() const { return root_ / "job"; }
     std::filesystem::path model() const { return root_ / "model"; }
+    std::filesystem::path report() const { return root_ / "report.html"; }
 
     // Throws Error(bad_input) where the directory holds something that is not of an earlier run,
     // or, without `force`, something of a run that cannot be gone on with. Changes nothing.
@@ -31,7 +32,8 @@ class OutputDirectory {
 
   private:
     bool holds_foreign_files() const;
-    std::filesystem::path root_, json_;
+    std::filesystem::path root_;
+    std::vector<std::filesystem::path> known_;
 };
 
 }  // namespace cipherfit

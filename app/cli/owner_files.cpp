@@ -27,10 +27,11 @@ void throw_system(const std::error_code& error, const fs::path& path, const char
                 fmt::format("{}: {}: make the plan again in a new directory", path.string(), what));
 }
 
-template <std::size_t Size>
-void parse_hex(std::string_view text, std::array<std::uint8_t, Size>& out, const fs::path& path) {
-    bool valid = text.size() == 2 * Size;
-    for (std::size_t i = 0; valid && i < Size; ++i) {
+}  // namespace
+
+void parse_fingerprint(std::string_view text, std::span<std::uint8_t> out, const fs::path& path) {
+    bool valid = text.size() == 2 * out.size();
+    for (std::size_t i = 0; valid && i < out.size(); ++i) {
         const char* first = text.data() + 2 * i;
         const auto result = std::from_chars(first, first + 2, out[i], 16);
         valid = result.ec == std::errc{} && result.ptr == first + 2;
@@ -39,8 +40,6 @@ void parse_hex(std::string_view text, std::array<std::uint8_t, Size>& out, const
         damaged(path, "a fingerprint is not hexadecimal");
     }
 }
-
-}  // namespace
 
 void write_json(const fs::path& path, const nlohmann::json& json, bool is_private) {
     const std::string text = json.dump(2) + "\n";
@@ -151,8 +150,8 @@ ContainerIdentity read_owner_job(const OwnerFiles& files, const TrainingPlan& pl
     Digest key{};
     Nonce nonce{};
     try {
-        parse_hex(json.at("key").get<std::string>(), key, files.job());
-        parse_hex(json.at("nonce").get<std::string>(), nonce, files.job());
+        parse_fingerprint(json.at("key").get<std::string>(), key, files.job());
+        parse_fingerprint(json.at("nonce").get<std::string>(), nonce, files.job());
     } catch (const nlohmann::json::exception&) {
         damaged(files.job(), "a member is missing or of a wrong type");
     }

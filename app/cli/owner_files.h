@@ -8,6 +8,7 @@
 //   secret.key        the secret key
 //   job.json          identity of the job
 //   timings.json      seconds of the phases that are done
+//   test.json         where fit read the test rows, for the report
 #pragma once
 
 #include "cipherfit/backbone/feature_extractor.h"
@@ -17,7 +18,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -33,11 +36,16 @@ struct OwnerFiles {
     std::filesystem::path twin_weights() const { return directory / "twin_weights.npy"; }
     std::filesystem::path scaled_rows() const { return directory / "scaled_rows.npy"; }
     std::filesystem::path timings() const { return directory / "timings.json"; }
+    std::filesystem::path test_source() const { return directory / "test.json"; }
 };
 
 // JSON files, whole or not at all; 0600 where private. Errors: io_failure, corrupt_data.
 void write_json(const std::filesystem::path& path, const nlohmann::json& json, bool is_private);
 nlohmann::json read_json(const std::filesystem::path& path);
+
+// Hexadecimal digits of exactly that many bytes; throws Error(corrupt_data), naming the file.
+void parse_fingerprint(std::string_view text, std::span<std::uint8_t> out,
+                       const std::filesystem::path& path);
 
 // Makes the directory and its parents; throws Error(io_failure). The owner's gets mode 0700.
 void make_directory(const std::filesystem::path& path);

@@ -63,15 +63,38 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
 
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
                              const RecipeOptions& recipe, const FeatureOptions& features) {
+    return {{"training_sha256", digest_of(training.data)},
+            {"options", to_json(recipe, features)},
+            {"source", to_json(source, "train")}};
+}
+
+nlohmann::json to_json(const SampleOptions& source, const char* file_member) {
     const auto absolute = [](const fs::path& path) {
         return path.empty() ? std::string() : fs::absolute(path).string();
     };
-    return {{"training_sha256", digest_of(training.data)},
-            {"options", to_json(recipe, features)},
-            {"source",
-             {{"train", absolute(source.file)},
-              {"labels", absolute(source.labels)},
-              {"rows", source.rows}}}};
+    return {{file_member, absolute(source.file)},
+            {"labels", absolute(source.labels)},
+            {"rows", source.rows}};
+}
+
+SampleOptions source_from_json(const nlohmann::json& json, const char* file_member) {
+    return {json.value(file_member, ""), json.value("labels", ""), json.value("rows", "")};
+}
+
+Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
+    const nlohmann::json inputs = read_json(files.inputs());
+    require(!given.file.empty() || (given.labels.empty() && given.rows.empty()),
+            ErrorCode::bad_input, "--labels and --train-rows go with --train FILE");
+    const SampleOptions source =
+        given.file.empty()
+            ? source_from_json(inputs.value("source", nlohmann::json::object()), "train")
+            : given;
+    Samples training = read_samples(source);
+    require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,
+            "{}: these are not the rows that the plan in {} was made for: give those, or plan anew "
+            "in another directory",
+            source.file.string(), files.directory.string());
+    return training;
 }
 
 void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now) {

@@ -36,6 +36,14 @@ nlohmann::json inputs_record(const SampleOptions& source, const Samples& trainin
 // and options, wherever the rows came from.
 void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now);
 
+// The rows that the plan in `files` was made from: `given`, or where they were read then. Throws
+// Error(bad_input) for other rows.
+Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given);
+
+// Where rows came from, as JSON with absolute paths, and back.
+nlohmann::json to_json(const SampleOptions& source, const char* file_member);
+SampleOptions source_from_json(const nlohmann::json& json, const char* file_member);
+
 // The secret key, made and written where there is none, and the evaluation keys in the job's
 // directory, made where there are none. The key belongs to the plan.
 SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobFiles& job,

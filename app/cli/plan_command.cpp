@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/fit_report.h"
 #include "cli/owner_steps.h"
+#include "cli/recipe_file.h"
 
 #include <cstdio>
 #include <memory>
@@ -150,6 +151,7 @@ void add_plan_command(CLI::App& app) {
     add_run_options(*command, options->run);
     command->callback([options] {
         set_thread_count(options->run.threads);
+        take_recipe_file(options->recipe, options->features);
         if (options->train.file.empty()) {
             plan_from_sizes(*options);
         } else {

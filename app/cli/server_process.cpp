@@ -184,11 +184,14 @@ void become_server(const std::vector<std::string>& arguments) {
 }
 
 ServerRun run_server(const std::filesystem::path& job, unsigned threads,
+                     const std::vector<std::string>& more,
                      const std::function<void(const ServerProgress&)>& progress,
                      const std::function<void()>& idle) {
     const std::string program = server_program().string();
-    const Arguments argv({program, std::filesystem::absolute(job).string(), "--threads",
-                          std::to_string(threads), "--machine-progress"});
+    std::vector<std::string> words{program, std::filesystem::absolute(job).string(), "--threads",
+                                   std::to_string(threads), "--machine-progress"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Arguments argv(std::move(words));
     const Arguments environment = clean_environment();
     std::array<int, 2> pipe{};
     if (::pipe2(pipe.data(), O_CLOEXEC) != 0) {

@@ -24,8 +24,9 @@ struct ServerRun {
 
 // Runs the server on a job directory and waits. Signals to this process go on to it. `idle` is
 // called twice a second while nothing is heard. Throws Error: what the server said, with the code
-// of its exit status, or that it was killed.
+// of its exit status, or that it was killed. `more`: further options of the program.
 ServerRun run_server(const std::filesystem::path& job, unsigned threads,
+                     const std::vector<std::string>& more,
                      const std::function<void(const ServerProgress&)>& progress,
                      const std::function<void()>& idle);
 

@@ -13,6 +13,7 @@ namespace {
 struct TrainOptions {
     std::filesystem::path job;
     RunOptions run;
+    bool keep_checkpoints = false;
 };
 
 }  // namespace
@@ -28,12 +29,18 @@ void add_train_command(CLI::App& app) {
         "killed, it goes on from its checkpoint when it is started again.");
     auto options = std::make_shared<TrainOptions>();
     command->add_option("--job", options->job, "The job directory")->required()->type_name("DIR");
+    command->add_flag("--keep-checkpoints", options->keep_checkpoints,
+                      "Keep the checkpoint of every iteration, for the learning curve of the "
+                      "owner's report");
     add_run_options(*command, options->run);
     command->callback([options] {
         std::vector<std::string> arguments{options->job.string(), "--threads",
                                            std::to_string(options->run.threads)};
         if (options->run.quiet) {
             arguments.emplace_back("--quiet");
+        }
+        if (options->keep_checkpoints) {
+            arguments.emplace_back("--keep-checkpoints");
         }
         become_server(arguments);
     });

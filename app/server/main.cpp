@@ -2,6 +2,7 @@
 // nothing else, and links no code that knows what a secret key is.
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
+#include "cipherfit/protocol/prediction_files.h"
 #include "cipherfit/protocol/training_server.h"
 #include "common/program.h"
 #include "common/progress_line.h"
@@ -23,9 +24,9 @@ namespace {
 using namespace cipherfit;
 
 struct Options {
-    std::filesystem::path job;
+    std::filesystem::path job, model;
     RunOptions run;
-    bool machine = false;
+    bool machine = false, keep_checkpoints = false;
 };
 
 void write_report(const std::filesystem::path& job, const ServerReport& report, double seconds) {
@@ -45,14 +46,24 @@ void write_report(const std::filesystem::path& job, const ServerReport& report, 
                               {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
 }
 
-void serve(const Options& options) {
+void predict(const Options& options) {
+    ProgressLine line(options.run.quiet || options.machine);
+    line.phase("server: scores");
+    static_cast<void>(run_prediction_job(
+        options.job,
+        {.model = options.model.empty() ? options.model : options.model / "weights.npy",
+         .memory_limit_bytes = 0,
+         .tests = TestParameters::refuse}));
+    line.finish();
+}
+
+void train(const Options& options) {
     const auto start = std::chrono::steady_clock::now();
-    set_thread_count(options.run.threads);
-    static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here, before any work
     ProgressLine line(options.run.quiet || options.machine);
     ServerProgressView view(line);
     ServerOptions server;
     server.stop = &stop_requested();
+    server.keep_checkpoints = options.keep_checkpoints;
     server.progress = [&](const ServerProgress& progress) {
         if (options.machine) {
             fmt::print(stderr, "{}\n", encode_progress(progress));
@@ -70,17 +81,37 @@ void serve(const Options& options) {
     }
 }
 
+void serve(const Options& options) {
+    set_thread_count(options.run.threads);
+    static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here, before any work
+    if (std::filesystem::exists(PredictionFiles{options.job}.plan())) {
+        predict(options);
+        return;
+    }
+    require(options.model.empty(), ErrorCode::bad_input,
+            "--model goes with a prediction: {} is not there",
+            PredictionFiles{options.job}.plan().string());
+    train(options);
+}
+
 void build(CLI::App& app) {
     app.description(
-        "Trains on the ciphertexts of a job directory, without any secret.\n"
+        "Trains on the ciphertexts of a job directory, or scores them, without any secret.\n"
         "Reads plan.cft, evaluation_keys.cft and training_data.cft; leaves model.cft and\n"
         "server_report.json. Stopped or killed, it goes on from checkpoint.cft when it is\n"
         "started again. SIGINT or SIGTERM stops it after the current iteration, a second\n"
-        "one at once.");
+        "one at once.\n\n"
+        "Where the directory has prediction_plan.cft, it scores rows.cft instead and leaves\n"
+        "scores.cft: with encrypted_model.cft, or with a model of its own by --model.");
     app.set_version_flag("--version", version());
     const auto options = std::make_shared<Options>();
     app.add_option("job", options->job, "The job directory")->required();
     add_run_options(app, options->run);
+    app.add_option("--model", options->model,
+                   "The server's own model to score with: a directory with weights.npy")
+        ->type_name("DIR");
+    app.add_flag("--keep-checkpoints", options->keep_checkpoints,
+                 "Keep the checkpoint of every iteration in checkpoints/, for the owner's report");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
                  "bytes_written'");

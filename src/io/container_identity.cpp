@@ -57,6 +57,14 @@ std::string_view name(ContainerKind kind) noexcept {
             return "model";
         case ContainerKind::checkpoint:
             return "checkpoint";
+        case ContainerKind::prediction_plan:
+            return "prediction_plan";
+        case ContainerKind::prediction_rows:
+            return "prediction_rows";
+        case ContainerKind::prediction_model:
+            return "prediction_model";
+        case ContainerKind::prediction_scores:
+            return "prediction_scores";
     }
     return "unknown";
 }

@@ -242,6 +242,9 @@ KeyRequest EncryptedFeatures::keys(const LaneLayout& layout, const ShiftPlan& pl
             request.rotation(signed_size(step), slots, levels.fold);
         }
     }
+    if (!levels.uses_backward) {
+        return request;
+    }
     request.relinearization(levels.backward);
     request_family(request, layout, plan, Shifts::backward(layout, plan), levels.features,
                    levels.backward);

@@ -21,6 +21,19 @@ double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+// Checkpoints are replaced, never changed, so that a second name keeps the bytes.
+void keep_checkpoint(const JobFiles& files, int iteration) {
+    namespace fs = std::filesystem;
+    const fs::path kept = files.kept_checkpoint(iteration);
+    fs::create_directories(kept.parent_path());
+    fs::remove(kept);
+    std::error_code error;
+    fs::create_hard_link(files.checkpoint(), kept, error);
+    if (error) {  // a file system without links
+        fs::copy_file(files.checkpoint(), kept);
+    }
+}
+
 }  // namespace
 
 ServerReport run_training_job(const std::filesystem::path& directory,
@@ -98,6 +111,9 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         state = trainer.step(state);
         written +=
             value_or_throw(write_state(files.checkpoint(), ContainerKind::checkpoint, job, state));
+        if (options.keep_checkpoints && state.iteration < report.iterations) {
+            keep_checkpoint(files, state.iteration);
+        }
         progress(state.iteration);
     }
     report.training_seconds = seconds_since(train_start);

@@ -2,28 +2,18 @@
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/twin.h"
+#include "train/rehearsal_folds.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
-#include <random>
 #include <utility>
-
-#include <Eigen/QR>
 
 namespace cipherfit {
 namespace {
 
 constexpr double usable_share = 0.95;  // of the sigmoid's range
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-// One training problem with rows to judge it by.
-struct Problem {
-    PreparedData data;
-    RowMatrix held_out;            // scaled features
-    std::vector<int> held_labels;  // none for the problem of all rows
-};
 
 struct Outcome {
     int right = 0;
@@ -41,103 +31,7 @@ double larger(double a, double b) {
     return std::isnan(a) || a > b ? a : b;
 }
 
-RowMatrix rows_of(const RowMatrix& all, const std::vector<std::size_t>& rows) {
-    RowMatrix part(static_cast<Eigen::Index>(rows.size()), all.cols());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        part.row(static_cast<Eigen::Index>(i)) = all.row(static_cast<Eigen::Index>(rows[i]));
-    }
-    return part;
-}
-
-std::vector<int> labels_of(std::span<const int> all, const std::vector<std::size_t>& rows) {
-    std::vector<int> part;
-    part.reserve(rows.size());
-    for (const std::size_t row : rows) {
-        part.push_back(all[row]);
-    }
-    return part;
-}
-
-// The fold of each row: shuffled, sorted by class and dealt in turn.
-std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t folds,
-                                    std::uint64_t seed) {
-    std::vector<std::size_t> order(labels.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::mt19937_64 engine(seed);
-    // By hand since std::shuffle differs between libraries; the bias of % is beneath notice here.
-    for (std::size_t i = order.size(); i > 1; --i) {
-        std::swap(order[i - 1], order[engine() % i]);
-    }
-    std::vector<std::pair<int, std::size_t>> by_class;  // the class and the place in the shuffle
-    by_class.reserve(order.size());
-    for (std::size_t place = 0; place < order.size(); ++place) {
-        by_class.emplace_back(labels[order[place]], place);
-    }
-    std::sort(by_class.begin(), by_class.end());
-    std::vector<std::size_t> fold_of(labels.size());
-    for (std::size_t i = 0; i < by_class.size(); ++i) {
-        fold_of[order[by_class[i].second]] = i % folds;
-    }
-    return fold_of;
-}
-
-// With fewer rows than columns, training lives in the row space: the coordinates in an orthonormal
-// basis of it give the same z from smaller matrices.
-void compress(Problem& problem) {
-    const RowMatrix& xs = problem.data.xs;
-    if (xs.rows() >= xs.cols()) {
-        return;
-    }
-    const Eigen::HouseholderQR<Eigen::MatrixXd> qr(xs.transpose());
-    const Eigen::MatrixXd basis =
-        qr.householderQ() * Eigen::MatrixXd::Identity(xs.cols(), xs.rows());
-    if (problem.held_out.size() != 0) {
-        problem.held_out = (problem.held_out * basis).eval();
-    }
-    problem.data.xs = (xs * basis).eval();
-}
-
-Problem make_problem(const RowMatrix& raw, std::span<const int> labels, int classes,
-                     const std::vector<std::size_t>& training,
-                     const std::vector<std::size_t>& held_out) {
-    // Only the recipe's preset and initial weight matter to prepare().
-    const Recipe recipe;
-    const RowMatrix features = rows_of(raw, training);
-    const Preprocessing preprocessing = fit_preprocessing(features, recipe.preset);
-    Problem problem;
-    problem.data = prepare(features, labels_of(labels, training), classes, preprocessing, recipe);
-    problem.held_labels = labels_of(labels, held_out);
-    if (!held_out.empty()) {
-        problem.held_out = preprocessing.scaled(rows_of(raw, held_out));
-    }
-    return problem;
-}
-
-// The folds, then the problem of all rows without any held out.
-std::vector<Problem> make_problems(const RowMatrix& raw, std::span<const int> labels, int classes,
-                                   const RehearsalOptions& options) {
-    std::vector<std::size_t> all(labels.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    std::vector<Problem> problems;
-    if (all.size() == 1) {
-        problems.push_back(make_problem(raw, labels, classes, all, all));
-    } else {
-        const std::size_t folds = std::min(all.size(), static_cast<std::size_t>(options.folds));
-        const std::vector<std::size_t> fold_of = deal_folds(labels, folds, options.seed);
-        for (std::size_t fold = 0; fold < folds; ++fold) {
-            std::vector<std::size_t> training;
-            std::vector<std::size_t> held_out;
-            for (const std::size_t row : all) {
-                (fold_of[row] == fold ? held_out : training).push_back(row);
-            }
-            problems.push_back(make_problem(raw, labels, classes, training, held_out));
-        }
-    }
-    problems.push_back(make_problem(raw, labels, classes, all, {}));
-    return problems;
-}
-
-Outcome run(const Problem& problem, const Recipe& recipe) {
+Outcome run(const RehearsalProblem& problem, const Recipe& recipe) {
     Outcome outcome;
     const TwinResult result =
         run_twin(problem.data, recipe, nullptr, [&](const TwinIteration& after) {
@@ -162,9 +56,9 @@ Outcome run(const Problem& problem, const Recipe& recipe) {
         }
         const int label = problem.held_labels[static_cast<std::size_t>(i)];
         Eigen::Index best = 0;
-        const double top = row.maxCoeff(&best);
+        row.maxCoeff(&best);
         outcome.right += best == label ? 1 : 0;
-        outcome.loss += top + std::log((row.array() - top).exp().sum()) - row(label);
+        outcome.loss += softmax_loss(row, label);
     }
     return outcome;
 }
@@ -307,11 +201,12 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
             raw.rows(), labels.size());
     one_hot(labels, classes);  // refuses labels out of range before any work is done
     const std::vector<Recipe> grid = make_grid(options);
-    std::vector<Problem> problems = make_problems(raw, labels, classes, options);
+    std::vector<RehearsalProblem> problems =
+        make_problems(raw, labels, classes, options.folds, options.seed);
 
     Rehearsal rehearsal;
     rehearsal.lambda_max = largest_eigenvalue(problems.back().data.xs);
-    parallel_for(0, problems.size(), [&](std::size_t i) { compress(problems[i]); });
+    parallel_for(0, problems.size(), [&](std::size_t i) { problems[i].compress(); });
     std::vector<Outcome> outcomes(grid.size() * problems.size());
     parallel_for(0, outcomes.size(), [&](std::size_t i) {
         outcomes[i] = run(problems[i % problems.size()], grid[i / problems.size()]);

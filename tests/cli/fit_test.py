@@ -67,7 +67,7 @@ class Fit(ProgramTest):
         self.assertEqual(stat.S_IMODE((out / "owner").stat().st_mode), 0o700)
         self.assertEqual(stat.S_IMODE((out / "owner/secret.key").stat().st_mode), 0o600)
         self.assertEqual(sorted(files_of(out / "job")),
-                         ["evaluation_keys.cft", "model.cft", "plan.cft", "server_report.json",
+                         ["checkpoints/iteration_0001.cft", "evaluation_keys.cft", "model.cft", "plan.cft", "server_report.json",
                           "training_data.cft"])
 
     def test_the_same_command_again_changes_nothing_and_reports_the_same(self):

@@ -3,6 +3,7 @@
 
     run_readme_blocks.py links SOURCE                every relative link in SOURCE's *.md files exists
     run_readme_blocks.py run SOURCE BUILD            runs the marked blocks of README.md
+    run_readme_blocks.py guide SOURCE BUILD FILE     runs those of a guide, all in one directory
     run_readme_blocks.py compile SOURCE COMPILER...  compiles the marked blocks of README.md
 
 A fenced block is marked by the comment line before it: `<!-- test: run -->` for sh,
@@ -117,6 +118,16 @@ def write_samples(path, rows, seed):
             file.write(",".join([str(label)] + [f"{value:.6f}" for value in values]) + "\n")
 
 
+def run_in(work, code, where):
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", code], cwd=work,
+                          capture_output=True, text=True, check=False)
+    print(done.stdout, end="")
+    if done.returncode != 0:
+        print(done.stderr, end="")
+        print(f"{where}: ended with status {done.returncode}")
+    return done.returncode == 0
+
+
 def run_blocks(source, build):
     blocks = marked_blocks((source / "README.md").read_text(encoding="utf-8"), "run")
     passed = len(blocks) > 0
@@ -129,14 +140,20 @@ def run_blocks(source, build):
             (work / "build").symlink_to(build)
             write_samples(work / "train.csv", 60, seed=1)
             write_samples(work / "test.csv", 90, seed=2)
-            done = subprocess.run(["bash", "-euo", "pipefail", "-c", code], cwd=work,
-                                  capture_output=True, text=True, check=False)
-        print(done.stdout, end="")
-        if done.returncode != 0:
-            print(done.stderr, end="")
-            print(f"README.md:{number}: ended with status {done.returncode}")
-            passed = False
+            passed = run_in(work, code, f"README.md:{number}") and passed
     print(f"{len(blocks)} blocks were run")
+    return passed
+
+
+def run_guide(build, guide):
+    blocks = marked_blocks(guide.read_text(encoding="utf-8"), "run")
+    with tempfile.TemporaryDirectory(prefix="cipherfit-guide-") as name:
+        work = Path(name)
+        (work / "build").symlink_to(build)
+        # A block builds on those before it: the first that fails ends the guide.
+        passed = len(blocks) > 0 and all(
+            run_in(work, code, f"{guide.name}:{number}") for number, code in blocks)
+    print(f"{len(blocks)} blocks")
     return passed
 
 
@@ -160,6 +177,9 @@ def main(arguments):
         return check_links(Path(arguments[1]).resolve())
     if len(arguments) == 3 and arguments[0] == "run":
         return run_blocks(Path(arguments[1]).resolve(), Path(arguments[2]).resolve())
+    if len(arguments) == 4 and arguments[0] == "guide":
+        source = Path(arguments[1]).resolve()
+        return run_guide(Path(arguments[2]).resolve(), source / arguments[3])
     if len(arguments) >= 3 and arguments[0] == "compile":
         return compile_blocks(Path(arguments[1]).resolve(), arguments[2:])
     sys.exit(__doc__)

@@ -36,6 +36,10 @@ enum class ContainerKind : std::uint32_t {
     training_data = 6,
     model = 7,
     checkpoint = 8,
+    prediction_plan = 16,
+    prediction_rows = 17,
+    prediction_model = 18,
+    prediction_scores = 19,
 };
 
 // The name in messages and JSON, e.g. "evaluation_keys"; "unknown" for any other number.

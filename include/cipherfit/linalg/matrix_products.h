@@ -34,6 +34,7 @@ struct ProductLevels {
     std::size_t replicate = 0;  // of replicate_lanes
     std::size_t backward = 0;   // of multiply_errors' operands
     bool uses_forward = true;   // whether multiply_model is called at all
+    bool uses_backward = true;  // whether multiply_errors is, if not, plans have one backward baby
 };
 
 class EncryptedFeatures {

@@ -4,6 +4,7 @@
 //   evaluation_keys.cft   owner  -> server
 //   training_data.cft     owner  -> server   features, labels and initial logits, encrypted
 //   checkpoint.cft        server             after every iteration
+//   checkpoints/*.cft     server -> owner    the same, one for each, where they are asked for
 //   model.cft             server -> owner
 //
 // All of them carry the fingerprints of the parameters, the key and the plan; all but the keys,
@@ -40,6 +41,10 @@ struct JobFiles {
     std::filesystem::path evaluation_keys() const { return directory / "evaluation_keys.cft"; }
     std::filesystem::path training_data() const { return directory / "training_data.cft"; }
     std::filesystem::path checkpoint() const { return directory / "checkpoint.cft"; }
+    // Of iteration 1.., kept for the owner to look at.
+    std::filesystem::path kept_checkpoint(int iteration) const {
+        return directory / "checkpoints" / fmt::format("iteration_{:04}.cft", iteration);
+    }
     std::filesystem::path model() const { return directory / "model.cft"; }
 };
 

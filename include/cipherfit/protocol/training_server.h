@@ -26,6 +26,9 @@ struct ServerOptions {
     // A plan that would need more is refused before anything is loaded; 0: the machine's memory.
     double memory_limit_bytes = 0;
     TestParameters tests = TestParameters::refuse;
+    // Whether the checkpoints of all iterations but the last stay, in checkpoints/: a learning
+    // curve for the owner. They take no time and their bytes on the disk.
+    bool keep_checkpoints = false;
     // Set from a signal handler to stop before the next iteration.
     const std::atomic<bool>* stop = nullptr;
 };

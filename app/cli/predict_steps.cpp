@@ -1,0 +1,189 @@
+#include "cli/predict_steps.h"
+
+#include "cipherfit/io/npy.h"
+#include "cli/owner_steps.h"
+
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The public part of a model that the server owns.
+SavedModel read_model_card(const fs::path& directory) {
+    const fs::path path = directory / "model.json";
+    const nlohmann::json json = read_json(path);
+    SavedModel model;
+    try {
+        model.head.class_names = json.at("class_names").get<std::vector<std::string>>();
+        // Columns alone, to know the width by; the weights stay the server's.
+        model.head.weights.resize(0, json.at("features").get<Eigen::Index>() + 1);
+        if (!json.at("feature_extractor").is_null()) {
+            model.extractor = value_or_throw(load_feature_extractor(directory / "features.json"));
+        }
+    } catch (const nlohmann::json::exception&) {
+        throw Error(ErrorCode::corrupt_data,
+                    fmt::format("{}: has no class_names, features and feature_extractor: ask the "
+                                "model's owner for its model.json",
+                                path.string()));
+    }
+    return model;
+}
+
+// Rows without labels have the label 0, which nobody reads.
+Samples read_unlabelled(const SampleOptions& options) {
+    require(options.labels.empty(), ErrorCode::bad_input,
+            "--data-labels and --no-labels exclude each other");
+    auto features = read_npy_matrix(options.file);
+    if (!features) {
+        throw Error(features.error().code,
+                    fmt::format("{} (--no-labels takes .npy files)", features.error().message));
+    }
+    require(features->rows() >= 1 && features->cols() >= 1 && features->allFinite(),
+            ErrorCode::bad_input, "{}: needs a row, a column and finite values",
+            options.file.string());
+    Samples samples;
+    samples.data.labels.assign(static_cast<std::size_t>(features->rows()), 0);
+    samples.data.class_names = {"0"};
+    samples.data.features = std::move(*features);
+    const RowRange rows = parse_rows(options.rows);
+    samples.data =
+        value_or_throw(take_rows(samples.data, rows.begin, rows.end.value_or(samples.data.size())));
+    return samples;
+}
+
+}  // namespace
+
+void add_predict_source_options(CLI::App& app, PredictSource& source) {
+    const char* group = "Input";
+    app.add_option("--model", source.model,
+                   "Your model, to be encrypted too: the directory that fit or decrypt wrote")
+        ->group(group)
+        ->type_name("DIR");
+    app.add_option("--server-model", source.server_model,
+                   "A model of the server's instead: a directory with its model.json, no weights")
+        ->group(group)
+        ->type_name("DIR");
+    app.add_option("--data", source.data.file, "The rows to score: as --test of fit")
+        ->group(group)
+        ->required()
+        ->type_name("FILE");
+    app.add_option("--data-labels", source.data.labels, "Labels of --data")
+        ->group(group)
+        ->type_name("FILE");
+    app.add_option("--data-rows", source.data.rows, "Use only these rows")
+        ->group(group)
+        ->type_name("FIRST:END");
+    app.add_flag("--no-labels", source.unlabelled, "The rows have no labels (.npy only)")
+        ->group(group);
+}
+
+RowsToScore read_rows_to_score(const PredictSource& source) {
+    const bool own = !source.model.empty();
+    require(own != !source.server_model.empty(), ErrorCode::bad_input,
+            "give --model DIR for a model of your own, or --server-model DIR for one of the "
+            "server's");
+    const SavedModel model =
+        own ? read_model_directory(source.model) : read_model_card(source.server_model);
+    Samples samples = source.unlabelled ? read_unlabelled(source.data) : read_samples(source.data);
+    const std::string file = source.data.file.string();
+    RowMatrix features;
+    RowsToScore rows;
+    if (source.unlabelled) {
+        const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
+        const Eigen::Index expected =
+            model.extractor ? model.extractor->input_shape().pixels() : model.head.features();
+        require(columns == expected, ErrorCode::bad_input,
+                "{}: has {} features, the model was trained on {}: give data of the same kind",
+                file, columns, expected);
+        features = extract(model.extractor.get(), std::move(samples.data)).features;
+    } else {
+        TestRows labelled = test_rows(std::move(samples), model.extractor.get(), model.head, file);
+        features = std::move(labelled.features);
+        rows.labels = std::move(labelled.labels);
+    }
+    rows.class_names = model.head.class_names;
+    if (own) {
+        rows.inputs = prediction_inputs(features, model.head);
+        rows.expected = model.head.scores(features);
+    } else {
+        rows.inputs = prediction_inputs(features);
+    }
+    return rows;
+}
+
+PredictionPlan plan_prediction(const RowsToScore& rows) {
+    return PredictionPlan::create({.samples = static_cast<std::size_t>(rows.inputs.rows.rows()),
+                                   .features = static_cast<std::size_t>(rows.inputs.rows.cols()),
+                                   .classes = rows.class_names.size(),
+                                   .encrypted_model = rows.expected.has_value()});
+}
+
+void write_prediction_job(const PredictionFiles& files, const PredictionJob& job,
+                          const SecretKey& key, const RowsToScore& rows, ProgressLine& line) {
+    line.phase("owner: encryption");
+    value_or_throw(write_prediction_keys(files.evaluation_keys(), job, key));
+    value_or_throw(write_prediction_rows(files.rows(), job, key, rows.inputs.rows));
+    if (rows.expected) {
+        value_or_throw(write_prediction_model(files.model(), job, key, rows.inputs.model));
+    }
+    value_or_throw(write_prediction_plan(files.plan(), job));
+    line.finish();
+}
+
+PredictionRecord record_of(const PredictionJob& job, const RowsToScore& rows) {
+    return {job, rows.inputs.factor, rows.class_names, rows.labels, rows.expected};
+}
+
+void write_prediction_record(const fs::path& owner, const PredictionRecord& record) {
+    if (record.expected) {
+        value_or_throw(write_npy(owner / "expected_scores.npy", *record.expected));
+    }
+    write_json(owner / "prediction.json",
+               {{"format", 1},
+                {"plan", record.job.plan.to_json()},
+                {"key", to_hex(record.job.identity.key)},
+                {"nonce", to_hex(record.job.identity.nonce)},
+                {"factor", record.factor},
+                {"class_names", record.class_names},
+                {"labels", record.labels}},
+               true);
+}
+
+PredictionRecord read_prediction_record(const fs::path& owner) {
+    const fs::path path = owner / "prediction.json";
+    require(fs::exists(path), ErrorCode::io_failure,
+            "{}: nothing was encrypted yet; use 'cipherfit encrypt-rows' first", path.string());
+    const nlohmann::json json = read_json(path);
+    try {
+        const PredictionPlan plan = value_or_throw(PredictionPlan::from_json(json.at("plan")));
+        Digest key{};
+        Nonce nonce{};
+        parse_fingerprint(json.at("key").get<std::string>(), key, path);
+        parse_fingerprint(json.at("nonce").get<std::string>(), nonce, path);
+        PredictionRecord record{{plan, prediction_identity(plan, key, nonce)},
+                                json.at("factor").get<double>(),
+                                json.at("class_names").get<std::vector<std::string>>(),
+                                json.at("labels").get<std::vector<int>>(),
+                                std::nullopt};
+        require(record.class_names.size() == plan.shape().classes &&
+                    (record.labels.empty() || record.labels.size() == plan.shape().samples),
+                ErrorCode::corrupt_data, "{}: its lists do not fit its plan", path.string());
+        if (plan.shape().encrypted_model) {
+            record.expected = value_or_throw(read_npy_matrix(owner / "expected_scores.npy"));
+            require(static_cast<std::size_t>(record.expected->rows()) == plan.shape().samples &&
+                        static_cast<std::size_t>(record.expected->cols()) == plan.shape().classes,
+                    ErrorCode::corrupt_data, "{}: do not fit the plan",
+                    (owner / "expected_scores.npy").string());
+        }
+        return record;
+    } catch (const nlohmann::json::exception&) {
+        throw Error(ErrorCode::corrupt_data,
+                    fmt::format("{}: a member is missing or of a wrong type: encrypt the rows "
+                                "again",
+                                path.string()));
+    }
+}
+
+}  // namespace cipherfit

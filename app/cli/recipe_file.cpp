@@ -1,0 +1,72 @@
+#include "cli/recipe_file.h"
+
+#include "cli/owner_files.h"
+
+#include <cmath>
+
+namespace cipherfit {
+namespace {
+
+constexpr int largest_pca = 16384;
+
+// A number in (0, most], or an error that names the member.
+double number(const nlohmann::json& json, const char* name, double most,
+              const std::filesystem::path& path) {
+    const auto found = json.find(name);
+    require(found != json.end() && found->is_number() && found->get<double>() > 0 &&
+                found->get<double>() <= most,
+            ErrorCode::corrupt_data,
+            "{}: is no recipe: \"{}\" is missing or out of range: write one with 'cipherfit "
+            "rehearse'",
+            path.string(), name);
+    return found->get<double>();
+}
+
+}  // namespace
+
+void pin(const RehearsedRun& run, RecipeOptions& recipe) {
+    recipe.iterations = run.iterations;
+    recipe.degree = run.degree;
+    recipe.step = run.chosen.step;
+    recipe.range = run.chosen.range;
+}
+
+void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run, int components) {
+    write_json(path,
+               {{"format", 1},
+                {"iterations", run.iterations},
+                {"step", run.chosen.step},
+                {"sigmoid_degree", run.degree},
+                {"sigmoid_range", run.chosen.range},
+                {"pca", components},
+                {"rehearsed", to_json(run)}},
+               true);
+}
+
+void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {
+    if (recipe.file.empty()) {
+        return;
+    }
+    const nlohmann::json json = read_json(recipe.file);
+    const double iterations = number(json, "iterations", max_iterations, recipe.file);
+    const double degree = number(json, "sigmoid_degree", 7, recipe.file);
+    const auto is_whole = [](double value) { return value == std::floor(value); };
+    require(is_whole(iterations) && is_whole(degree) && std::fmod(degree, 2) == 1,
+            ErrorCode::corrupt_data,
+            "{}: is no recipe: {} iterations and a sigmoid of degree {}: write one with 'cipherfit "
+            "rehearse'",
+            recipe.file.string(), iterations, degree);
+    recipe.iterations = static_cast<int>(iterations);
+    recipe.degree = static_cast<int>(degree);
+    recipe.step = number(json, "step", 1e6, recipe.file);
+    recipe.range = number(json, "sigmoid_range", 64, recipe.file);
+    if (json.contains("pca") && json["pca"] != 0) {
+        const auto components = static_cast<int>(number(json, "pca", largest_pca, recipe.file));
+        require(features.components == 0 || features.components == components, ErrorCode::bad_input,
+                "{}: was rehearsed with --pca {}: leave out --pca {}", recipe.file.string(),
+                components, features.components);
+        features.components = components;
+    }
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,23 @@
+// The recipe that `rehearse` writes and that `plan` and `fit` take in place of a search.
+#pragma once
+
+#include "cipherfit/train/rehearsal_grid.h"
+#include "cli/options.h"
+
+#include <filesystem>
+
+namespace cipherfit {
+
+// {"format", "iterations", "step", "sigmoid_degree", "sigmoid_range", "pca", "rehearsed"}; 0600, as
+// it may be made from private rows. `components`: principal components of random-conv, 0 for none
+// pinned.
+void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run, int components);
+
+// Puts the pins of recipe.file, where one was given, into both. Throws Error (corrupt_data,
+// bad_input) for a file that is no recipe or that contradicts --pca.
+void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features);
+
+// The options that this run stands for.
+void pin(const RehearsedRun& run, RecipeOptions& recipe);
+
+}  // namespace cipherfit

@@ -1,0 +1,113 @@
+// cipherfit report: a finished run as one HTML file.
+#include "cipherfit/base/parallel.h"
+#include "cli/commands.h"
+#include "cli/report_steps.h"
+
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cipherfit {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportOptions {
+    fs::path run_directory, owner, job, out;
+    SampleOptions train, test;
+    RunOptions run;
+    Passphrase passphrase;
+};
+
+void resolve_directories(ReportOptions& options) {
+    const bool separate = !options.owner.empty() && !options.job.empty();
+    const bool neither = options.owner.empty() && options.job.empty();
+    require(options.run_directory.empty() ? separate : neither, ErrorCode::bad_input,
+            "a report needs --run DIR, or both --owner DIR and --job DIR");
+    if (!options.run_directory.empty()) {
+        options.owner = options.run_directory / "owner";
+        options.job = options.run_directory / "job";
+        if (options.out.empty()) {
+            options.out = options.run_directory / "report.html";
+        }
+    }
+    require(!options.out.empty(), ErrorCode::bad_input,
+            "--out FILE is missing: give the HTML file to write");
+}
+
+SampleOptions test_source(const ReportOptions& options, const OwnerFiles& files) {
+    if (!options.test.file.empty()) {
+        return options.test;
+    }
+    require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
+            "--test-labels and --test-rows go with --test FILE");
+    require(fs::exists(files.test_source()), ErrorCode::bad_input,
+            "{}: no test rows are known of this run: give --test FILE", files.directory.string());
+    return source_from_json(read_json(files.test_source()), "test");
+}
+
+void report(ReportOptions& options) {
+    set_thread_count(options.run.threads);
+    resolve_directories(options);
+    const OwnerFiles files{options.owner};
+    const JobFiles job{options.job};
+    const OwnerState state = read_owner_state(files);
+    const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
+    const SampleOptions source = test_source(options, files);
+    Samples test = read_samples(source);
+    const Pictures pictures(test);
+    const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
+                                       source.file.string());
+    const Dataset training =
+        extract(state.extractor.get(), read_planned_rows(files, options.train).data);
+    const SecretKey key = load_key(files, state.setup, options.passphrase);
+    const Head head = decrypt_head(state, identity, key, job.model());
+    FitResult result{state, head, training, test_of};
+    result.job = job;
+    if (fs::exists(files.timings())) {
+        result.timings = read_json(files.timings());
+    }
+    if (fs::exists(job.directory / "server_report.json")) {
+        result.server = read_json(job.directory / "server_report.json");
+    }
+    const nlohmann::json figures = fit_figures(result);
+    require_agreement(figures);
+    const auto models = decrypted_models(state, identity, key, job, head);
+    write_report(options.out, result, figures, {models, pictures});
+    fmt::print("  {:<22}{}, {}\n  {:<22}{} of {} iterations\n", "report, private",
+               options.out.string(), format_bytes(static_cast<double>(fs::file_size(options.out))),
+               "decrypted", models.size(), state.setup.plan.recipe().iterations);
+}
+
+}  // namespace
+
+void add_report_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "report", "Show a finished run: one HTML file with curves, mistakes, levels and costs");
+    command->footer(
+        "Examples:\n"
+        "  cipherfit report --run run                        (as fit left it; writes "
+        "run/report.html)\n"
+        "  cipherfit report --owner private --job job --test test.csv --out report.html\n\n"
+        "The file needs no network and no other file. It is computed from decrypted values: keep\n"
+        "it as private as the model. The learning curve has the iterations whose checkpoints the\n"
+        "server kept ('cipherfit train --keep-checkpoints'; fit asks for them).");
+    auto options = std::make_shared<ReportOptions>();
+    command
+        ->add_option("--run", options->run_directory, "The directory that fit was given as --out")
+        ->type_name("DIR");
+    command->add_option("--owner", options->owner, "The owner's private directory")
+        ->type_name("DIR");
+    command->add_option("--job", options->job, "The job directory with the server's model")
+        ->type_name("DIR");
+    command->add_option("--out", options->out, "The HTML file to write")->type_name("FILE");
+    add_train_options(*command, options->train, false);
+    add_test_options(*command, options->test, false);
+    options->passphrase.add_options(*command);
+    add_run_options(*command, options->run);
+    command->callback([options] { report(*options); });
+}
+
+}  // namespace cipherfit

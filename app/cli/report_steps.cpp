@@ -1,0 +1,103 @@
+#include "cli/report_steps.h"
+
+#include "cipherfit/io/file.h"
+#include "cipherfit/protocol/owner/checkpoints.h"
+#include "report/report_page.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace cipherfit {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t longest_side = 96;
+
+double checkpoint_bytes(const JobFiles& files, int iterations) {
+    double sum = 0;
+    for (int iteration = 1; iteration < iterations; ++iteration) {
+        std::error_code error;
+        const auto size = fs::file_size(files.kept_checkpoint(iteration), error);
+        sum += error ? 0 : static_cast<double>(size);
+    }
+    return sum;
+}
+
+}  // namespace
+
+Pictures::Pictures(const Samples& samples) {
+    if (!samples.image) {
+        return;
+    }
+    width_ = static_cast<std::size_t>(samples.image->width);
+    height_ = static_cast<std::size_t>(samples.image->height);
+    const RowMatrix& rows = samples.data.features;
+    pixels_.resize(static_cast<std::size_t>(rows.size()));
+    std::transform(rows.data(), rows.data() + rows.size(), pixels_.begin(), [](double value) {
+        return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0)));
+    });
+}
+
+std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
+    if (pixels_.empty()) {
+        return std::nullopt;
+    }
+    const std::size_t factor = (std::max(width_, height_) + longest_side - 1) / longest_side;
+    Thumbnail picture{std::max<std::size_t>(1, width_ / factor),
+                      std::max<std::size_t>(1, height_ / factor),
+                      1,
+                      {}};
+    const std::uint8_t* image = pixels_.data() + row * width_ * height_;
+    for (std::size_t y = 0; y < picture.height; ++y) {
+        for (std::size_t x = 0; x < picture.width; ++x) {
+            // The mean of a square, or of what of it lies in the image.
+            std::size_t sum = 0;
+            std::size_t count = 0;
+            for (std::size_t v = y * factor; v < std::min(height_, (y + 1) * factor); ++v) {
+                for (std::size_t u = x * factor; u < std::min(width_, (x + 1) * factor); ++u) {
+                    sum += image[v * width_ + u];
+                    ++count;
+                }
+            }
+            picture.pixels.push_back(static_cast<std::uint8_t>(sum / count));
+        }
+    }
+    return picture;
+}
+
+std::vector<ReportModel> decrypted_models(const OwnerState& state,
+                                          const ContainerIdentity& identity, const SecretKey& key,
+                                          const JobFiles& files, const Head& head) {
+    const OwnerSetup& setup = state.setup;
+    std::vector<ReportModel> models;
+    for (const CheckpointModel& checkpoint :
+         decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows)) {
+        models.push_back(
+            {checkpoint.iteration, finish_model(checkpoint.state, setup.preprocessing,
+                                                setup.plan.recipe(), setup.class_names)});
+    }
+    models.push_back({setup.plan.recipe().iterations, head});
+    return models;
+}
+
+void write_report(const fs::path& path, const FitResult& result, const nlohmann::json& figures,
+                  const ReportParts& parts) {
+    const OwnerSetup& setup = result.state.setup;
+    const nlohmann::json data = report_data(
+        {.setup = setup,
+         .head = result.head,
+         .training = {result.training.features, result.training.labels},
+         .test = {result.test.features, result.test.labels},
+         .models = parts.models,
+         .figures = figures,
+         .checkpoint_bytes =
+             result.job ? checkpoint_bytes(*result.job, setup.plan.recipe().iterations) : 0,
+         .picture = [&parts](std::size_t row) { return parts.pictures(row); }});
+    const std::string page = report_page(data);
+    value_or_throw(write_file(path,
+                              {reinterpret_cast<const std::uint8_t*>(page.data()), page.size()},
+                              {.exclusive = false, .mode = 0600}));
+}
+
+}  // namespace cipherfit

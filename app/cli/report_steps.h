@@ -1,0 +1,44 @@
+// From a finished run to its report.
+#pragma once
+
+#include "cipherfit/rlwe/owner/secret_key.h"
+#include "cli/fit_report.h"
+#include "cli/owner_steps.h"
+#include "report/report_data.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace cipherfit {
+
+// Small pictures of images, kept while features take the place of their pixels; none for rows that
+// are no images.
+class Pictures {
+  public:
+    explicit Pictures(const Samples& samples);
+    // Reduced by whole factors to at most 96 pixels a side.
+    std::optional<Thumbnail> operator()(std::size_t row) const;
+
+  private:
+    std::size_t width_ = 0, height_ = 0;
+    std::vector<std::uint8_t> pixels_;
+};
+
+// The models of the kept checkpoints, and `head` as the last.
+std::vector<ReportModel> decrypted_models(const OwnerState& state,
+                                          const ContainerIdentity& identity, const SecretKey& key,
+                                          const JobFiles& files, const Head& head);
+
+struct ReportParts {
+    std::span<const ReportModel> models;
+    const Pictures& pictures;
+};
+
+// Writes the page, readable by the user alone.
+void write_report(const std::filesystem::path& path, const FitResult& result,
+                  const nlohmann::json& figures, const ReportParts& parts);
+
+}  // namespace cipherfit

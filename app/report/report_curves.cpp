@@ -1,0 +1,68 @@
+#include "cipherfit/protocol/owner/model_check.h"
+#include "cipherfit/train/twin.h"
+#include "report/report_data.h"
+
+#include <cmath>
+
+namespace cipherfit {
+namespace {
+
+// The mean over the rows of log sum_k exp(score_k) - score_label.
+double softmax_loss(const RowMatrix& scores, std::span<const int> labels) {
+    double sum = 0;
+    for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+        const auto row = scores.row(i);
+        const double top = row.maxCoeff();
+        sum += top + std::log((row.array() - top).exp().sum()) -
+               row(labels[static_cast<std::size_t>(i)]);
+    }
+    return sum / static_cast<double>(scores.rows());
+}
+
+double accuracy(const RowMatrix& scores, std::span<const int> labels) {
+    std::size_t right = 0;
+    for (Eigen::Index i = 0; i < scores.rows(); ++i) {
+        Eigen::Index best = 0;
+        scores.row(i).maxCoeff(&best);
+        right += best == labels[static_cast<std::size_t>(i)] ? 1U : 0U;
+    }
+    return static_cast<double>(right) / static_cast<double>(labels.size());
+}
+
+nlohmann::json point(const Head& head, int iteration, const ReportInput& input) {
+    const RowMatrix training = head.scores(input.training.features);
+    const RowMatrix test = head.scores(input.test.features);
+    return {{"iteration", iteration},
+            {"train_accuracy", accuracy(training, input.training.labels)},
+            {"test_accuracy", accuracy(test, input.test.labels)},
+            {"train_loss", softmax_loss(training, input.training.labels)},
+            {"test_loss", softmax_loss(test, input.test.labels)}};
+}
+
+}  // namespace
+
+nlohmann::json report_curves(const ReportInput& input) {
+    const OwnerSetup& setup = input.setup;
+    const Recipe& recipe = setup.plan.recipe();
+    const auto head_of = [&](const RowMatrix& state) {
+        return finish_model(state, setup.preprocessing, recipe, setup.class_names);
+    };
+    const TwinResult twin =
+        run_twin(prepare(input.training.features, input.training.labels,
+                         static_cast<int>(setup.plan.shape().classes), setup.preprocessing, recipe),
+                 recipe);
+    nlohmann::json of_twin = nlohmann::json::array();
+    for (std::size_t t = 0; t < twin.models.size(); ++t) {
+        of_twin.push_back(point(head_of(twin.models[t]), static_cast<int>(t) + 1, input));
+    }
+    nlohmann::json decrypted = nlohmann::json::array();
+    for (const ReportModel& model : input.models) {
+        const auto t = static_cast<std::size_t>(model.iteration - 1);
+        nlohmann::json entry = point(model.head, model.iteration, input);
+        entry["weight_error"] = largest_weight_error(model.head, head_of(twin.models.at(t)));
+        decrypted.push_back(std::move(entry));
+    }
+    return {{"twin", of_twin}, {"decrypted", decrypted}, {"max_abs_z", twin.max_abs_z}};
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,25 @@
+// The learning curve of an encrypted run: the checkpoints that the server kept, decrypted.
+#pragma once
+
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/rlwe/owner/secret_key.h"
+#include "cipherfit/train/preprocess.h"
+
+#include <vector>
+
+namespace cipherfit {
+
+// The model as it stood after an iteration.
+struct CheckpointModel {
+    int iteration = 0;  // 1 to iterations - 1
+    RowMatrix state;    // c x d, scaled coordinates: what finish_model() takes
+};
+
+// The kept checkpoints of the job, ascending; those that are not there are left out. Every one is a
+// further decryption under the key: what SECURITY.md says of decrypted models holds for each.
+// Throws Error: corrupt_data and fingerprint_mismatch for a file that is not of this job, or that
+// stands at another iteration than its name. `xs` as in decrypt_model().
+std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+                                                 const SecretKey& key, const RowMatrix& xs);
+
+}  // namespace cipherfit

@@ -1,0 +1,42 @@
+// The owner's side of an encrypted prediction.
+#pragma once
+
+#include "cipherfit/protocol/prediction_files.h"
+#include "cipherfit/rlwe/owner/secret_key.h"
+#include "cipherfit/train/head.h"
+
+#include <filesystem>
+
+namespace cipherfit {
+
+// Rows and model in the sizes of encrypted_predictor.h. scores = factor * rows model^T.
+struct PredictionInputs {
+    RowMatrix rows;   // n x (features + 1), bias first
+    RowMatrix model;  // c x (features + 1); empty where the server has its own
+    double factor = 1.0;
+};
+
+// For the owner's model: every feature centred and brought to [-1, 1] over these rows, which goes
+// into the weights, so that little is lost to cancellation. Throws Error(bad_input) for another
+// number of features.
+PredictionInputs prediction_inputs(const RowMatrix& raw, const Head& head);
+// For a model of the server's: the rows as they are but for the factor.
+PredictionInputs prediction_inputs(const RowMatrix& raw);
+
+Expected<void> write_prediction_keys(const std::filesystem::path& path, const PredictionJob& job,
+                                     const SecretKey& key);
+// Both throw Error(invalid_argument) for inputs of another shape than the plan's.
+Expected<void> write_prediction_rows(const std::filesystem::path& path, const PredictionJob& job,
+                                     const SecretKey& key, const RowMatrix& rows);
+Expected<void> write_prediction_model(const std::filesystem::path& path, const PredictionJob& job,
+                                      const SecretKey& key, const RowMatrix& model);
+
+// n x c, times the file's factor and the inputs'. Throws Error(corrupt_data) for scores that are
+// not finite.
+RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
+                         const EncryptedScores& scores, double factor);
+
+// What no score of an honest server exceeds: 12 deviations of score_error(), times the factor.
+double score_error_bound(const PredictionPlan& plan, double factor);
+
+}  // namespace cipherfit

@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+"""`cipherfit rehearse`: the recipe it writes, and that the rest of the owner's side uses it."""
+
+import json
+import stat
+import unittest
+
+from cli_support import ProgramTest, write_csv
+
+
+class Rehearse(ProgramTest):
+    def rehearse(self, *more):
+        recipe, report = self.home / "recipe.json", self.home / "rehearsal.json"
+        result = self.succeed("rehearse", "--train", self.train, "--iterations", "1,2,3",
+                              "--out", recipe, "--json", report, "--quiet", *more)
+        return json.loads(recipe.read_text()), json.loads(report.read_text()), result.stdout
+
+    def test_the_recipe_is_the_chosen_run_and_plan_takes_it(self):
+        recipe, report, text = self.rehearse()
+        chosen = report["chosen"]
+        self.assertEqual(len(report["runs"]), 6)  # three numbers of iterations, degrees 3 and 5
+        for name in ("iterations", "step", "sigmoid_degree", "sigmoid_range"):
+            self.assertEqual(recipe[name], chosen[name])
+        for run in report["runs"]:
+            self.assertLessEqual(run["max_abs_z"], 0.95 * run["sigmoid_range"])
+            self.assertEqual(len(run["curve"]), run["iterations"])
+            self.assertAlmostEqual(run["curve"][-1]["accuracy"], run["accuracy"], places=12)
+        self.assertEqual(text.count("\n  > "), 1)
+        self.assertEqual(stat.S_IMODE((self.home / "recipe.json").stat().st_mode), 0o600)
+
+        plan = self.home / "plan.json"
+        self.succeed("plan", "--train", self.train, "--recipe", self.home / "recipe.json",
+                     "--json", plan, "--quiet")
+        planned = json.loads(plan.read_text())
+        self.assertEqual(planned["iterations"], recipe["iterations"])
+        self.assertEqual(planned["step"], recipe["step"])
+        self.assertEqual(planned["sigmoid_degree"], recipe["sigmoid_degree"])
+        self.assertEqual(planned["sigmoid"]["range"], recipe["sigmoid_range"])
+
+    def test_an_owner_can_go_on_from_it_to_a_model(self):
+        owner, job, model = (self.home / name for name in ("owner", "job", "model"))
+        recipe, _, _ = self.rehearse("--owner", owner)
+        self.succeed("keygen", "--owner", owner, "--job", job, "--quiet")
+        self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
+        self.succeed("train", "--job", job, "--quiet")
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", model)
+        used = json.loads((model / "model.json").read_text())["recipe"]
+        self.assertEqual(used["iterations"], recipe["iterations"])
+        self.assertEqual(used["steps"][0], recipe["step"])
+        self.refuse("rehearse", "--train", self.train, "--owner", owner, "--quiet",
+                    words=["holds a plan"])
+
+    def test_a_recipe_of_public_rows_trains_private_ones(self):
+        public, recipe = self.home / "public.csv", self.home / "recipe.json"
+        write_csv(public, rows=60, seed=11)
+        self.succeed("rehearse", "--public", public, "--iterations", "2", "--out", recipe, "--quiet")
+        figures = self.home / "figures.json"
+        self.succeed("fit", "--train", self.train, "--test", self.test, "--recipe", recipe,
+                     "--out", self.home / "out", "--json", figures, "--quiet")
+        figures = json.loads(figures.read_text())
+        self.assertEqual(figures["iterations"], 2)
+        self.assertGreater(figures["test_accuracy"], 0.9)
+
+    def test_a_plan_that_leaves_the_range_is_refused(self):
+        # Rehearsed for one iteration, which has z = 0 throughout, and pinned on a tiny range.
+        recipe = self.home / "recipe.json"
+        self.rehearse()
+        narrow = json.loads(recipe.read_text())
+        narrow.update(iterations=3, sigmoid_range=0.05)
+        recipe.write_text(json.dumps(narrow))
+        out = self.home / "out"
+        self.refuse("fit", "--train", self.train, "--test", self.test, "--recipe", recipe,
+                    "--out", out, "--quiet", words=["|z|", "range"])
+        self.assertFalse(out.exists())
+        self.refuse("rehearse", "--train", self.train, "--iterations", "3", "--sigmoid-range",
+                    "0.05", "--out", self.home / "none.json", "--quiet", words=["|z|"])
+        self.assertFalse((self.home / "none.json").exists())
+
+    def test_bad_input(self):
+        recipe = self.home / "recipe.json"
+        self.refuse("rehearse", words=["--train"])
+        self.refuse("rehearse", "--train", self.train, "--public", self.test, words=["--public"])
+        self.refuse("rehearse", "--public", self.test, "--owner", self.home / "owner",
+                    words=["--owner"])
+        self.refuse("rehearse", "--train", self.train, "--pca", "3", "--quiet", words=["--pca"])
+        for text in ("{}", "[]", "no json", '{"iterations": 0}',
+                     '{"iterations": 2, "step": 1, "sigmoid_degree": 4, "sigmoid_range": 8}',
+                     '{"iterations": 2, "step": "1", "sigmoid_degree": 3, "sigmoid_range": 8}'):
+            recipe.write_text(text)
+            self.refuse("plan", "--train", self.train, "--recipe", recipe, "--quiet",
+                        words=["recipe.json"])
+        self.refuse("plan", "--train", self.train, "--recipe", recipe, "--step", "3",
+                    words=["--recipe"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,219 @@
+// Encrypted prediction from files: scores against those in the clear, within the derived error, and
+// nothing but files of the same job.
+#include "cipherfit/io/npy.h"
+#include "cipherfit/protocol/owner/prediction_owner.h"
+#include "io/test_files.h"
+#include "support/errors.h"
+
+#include <fstream>
+#include <random>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit::testing {
+namespace {
+
+using test::throws;
+
+constexpr unsigned log_n = 9;
+
+RowMatrix random_matrix(std::mt19937_64& engine, Eigen::Index rows, Eigen::Index columns,
+                        double magnitude, double offset) {
+    std::uniform_real_distribution<double> uniform(-magnitude, magnitude);
+    return RowMatrix::NullaryExpr(rows, columns, [&] { return offset + uniform(engine); });
+}
+
+Head random_head(std::mt19937_64& engine, int classes, Eigen::Index features) {
+    Head head{random_matrix(engine, classes, features + 1, 3, 0), {}};
+    for (int k = 0; k < classes; ++k) {
+        head.class_names.push_back(std::to_string(k));
+    }
+    return head;
+}
+
+struct Prediction {
+    Prediction(const PredictionInputs& given, int classes, bool encrypted_model)
+        : inputs(given),
+          job{PredictionPlan::create({static_cast<std::size_t>(given.rows.rows()),
+                                      static_cast<std::size_t>(given.rows.cols()),
+                                      static_cast<std::size_t>(classes), encrypted_model},
+                                     log_n),
+              {}},
+          key(SecretKey::generate(job.plan.parameters())) {
+        job.identity = prediction_identity(job.plan, key.id(), {7});
+    }
+    void write(const PredictionFiles& files) const {
+        value_or_throw(write_prediction_plan(files.plan(), job));
+        value_or_throw(write_prediction_keys(files.evaluation_keys(), job, key));
+        value_or_throw(write_prediction_rows(files.rows(), job, key, inputs.rows));
+        if (inputs.model.size() > 0) {
+            value_or_throw(write_prediction_model(files.model(), job, key, inputs.model));
+        }
+    }
+    RowMatrix scores(const PredictionFiles& files) const {
+        return decrypt_scores(job, key, value_or_throw(read_scores(files.scores(), job)),
+                              inputs.factor);
+    }
+    PredictionInputs inputs;
+    PredictionJob job;
+    SecretKey key;
+};
+
+class PredictionTest : public FileTest {
+  protected:
+    PredictionFiles files() const { return {directory_}; }
+    void clear() const {
+        std::filesystem::remove_all(directory_);
+        std::filesystem::create_directories(directory_);
+    }
+    void serve(const std::filesystem::path& model = {}) const {
+        static_cast<void>(run_prediction_job(
+            directory_, {.model = model, .memory_limit_bytes = 0, .tests = TestParameters::allow}));
+    }
+};
+
+TEST_F(PredictionTest, ScoresOfAnEncryptedModelAreThoseInTheClear) {
+    std::mt19937_64 engine(1);
+    for (const auto& [rows, features, classes] :
+         {std::tuple(1, 1, 2), std::tuple(40, 30, 3), std::tuple(100, 12, 7)}) {
+        clear();
+        const Head head = random_head(engine, classes, features);
+        // Far from the origin and of unequal columns: what centring and scaling are for.
+        const RowMatrix raw = random_matrix(engine, rows, features, 2, 100);
+        const Prediction prediction(prediction_inputs(raw, head), classes, true);
+        prediction.write(files());
+        serve();
+        const RowMatrix expected = head.scores(raw);
+        const double error = (prediction.scores(files()) - expected).cwiseAbs().maxCoeff();
+        const double deviation = prediction.job.plan.score_error() * prediction.inputs.factor;
+        // score_error() bounds a score's deviation; 8 of them leave 1e-15 a score. From below: some
+        // thousandth of it, or nothing was encrypted.
+        EXPECT_LT(error, 8 * deviation) << rows << " x " << features;
+        EXPECT_GT(error, 1e-3 * deviation) << rows << " x " << features;
+        EXPECT_LE(error, score_error_bound(prediction.job.plan, prediction.inputs.factor));
+    }
+}
+
+TEST_F(PredictionTest, ScoresOfTheServersModelAreThoseInTheClear) {
+    std::mt19937_64 engine(2);
+    for (const double magnitude : {1e-6, 1.0, 1e6}) {
+        clear();
+        Head head = random_head(engine, 5, 20);
+        head.weights *= magnitude;
+        const RowMatrix raw = random_matrix(engine, 33, 20, 200, 0);
+        const Prediction prediction(prediction_inputs(raw), 5, false);
+        prediction.write(files());
+        const auto weights = directory_ / "weights.npy";
+        value_or_throw(write_npy(weights, head.weights));
+        serve(weights);
+        const auto scores = value_or_throw(read_scores(files().scores(), prediction.job));
+        EXPECT_DOUBLE_EQ(scores.factor, head.weights.cwiseAbs().maxCoeff() / largest_weight);
+        const double error = (prediction.scores(files()) - head.scores(raw)).cwiseAbs().maxCoeff();
+        const double deviation =
+            prediction.job.plan.score_error() * prediction.inputs.factor * scores.factor;
+        EXPECT_LT(error, 8 * deviation);
+        EXPECT_GT(error, 1e-3 * deviation);
+    }
+}
+
+TEST_F(PredictionTest, InputsKeepTheirSizesAndStandForTheScores) {
+    std::mt19937_64 engine(3);
+    const Head head = random_head(engine, 4, 9);
+    RowMatrix raw = random_matrix(engine, 25, 9, 1e3, -5e4);
+    raw.col(3).setConstant(17);  // a column without any spread
+    const PredictionInputs inputs = prediction_inputs(raw, head);
+    EXPECT_LE(inputs.rows.cwiseAbs().rowwise().sum().maxCoeff(), largest_row_norm * (1 + 1e-12));
+    EXPECT_LE(inputs.model.cwiseAbs().maxCoeff(), largest_weight * (1 + 1e-12));
+    const RowMatrix scores = inputs.factor * inputs.rows * inputs.model.transpose();
+    // Rounding: raw scores cancel from 9 terms of about 1.5e5.
+    EXPECT_LT((scores - head.scores(raw)).cwiseAbs().maxCoeff(), 1e-8);
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"8 features", "9"},
+                       [&] { static_cast<void>(prediction_inputs(raw.leftCols(8), head)); }));
+}
+
+TEST_F(PredictionTest, FilesOfAnotherJobAndDamagedOnesAreRefused) {
+    std::mt19937_64 engine(4);
+    const Head head = random_head(engine, 3, 6);
+    const RowMatrix raw = random_matrix(engine, 20, 6, 1, 0);
+    const Prediction one(prediction_inputs(raw, head), 3, true);
+    const Prediction two(prediction_inputs(raw, head), 3, true);
+    one.write(files());
+    for (const auto& path : {files().rows(), files().evaluation_keys(), files().model()}) {
+        one.write(files());
+        const PredictionFiles others{directory_ / "other"};
+        std::filesystem::create_directories(others.directory);
+        two.write(others);
+        std::filesystem::copy_file(others.directory / path.filename(), path,
+                                   std::filesystem::copy_options::overwrite_existing);
+        EXPECT_TRUE(
+            throws(ErrorCode::fingerprint_mismatch, {path.filename().string()}, [&] { serve(); }));
+        one.write(files());
+        std::filesystem::resize_file(path, std::filesystem::file_size(path) - 10);
+        EXPECT_TRUE(throws(ErrorCode::corrupt_data, {path.filename().string()}, [&] { serve(); }));
+    }
+    one.write(files());
+    EXPECT_FALSE(std::filesystem::exists(files().scores()));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out --model"},
+                       [&] { serve(directory_ / "weights.npy"); }));
+    serve();
+    EXPECT_FALSE(read_scores(files().scores(), two.job).has_value());
+    EXPECT_TRUE(throws(ErrorCode::fingerprint_mismatch, {"secret key"}, [&] {
+        static_cast<void>(decrypt_scores(
+            one.job, two.key, value_or_throw(read_scores(files().scores(), one.job)), 1));
+    }));
+}
+
+TEST_F(PredictionTest, AServersModelMustFitAndTestRingsAreRefusedUnlessAskedFor) {
+    std::mt19937_64 engine(5);
+    const Prediction prediction(prediction_inputs(random_matrix(engine, 8, 4, 1, 0)), 3, false);
+    prediction.write(files());
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"--model"}, [&] { serve(); }));
+    const auto weights = directory_ / "weights.npy";
+    value_or_throw(write_npy(weights, random_matrix(engine, 3, 6, 1, 0)));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"weights.npy", "5", "4"}, [&] { serve(weights); }));
+    EXPECT_TRUE(throws(ErrorCode::insecure_parameters, {"prediction_plan.cft"}, [&] {
+        static_cast<void>(run_prediction_job(directory_, {.model = weights}));
+    }));
+}
+
+TEST(PredictionPlan, IsSecureAndSmallAndAFunctionOfItsShape) {
+    for (const bool encrypted : {true, false}) {
+        for (const auto& [features, classes] :
+             {std::pair(113U, 10U), std::pair(401U, 10U), std::pair(50U, 128U)}) {
+            const PredictionPlan plan =
+                PredictionPlan::create({1000, features, classes, encrypted});
+            EXPECT_EQ(plan.parameters().security_bits(), 128U);
+            EXPECT_EQ(plan.parameters().log_n(), classes > 32 ? 16U : 13U);
+            EXPECT_LT(plan.score_error(), 1e-3);
+            const auto again = PredictionPlan::from_json(plan.to_json());
+            ASSERT_TRUE(again) << again.error().message;
+            EXPECT_EQ(again->hash(), plan.hash());
+        }
+    }
+}
+
+TEST(PredictionPlan, JsonThatIsNotOfItsShapeIsRefused) {
+    const nlohmann::json good = PredictionPlan::create({100, 20, 10, true}).to_json();
+    const auto refused = [](const nlohmann::json& json) {
+        const auto plan = PredictionPlan::from_json(json);
+        return !plan && plan.error().code == ErrorCode::corrupt_data;
+    };
+    EXPECT_FALSE(refused(good));
+    for (const auto& [member, value] : good.items()) {
+        nlohmann::json changed = good;
+        changed.erase(member);
+        EXPECT_TRUE(refused(changed)) << member;
+        for (const nlohmann::json& other :
+             {nlohmann::json("text"), nlohmann::json(-1), nlohmann::json(1u << 30U),
+              nlohmann::json(nullptr), nlohmann::json::array()}) {
+            changed[member] = other;
+            EXPECT_TRUE(refused(changed)) << member << " " << other;
+        }
+    }
+    EXPECT_TRUE(refused(nlohmann::json::array()));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"129 classes"},
+                       [] { static_cast<void>(PredictionPlan::create({10, 5, 129, true})); }));
+}
+
+}  // namespace
+}  // namespace cipherfit::testing
