@@ -16,7 +16,7 @@ build_packages=(
     g++ cmake ninja-build                     # the compiler and the build
     libssl-dev libtbb-dev libeigen3-dev       # randomness and hashing, threads, algebra in the clear
     libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev
-    libopencv-dnn-dev libopencv-imgcodecs-dev libopencv-imgproc-dev   # images and CNNs
+    libopencv-dnn-dev libopencv-imgproc-dev libpng-dev libturbojpeg0-dev  # CNNs and images
 )
 test_packages=(
     libgtest-dev librapidcheck-dev libbenchmark-dev

@@ -70,7 +70,7 @@ TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Hea
                    const std::string& file) {
     const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
     const Eigen::Index expected =
-        extractor != nullptr ? extractor->input_shape().pixels() : head.features();
+        extractor != nullptr ? extractor->input_dimension() : head.features();
     require(columns == expected, ErrorCode::bad_input,
             "{}: has {} features, the model was trained on {}: give data of the same kind", file,
             columns, expected);

@@ -110,6 +110,8 @@ std::string labels_name(std::string name) {
     return {};
 }
 
+}  // namespace
+
 Expected<std::filesystem::path> labels_beside(const std::filesystem::path& features) {
     const std::string name = labels_name(features.filename().string());
     std::error_code ignored;
@@ -120,8 +122,6 @@ Expected<std::filesystem::path> labels_beside(const std::filesystem::path& featu
     }
     return features.parent_path() / name;
 }
-
-}  // namespace
 
 Expected<Dataset> read_dataset(const std::filesystem::path& path,
                                const std::optional<std::filesystem::path>& labels) {

@@ -148,7 +148,8 @@ TEST_F(DatasetTest, WhatCannotBeTrainedOnIsRefused) {
     EXPECT_TRUE(check_trainable(good));  // as many classes as samples
     auto more_classes = good;
     more_classes.class_names.emplace_back("2");
-    EXPECT_TRUE(check_trainable(more_classes));  // fewer samples than classes
+    EXPECT_TRUE(fails_with(check_trainable(more_classes), ErrorCode::bad_input,
+                           "2 rows are fewer than the 3 classes"));
     auto bad = good;
     bad.labels[1] = 2;
     EXPECT_TRUE(fails_with(check_trainable(bad), ErrorCode::bad_input, "row 2: the class index 2"));

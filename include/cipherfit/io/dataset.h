@@ -34,6 +34,10 @@ struct Dataset {
 Expected<Dataset> read_dataset(const std::filesystem::path& path,
                                const std::optional<std::filesystem::path>& labels = {});
 
+// The file of the labels of .npy or IDX features, by the names that read_dataset() knows. bad_input
+// where it is not there.
+Expected<std::filesystem::path> labels_beside(const std::filesystem::path& features);
+
 // Builds a dataset from what readers give: as many labels as rows (bad_input otherwise).
 // `file` opens the messages.
 Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
@@ -44,8 +48,8 @@ Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
 Expected<Dataset> take_rows(const Dataset& dataset, std::size_t begin, std::size_t end);
 
 // What training needs: a row, a feature, as many labels as rows, every label an index into
-// class_names, samples of two classes at least, every feature finite. bad_input otherwise. Fewer
-// samples than classes are allowed.
+// class_names, samples of two classes at least, no fewer samples than classes, every feature
+// finite. bad_input otherwise.
 Expected<void> check_trainable(const Dataset& dataset);
 
 // The dataset's labels as indices into the class names that a model was trained with. bad_input,
