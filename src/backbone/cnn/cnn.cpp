@@ -227,8 +227,8 @@ Cnn Cnn::create(const std::filesystem::path& file, const NetworkDescription& des
     return Cnn(std::move(state));
 }
 
-FloatFeatures Cnn::run(std::size_t count, const std::function<Image(std::size_t)>& load) const {
-    FloatFeatures result(static_cast<Eigen::Index>(count), dimension());
+RowMatrixF32 Cnn::run(std::size_t count, const std::function<Image(std::size_t)>& load) const {
+    RowMatrixF32 result(static_cast<Eigen::Index>(count), dimension());
     try {
         parallel_for(0, count, [&](std::size_t i) {
             const Image image = load(i);

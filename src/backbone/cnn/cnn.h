@@ -4,6 +4,7 @@
 #include "backbone/cnn/image.h"
 #include "backbone/cnn/network_description.h"
 #include "cipherfit/base/error.h"
+#include "cipherfit/io/matrix.h"
 
 #include <cstddef>
 #include <filesystem>
@@ -15,8 +16,6 @@
 #include <Eigen/Core>
 
 namespace cipherfit {
-
-using FloatFeatures = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 // Each of the threads has a copy of the network and takes one picture at a time: a row depends on
 // its own picture alone, to the last bit, however many threads and pictures there are.
@@ -45,7 +44,7 @@ class Cnn {
     const std::string& fingerprint() const noexcept;
 
     // Row i holds the features of load(i), i = 0..count-1; load is called from several threads.
-    FloatFeatures run(std::size_t count, const std::function<Image(std::size_t)>& load) const;
+    RowMatrixF32 run(std::size_t count, const std::function<Image(std::size_t)>& load) const;
 
   private:
     struct State;
