@@ -43,7 +43,9 @@ void parse_hex(std::string_view text, std::array<std::uint8_t, Size>& out, const
 }  // namespace
 
 void write_json(const fs::path& path, const nlohmann::json& json, bool is_private) {
-    const std::string text = json.dump(2) + "\n";
+    // Names of files and classes may be in any encoding.
+    const std::string text =
+        json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     value_or_throw(write_file(path,
                               {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
                               {.exclusive = false, .mode = is_private ? 0600U : 0644U}));
