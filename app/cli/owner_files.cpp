@@ -92,6 +92,7 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
     value_or_throw(write_npy(files.twin_weights(), state.reference.head.weights));
     nlohmann::json json = to_json(state.setup);
     json["features"] = state.extractor ? state.extractor->name() : "raw";
+    json["backbone"] = state.backbone;
     json["weight_error_bound"] = state.reference.weight_error_bound;
     json["state_error_bound"] = state.reference.state_error_bound;
     json["largest_abs_z"] = state.reference.largest_abs_z;
@@ -113,6 +114,7 @@ OwnerState read_owner_state(const OwnerFiles& files) {
         if (json.at("features").get<std::string>() != "raw") {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));
         }
+        state.backbone = json.value("backbone", "");
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
         state.reference.state_error_bound = json.at("state_error_bound").get<double>();
         state.reference.largest_abs_z = json.at("largest_abs_z").get<double>();
