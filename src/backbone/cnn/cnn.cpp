@@ -217,6 +217,10 @@ Cnn Cnn::create(const std::filesystem::path& file, const NetworkDescription& des
                            : named_layer(net, *outline, description.feature_tensor, name);
         const Image grey{1, 1, 1, {128}};
         state->dimension = static_cast<Eigen::Index>(state->features(net, grey).size());
+        if (description.feature_tensor.empty()) {
+            // An input of a wrong size may show only in the fully connected layer.
+            static_cast<void>(net.forward());
+        }
         state->give_back(net);
     } catch (const cv::Exception& error) {
         throw Error(ErrorCode::bad_input,
