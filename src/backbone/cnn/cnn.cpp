@@ -24,7 +24,7 @@ constexpr int default_side = 224;
 // Why OpenCV refused: the operator it stumbled over, as far as its words tell.
 std::string reason(const cv::Exception& error) {
     const std::string words = error.what();
-    static const std::regex node(R"(\[(\w+)\]:\((?:onnx_node\w*!)?([^)]*)\))");
+    static const std::regex node(R"(\[(\w+)(?:@[\w.]+)?\]:\((?:onnx_node\w*!)?([^)]*)\))");
     static const std::regex layer(R"re(layer "(?:onnx_node\w*!)?([^"]*)" of type "([^"]*)")re");
     std::smatch found;
     if (std::regex_search(words, found, node)) {
