@@ -40,8 +40,8 @@ Cnn load_network(const ExtractOptions& options) {
     if (description.empty()) {
         description = fs::path(options.backbone).replace_extension(".json");
     } else {
-        require(fs::exists(description, ignored), ErrorCode::io_failure, "{}: there is no such file",
-                description.string());
+        require(fs::exists(description, ignored), ErrorCode::io_failure,
+                "{}: there is no such file", description.string());
     }
     NetworkDescription read = value_or_throw(read_network_description(description));
     if (!options.feature_tensor.empty()) {
@@ -112,10 +112,9 @@ void print_ending(const Extraction& extraction, std::size_t resumed) {
     line("images", fmt::format("{} of {} classes", format_count(images.good.size()),
                                source.class_names().size()));
     if (!images.bad.empty()) {
-        line("left out",
-             fmt::format("{} of {} files: {}", images.bad.size(),
-                         images.bad.size() + images.good.size(),
-                         list_of(source, images.bad, most_names)));
+        line("left out", fmt::format("{} of {} files: {}", images.bad.size(),
+                                     images.bad.size() + images.good.size(),
+                                     list_of(source, images.bad, most_names)));
     }
     const auto empty = empty_classes(source, images);
     if (!empty.empty()) {
@@ -155,7 +154,8 @@ void extract_images(const ExtractOptions& options) {
 
 void add_extract_command(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
-        "extract", "Turn images into features with a pre-trained CNN, in the clear, on this machine");
+        "extract",
+        "Turn images into features with a pre-trained CNN, in the clear, on this machine");
     command->footer(
         "Examples:\n"
         "  cipherfit extract --images photos --backbone model.onnx --out features\n"
@@ -168,7 +168,8 @@ void add_extract_command(CLI::App& app) {
     command->add_option("--images", options->images, "Where the images are")
         ->required()
         ->type_name("SOURCE");
-    command->add_option("--labels", options->labels, "Labels of IDX images that are not beside them")
+    command
+        ->add_option("--labels", options->labels, "Labels of IDX images that are not beside them")
         ->type_name("FILE");
     command->add_option("--rows", options->rows, "Use only these images, e.g. 0:128")
         ->type_name("FIRST:END");
@@ -188,8 +189,9 @@ void add_extract_command(CLI::App& app) {
     command->add_option("--out", options->out, "Directory for features.npy, labels.npy and more")
         ->required()
         ->type_name("DIR");
-    command->add_flag("--strict", options->strict,
-                      "Refuse where a file is no image that can be used, instead of leaving it out");
+    command->add_flag(
+        "--strict", options->strict,
+        "Refuse where a file is no image that can be used, instead of leaving it out");
     command->add_flag("--force", options->force, "Replace the features of an earlier extraction");
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

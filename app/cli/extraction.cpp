@@ -29,8 +29,8 @@ constexpr std::size_t run_piece = 32;
 constexpr std::string_view rows_name = ".rows";
 constexpr std::string_view rows_identity_name = ".rows.json";
 constexpr std::array<std::string_view, 7> own_names{
-    "features.npy", "labels.npy",       "class_names.json", "extraction.json",
-    rows_name,      rows_identity_name, ".lock"};
+    "features.npy",     "labels.npy", "class_names.json", "extraction.json", rows_name,
+    rows_identity_name, ".lock"};
 
 Digest digest_of(const Image& image) {
     Sha256 hash;

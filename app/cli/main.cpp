@@ -28,9 +28,10 @@ void build(CLI::App& app) {
     app.set_version_flag("--version", version());
     app.require_subcommand(1);
     app.get_formatter()->column_width(32);
-    for (const auto add : {add_extract_command, add_fit_command, add_plan_command, add_keygen_command,
-                           add_encrypt_command, add_train_command, add_decrypt_command,
-                           add_evaluate_command, add_inspect_command, add_info_command}) {
+    for (const auto add :
+         {add_extract_command, add_fit_command, add_plan_command, add_keygen_command,
+          add_encrypt_command, add_train_command, add_decrypt_command, add_evaluate_command,
+          add_inspect_command, add_info_command}) {
         add(app);
     }
 }

@@ -44,14 +44,15 @@ Expected<Cifar10> read_cifar10(ByteSource& source) {
             return tl::unexpected<ErrorInfo>(done.error());
         }
         if (bytes[0] >= Cifar10::classes) {
-            return make_error(ErrorCode::bad_input,
-                              "{}: record {} has the label {}; CIFAR-10's binary version has 0 to 9",
-                              source.name(), i + 1, bytes[0]);
+            return make_error(
+                ErrorCode::bad_input,
+                "{}: record {} has the label {}; CIFAR-10's binary version has 0 to 9",
+                source.name(), i + 1, bytes[0]);
         }
         result.labels[i] = bytes[0];
-        std::ranges::copy(std::span(bytes).subspan(1),
-                          result.pixels.begin() +
-                              static_cast<std::ptrdiff_t>(i * Cifar10::pixels_per_image));
+        std::ranges::copy(
+            std::span(bytes).subspan(1),
+            result.pixels.begin() + static_cast<std::ptrdiff_t>(i * Cifar10::pixels_per_image));
     }
     return result;
 }

@@ -49,9 +49,10 @@ Expected<Format> detect(ByteSource& source) {
         return Format::cifar10;
     }
     if (std::ranges::find(bytes, std::uint8_t{0}) != bytes.end()) {
-        return make_error(ErrorCode::bad_input,
-                          "{}: neither CSV nor .npy, IDX or CIFAR-10; save the data in one of these",
-                          source.name());
+        return make_error(
+            ErrorCode::bad_input,
+            "{}: neither CSV nor .npy, IDX or CIFAR-10; save the data in one of these",
+            source.name());
     }
     return Format::csv;
 }
@@ -163,12 +164,12 @@ Expected<std::filesystem::path> labels_beside(const std::filesystem::path& featu
 }
 
 Expected<std::filesystem::path> dataset_file(const std::filesystem::path& path, DatasetPart part) {
-    constexpr std::array<std::string_view, 6> train{
-        "features_train.npy",      "X_train.npy",  "train_features.npy",
-        "train-images-idx3-ubyte", "features.npy", "X.npy"};
-    constexpr std::array<std::string_view, 6> test{
-        "features_test.npy",      "X_test.npy",   "test_features.npy",
-        "t10k-images-idx3-ubyte", "features.npy", "X.npy"};
+    constexpr std::array<std::string_view, 6> train{"features_train.npy", "X_train.npy",
+                                                    "train_features.npy", "train-images-idx3-ubyte",
+                                                    "features.npy",       "X.npy"};
+    constexpr std::array<std::string_view, 6> test{"features_test.npy", "X_test.npy",
+                                                   "test_features.npy", "t10k-images-idx3-ubyte",
+                                                   "features.npy",      "X.npy"};
     std::error_code ignored;
     if (!std::filesystem::is_directory(path, ignored)) {
         return path;
@@ -240,9 +241,10 @@ Expected<Dataset> read_dataset(const std::filesystem::path& path,
     if (*format == Format::csv || *format == Format::cifar10) {
         const bool csv = *format == Format::csv;
         if (labels) {
-            return make_error(ErrorCode::bad_input, "{}: a {} file holds its labels {}; leave out {}",
-                              (*source)->name(), csv ? "CSV" : "CIFAR-10",
-                              csv ? "in the first column" : "itself", labels->string());
+            return make_error(ErrorCode::bad_input,
+                              "{}: a {} file holds its labels {}; leave out {}", (*source)->name(),
+                              csv ? "CSV" : "CIFAR-10", csv ? "in the first column" : "itself",
+                              labels->string());
         }
         return csv ? read_csv_dataset(**source) : read_cifar10_dataset(**source);
     }

@@ -121,7 +121,7 @@ TEST_F(DatasetTest, OtherFilesAreRefusedInWords) {
     EXPECT_TRUE(fails_with(read_dataset(put("c", std::string("\x7f"
                                                              "ELF\0\0",
                                                              6))),
-                           ErrorCode::bad_input, "neither CSV nor .npy nor IDX"));
+                           ErrorCode::bad_input, "neither CSV nor .npy"));
     EXPECT_TRUE(fails_with(read_dataset(path("none")), ErrorCode::io_failure, "No such file"));
     put("d.csv", "1,2\n");
     EXPECT_TRUE(fails_with(read_dataset(path("d.csv"), path("y.npy")), ErrorCode::bad_input,

@@ -1,6 +1,6 @@
-// The seam between the owner's data and the head that is trained on ciphertexts: whatever turns rows
-// of pixels, or of a network's features, into the features that are trained on, in the clear, on
-// the owner's machine.
+// The seam between the owner's data and the head that is trained on ciphertexts: whatever turns
+// rows of pixels, or of a network's features, into the features that are trained on, in the clear,
+// on the owner's machine.
 //
 // Life of an extractor: create, fit on the TRAINING images only, transform any images, save beside
 // the owner's other private state, load to classify later images the same way.

@@ -1,5 +1,6 @@
-// CIFAR-10's binary version: records of one label and 32 x 32 pixels, first all red, then all green,
-// then all blue (A. Krizhevsky, 'Learning Multiple Layers of Features from Tiny Images', 2009).
+// CIFAR-10's binary version: records of one label and 32 x 32 pixels, first all red, then all
+// green, then all blue (A. Krizhevsky, 'Learning Multiple Layers of Features from Tiny Images',
+// 2009).
 #pragma once
 
 #include "cipherfit/base/error.h"

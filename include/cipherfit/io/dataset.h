@@ -26,12 +26,12 @@ struct Dataset {
 };
 
 // Reads by content: CSV with the label first (cipherfit/io/csv.h), .npy features with .npy labels
-// (npy.h), IDX images with IDX labels (idx.h; the features are the grey values 0 to 255), CIFAR-10's
-// binary version (cifar.h; the features are the 3072 values 0 to 255 of its records). Without
-// `labels`, the labels of .npy and IDX features are looked for beside them, see labels_beside().
-// Labels in .npy are integers, or rows with one 1 among zeros. The classes are called by the
-// labels' decimal digits, or as class_names.json beside the labels says. At least one row and one
-// feature, every feature finite; otherwise bad_input. A CSV file takes no `labels`.
+// (npy.h), IDX images with IDX labels (idx.h; the features are the grey values 0 to 255),
+// CIFAR-10's binary version (cifar.h; the features are the 3072 values 0 to 255 of its records).
+// Without `labels`, the labels of .npy and IDX features are looked for beside them, see
+// labels_beside(). Labels in .npy are integers, or rows with one 1 among zeros. The classes are
+// called by the labels' decimal digits, or as class_names.json beside the labels says. At least one
+// row and one feature, every feature finite; otherwise bad_input. A CSV file takes no `labels`.
 Expected<Dataset> read_dataset(const std::filesystem::path& path,
                                const std::optional<std::filesystem::path>& labels = {});
 
@@ -48,8 +48,8 @@ enum class DatasetPart { train, test };
 // returned as it is. bad_input where none is there.
 Expected<std::filesystem::path> dataset_file(const std::filesystem::path& path, DatasetPart part);
 
-// Calls the classes of labels 0, 1, ... by the names of a JSON list. bad_input for another file, for
-// a label without a name, and for a name that occurs twice.
+// Calls the classes of labels 0, 1, ... by the names of a JSON list. bad_input for another file,
+// for a label without a name, and for a name that occurs twice.
 Expected<void> name_classes(Dataset& dataset, const std::filesystem::path& file);
 
 // Builds a dataset from what readers give: as many labels as rows (bad_input otherwise).

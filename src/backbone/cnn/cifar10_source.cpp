@@ -16,8 +16,7 @@ constexpr std::size_t max_names_bytes = 4096;
 // One name a line; the digits where there is no such file or it has not ten lines.
 std::vector<std::string> names_beside(const fs::path& batch) {
     std::vector<std::string> names;
-    if (const auto bytes =
-            read_file(batch.parent_path() / "batches.meta.txt", max_names_bytes)) {
+    if (const auto bytes = read_file(batch.parent_path() / "batches.meta.txt", max_names_bytes)) {
         std::string line;
         for (const std::uint8_t byte : *bytes) {
             if (byte != '\n' && byte != '\r') {

@@ -116,10 +116,10 @@ std::string last_dense_input(cv::dnn::Net& net, const std::string& file) {
 
 std::string digest(std::span<const std::uint8_t> bytes, const NetworkDescription& description,
                    const InputSize& size, const std::string& layer) {
-    const std::string how = fmt::format(
-        "{} {} {} {} {} {} {}", size.height, size.width, static_cast<int>(description.channels),
-        static_cast<int>(description.resize), fmt::join(description.mean, " "),
-        fmt::join(description.scale, " "), layer);
+    const std::string how =
+        fmt::format("{} {} {} {} {} {} {}", size.height, size.width,
+                    static_cast<int>(description.channels), static_cast<int>(description.resize),
+                    fmt::join(description.mean, " "), fmt::join(description.scale, " "), layer);
     Sha256 hash;
     hash.update(bytes);
     hash.update({reinterpret_cast<const std::uint8_t*>(how.data()), how.size()});
@@ -223,9 +223,8 @@ Cnn Cnn::create(const std::filesystem::path& file, const NetworkDescription& des
         }
         state->give_back(net);
     } catch (const cv::Exception& error) {
-        throw Error(ErrorCode::bad_input,
-                    fmt::format("{}: {} (input {} x {})", name, reason(error), state->size.height,
-                                state->size.width));
+        throw Error(ErrorCode::bad_input, fmt::format("{}: {} (input {} x {})", name, reason(error),
+                                                      state->size.height, state->size.width));
     }
     state->fingerprint = digest(state->bytes, description, state->size, state->layer);
     return Cnn(std::move(state));

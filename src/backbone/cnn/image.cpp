@@ -20,7 +20,10 @@ bool starts_with(std::span<const std::uint8_t> bytes, const std::array<std::uint
 }
 
 Expected<Image> blank(std::int64_t height, std::int64_t width) {
-    if (height < 1 || width < 1 || height > max_image_pixels / width) {
+    if (height < 1 || width < 1) {
+        return make_error(ErrorCode::bad_input, "damaged: it has no size");
+    }
+    if (height > max_image_pixels / width) {
         return make_error(ErrorCode::bad_input, "{} x {} pixels are too many", width, height);
     }
     Image image{static_cast<int>(height), static_cast<int>(width), 3, {}};

@@ -55,8 +55,8 @@ cv::Mat network_input(const Image& image, const NetworkDescription& description,
             float* to = input.ptr<float>(0, channel, row);
             for (int column = 0; column < width; ++column) {
                 const double value = from[static_cast<std::ptrdiff_t>(column) * picture.channels()];
-                to[column] = static_cast<float>((value - description.mean[at]) *
-                                                description.scale[at]);
+                to[column] =
+                    static_cast<float>((value - description.mean[at]) * description.scale[at]);
             }
         }
     }

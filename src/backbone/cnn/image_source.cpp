@@ -1,8 +1,8 @@
 #include "backbone/cnn/image_source.h"
 
+#include "cipherfit/io/dataset.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/io/idx.h"
-#include "cipherfit/io/dataset.h"
 
 #include <algorithm>
 #include <array>
