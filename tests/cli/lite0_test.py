@@ -4,6 +4,7 @@
 Needs data/backbone, which `tools/setup.sh backbone` makes; skipped where that is not there.
 """
 
+import json
 import sys
 import unittest
 from pathlib import Path
@@ -14,6 +15,7 @@ from cli_support import ProgramTest
 from image_support import png_bytes
 
 root = Path(__file__).resolve().parents[2]
+mnist = root / "data/mnist/t10k-images-idx3-ubyte"
 backbone = root / "data/backbone/efficientnet-lite0.onnx"
 sys.path[:0] = [str(root / "tests/backbone/oracle"), str(root / "tools/backbone")]
 
@@ -52,25 +54,48 @@ class Lite0(ProgramTest):
         self.assertGreater(abs(features[0] - features[1]).max(), 0.1)
 
 
-class RestrictedPickles(unittest.TestCase):
-    def test_a_pickle_that_calls_anything_else_is_refused(self):
-        import os
-        import pickle
-        import tempfile
+def logistic_regression(rows, labels, c, steps=4000):
+    """Weights and offsets that minimise c * cross-entropy + |W|^2 / 2, by accelerated gradient steps
+    in the span of the rows, where the minimum lies."""
+    basis = np.linalg.svd(rows, full_matrices=False)[2]
+    x = np.c_[rows @ basis.T, np.ones(len(rows))]
+    y = np.eye(10)[labels]
+    penalty = np.append(np.ones(len(basis)), 0)[:, None]
+    step = 1 / (0.5 * c * np.linalg.norm(x, 2) ** 2 + 1)
+    w = v = np.zeros((x.shape[1], 10))
+    for t in range(steps):
+        p = np.exp(x @ v - (x @ v).max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        after = v - step * (c * x.T @ (p - y) + penalty * v)
+        v = after + t / (t + 3) * (after - w)
+        w = after
+    return basis.T @ w[:-1], w[-1]
 
-        class Attack:
-            def __reduce__(self):
-                return (os.mkdir, (marker,))
 
-        with tempfile.TemporaryDirectory() as folder:
-            marker, path = f"{folder}/called", Path(folder, "weights.pth")
-            path.write_bytes(pickle.dumps(Attack()))
-            with self.assertRaisesRegex(pickle.UnpicklingError, "mkdir"):
-                torch_weights.read_weights(path)
-            self.assertFalse(Path(marker).exists())
-            path.write_bytes(pickle.dumps(1) + pickle.dumps(2))
-            with self.assertRaisesRegex(ValueError, "no PyTorch weight file"):
-                torch_weights.read_weights(path)
+@unittest.skipUnless(backbone.exists() and mnist.exists(),
+                     "no data/backbone or data/mnist: tools/setup.sh backbone data fetches them")
+class Mnist(ProgramTest):
+    def test_eight_iterations_are_as_good_as_logistic_regression(self):
+        for part, name, rows in (("train", "train-images-idx3-ubyte", "0:128"),
+                                 ("test", "t10k-images-idx3-ubyte", "0:400")):
+            self.succeed("extract", "--images", mnist.parent / name, "--rows", rows, "--backbone",
+                         backbone, "--out", self.home / part, "--quiet")
+        report = self.home / "report.json"
+        self.succeed("fit", "--train", self.home / "train", "--test", self.home / "test", "--out",
+                     self.home / "run", "--iterations", "8", "--fhe", "simulate", "--json", report,
+                     "--quiet")
+        figures = json.loads(report.read_text())
+        load = lambda part: (np.load(self.home / part / "features.npy").astype(float),
+                             np.load(self.home / part / "labels.npy"))
+        (rows, labels), (others, truth) = load("train"), load("test")
+        best = 0
+        for c in (0.001, 0.01, 0.1, 1, 10):
+            weights, offsets = logistic_regression(rows, labels, c)
+            best = max(best, ((others @ weights + offsets).argmax(axis=1) == truth).mean())
+        self.assertGreater(best, 0.6)
+        self.assertGreaterEqual(figures["test_accuracy"], best)
+        self.assertLessEqual(abs(figures["test_accuracy"] - figures["simulated_test_accuracy"]),
+                             0.005)
 
 
 if __name__ == "__main__":
