@@ -8,20 +8,26 @@
 namespace cipherfit {
 namespace {
 
+// The middle of the picture that has the shape of height x width.
+cv::Rect middle(const cv::Mat& image, int height, int width) {
+    const double rows =
+        std::min<double>(image.rows, static_cast<double>(image.cols) * height / width);
+    const double columns =
+        std::min<double>(image.cols, static_cast<double>(image.rows) * width / height);
+    const int kept_rows = std::max(1, static_cast<int>(std::lround(rows)));
+    const int kept_columns = std::max(1, static_cast<int>(std::lround(columns)));
+    return {(image.cols - kept_columns) / 2, (image.rows - kept_rows) / 2, kept_columns, kept_rows};
+}
+
+// Cut first, so that a long and narrow picture never becomes a huge one.
 cv::Mat resized(const cv::Mat& image, const NetworkDescription& description, int height,
                 int width) {
-    int rows = height;
-    int columns = width;
-    if (description.resize == Resize::crop) {
-        const double factor = std::max(static_cast<double>(height) / image.rows,
-                                       static_cast<double>(width) / image.cols);
-        rows = std::max(height, static_cast<int>(std::lround(image.rows * factor)));
-        columns = std::max(width, static_cast<int>(std::lround(image.cols * factor)));
-    }
-    const bool grows = rows > image.rows || columns > image.cols;
+    const cv::Mat part =
+        description.resize == Resize::crop ? image(middle(image, height, width)) : image;
+    const bool grows = height > part.rows || width > part.cols;
     cv::Mat result;
-    cv::resize(image, result, {columns, rows}, 0, 0, grows ? cv::INTER_LINEAR : cv::INTER_AREA);
-    return result(cv::Rect((columns - width) / 2, (rows - height) / 2, width, height)).clone();
+    cv::resize(part, result, {width, height}, 0, 0, grows ? cv::INTER_LINEAR : cv::INTER_AREA);
+    return result;
 }
 
 // Grey pictures stay grey: where the network wants three channels, all three are that one.

@@ -8,8 +8,8 @@
 
 namespace cipherfit {
 
-// 1 x channels x height x width floats: the picture resized (bilinear where it grows, by areas
-// where it shrinks), cropped to the middle unless the description stretches, its channels
+// 1 x channels x height x width floats: the picture's middle of that shape, or all of it where the
+// description stretches, resized (bilinear where it grows, by areas where it shrinks), its channels
 // converted, each value p as (p - mean) * scale.
 cv::Mat network_input(const Image& image, const NetworkDescription& description, int height,
                       int width);
