@@ -21,7 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int format = 1;
 // Pictures between two looks at the signals.
 constexpr std::size_t check_piece = 64;
 constexpr std::size_t run_piece = 32;

@@ -109,7 +109,7 @@ OwnerState read_owner_state(const OwnerFiles& files) {
     if (!setup) {
         damaged(files.plan(), setup.error().message);
     }
-    OwnerState state{std::move(*setup), nullptr, {}};
+    OwnerState state{std::move(*setup), nullptr, {}, {}};
     try {
         if (json.at("features").get<std::string>() != "raw") {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));

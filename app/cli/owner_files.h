@@ -49,7 +49,7 @@ struct OwnerState {
     OwnerSetup setup;
     std::unique_ptr<FeatureExtractor> extractor;  // null for raw features
     TwinReference reference;
-    std::string backbone = {};  // see Samples
+    std::string backbone;  // see Samples
 };
 void write_owner_state(const OwnerFiles& files, const OwnerState& state,
                        const nlohmann::json& inputs);
