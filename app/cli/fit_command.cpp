@@ -195,6 +195,7 @@ void fit(FitOptions& options) {
     Samples training = read_samples(options.train);
     value_or_throw(check_trainable(training.data));
     Samples test = read_samples(options.test);
+    require_backbone(test, training.backbone, options.test.file.string());
     ProgressLine line(options.run.quiet);
     if (simulated) {
         simulate(options, out, std::move(training), std::move(test), line);

@@ -5,6 +5,7 @@
 #include "common/progress_line.h"
 #include "common/system_info.h"
 
+#include <cmath>
 #include <utility>
 
 namespace cipherfit {
@@ -66,6 +67,30 @@ std::string correct(const json& figures, const char* accuracy) {
 
 }  // namespace
 
+namespace {
+
+// What the preparation (iteration 0) and every iteration spend.
+json spending(const TrainingPlan& plan) {
+    json rows = json::array();
+    for (int t = -1; t < plan.recipe().iterations; ++t) {
+        const OperationCounts counts = count_operations(plan, t);
+        json row{{"iteration", t + 1},
+                 {"products", counts.products},
+                 {"decompositions", counts.decompositions},
+                 {"key_switches", counts.switches},
+                 {"limb_transforms", std::round(counts.limb_transforms)}};
+        if (t >= 0) {
+            const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
+            row["from_level"] = at.start;
+            row["to_level"] = at.end;
+        }
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+}  // namespace
+
 json plan_figures(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
     const PlanCost cost = plan_cost(plan);
@@ -91,6 +116,7 @@ json plan_figures(const TrainingPlan& plan) {
             {"digits", parameters.digits()},
             {"special_primes", parameters.special_primes()},
             {"key_switches", cost.preparation.switches + cost.iterations.switches},
+            {"spending", spending(plan)},
             {"evaluation_keys", cost.evaluation_keys},
             {"upload_ciphertexts", plan.upload_ciphertexts()},
             {"download_ciphertexts", plan.download_ciphertexts()},

@@ -23,15 +23,16 @@ void build(CLI::App& app) {
         "Trains classifiers on data that stays encrypted on the machine that trains.\n\n"
         "All in one:    cipherfit fit --train train.csv --test test.csv --out run\n"
         "New rows:      cipherfit predict --model run/model --data new.npy --out predictions.csv\n"
+        "From images:   extract, then fit on the features\n"
         "Step by step:  plan, keygen, encrypt | train (on the server) | decrypt, evaluate, report\n"
         "'cipherfit COMMAND --help' explains a command.");
     app.set_version_flag("--version", version());
     app.require_subcommand(1);
     app.get_formatter()->column_width(32);
     for (const auto add :
-         {add_fit_command, add_rehearse_command, add_plan_command, add_keygen_command,
-          add_encrypt_command, add_train_command, add_decrypt_command, add_evaluate_command,
-          add_report_command, add_predict_command, add_encrypt_rows_command,
+         {add_extract_command, add_fit_command, add_rehearse_command, add_plan_command,
+          add_keygen_command, add_encrypt_command, add_train_command, add_decrypt_command,
+          add_evaluate_command, add_report_command, add_predict_command, add_encrypt_rows_command,
           add_decrypt_scores_command, add_inspect_command, add_info_command}) {
         add(app);
     }

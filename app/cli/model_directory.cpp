@@ -27,6 +27,7 @@ void write_model(const fs::path& directory, const Head& head, const OwnerState& 
                         {"features", head.features()},
                         {"class_names", head.class_names},
                         {"feature_extractor", nullptr},
+                        {"backbone", state.backbone},
                         {"preprocessing", to_json(state.setup.preprocessing)},
                         {"preprocessing_is_in_the_weights", true},
                         {"recipe", to_json(state.setup.plan.recipe())},
@@ -47,6 +48,7 @@ SavedModel read_model_directory(const fs::path& directory) {
     bool has_extractor = false;
     try {
         model.head.class_names = json.at("class_names").get<std::vector<std::string>>();
+        model.backbone = json.value("backbone", "");
         has_extractor = !json.at("feature_extractor").is_null();
     } catch (const nlohmann::json::exception&) {
         throw Error(ErrorCode::corrupt_data,
@@ -70,7 +72,7 @@ TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Hea
                    const std::string& file) {
     const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
     const Eigen::Index expected =
-        extractor != nullptr ? extractor->input_shape().pixels() : head.features();
+        extractor != nullptr ? extractor->input_dimension() : head.features();
     require(columns == expected, ErrorCode::bad_input,
             "{}: has {} features, the model was trained on {}: give data of the same kind", file,
             columns, expected);

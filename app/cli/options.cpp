@@ -41,10 +41,11 @@ RowRange parse_rows(const std::string& text) {
 
 void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
     app.add_option("--train", samples.file,
-                   "Training data: CSV (label first), .npy or IDX; told apart by content")
+                   "Training data: CSV (label first), .npy, IDX or CIFAR-10's binary version, told "
+                   "apart by content; or a folder with such a file")
         ->group(input_group)
         ->required(required)
-        ->type_name("FILE");
+        ->type_name("PATH");
     app.add_option("--labels", samples.labels,
                    "Labels of --train, where they are in a file of their own that is not found "
                    "beside it")
@@ -56,10 +57,11 @@ void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
 }
 
 void add_test_options(CLI::App& app, SampleOptions& samples, bool required) {
+    samples.part = DatasetPart::test;
     app.add_option("--test", samples.file, "Test data; used after training only")
         ->group(input_group)
         ->required(required)
-        ->type_name("FILE");
+        ->type_name("PATH");
     app.add_option("--test-labels", samples.labels, "Labels of --test")
         ->group(input_group)
         ->type_name("FILE");
@@ -71,15 +73,22 @@ void add_test_options(CLI::App& app, SampleOptions& samples, bool required) {
 void add_feature_options(CLI::App& app, FeatureOptions& features) {
     app.add_option("--features", features.kind,
                    "raw: the columns as they are; random-conv: image features fitted on the "
-                   "training images; auto: random-conv for IDX images, else raw")
+                   "training images; pca: principal components of the columns; auto: random-conv "
+                   "for IDX images, pca for what 'cipherfit extract' wrote, else raw")
         ->group(input_group)
         ->capture_default_str()
-        ->check(CLI::IsMember({"auto", "raw", "random-conv"}));
+        ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
     app.add_option("--pca", features.components,
-                   "Principal components that random-conv keeps; 0 for its own choice")
+                   "Principal components that random-conv or pca keeps; 0 for its own choice")
         ->group(input_group)
         ->capture_default_str()
         ->check(CLI::Range(0, 16384));
+    app.add_option("--whiten", features.whitening,
+                   "Divide the components by std^A, 0 to 1; 0.75 for random-conv and 0.5 for pca "
+                   "unless given")
+        ->group(input_group)
+        ->check(CLI::Range(0.0, 1.0))
+        ->type_name("A");
     app.add_option("--seed", features.seed,
                    "Seed of the random filters and of the rehearsal's folds; keys and encryption "
                    "never use it")
@@ -210,7 +219,11 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"kernel", recipe.kernel},
                         {"features", features.kind},
                         {"pca", features.components},
+                        {"whiten", nullptr},
                         {"seed", features.seed}};
+    if (features.whitening) {
+        json["whiten"] = *features.whitening;
+    }
     if (recipe.most_ciphertexts) {
         json["most_ciphertexts"] = *recipe.most_ciphertexts;
     }

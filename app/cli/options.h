@@ -1,6 +1,7 @@
 // Options that several commands share, and what they mean.
 #pragma once
 
+#include "cipherfit/io/dataset.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
 #include "common/program.h"
 
@@ -28,12 +29,14 @@ RowRange parse_rows(const std::string& text);
 struct SampleOptions {
     std::filesystem::path file, labels;
     std::string rows;
+    DatasetPart part = DatasetPart::train;  // which files a folder stands for
 };
 
 struct FeatureOptions {
-    std::string kind = "auto";  // auto, raw, random-conv
-    int components = 0;         // 0: the extractor's own
-    std::uint64_t seed = 1;     // of feature extraction and of the rehearsal's folds
+    std::string kind = "auto";        // auto, raw, random-conv, pca
+    int components = 0;               // 0: the extractor's own
+    std::optional<double> whitening;  // the extractor's own unless given
+    std::uint64_t seed = 1;           // of feature extraction and of the rehearsal's folds
 };
 
 struct RecipeOptions {

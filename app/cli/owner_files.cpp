@@ -42,7 +42,9 @@ void parse_fingerprint(std::string_view text, std::span<std::uint8_t> out, const
 }
 
 void write_json(const fs::path& path, const nlohmann::json& json, bool is_private) {
-    const std::string text = json.dump(2) + "\n";
+    // Names of files and classes may be in any encoding.
+    const std::string text =
+        json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
     value_or_throw(write_file(path,
                               {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
                               {.exclusive = false, .mode = is_private ? 0600U : 0644U}));
@@ -92,6 +94,7 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
     }
     nlohmann::json json = to_json(state.setup);
     json["features"] = state.extractor ? state.extractor->name() : "raw";
+    json["backbone"] = state.backbone;
     json["weight_error_bound"] = state.reference.weight_error_bound;
     json["state_error_bound"] = state.reference.state_error_bound;
     json["largest_abs_z"] = state.reference.largest_abs_z;
@@ -108,11 +111,12 @@ OwnerState read_owner_state(const OwnerFiles& files) {
     if (!setup) {
         damaged(files.plan(), setup.error().message);
     }
-    OwnerState state{std::move(*setup), nullptr, {}, {}};
+    OwnerState state{std::move(*setup), nullptr, {}, {}, {}};
     try {
         if (json.at("features").get<std::string>() != "raw") {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));
         }
+        state.backbone = json.value("backbone", "");
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
         state.reference.state_error_bound = json.at("state_error_bound").get<double>();
         state.reference.largest_abs_z = json.at("largest_abs_z").get<double>();

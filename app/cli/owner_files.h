@@ -60,6 +60,7 @@ struct OwnerState {
     std::unique_ptr<FeatureExtractor> extractor;  // null for raw features
     TwinReference reference;
     RowMatrix scaled_rows;  // PreparedData::xs; empty with the primal solver
+    std::string backbone;   // see Samples
 };
 void write_owner_state(const OwnerFiles& files, const OwnerState& state,
                        const nlohmann::json& inputs);

@@ -46,6 +46,7 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     value_or_throw(check_trainable(training.data));
     line.phase("owner: features");
     auto extractor = fit_extractor(features, training);
+    const std::string backbone = training.backbone;
     Dataset rows = extract(extractor.get(), std::move(training.data));
     check_interrupt();
     line.phase("owner: rehearsal and plan");
@@ -57,7 +58,8 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     }
     line.finish();
     check_interrupt();
-    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(data.xs)},
+    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(data.xs),
+             backbone},
             std::move(rows)};
 }
 

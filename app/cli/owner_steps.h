@@ -67,6 +67,7 @@ void write_model(const std::filesystem::path& directory, const Head& head, const
 struct SavedModel {
     Head head;
     std::unique_ptr<FeatureExtractor> extractor;
+    std::string backbone;  // see Samples
 };
 SavedModel read_model_directory(const std::filesystem::path& directory);
 

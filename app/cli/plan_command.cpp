@@ -31,7 +31,7 @@ std::string describe(const nlohmann::json& f) {
     };
     const auto size = [&f](const char* name) { return format_bytes(f.at(name).get<double>()); };
     std::string text;
-    const auto line = [&text](const char* head, const std::string& body) {
+    const auto line = [&text](const std::string& head, const std::string& body) {
         text += fmt::format("  {:<22}{}\n", head, body);
     };
     line("data", fmt::format("{} rows, {} features, {} classes", number("samples"),
@@ -52,6 +52,21 @@ std::string describe(const nlohmann::json& f) {
          fmt::format("{} in all: {} in the first iteration, {} in every other", number("levels"),
                      number("first_iteration_levels"), number("levels_per_iteration")));
     line("key switches", number("key_switches"));
+    for (const auto& row : f.at("spending")) {
+        if (row.at("products").get<std::size_t>() + row.at("key_switches").get<std::size_t>() > 0) {
+            line(row.at("iteration") == 0
+                     ? std::string("  preparation")
+                     : fmt::format("  iteration {}", row.at("iteration").get<int>()),
+                 fmt::format("{} products, {} key switches after {} decompositions{}",
+                             row.at("products").get<std::size_t>(),
+                             row.at("key_switches").get<std::size_t>(),
+                             row.at("decompositions").get<std::size_t>(),
+                             row.contains("from_level")
+                                 ? fmt::format("; level {} to {}", row.at("from_level").get<int>(),
+                                               row.at("to_level").get<int>())
+                                 : ""));
+        }
+    }
     line("evaluation keys",
          fmt::format("{}, {}", number("evaluation_keys"), size("predicted_evaluation_key_bytes")));
     line("up", fmt::format("{} ciphertexts, {}", number("upload_ciphertexts"),

@@ -1,8 +1,10 @@
 #include "cli/samples.h"
 
+#include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/io/file.h"
+#include "cli/owner_files.h"
 
 #include <array>
 #include <cmath>
@@ -30,6 +32,29 @@ std::optional<ImageShape> idx_shape(const std::filesystem::path& path) {
     return ImageShape{number(8), number(12)};
 }
 
+// What `cipherfit extract` left beside its features.
+std::string backbone_beside(const std::filesystem::path& file) {
+    const std::filesystem::path about = file.parent_path() / "extraction.json";
+    std::error_code ignored;
+    if (file.filename() != "features.npy" || !std::filesystem::exists(about, ignored)) {
+        return {};
+    }
+    const nlohmann::json json = read_json(about);
+    const auto found = json.find("backbone_fingerprint");
+    require(found != json.end() && found->is_string(), ErrorCode::corrupt_data,
+            "{}: names no network: extract the features again", about.string());
+    return found->get<std::string>();
+}
+
+std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const Samples& training) {
+    PcaOptions pca;
+    pca.components = options.components;
+    pca.whitening = options.whitening.value_or(pca.whitening);
+    std::unique_ptr<FeatureExtractor> extractor = PcaFeatures::create(pca);
+    extractor->fit(training.data.features);
+    return extractor;
+}
+
 template <class T>
 void feed(Sha256& hash, const T* values, std::size_t count) {
     hash.update({reinterpret_cast<const std::uint8_t*>(values), count * sizeof(T)});
@@ -41,16 +66,27 @@ Samples read_samples(const SampleOptions& options) {
     const RowRange rows = parse_rows(options.rows);
     const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
                                                : std::optional(options.labels);
-    Samples samples{value_or_throw(read_dataset(options.file, labels)), idx_shape(options.file)};
+    const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
+    Samples samples{value_or_throw(read_dataset(file, labels)), idx_shape(file),
+                    backbone_beside(file)};
     if (!options.rows.empty()) {
         auto part = take_rows(samples.data, rows.begin, rows.end.value_or(samples.data.size()));
         if (!part) {
             throw Error(part.error().code,
-                        fmt::format("{}: {}", options.file.string(), part.error().message));
+                        fmt::format("{}: {}", file.string(), part.error().message));
         }
         samples.data = std::move(*part);
     }
     return samples;
+}
+
+void require_backbone(const Samples& samples, const std::string& backbone,
+                      const std::string& file) {
+    require(samples.backbone.empty() || backbone.empty() || samples.backbone == backbone,
+            ErrorCode::bad_input,
+            "{}: these are features of another network, or of the same with other input settings, "
+            "than those that were trained on: extract them with the backbone of the training data",
+            file);
 }
 
 std::string digest_of(const Dataset& data) {
@@ -67,11 +103,14 @@ std::string digest_of(const Dataset& data) {
 
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                                                 const Samples& training) {
-    const bool wanted =
-        options.kind == "random-conv" || (options.kind == "auto" && training.image.has_value());
-    if (!wanted) {
-        require(options.components == 0, ErrorCode::bad_input,
-                "--pca goes with --features random-conv: leave it out for raw features");
+    const bool automatic = options.kind == "auto";
+    if (options.kind == "pca" || (automatic && !training.backbone.empty())) {
+        return fit_pca(options, training);
+    }
+    if (options.kind != "random-conv" && !(automatic && training.image.has_value())) {
+        require(options.components == 0 && !options.whitening, ErrorCode::bad_input,
+                "--pca and --whiten go with --features pca or random-conv: name one of them, or "
+                "leave them out for raw features");
         return nullptr;
     }
     RandomConvOptions conv;
@@ -79,6 +118,7 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
     if (options.components > 0) {
         conv.components = options.components;
     }
+    conv.whitening = options.whitening.value_or(conv.whitening);
     if (training.image) {
         conv.shape = *training.image;
     } else {

@@ -14,16 +14,22 @@ namespace cipherfit {
 struct Samples {
     Dataset data;
     std::optional<ImageShape> image;  // of IDX images
+    // The fingerprint of the network whose features these are; empty where it is not known.
+    std::string backbone;
 };
 
 // The rows that the options name. Throws Error (bad_input, io_failure).
 Samples read_samples(const SampleOptions& options);
 
+// Throws Error(bad_input) where both are known and differ: features of one network tell a head of
+// another nothing. `file` opens the message.
+void require_backbone(const Samples& samples, const std::string& backbone, const std::string& file);
+
 // SHA-256 of features, labels and class names, in hexadecimal.
 std::string digest_of(const Dataset& data);
 
 // The extractor that the options ask for, fitted on the training images; null for raw features.
-// Throws Error(bad_input) for images of unknown shape.
+// Throws Error(bad_input) for images of unknown shape and for more components than the rank.
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                                                 const Samples& training);
 

@@ -1,5 +1,6 @@
 #include "cipherfit/backbone/feature_extractor.h"
 
+#include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
 #include "cipherfit/io/file.h"
 
@@ -32,10 +33,14 @@ Expected<std::unique_ptr<FeatureExtractor>> feature_extractor_from_json(
     if (*kind == RandomConvFeatures::kind) {
         return RandomConvFeatures::from_json(json);
     }
+    if (*kind == PcaFeatures::kind) {
+        return PcaFeatures::from_json(json);
+    }
     return make_error(ErrorCode::corrupt_data,
-                      "feature extractor state: kind {} is unknown; this version knows '{}'",
+                      "feature extractor state: kind {} is unknown; this version knows '{}' and "
+                      "'{}'",
                       kind->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
-                      RandomConvFeatures::kind);
+                      RandomConvFeatures::kind, PcaFeatures::kind);
 }
 
 void save_feature_extractor(const FeatureExtractor& extractor, const std::filesystem::path& file) {

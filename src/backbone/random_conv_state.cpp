@@ -1,10 +1,8 @@
 #include "backbone/random_conv_state.h"
 
 #include "backbone/filter_bank.h"
+#include "backbone/json_numbers.h"
 #include "cipherfit/base/secure.h"
-
-#include <cmath>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -12,25 +10,6 @@ namespace cipherfit {
 namespace {
 
 constexpr int format = 1;
-
-std::vector<double> to_vector(const double* data, Eigen::Index size) {
-    return {data, data + size};
-}
-
-// The finite numbers of an array; throws nlohmann::json::exception or Error for anything else.
-Eigen::VectorXd numbers(const nlohmann::json& json, const char* key) {
-    const nlohmann::json& array = json.at(key);
-    Eigen::VectorXd result(static_cast<Eigen::Index>(array.size()));
-    require(array.is_array() && !array.empty(), ErrorCode::corrupt_data,
-            "'{}' is not a list of numbers", key);
-    for (Eigen::Index i = 0; i < result.size(); ++i) {
-        const nlohmann::json& value = array[static_cast<std::size_t>(i)];
-        require(value.is_number() && std::isfinite(value.get<double>()), ErrorCode::corrupt_data,
-                "value {} of '{}' is not a finite number", i, key);
-        result(i) = value.get<double>();
-    }
-    return result;
-}
 
 // A whole number as such: get<>() alone would take 1.5 or true for 1.
 Eigen::Index whole(const nlohmann::json& json, const char* key) {
@@ -93,9 +72,9 @@ Expected<RandomConvState> read_random_conv_state(const nlohmann::json& json) {
         state.options = read_options(json.at("options"));
         state.filters_sha256 = json.at("filters_sha256").get<std::string>();
         PrincipalComponents& components = state.components;
-        components.mean = numbers(json, "mean");
-        components.standard_deviation = numbers(json, "standard_deviation");
-        const Eigen::VectorXd projection = numbers(json, "projection");
+        components.mean = finite_numbers(json, "mean");
+        components.standard_deviation = finite_numbers(json, "standard_deviation");
+        const Eigen::VectorXd projection = finite_numbers(json, "projection");
         const Eigen::Index rows = components.mean.size();
         const Eigen::Index columns = components.standard_deviation.size();
         if (projection.size() != rows * columns) {

@@ -99,6 +99,11 @@ Expected<void> check_trainable(const Dataset& dataset) {
                           "at least",
                           rows, dataset.class_names[static_cast<std::size_t>(first)]);
     }
+    if (rows < dataset.class_count()) {
+        return make_error(ErrorCode::bad_input,
+                          "{} rows are fewer than the {} classes; give at least one row of each",
+                          rows, dataset.class_count());
+    }
     return check_finite("training data", dataset.features);
 }
 

@@ -1,8 +1,10 @@
+#include "cipherfit/io/cifar.h"
 #include "cipherfit/io/csv.h"
 #include "cipherfit/io/dataset.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/io/idx.h"
 #include "cipherfit/io/npy.h"
+#include "io/npy_header.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +14,7 @@
 namespace cipherfit {
 namespace {
 
-enum class Format { csv, npy, idx };
+enum class Format { csv, npy, idx, cifar10 };
 
 Expected<Format> detect(ByteSource& source) {
     std::array<std::uint8_t, 512> buffer{};
@@ -41,12 +43,26 @@ Expected<Format> detect(ByteSource& source) {
     if (starts_with({0, 0, 8})) {
         return Format::idx;
     }
+    const bool binary = std::ranges::find(bytes, std::uint8_t{0}) != bytes.end() ||
+                        (!bytes.empty() && bytes.front() < Cifar10::classes);
+    if (binary && looks_like_cifar10(source)) {
+        return Format::cifar10;
+    }
     if (std::ranges::find(bytes, std::uint8_t{0}) != bytes.end()) {
-        return make_error(ErrorCode::bad_input,
-                          "{}: neither CSV nor .npy nor IDX; save the data in one of these",
-                          source.name());
+        return make_error(
+            ErrorCode::bad_input,
+            "{}: neither CSV nor .npy, IDX or CIFAR-10; save the data in one of these",
+            source.name());
     }
     return Format::csv;
+}
+
+RowMatrix grey_values(const std::vector<std::uint8_t>& pixels, std::size_t rows,
+                      std::size_t columns) {
+    using Pixels = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+    return Eigen::Map<const Pixels>(pixels.data(), static_cast<Eigen::Index>(rows),
+                                    static_cast<Eigen::Index>(columns))
+        .cast<double>();
 }
 
 // The features as the readers give them, with IDX grey values as numbers.
@@ -58,12 +74,36 @@ Expected<RowMatrix> read_features(ByteSource& source, Format format) {
     if (!images) {
         return tl::unexpected<ErrorInfo>(images.error());
     }
-    const auto columns = images->rows * images->columns;
-    using Pixels = Eigen::Matrix<std::uint8_t, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-    return RowMatrix(Eigen::Map<const Pixels>(images->pixels.data(),
-                                              static_cast<Eigen::Index>(images->count),
-                                              static_cast<Eigen::Index>(columns))
-                         .cast<double>());
+    return grey_values(images->pixels, images->count, images->rows * images->columns);
+}
+
+// The place of the one in each row of zeros.
+Expected<std::vector<std::int64_t>> from_one_hot(const RowMatrix& rows, const std::string& file) {
+    std::vector<std::int64_t> labels;
+    labels.reserve(static_cast<std::size_t>(rows.rows()));
+    for (Eigen::Index i = 0; i < rows.rows(); ++i) {
+        Eigen::Index place = 0;
+        if (rows.row(i).maxCoeff(&place) != 1.0 || rows.row(i).cwiseAbs().sum() != 1.0) {
+            return make_error(ErrorCode::bad_input,
+                              "{}: row {} of {} columns is not a 1 among zeros; give one integer a "
+                              "row, or such rows",
+                              file, i + 1, rows.cols());
+        }
+        labels.push_back(place);
+    }
+    return labels;
+}
+
+Expected<std::vector<std::int64_t>> read_npy_labels(ByteSource& source) {
+    const auto header = read_npy_header(source);
+    if (!header || header->columns == 1) {
+        return read_npy_integers(source);
+    }
+    const auto rows = read_npy_matrix(source);
+    if (!rows) {
+        return tl::unexpected<ErrorInfo>(rows.error());
+    }
+    return from_one_hot(*rows, source.name());
 }
 
 Expected<std::vector<std::int64_t>> read_labels(const std::filesystem::path& path) {
@@ -76,11 +116,11 @@ Expected<std::vector<std::int64_t>> read_labels(const std::filesystem::path& pat
         return tl::unexpected<ErrorInfo>(format.error());
     }
     if (*format == Format::npy) {
-        return read_npy_integers(**source);
+        return read_npy_labels(**source);
     }
-    if (*format == Format::csv) {
+    if (*format != Format::idx) {
         return make_error(ErrorCode::bad_input,
-                          "{}: labels are read from .npy or IDX files; a CSV file holds labels and "
+                          "{}: labels are read from .npy or IDX files; other files hold labels and "
                           "features together",
                           (*source)->name());
     }
@@ -110,6 +150,8 @@ std::string labels_name(std::string name) {
     return {};
 }
 
+}  // namespace
+
 Expected<std::filesystem::path> labels_beside(const std::filesystem::path& features) {
     const std::string name = labels_name(features.filename().string());
     std::error_code ignored;
@@ -121,6 +163,69 @@ Expected<std::filesystem::path> labels_beside(const std::filesystem::path& featu
     return features.parent_path() / name;
 }
 
+Expected<std::filesystem::path> dataset_file(const std::filesystem::path& path, DatasetPart part) {
+    constexpr std::array<std::string_view, 6> train{"features_train.npy", "X_train.npy",
+                                                    "train_features.npy", "train-images-idx3-ubyte",
+                                                    "features.npy",       "X.npy"};
+    constexpr std::array<std::string_view, 6> test{"features_test.npy", "X_test.npy",
+                                                   "test_features.npy", "t10k-images-idx3-ubyte",
+                                                   "features.npy",      "X.npy"};
+    std::error_code ignored;
+    if (!std::filesystem::is_directory(path, ignored)) {
+        return path;
+    }
+    for (const std::string_view name : part == DatasetPart::train ? train : test) {
+        if (std::filesystem::exists(path / name, ignored)) {
+            return path / name;
+        }
+    }
+    return make_error(ErrorCode::bad_input, "{}: is a folder without one of {}; name the file",
+                      path.string(), fmt::join(part == DatasetPart::train ? train : test, ", "));
+}
+
+namespace {
+
+Expected<Dataset> read_csv_dataset(ByteSource& source) {
+    auto rows = read_csv(source);
+    if (!rows) {
+        return tl::unexpected<ErrorInfo>(rows.error());
+    }
+    return make_dataset(source.name(), std::move(rows->features), rows->labels);
+}
+
+Expected<Dataset> read_cifar10_dataset(ByteSource& source) {
+    const auto images = read_cifar10(source);
+    if (!images) {
+        return tl::unexpected<ErrorInfo>(images.error());
+    }
+    const std::vector<std::int64_t> labels(images->labels.begin(), images->labels.end());
+    return make_dataset(source.name(),
+                        grey_values(images->pixels, labels.size(), Cifar10::pixels_per_image),
+                        labels);
+}
+
+Expected<Dataset> read_with_labels(ByteSource& source, Format format,
+                                   const std::filesystem::path& labels) {
+    // The labels first: they are small, and a mistake in them shows before the features are read.
+    const auto label_values = read_labels(labels);
+    if (!label_values) {
+        return tl::unexpected<ErrorInfo>(label_values.error());
+    }
+    auto features = read_features(source, format);
+    if (!features) {
+        return tl::unexpected<ErrorInfo>(features.error());
+    }
+    auto dataset = make_dataset(source.name(), std::move(*features), *label_values);
+    const auto names = labels.parent_path() / "class_names.json";
+    std::error_code ignored;
+    if (dataset && std::filesystem::exists(names, ignored)) {
+        if (auto done = name_classes(*dataset, names); !done) {
+            return tl::unexpected<ErrorInfo>(done.error());
+        }
+    }
+    return dataset;
+}
+
 }  // namespace
 
 Expected<Dataset> read_dataset(const std::filesystem::path& path,
@@ -129,38 +234,26 @@ Expected<Dataset> read_dataset(const std::filesystem::path& path,
     if (!source) {
         return tl::unexpected<ErrorInfo>(source.error());
     }
-    const std::string& file = (*source)->name();
     const auto format = detect(**source);
     if (!format) {
         return tl::unexpected<ErrorInfo>(format.error());
     }
-    if (*format == Format::csv) {
+    if (*format == Format::csv || *format == Format::cifar10) {
+        const bool csv = *format == Format::csv;
         if (labels) {
             return make_error(ErrorCode::bad_input,
-                              "{}: a CSV file holds its labels in the first column; leave out {}",
-                              file, labels->string());
+                              "{}: a {} file holds its labels {}; leave out {}", (*source)->name(),
+                              csv ? "CSV" : "CIFAR-10", csv ? "in the first column" : "itself",
+                              labels->string());
         }
-        auto rows = read_csv(**source);
-        if (!rows) {
-            return tl::unexpected<ErrorInfo>(rows.error());
-        }
-        return make_dataset(file, std::move(rows->features), rows->labels);
+        return csv ? read_csv_dataset(**source) : read_cifar10_dataset(**source);
     }
     const auto labels_path =
         labels ? Expected<std::filesystem::path>(*labels) : labels_beside(path);
     if (!labels_path) {
         return tl::unexpected<ErrorInfo>(labels_path.error());
     }
-    // The labels first: they are small, and a mistake in them shows before the features are read.
-    const auto label_values = read_labels(*labels_path);
-    if (!label_values) {
-        return tl::unexpected<ErrorInfo>(label_values.error());
-    }
-    auto features = read_features(**source, *format);
-    if (!features) {
-        return tl::unexpected<ErrorInfo>(features.error());
-    }
-    return make_dataset(file, std::move(*features), *label_values);
+    return read_with_labels(**source, *format, *labels_path);
 }
 
 }  // namespace cipherfit

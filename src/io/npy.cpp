@@ -190,6 +190,10 @@ Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& val
     return write_matrix(path, "<f8", values, mode);
 }
 
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixF32& values) {
+    return write_matrix(path, "<f4", values);
+}
+
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixI64& values) {
     return write_matrix(path, "<i8", values);
 }

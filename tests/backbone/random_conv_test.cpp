@@ -48,6 +48,7 @@ TEST(RandomConv, PreservesShapesAndNames) {
     auto extractor = RandomConvFeatures::create(small_options());
     EXPECT_EQ(extractor->name(), "random-conv");
     EXPECT_EQ(extractor->input_shape(), small_shape);
+    EXPECT_EQ(extractor->input_dimension(), small_shape.pixels());
     EXPECT_EQ(extractor->output_dimension(), 0);
     EXPECT_EQ(extractor->pooled(sample_images(3, small_shape)).cols(), 6 * 4);
     extractor->fit(sample_images(40, small_shape));
@@ -175,7 +176,7 @@ TEST_F(RandomConvFile, SurvivesARoundTripBitForBit) {
     const auto loaded = load_feature_extractor(file());
     ASSERT_TRUE(loaded) << loaded.error().message;
     EXPECT_EQ((*loaded)->name(), extractor->name());
-    EXPECT_EQ((*loaded)->input_shape(), small_shape);
+    EXPECT_EQ((*loaded)->input_dimension(), small_shape.pixels());
     EXPECT_EQ((*loaded)->state(), extractor->state());
     const RowMatrix images = sample_images(20, small_shape, 8);
     EXPECT_EQ((*loaded)->transform(images), extractor->transform(images));

@@ -3,23 +3,28 @@
 
     run_readme_blocks.py links SOURCE                every relative link in SOURCE's *.md files exists
     run_readme_blocks.py run SOURCE BUILD            runs the marked blocks of README.md
+    run_readme_blocks.py run SOURCE BUILD [FILE]     runs the marked blocks of FILE (README.md), each by itself
     run_readme_blocks.py guide SOURCE BUILD FILE     runs those of a guide, all in one directory
     run_readme_blocks.py compile SOURCE COMPILER...  compiles the marked blocks of README.md
 
 A fenced block is marked by the comment line before it: `<!-- test: run -->` for sh,
-`<!-- test: compile -->` for cpp. Blocks run in a directory of their own in which the sources and
-`build` can be seen, beside a small train.csv and test.csv. Exit status 1 when something failed.
+`<!-- test: compile -->` for cpp; `<!-- test: run if PATH -->` leaves a block out where the sources have
+no such file. Blocks run in a directory of their own in which the sources and `build` can be seen,
+beside a small train.csv and test.csv and the pictures of photos/train and photos/test. Exit status 1
+when something failed.
 """
 
 import random
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import unicodedata
+import zlib
 from pathlib import Path
 
-marker = re.compile(r"^<!-- test: (run|compile) -->$")
+marker = re.compile(r"^<!-- test: (run|compile)(?: if (\S+))? -->$")
 inline_code = re.compile(r"`[^`]*`")
 link = re.compile(r"(?<!\\)\[[^\]]*\]\(([^()\s]+)\)")
 scheme = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -37,7 +42,7 @@ def lines_outside_code(text):
 
 
 def marked_blocks(text, action):
-    """(first line number, code) of each block that is marked for the action."""
+    """(first line number, code, needed path or None) of each block that is marked for the action."""
     lines = text.splitlines()
     blocks = []
     for number, line in enumerate(lines):
@@ -48,7 +53,7 @@ def marked_blocks(text, action):
         if number + 1 >= len(lines) or lines[number + 1] != fence:
             raise ValueError(f"line {number + 1}: a block that begins with {fence} must follow")
         end = lines.index("```", number + 2)
-        blocks.append((number + 3, "\n".join(lines[number + 2 : end]) + "\n"))
+        blocks.append((number + 3, "\n".join(lines[number + 2 : end]) + "\n", found.group(2)))
     return blocks
 
 
@@ -128,31 +133,62 @@ def run_in(work, code, where):
     return done.returncode == 0
 
 
-def run_blocks(source, build):
-    blocks = marked_blocks((source / "README.md").read_text(encoding="utf-8"), "run")
-    passed = len(blocks) > 0
-    for number, code in blocks:
-        with tempfile.TemporaryDirectory(prefix="cipherfit-readme-") as name:
-            work = Path(name)
-            for entry in source.iterdir():
-                if not entry.name.startswith(("build", ".", "out")):
-                    (work / entry.name).symlink_to(entry)
-            (work / "build").symlink_to(build)
-            write_samples(work / "train.csv", 60, seed=1)
-            write_samples(work / "test.csv", 90, seed=2)
-            passed = run_in(work, code, f"README.md:{number}") and passed
-    print(f"{len(blocks)} blocks were run")
-    return passed
+def write_photos(folder, count, seed):
+    """Pictures of 96 x 96 pixels: discs, bars and checks in random colours, as PNG."""
+    shapes = {"discs": lambda x, y: (x - 48) ** 2 + (y - 48) ** 2 < 900,
+              "bars": lambda x, y: x // 12 % 2 == 0,
+              "checks": lambda x, y: (x // 24 + y // 24) % 2 == 0}
+    source = random.Random(seed)
+    for name, inside in shapes.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            colours = [bytes(source.randrange(256) for _ in range(3)) for _ in range(2)]
+            shift = source.randrange(-8, 9)
+            rows = b"".join(b"\0" + b"".join(colours[inside(x + shift, y)] for x in range(96))
+                            for y in range(96))
+            parts = ((b"IHDR", struct.pack(">IIBBBBB", 96, 96, 8, 2, 0, 0, 0)),
+                     (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+            (folder / name / f"{i:03}.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(
+                struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+                for kind, data in parts))
 
 
-def run_guide(build, guide):
-    blocks = marked_blocks(guide.read_text(encoding="utf-8"), "run")
+def run_block(source, build, code, where):
+    with tempfile.TemporaryDirectory(prefix="cipherfit-readme-") as name:
+        work = Path(name)
+        for entry in source.iterdir():
+            if not entry.name.startswith(("build", ".", "out")):
+                (work / entry.name).symlink_to(entry)
+        (work / "build").symlink_to(build)
+        write_samples(work / "train.csv", 60, seed=1)
+        write_samples(work / "test.csv", 90, seed=2)
+        write_photos(work / "photos/train", 12, seed=3)
+        write_photos(work / "photos/test", 6, seed=4)
+        return run_in(work, code, where)
+
+
+def run_blocks(source, build, document):
+    passed = True
+    count = 0
+    for number, code, needed in marked_blocks(document.read_text(encoding="utf-8"), "run"):
+        where = f"{document.relative_to(source)}:{number}"
+        count += 1
+        if needed and not (source / needed).exists():
+            print(f"{where}: left out, as there is no {needed}")
+            continue
+        passed = run_block(source, build, code, where) and passed
+    print(f"{count} blocks are marked to be run")
+    return passed and count > 0
+
+
+def run_guide(source, build, guide):
+    blocks = [block[:2] for block in marked_blocks(guide.read_text(encoding="utf-8"), "run")]
     with tempfile.TemporaryDirectory(prefix="cipherfit-guide-") as name:
         work = Path(name)
         (work / "build").symlink_to(build)
         # A block builds on those before it: the first that fails ends the guide.
         passed = len(blocks) > 0 and all(
-            run_in(work, code, f"{guide.name}:{number}") for number, code in blocks)
+            run_in(work, code, f"{guide.relative_to(source)}:{number}") for number, code in blocks)
     print(f"{len(blocks)} blocks")
     return passed
 
@@ -160,7 +196,7 @@ def run_guide(build, guide):
 def compile_blocks(source, compiler):
     blocks = marked_blocks((source / "README.md").read_text(encoding="utf-8"), "compile")
     passed = len(blocks) > 0
-    for number, code in blocks:
+    for number, code, _ in blocks:
         done = subprocess.run([*compiler, "-std=c++20", f"-I{source / 'include'}", "-fsyntax-only",
                                "-x", "c++", "-"], input=code, capture_output=True, text=True,
                               check=False)
@@ -176,10 +212,12 @@ def main(arguments):
     if len(arguments) == 2 and arguments[0] == "links":
         return check_links(Path(arguments[1]).resolve())
     if len(arguments) == 3 and arguments[0] == "run":
-        return run_blocks(Path(arguments[1]).resolve(), Path(arguments[2]).resolve())
-    if len(arguments) == 4 and arguments[0] == "guide":
-        source = Path(arguments[1]).resolve()
-        return run_guide(Path(arguments[2]).resolve(), source / arguments[3])
+        source, build = Path(arguments[1]).resolve(), Path(arguments[2]).resolve()
+        return run_blocks(source, build, source / "README.md")
+    if len(arguments) == 4 and arguments[0] in ("run", "guide"):
+        source, build = Path(arguments[1]).resolve(), Path(arguments[2]).resolve()
+        run = run_blocks if arguments[0] == "run" else run_guide
+        return run(source, build, source / arguments[3])
     if len(arguments) >= 3 and arguments[0] == "compile":
         return compile_blocks(Path(arguments[1]).resolve(), arguments[2:])
     sys.exit(__doc__)

@@ -1,5 +1,6 @@
-// The seam between images and the head that is trained on ciphertexts: whatever turns rows of
-// pixels into rows of features, in the clear, on the owner's machine.
+// The seam between the owner's data and the head that is trained on ciphertexts: whatever turns
+// rows of pixels, or of a network's features, into the features that are trained on, in the clear,
+// on the owner's machine.
 //
 // Life of an extractor: create, fit on the TRAINING images only, transform any images, save beside
 // the owner's other private state, load to classify later images the same way.
@@ -27,7 +28,8 @@ struct ImageShape {
 };
 
 // Images are the rows of a matrix, pixel by pixel from the top left corner, row-major, with the
-// values 0 (black) to 255 (white) of the usual 8-bit formats.
+// values 0 (black) to 255 (white) of the usual 8-bit formats. An extractor says in its own header
+// whether it takes images or any numbers.
 class FeatureExtractor {
   public:
     FeatureExtractor() = default;
@@ -37,7 +39,8 @@ class FeatureExtractor {
 
     // The kind, e.g. "random-conv": how the command line and the saved state name it.
     virtual std::string name() const = 0;
-    virtual ImageShape input_shape() const = 0;
+    // Values per row that fit() and transform() take: pixels, or features of another source.
+    virtual Eigen::Index input_dimension() const = 0;
     // Features per image; 0 before fit().
     virtual Eigen::Index output_dimension() const = 0;
 

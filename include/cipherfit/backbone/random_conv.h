@@ -48,7 +48,8 @@ class RandomConvFeatures final : public FeatureExtractor {
     static std::unique_ptr<RandomConvFeatures> create(const RandomConvOptions& options);
 
     std::string name() const override { return kind; }
-    ImageShape input_shape() const override { return options_.shape; }
+    Eigen::Index input_dimension() const override { return options_.shape.pixels(); }
+    ImageShape input_shape() const noexcept { return options_.shape; }
     Eigen::Index output_dimension() const override;
     void fit(const RowMatrix& images) override;
     RowMatrix transform(const RowMatrix& images) const override;

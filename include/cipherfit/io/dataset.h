@@ -18,7 +18,7 @@ namespace cipherfit {
 struct Dataset {
     RowMatrix features;                    // n x d
     std::vector<int> labels;               // n indices into class_names
-    std::vector<std::string> class_names;  // the distinct labels as decimal integers, ascending
+    std::vector<std::string> class_names;  // of the distinct labels, in ascending order of these
 
     std::size_t size() const noexcept { return labels.size(); }
     std::size_t feature_count() const noexcept { return static_cast<std::size_t>(features.cols()); }
@@ -26,13 +26,31 @@ struct Dataset {
 };
 
 // Reads by content: CSV with the label first (cipherfit/io/csv.h), .npy features with .npy labels
-// (npy.h), IDX images with IDX labels (idx.h; the features are the grey values 0 to 255). Without
-// `labels`, the labels of .npy and IDX features are looked for beside them: X.npy has y.npy,
-// X_test.npy y_test.npy, train_features.npy train_labels.npy, and train-images-idx3-ubyte
-// train-labels-idx1-ubyte. At least one row and one feature, every feature finite; otherwise
-// bad_input. A CSV file takes no `labels`.
+// (npy.h), IDX images with IDX labels (idx.h; the features are the grey values 0 to 255),
+// CIFAR-10's binary version (cifar.h; the features are the 3072 values 0 to 255 of its records).
+// Without `labels`, the labels of .npy and IDX features are looked for beside them, see
+// labels_beside(). Labels in .npy are integers, or rows with one 1 among zeros. The classes are
+// called by the labels' decimal digits, or as class_names.json beside the labels says. At least one
+// row and one feature, every feature finite; otherwise bad_input. A CSV file takes no `labels`.
 Expected<Dataset> read_dataset(const std::filesystem::path& path,
                                const std::optional<std::filesystem::path>& labels = {});
+
+// The file of the labels of .npy or IDX features: X.npy has y.npy, X_test.npy y_test.npy,
+// features_train.npy labels_train.npy, and train-images-idx3-ubyte train-labels-idx1-ubyte.
+// bad_input where it is not there.
+Expected<std::filesystem::path> labels_beside(const std::filesystem::path& features);
+
+enum class DatasetPart { train, test };
+
+// The features' file of a folder: features_train.npy and features_test.npy (the layout of HETAL),
+// X_train.npy and X_test.npy, train_features.npy and test_features.npy, MNIST's IDX files, or else,
+// for either part, features.npy and X.npy; the first that is there. A path that is no folder is
+// returned as it is. bad_input where none is there.
+Expected<std::filesystem::path> dataset_file(const std::filesystem::path& path, DatasetPart part);
+
+// Calls the classes of labels 0, 1, ... by the names of a JSON list. bad_input for another file,
+// for a label without a name, and for a name that occurs twice.
+Expected<void> name_classes(Dataset& dataset, const std::filesystem::path& file);
 
 // Builds a dataset from what readers give: as many labels as rows (bad_input otherwise).
 // `file` opens the messages.
@@ -44,8 +62,8 @@ Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
 Expected<Dataset> take_rows(const Dataset& dataset, std::size_t begin, std::size_t end);
 
 // What training needs: a row, a feature, as many labels as rows, every label an index into
-// class_names, samples of two classes at least, every feature finite. bad_input otherwise. Fewer
-// samples than classes are allowed.
+// class_names, samples of two classes at least, no fewer samples than classes, every feature
+// finite. bad_input otherwise.
 Expected<void> check_trainable(const Dataset& dataset);
 
 // The dataset's labels as indices into the class names that a model was trained with. bad_input,

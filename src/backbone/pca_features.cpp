@@ -1,0 +1,100 @@
+#include "cipherfit/backbone/pca_features.h"
+
+#include "backbone/json_numbers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+constexpr int format = 1;
+constexpr Eigen::Index most_components = 16384;
+
+}  // namespace
+
+std::unique_ptr<PcaFeatures> PcaFeatures::create(const PcaOptions& options) {
+    require(options.components >= 0 && options.components <= most_components,
+            ErrorCode::invalid_argument, "{} principal components are outside 0..{}",
+            options.components, most_components);
+    require(options.whitening >= 0.0 && options.whitening <= 1.0, ErrorCode::invalid_argument,
+            "a whitening of {} is outside 0..1", options.whitening);
+    return std::unique_ptr<PcaFeatures>(new PcaFeatures(options));
+}
+
+const PrincipalComponents& PcaFeatures::fitted() const {
+    require(components_.has_value(), ErrorCode::invalid_argument,
+            "the {} extractor has not been fitted: call fit() with the training rows first", kind);
+    return *components_;
+}
+
+Eigen::Index PcaFeatures::input_dimension() const {
+    return components_ ? components_->inputs() : 0;
+}
+
+Eigen::Index PcaFeatures::output_dimension() const {
+    return components_ ? components_->components() : 0;
+}
+
+void PcaFeatures::fit(const RowMatrix& rows) {
+    require(rows.rows() >= 2, ErrorCode::bad_input,
+            "{} training rows are too few: principal components need 2 or more", rows.rows());
+    const Eigen::Index wanted = options_.components > 0 ? options_.components : default_components;
+    PrincipalComponents components = fit_principal_components(rows, wanted, options_.whitening);
+    require(options_.components == 0 || components.components() == wanted, ErrorCode::bad_input,
+            "{} principal components were asked for, but the {} training rows of {} features have "
+            "the rank {}: ask for at most that many",
+            wanted, rows.rows(), rows.cols(), components.components());
+    components_ = std::move(components);
+}
+
+RowMatrix PcaFeatures::transform(const RowMatrix& rows) const {
+    require(rows.cols() == fitted().inputs(), ErrorCode::bad_input,
+            "rows of {} features were given where the principal components are of {}: give "
+            "features of the same network",
+            rows.cols(), fitted().inputs());
+    return fitted().project(rows);
+}
+
+nlohmann::json PcaFeatures::state() const {
+    const PrincipalComponents& components = fitted();
+    return {{"kind", kind},
+            {"format", format},
+            {"whitening", options_.whitening},
+            {"mean", to_vector(components.mean.data(), components.mean.size())},
+            {"standard_deviation",
+             to_vector(components.standard_deviation.data(), components.standard_deviation.size())},
+            {"projection", to_vector(components.projection.data(), components.projection.size())}};
+}
+
+Expected<std::unique_ptr<FeatureExtractor>> PcaFeatures::from_json(const nlohmann::json& json) {
+    try {
+        if (json.at("format") != format) {
+            return make_error(ErrorCode::unsupported_version,
+                              "feature extractor state: format {} is not the format {} that this "
+                              "version reads",
+                              json.at("format").dump(), format);
+        }
+        PrincipalComponents components;
+        components.mean = finite_numbers(json, "mean");
+        components.standard_deviation = finite_numbers(json, "standard_deviation");
+        const Eigen::VectorXd projection = finite_numbers(json, "projection");
+        const Eigen::Index rows = components.mean.size();
+        const Eigen::Index columns = components.standard_deviation.size();
+        require(projection.size() == rows * columns, ErrorCode::corrupt_data,
+                "'projection' has {} values where {} means and {} standard deviations ask for {}",
+                projection.size(), rows, columns, rows * columns);
+        components.projection = Eigen::Map<const RowMatrix>(projection.data(), rows, columns);
+        auto extractor = create({columns, json.at("whitening").get<double>()});
+        extractor->components_ = std::move(components);
+        return std::unique_ptr<FeatureExtractor>(std::move(extractor));
+    } catch (const nlohmann::json::exception& error) {
+        return make_error(ErrorCode::corrupt_data, "feature extractor state: {}", error.what());
+    } catch (const Error& error) {
+        return make_error(ErrorCode::corrupt_data, "feature extractor state: {}", error.what());
+    }
+}
+
+}  // namespace cipherfit
