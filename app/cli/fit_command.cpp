@@ -163,19 +163,19 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
                                        options.test.file.string());
     NoiseModel noise = modelled_noise(state.setup.plan);
     noise.seed = options.features.seed;
-    const RowMatrix twin =
-        twin_model(state.setup.plan.solver(), prepare_rows(state.setup, planned.rows),
-                   state.setup.plan.recipe(), &noise);
-    const Head head = checked_model(twin, state.setup, state.reference);
+    const std::vector<RowMatrix> twins =
+        twin_models(state.setup.plan.solver(), prepare_rows(state.setup, planned.rows),
+                    state.setup.plan.recipe(), &noise);
+    const Head head = checked_model(twins.back(), state.setup, state.reference);
     out.claim_for_model();
     write_model(out.model(), head, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
     std::vector<ReportModel> models;
-    models.reserve(twin.models.size());
-    for (std::size_t t = 0; t < twin.models.size(); ++t) {
+    models.reserve(twins.size());
+    for (std::size_t t = 0; t < twins.size(); ++t) {
         models.push_back({static_cast<int>(t) + 1,
-                          finish_model(twin.models[t], state.setup.preprocessing,
+                          finish_model(twins[t], state.setup.preprocessing,
                                        state.setup.plan.recipe(), state.setup.class_names)});
     }
     finish(options, result, options.report, {models, pictures});

@@ -88,12 +88,13 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
         own ? read_model_directory(source.model) : read_model_card(source.server_model);
     Samples samples = source.unlabelled ? read_unlabelled(source.data) : read_samples(source.data);
     const std::string file = source.data.file.string();
+    require_backbone(samples, model.backbone, file);
     RowMatrix features;
     RowsToScore rows;
     if (source.unlabelled) {
         const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
         const Eigen::Index expected =
-            model.extractor ? model.extractor->input_shape().pixels() : model.head.features();
+            model.extractor ? model.extractor->input_dimension() : model.head.features();
         require(columns == expected, ErrorCode::bad_input,
                 "{}: has {} features, the model was trained on {}: give data of the same kind",
                 file, columns, expected);

@@ -180,13 +180,23 @@ NoiseModel modelled_noise(const TrainingPlan& plan) {
     return plan.solver() == Solver::primal ? primal_noise(plan) : dual_noise(plan);
 }
 
+std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
+                                   const NoiseModel* noise) {
+    if (solver == Solver::primal) {
+        return run_twin(data, recipe, noise).models;
+    }
+    std::vector<RowMatrix> models;
+    const bool is_main = recipe.model == ModelSequence::main;
+    run_dual_twin(data, recipe, noise,
+                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
+                      models.push_back(model_of(is_main ? main : extrapolated, data));
+                  });
+    return models;
+}
+
 RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
                      const NoiseModel* noise) {
-    if (solver == Solver::primal) {
-        return run_twin(data, recipe, noise).model();
-    }
-    const DualTwinResult result = run_dual_twin(data, recipe, noise);
-    return model_of(recipe.model == ModelSequence::main ? result.main : result.extrapolated, data);
+    return twin_models(solver, data, recipe, noise).back();
 }
 
 double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,

@@ -6,6 +6,8 @@
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/twin.h"
 
+#include <vector>
+
 namespace cipherfit {
 
 // Standard deviation, in a slot's real part, of the errors that operations make at a scale:
@@ -32,7 +34,10 @@ double switching_error(const Parameters& parameters, double scale);
 // K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
 NoiseModel modelled_noise(const TrainingPlan& plan);
 
-// The model of a run of the solver's twin: c x d, scaled coordinates.
+// The model after every iteration of the solver's twin, and the last one: c x d, scaled
+// coordinates.
+std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
+                                   const NoiseModel* noise = nullptr);
 RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
                      const NoiseModel* noise = nullptr);
 
