@@ -1,0 +1,66 @@
+// A public matrix times encrypted slots, by diagonals in baby steps and giant steps with both kinds
+// of hoisting (Halevi and Shoup, CRYPTO 2018; Bossuat et al., EUROCRYPT 2021, algorithm 6):
+//     M v = sum_G rot_G( sum_b rot_-G(d_{G+b}) o rot_b(v) )
+// The babies' rotations share one decomposition and stay modulo Q P, where the sums of products are
+// taken as well; each giant step but G = 0 costs one division by P, of one polynomial, and one
+// decomposition; a last division by P q_level makes the result.
+#pragma once
+
+#include "cipherfit/ckks/ciphertext.h"
+#include "cipherfit/rlwe/evaluation_keys.h"
+#include "ckks/bootstrap/diagonal_matrix.h"
+#include "rlwe/key_switch.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace cipherfit {
+
+// Offsets k = giant + baby, as rotations of all N/2 slots.
+struct BabyGiantSteps {
+    struct Step {
+        std::size_t baby, giant;
+    };
+    std::map<std::size_t, Step> steps;  // by offset, modulo the matrix' size
+};
+
+// The split of a matrix' offsets (multiples of one stride, near 0 from both sides) that costs
+// least, counting a giant step twice. `slots` = N/2, of which the matrix' size is a divisor.
+BabyGiantSteps split_offsets(const DiagonalMatrix& matrix, std::size_t slots);
+
+// What split_offsets() needs at `level`.
+KeyRequest matrix_keys(const DiagonalMatrix& matrix, const Parameters& parameters,
+                       std::size_t level);
+
+class EncodedMatrix {
+  public:
+    // For ciphertexts at exactly `level` >= 1 whose slots repeat with the matrix' size, a divisor of
+    // N/2. A diagonal that repeats within the size is stored once.
+    EncodedMatrix(const Parameters& parameters, const DiagonalMatrix& matrix, std::size_t level,
+                  double scale);
+
+    std::size_t level() const noexcept { return level_; }
+    double scale() const noexcept { return scale_; }
+    std::size_t bytes() const noexcept;
+
+    // M a at level - 1 and the scale a.scale * scale / q_level. Throws Error(level_mismatch) for
+    // another level, Error(missing_key).
+    Ciphertext apply(const EvaluationKeys& keys, const Ciphertext& a) const;
+
+  private:
+    struct Diagonal {
+        std::size_t baby;
+        std::size_t repeat;  // each stored value stands for that many consecutive ones
+        RnsPoly values;      // modulo Q_level P, NTT values
+    };
+    void multiply_babies(const Ring& ring, const std::map<std::size_t, RaisedPair>& babies,
+                         std::map<std::size_t, RaisedPair>& sums) const;
+
+    std::size_t level_;
+    double scale_;
+    std::map<std::size_t, std::vector<Diagonal>> giants_;  // by the giant step
+};
+
+}  // namespace cipherfit

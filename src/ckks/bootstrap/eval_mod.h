@@ -1,0 +1,53 @@
+// EvalMod: x = m + I, |m| <= 2^-ratio_bits, |I| <= K integers, to m:
+//     cos(2 pi (x - 1/4) / 2^r)      by an even Chebyshev sum,
+//     r times c -> 2 c^2 - 1         which gives cos(2 pi (x - 1/4)) = sin(2 pi m),
+//     arcsin(s) / (2 pi)             by an odd cubic.
+// (Han and Ki, CT-RSA 2020, for the double angle and for fitting near integers only; Lee et al.,
+// EUROCRYPT 2021, and Bossuat et al., EUROCRYPT 2021, for the arcsine.)
+//
+// The cosine's fit is by weighted least squares on the 2 K + 1 intervals that x can lie in. A
+// wrap I has a probability near that of a Gaussian of variance (h + 1)/12: intervals of likely I weigh
+// most, and unlikely ones at least `least_weight` as much in the square.
+#pragma once
+
+#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/ckks/polynomial.h"
+
+#include <cstddef>
+
+namespace cipherfit {
+
+struct EvalModLiteral {
+    std::size_t wraps = 16;         // K
+    unsigned ratio_bits = 6;        // 1 to 20
+    std::size_t degree = 30;        // of the cosine's fit, even, 2 to 126
+    unsigned double_angles = 3;     // r, 0 to 8
+    bool arcsine = true;            // else s / (2 pi), whose error is (2 pi m)^2 / 6 of m
+    double least_weight = 0x1p-20;  // in (0, 1]
+};
+
+class EvalMod {
+  public:
+    // Throws Error(invalid_argument) for what is out of range.
+    static EvalMod create(const EvalModLiteral& literal);
+
+    // Levels it takes.
+    std::size_t depth() const noexcept;
+    // The same polynomials in double precision.
+    double operator()(double x) const noexcept;
+    // The scale that x must have at `level`.
+    double input_scale(const Parameters& parameters, std::size_t level) const;
+    // Relinearisation at `level`.
+    KeyRequest keys(std::size_t level) const;
+    // For every slot; x at input_scale(), the result depth() levels lower at the scale `target`.
+    // Throws as evaluate_polynomial() does.
+    Ciphertext evaluate(const Evaluator& evaluator, const Ciphertext& x, double target) const;
+
+  private:
+    EvalMod() = default;
+    Polynomial cosine_;
+    unsigned double_angles_ = 0;
+    Polynomial arcsine_;  // of degree 1 where there is none
+};
+
+}  // namespace cipherfit
