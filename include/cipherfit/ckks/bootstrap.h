@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace cipherfit {
 
@@ -130,7 +131,8 @@ class Bootstrapper {
   private:
     struct Matrices;
     Ciphertext prepare(const Ciphertext& a) const;
-    Ciphertext coefficients_modulo(const Ciphertext& slots) const;
+    std::vector<Ciphertext> coefficients(Ciphertext x) const;
+    Ciphertext reduce(const std::vector<Ciphertext>& coefficients) const;
     BootstrapPlan plan_;
     const EvaluationKeys* keys_;
     std::unique_ptr<const Matrices> matrices_;

@@ -158,7 +158,7 @@ KeyRequest BootstrapPlan::keys() const {
     for (const DiagonalMatrix& matrix : stages_->coeffs_to_slots()) {
         request.merge(matrix_keys(matrix, parameters, level--));
     }
-    request.conjugation(level);
+    request.conjugation(level + 1);  // before the last rescaling
     request.merge(stages_->eval_mod.keys(level));
     level = stages_->slots_to_coeffs_level();
     for (const DiagonalMatrix& matrix : stages_->slots_to_coeffs()) {

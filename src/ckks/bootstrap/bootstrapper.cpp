@@ -98,20 +98,39 @@ Ciphertext Bootstrapper::prepare(const Ciphertext& a) const {
     return evaluator_->multiply_scalar(a, 1.0, factor * a.scale(), 0);
 }
 
-// EvalMod on the real and imaginary parts of what CoeffsToSlots left, and both together again.
-Ciphertext Bootstrapper::coefficients_modulo(const Ciphertext& slots) const {
-    const auto& stages = plan_.stages();
+// CoeffsToSlots: the coefficients as real slots, in one ciphertext where they fit, else in two. The
+// conjugate is added before the last rescaling, which would otherwise round twice.
+std::vector<Ciphertext> Bootstrapper::coefficients(Ciphertext x) const {
+    const auto& matrices = matrices_->coeffs_to_slots;
     const Ring& ring = plan_.parameters().ring();
+    for (std::size_t i = 0; i + 1 < matrices.size(); ++i) {
+        x = matrices[i].apply(*keys_, x);
+    }
+    const double scale = x.scale() * matrices.back().scale();
+    const SwitchingKey& key = keys_->get(KeyId::conjugation(), x.level());
+    RaisedPair slots = matrices.back().apply_raised(*keys_, x);
+    std::vector<Ciphertext> result;
+    if (plan_.stages().side_by_side()) {
+        result.push_back(
+            lower(ring, add_automorphism(ring, std::move(slots), key), scale, true));
+    } else {
+        SumAndDifference both = add_and_subtract(ring, slots, key);
+        result.push_back(lower(ring, std::move(both.sum), scale, true));
+        result.push_back(evaluator_->negate(
+            multiply_by_i(ring, lower(ring, std::move(both.difference), scale, true))));
+    }
+    return result;
+}
+
+// EvalMod; two ciphertexts become real and imaginary part of one.
+Ciphertext Bootstrapper::reduce(const std::vector<Ciphertext>& coefficients) const {
+    const EvalMod& eval_mod = plan_.stages().eval_mod;
     const double target = matrices_->eval_mod_output;
-    const Ciphertext conjugated = conjugate(*keys_, slots);
-    const Ciphertext real = evaluator_->add(slots, conjugated);
-    Ciphertext reduced = stages.eval_mod.evaluate(*evaluator_, real, target);
-    if (!stages.side_by_side()) {
-        const Ciphertext imaginary = evaluator_->negate(
-            multiply_by_i(ring, evaluator_->subtract(slots, conjugated)));
+    Ciphertext reduced = eval_mod.evaluate(*evaluator_, coefficients[0], target);
+    if (coefficients.size() == 2) {
         evaluator_->add_inplace(
-            reduced,
-            multiply_by_i(ring, stages.eval_mod.evaluate(*evaluator_, imaginary, target)));
+            reduced, multiply_by_i(plan_.parameters().ring(),
+                                   eval_mod.evaluate(*evaluator_, coefficients[1], target)));
     }
     return reduced;
 }
@@ -131,10 +150,7 @@ Ciphertext Bootstrapper::bootstrap(const Ciphertext& a) const {
         x = sum_of_automorphisms(*keys_, x, family).with_factor(1 / terms);
     }
     x = std::move(x).with_factor(1 / (2.0 * static_cast<double>(plan_.slots())));
-    for (const EncodedMatrix& matrix : matrices_->coeffs_to_slots) {
-        x = matrix.apply(*keys_, x);
-    }
-    x = coefficients_modulo(x).with_factor(q0 / message_scale);
+    x = reduce(coefficients(std::move(x))).with_factor(q0 / message_scale);
     for (std::size_t i = 0; i < matrices_->slots_to_coeffs.size(); ++i) {
         x = matrices_->slots_to_coeffs[i].apply(*keys_, x);
         if (i == 0 && stages.side_by_side()) {

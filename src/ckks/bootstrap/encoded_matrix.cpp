@@ -205,18 +205,17 @@ void EncodedMatrix::multiply_babies(const Ring& ring,
 }
 
 Ciphertext EncodedMatrix::apply(const EvaluationKeys& keys, const Ciphertext& a) const {
+    return lower(keys.parameters().ring(), apply_raised(keys, a), a.scale() * scale_, true);
+}
+
+RaisedPair EncodedMatrix::apply_raised(const EvaluationKeys& keys, const Ciphertext& a) const {
     require(a.level() == level_ && a.size() == 2, ErrorCode::level_mismatch,
             "a matrix encoded for level {} cannot be applied to {} parts at level {}", level_,
             a.size(), a.level());
     const Parameters& parameters = keys.parameters();
     const Ring& ring = parameters.ring();
-    const std::size_t limbs = level_ + 1 + ring.p_count();
     const auto key = [&](std::size_t rotation) -> const SwitchingKey& {
         return keys.get(KeyId{static_cast<std::uint32_t>(rotation)}, level_);
-    };
-    const auto pair = [&](bool zeroed) {
-        return RaisedPair{level_,
-                          {RnsPoly(ring.n(), limbs, zeroed), RnsPoly(ring.n(), limbs, zeroed)}};
     };
 
     std::map<std::size_t, RaisedPair> sums;
@@ -224,7 +223,7 @@ Ciphertext EncodedMatrix::apply(const EvaluationKeys& keys, const Ciphertext& a)
         std::map<std::size_t, RaisedPair> babies;
         const Decomposition digits = decompose(ring, a.part(1), level_);
         for (const auto& [giant, diagonals] : giants_) {
-            sums.emplace(giant, pair(false));
+            sums.emplace(giant, raised_pair(ring, level_));
             for (const Diagonal& diagonal : diagonals) {
                 if (babies.contains(diagonal.baby)) {
                     continue;
@@ -233,7 +232,7 @@ Ciphertext EncodedMatrix::apply(const EvaluationKeys& keys, const Ciphertext& a)
                     babies.emplace(0, lift(ring, a));
                     continue;
                 }
-                RaisedPair& baby = babies.emplace(diagonal.baby, pair(false)).first->second;
+                RaisedPair& baby = babies.emplace(diagonal.baby, raised_pair(ring, level_)).first->second;
                 rotate_raised(ring, digits, {&a.part(0), false}, key(diagonal.baby), baby, false);
             }
         }
@@ -241,15 +240,13 @@ Ciphertext EncodedMatrix::apply(const EvaluationKeys& keys, const Ciphertext& a)
     }
 
     const auto first = sums.find(0);
-    RaisedPair total = first == sums.end() ? pair(true) : std::move(first->second);
+    RaisedPair total = first == sums.end() ? raised_pair(ring, level_, true) : std::move(first->second);
     for (auto& [giant, sum] : sums) {
         if (giant != 0) {
-            const RnsPoly lowered = mod_down(ring, std::move(sum.parts[1]), level_, false);
-            rotate_raised(ring, decompose(ring, lowered, level_), {&sum.parts[0], true}, key(giant),
-                          total, true);
+            rotate_raised(ring, sum.parts[0], std::move(sum.parts[1]), key(giant), total, true);
         }
     }
-    return lower(ring, std::move(total), a.scale() * scale_, true);
+    return total;
 }
 
 }  // namespace cipherfit

@@ -48,6 +48,8 @@ class EncodedMatrix {
     // M a at level - 1 and the scale a.scale * scale / q_level. Throws Error(level_mismatch) for
     // another level, Error(missing_key).
     Ciphertext apply(const EvaluationKeys& keys, const Ciphertext& a) const;
+    // The same before the division by P q_level, for those who have more to add.
+    RaisedPair apply_raised(const EvaluationKeys& keys, const Ciphertext& a) const;
 
   private:
     struct Diagonal {

@@ -18,14 +18,14 @@ constexpr double two_pi = 2 * std::numbers::pi;
 // Points of each interval that the fit is made at.
 constexpr std::size_t points_per_interval = 5;
 
-// cos(2 pi x / 2^r) on x = I - 1/4 + m as an even sum of T_k(x / width).
-Polynomial fit_cosine(const EvalModLiteral& literal) {
+// sin(2 pi x / 2^r) on x = I - 1/4 + m as an odd sum of T_k(x / width).
+Polynomial fit_sine(const EvalModLiteral& literal) {
     const double margin = std::exp2(-static_cast<double>(literal.ratio_bits));
     const auto wraps = static_cast<int>(literal.wraps);
     const double width = static_cast<double>(wraps) + 0.25 + margin;
     const double period = std::exp2(static_cast<double>(literal.double_angles));
     const double variance = static_cast<double>(2 * wraps + 1) / 12.0;
-    const auto terms = static_cast<Eigen::Index>(literal.degree / 2 + 1);
+    const auto terms = static_cast<Eigen::Index>((literal.degree + 1) / 2);
     const auto rows = static_cast<Eigen::Index>((2 * literal.wraps + 1) * points_per_interval);
     Eigen::MatrixXd basis(rows, terms);
     Eigen::VectorXd values(rows);
@@ -33,18 +33,18 @@ Polynomial fit_cosine(const EvalModLiteral& literal) {
     for (int wrap = -wraps; wrap <= wraps; ++wrap) {
         const double centre = wrap - 0.25;
         const double likely = std::exp(-wrap * wrap / (2 * variance));
-        // How the double angles magnify an error: 2^r / sin of the angle.
-        const double sine = std::abs(std::sin(two_pi * centre / period));
-        const double weight = std::sqrt(std::max(likely, literal.least_weight)) / sine;
+        // How the double angles magnify an error: 2^r over the other leg of the angle.
+        const double other = std::abs(std::cos(two_pi * centre / period));
+        const double weight = std::sqrt(std::max(likely, literal.least_weight)) / other;
         for (std::size_t i = 0; i < points_per_interval; ++i) {
             const double node = std::cos(std::numbers::pi * (static_cast<double>(i) + 0.5) /
                                          static_cast<double>(points_per_interval));
             const double x = centre + margin * node;
             const double angle = std::acos(std::clamp(x / width, -1.0, 1.0));
             for (Eigen::Index k = 0; k < terms; ++k) {
-                basis(row, k) = weight * std::cos(2 * static_cast<double>(k) * angle);
+                basis(row, k) = weight * std::cos(static_cast<double>(2 * k + 1) * angle);
             }
-            values(row) = weight * std::cos(two_pi * x / period);
+            values(row) = weight * std::sin(two_pi * x / period);
             ++row;
         }
     }
@@ -54,7 +54,7 @@ Polynomial fit_cosine(const EvalModLiteral& literal) {
                       .a = -width,
                       .b = width};
     for (Eigen::Index k = 0; k < terms; ++k) {
-        result.coefficients[static_cast<std::size_t>(2 * k)] = solution(k);
+        result.coefficients[static_cast<std::size_t>(2 * k + 1)] = solution(k);
     }
     return result;
 }
@@ -79,8 +79,8 @@ Polynomial fit_arcsine(const EvalModLiteral& literal) {
 
 EvalMod EvalMod::create(const EvalModLiteral& literal) {
     require(literal.wraps >= 1 && literal.wraps <= 512 && literal.ratio_bits >= 1 &&
-                literal.ratio_bits <= 20 && literal.degree >= 2 && literal.degree <= 126 &&
-                literal.degree % 2 == 0 && literal.double_angles <= 8 && literal.least_weight > 0 &&
+                literal.ratio_bits <= 20 && literal.degree >= 3 && literal.degree <= 127 &&
+                literal.degree % 2 == 1 && literal.double_angles >= 2 && literal.double_angles <= 8 && literal.least_weight > 0 &&
                 literal.least_weight <= 1,
             ErrorCode::invalid_argument,
             "cannot fit the modular reduction with {} wraps, a ratio of {} bits, degree {}, {} "
@@ -88,18 +88,18 @@ EvalMod EvalMod::create(const EvalModLiteral& literal) {
             literal.wraps, literal.ratio_bits, literal.degree, literal.double_angles,
             literal.least_weight);
     EvalMod result;
-    result.cosine_ = fit_cosine(literal);
+    result.sine_ = fit_sine(literal);
     result.double_angles_ = literal.double_angles;
     result.arcsine_ = fit_arcsine(literal);
     return result;
 }
 
 std::size_t EvalMod::depth() const noexcept {
-    return polynomial_depth(cosine_) + double_angles_ + polynomial_depth(arcsine_);
+    return polynomial_depth(sine_) + double_angles_ + polynomial_depth(arcsine_);
 }
 
 double EvalMod::operator()(double x) const noexcept {
-    double c = cosine_(x - 0.25);
+    double c = sine_(x - 0.25);
     for (unsigned i = 0; i < double_angles_; ++i) {
         c = 2 * c * c - 1;
     }
@@ -107,7 +107,7 @@ double EvalMod::operator()(double x) const noexcept {
 }
 
 double EvalMod::input_scale(const Parameters& parameters, std::size_t level) const {
-    return natural_scale(parameters, cosine_, level);
+    return natural_scale(parameters, sine_, level);
 }
 
 KeyRequest EvalMod::keys(std::size_t level) const {
@@ -118,14 +118,14 @@ KeyRequest EvalMod::keys(std::size_t level) const {
 
 Ciphertext EvalMod::evaluate(const Evaluator& evaluator, const Ciphertext& x, double target) const {
     const Parameters& parameters = evaluator.parameters();
-    const std::size_t cosine_level = x.level() - polynomial_depth(cosine_);
+    const std::size_t sine_level = x.level() - polynomial_depth(sine_);
     // Backwards: the scales before each squaring that end near the primes.
-    double scale = natural_scale(parameters, arcsine_, cosine_level - double_angles_);
+    double scale = natural_scale(parameters, arcsine_, sine_level - double_angles_);
     for (unsigned i = 0; i < double_angles_; ++i) {
-        scale = std::sqrt(scale * evaluator.rescale_divisor(cosine_level - double_angles_ + 1 + i));
+        scale = std::sqrt(scale * evaluator.rescale_divisor(sine_level - double_angles_ + 1 + i));
     }
     Ciphertext c =
-        evaluate_polynomial(evaluator, cosine_, evaluator.add_scalar(x, -0.25), scale);
+        evaluate_polynomial(evaluator, sine_, evaluator.add_scalar(x, -0.25), scale);
     for (unsigned i = 0; i < double_angles_; ++i) {
         const std::array<Product, 2> twice{Product{&c, &c}, Product{&c, &c}};
         c = evaluator.relinearize_rescale(

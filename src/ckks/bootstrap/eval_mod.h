@@ -1,11 +1,15 @@
 // EvalMod: x = m + I, |m| <= 2^-ratio_bits, |I| <= K integers, to m:
-//     cos(2 pi (x - 1/4) / 2^r)      by an even Chebyshev sum,
+//     sin(2 pi (x - 1/4) / 2^r)      by an odd Chebyshev sum; up to its sign, it is the cosine of
+//                                    2 pi (x - 1/4 + 2^(r-2)) / 2^r,
 //     r times c -> 2 c^2 - 1         which gives cos(2 pi (x - 1/4)) = sin(2 pi m),
 //     arcsin(s) / (2 pi)             by an odd cubic.
 // (Han and Ki, CT-RSA 2020, for the double angle and for fitting near integers only; Lee et al.,
 // EUROCRYPT 2021, and Bossuat et al., EUROCRYPT 2021, for the arcsine.)
 //
-// The cosine's fit is by weighted least squares on the 2 K + 1 intervals that x can lie in. A
+// Why the sine: rounding errors of T_2(y), y = (x - 1/4) / width, reach an even sum with the factor
+// 1 / (4 y), which is large where most wraps are; an odd sum has no such pole.
+//
+// The sine's fit is by weighted least squares on the 2 K + 1 intervals that x can lie in. A
 // wrap I has a probability near that of a Gaussian of variance (h + 1)/12: intervals of likely I weigh
 // most, and unlikely ones at least `least_weight` as much in the square.
 #pragma once
@@ -20,8 +24,8 @@ namespace cipherfit {
 struct EvalModLiteral {
     std::size_t wraps = 16;         // K
     unsigned ratio_bits = 6;        // 1 to 20
-    std::size_t degree = 30;        // of the cosine's fit, even, 2 to 126
-    unsigned double_angles = 3;     // r, 0 to 8
+    std::size_t degree = 31;        // of the sine's fit, odd, 3 to 127
+    unsigned double_angles = 3;     // r, 2 to 8
     bool arcsine = true;            // else s / (2 pi), whose error is (2 pi m)^2 / 6 of m
     double least_weight = 0x1p-20;  // in (0, 1]
 };
@@ -45,7 +49,7 @@ class EvalMod {
 
   private:
     EvalMod() = default;
-    Polynomial cosine_;
+    Polynomial sine_;
     unsigned double_angles_ = 0;
     Polynomial arcsine_;  // of degree 1 where there is none
 };

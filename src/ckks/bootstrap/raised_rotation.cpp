@@ -7,18 +7,14 @@
 #include <vector>
 
 namespace cipherfit {
-namespace {
 
-RaisedPair empty_pair(const Ring& ring, std::size_t level) {
+RaisedPair raised_pair(const Ring& ring, std::size_t level, bool zeroed) {
     const std::size_t limbs = level + 1 + ring.p_count();
-    return {level, {RnsPoly(ring.n(), limbs), RnsPoly(ring.n(), limbs)}};
+    return {level, {RnsPoly(ring.n(), limbs, zeroed), RnsPoly(ring.n(), limbs, zeroed)}};
 }
 
-}  // namespace
-
 RaisedPair lift(const Ring& ring, const Ciphertext& a) {
-    const std::size_t limbs = a.level() + 1 + ring.p_count();
-    RaisedPair pair{a.level(), {RnsPoly(ring.n(), limbs, true), RnsPoly(ring.n(), limbs, true)}};
+    RaisedPair pair = raised_pair(ring, a.level(), true);
     for (std::size_t part = 0; part < 2; ++part) {
         add_lifted(ring, pair.parts[part], a.part(part), a.level());
     }
@@ -62,6 +58,33 @@ void rotate_raised(const Ring& ring, const Decomposition& digits, RotatedPart c0
     });
 }
 
+void rotate_raised(const Ring& ring, const RnsPoly& c0, RnsPoly c1, const SwitchingKey& key,
+                   RaisedPair& out, bool add) {
+    const RnsPoly lowered = mod_down(ring, std::move(c1), out.level, false);
+    rotate_raised(ring, decompose(ring, lowered, out.level), {&c0, true}, key, out, add);
+}
+
+SumAndDifference add_and_subtract(const Ring& ring, const RaisedPair& a, const SwitchingKey& key) {
+    const std::size_t limbs = a.level + 1 + ring.p_count();
+    SumAndDifference result{raised_pair(ring, a.level), raised_pair(ring, a.level)};
+    rotate_raised(ring, a.parts[0], a.parts[1].copy(), key, result.difference, false);
+    parallel_for(0, 2 * limbs, [&](std::size_t task) {
+        const std::size_t part = task % 2;
+        const std::size_t limb = task / 2;
+        const Modulus& q = ring.modulus(ring.prime_of_limb(limb, a.level));
+        const std::uint64_t* own = a.parts[part].limb(limb);
+        std::uint64_t* difference = result.difference.parts[part].limb(limb);
+        kernels().add(result.sum.parts[part].limb(limb), own, difference, ring.n(), q);
+        kernels().subtract(difference, own, difference, ring.n(), q);
+    });
+    return result;
+}
+
+RaisedPair add_automorphism(const Ring& ring, RaisedPair a, const SwitchingKey& key) {
+    rotate_raised(ring, a.parts[0], a.parts[1].copy(), key, a, true);
+    return a;
+}
+
 Ciphertext lower(const Ring& ring, RaisedPair pair, double scale, bool rescale) {
     const std::size_t level = pair.level;
     std::vector<RnsPoly> parts;
@@ -86,7 +109,7 @@ Ciphertext sum_of_automorphisms(const EvaluationKeys& keys, const Ciphertext& a,
 Ciphertext conjugate(const EvaluationKeys& keys, const Ciphertext& a) {
     const Ring& ring = keys.parameters().ring();
     const Decomposition digits = decompose(ring, a.part(1), a.level());
-    RaisedPair result = empty_pair(ring, a.level());
+    RaisedPair result = raised_pair(ring, a.level());
     rotate_raised(ring, digits, {&a.part(0), false}, keys.get(KeyId::conjugation(), a.level()),
                   result, false);
     return lower(ring, std::move(result), a.scale(), false);

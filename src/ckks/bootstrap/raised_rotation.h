@@ -35,6 +35,22 @@ Ciphertext lower(const Ring& ring, RaisedPair pair, double scale, bool rescale);
 Ciphertext sum_of_automorphisms(const EvaluationKeys& keys, const Ciphertext& a,
                                 std::span<const KeyId> ids);
 
+// f(a) modulo Q_l P for a pair (c_0, c_1) modulo Q_l P: only c_1, which is consumed, is divided by P,
+// in order to be decomposed. Into `out`, or added to it; c_0 may be that of `out`.
+void rotate_raised(const Ring& ring, const RnsPoly& c0, RnsPoly c1, const SwitchingKey& key,
+                   RaisedPair& out, bool add);
+
+// (a + f(a), a - f(a)) modulo Q_l P.
+struct SumAndDifference {
+    RaisedPair sum, difference;
+};
+SumAndDifference add_and_subtract(const Ring& ring, const RaisedPair& a, const SwitchingKey& key);
+// a + f(a).
+RaisedPair add_automorphism(const Ring& ring, RaisedPair a, const SwitchingKey& key);
+
+// A new pair modulo Q_level P, uninitialised unless `zeroed`.
+RaisedPair raised_pair(const Ring& ring, std::size_t level, bool zeroed = false);
+
 // The complex conjugate of every slot. Needs the key of conjugation. 1 KS.
 Ciphertext conjugate(const EvaluationKeys& keys, const Ciphertext& a);
 
