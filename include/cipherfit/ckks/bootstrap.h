@@ -36,10 +36,11 @@ struct BootstrapLiteral {
     std::size_t slots_to_coeffs = 3;
     unsigned coeffs_to_slots_bits = 49;
     unsigned slots_to_coeffs_bits = 36;
-    // log2 of q_0 over the largest coefficient of the message times its scale. Less means a larger
-    // part of the sine, where the cubic arcsine is less exact; more means less of the modulus for the
-    // message. 4 to 12.
-    unsigned ratio_bits = 6;
+    // log2 of q_0 over the largest coefficient of the message times its scale, 3 to 12, and the degree
+    // of the arcsine, odd, 1 to 15. One bit more in the ratio is one bit less of precision against
+    // EvalMod's rounding errors, but a smaller part of the sine for the arcsine to straighten.
+    unsigned ratio_bits = 4;
+    std::size_t arcsine_degree = 7;
     unsigned digits = 3;  // dnum
     bool insecure_for_tests_only = false;
 };
@@ -49,10 +50,12 @@ struct BootstrapLiteral {
 // every ciphertext, and the fit of EvalMod covers that range (probability 0 of a wrap outside it).
 // log2(QP), levels in all, special primes; precision and time are in docs/benchmarks.md.
 //
-// q = 50 + 10 x 40 + 3 x 36 + 10 x 50 + 3 x 49 bits, p = 9 x 50: log2(QP) = 1655.
+// q = 50 + 10 x 40 + 3 x 36 + 11 x 50 + 3 x 49 bits, p = 9 x 50: log2(QP) = 1705.
 constexpr BootstrapLiteral bootstrap_n16_levels10{.log_n = 16, .levels = 10};
+// Two levels more and two bits of precision less, with a cubic arcsine:
 // q = 50 + 12 x 40 + 3 x 36 + 10 x 50 + 3 x 49 bits, p = 9 x 50: log2(QP) = 1735.
-constexpr BootstrapLiteral bootstrap_n16_levels12{.log_n = 16, .levels = 12};
+constexpr BootstrapLiteral bootstrap_n16_levels12{
+    .log_n = 16, .levels = 12, .ratio_bits = 6, .arcsine_degree = 3};
 
 // A preset for another number of slots. So few that the stages do not suffice for the matrices leave
 // a shorter chain.

@@ -32,11 +32,13 @@ void check(const BootstrapLiteral& literal) {
     check_range("slots_to_coeffs", literal.slots_to_coeffs, 1, literal.log_slots);
     check_range("coeffs_to_slots_bits", literal.coeffs_to_slots_bits, 40, 50);
     check_range("slots_to_coeffs_bits", literal.slots_to_coeffs_bits, 30, 50);
-    check_range("ratio_bits", literal.ratio_bits, 4, 12);
+    check_range("ratio_bits", literal.ratio_bits, 3, 12);
 }
 
 EvalMod eval_mod_of(const BootstrapLiteral& literal) {
-    return EvalMod::create({.wraps = largest_wraps, .ratio_bits = literal.ratio_bits});
+    return EvalMod::create({.wraps = largest_wraps,
+                            .ratio_bits = literal.ratio_bits,
+                            .arcsine_degree = literal.arcsine_degree});
 }
 
 }  // namespace

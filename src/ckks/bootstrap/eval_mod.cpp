@@ -59,34 +59,53 @@ Polynomial fit_sine(const EvalModLiteral& literal) {
     return result;
 }
 
-// arcsin(s) / (2 pi) on |s| <= sin(2 pi 2^-ratio_bits) as an odd cubic in s.
+// arcsin(s) / (2 pi) on |s| <= sin(2 pi 2^-ratio_bits) as an odd polynomial in s. Powers of s and not
+// T_k(s / width): s is small, and so are the errors of its powers.
 Polynomial fit_arcsine(const EvalModLiteral& literal) {
-    if (!literal.arcsine) {
+    const std::size_t degree = literal.arcsine_degree;
+    if (degree == 1) {
         return {.coefficients = {0.0, 1 / two_pi}};
     }
-    const double angle =
-        std::min(two_pi * std::exp2(-static_cast<double>(literal.ratio_bits)), 0.25 * two_pi);
-    const double width = std::sin(angle);
-    const Polynomial fit =
-        chebyshev_fit([](double s) { return std::asin(s) / two_pi; }, -width, width, 3);
-    // T_1 = y, T_3 = 4 y^3 - 3 y with y = s / width.
-    const double linear = fit.coefficients[1] - 3 * fit.coefficients[3];
-    return {.coefficients = {0.0, linear / width, 0.0,
-                             4 * fit.coefficients[3] / (width * width * width)}};
+    const double width = std::sin(two_pi * std::exp2(-static_cast<double>(literal.ratio_bits)));
+    const Polynomial fit = chebyshev_fit([](double s) { return std::asin(s) / two_pi; }, -width,
+                                         width, degree);
+    // T_k(y) = 2 y T_(k-1) - T_(k-2), by coefficients of y.
+    std::vector<double> before{1.0};
+    std::vector<double> current{0.0, 1.0};
+    std::vector<double> sum(degree + 1);
+    for (std::size_t k = 1; k <= degree; ++k) {
+        for (std::size_t i = 0; i <= k; ++i) {
+            sum[i] += fit.coefficients[k] * current[i];
+        }
+        std::vector<double> next(k + 2);
+        for (std::size_t i = 0; i <= k; ++i) {
+            next[i + 1] += 2 * current[i];
+        }
+        for (std::size_t i = 0; i < before.size(); ++i) {
+            next[i] -= before[i];
+        }
+        before = std::exchange(current, std::move(next));
+    }
+    for (std::size_t i = 1; i <= degree; ++i) {
+        sum[i] /= std::pow(width, static_cast<double>(i));
+    }
+    return {.coefficients = std::move(sum)};
 }
 
 }  // namespace
 
 EvalMod EvalMod::create(const EvalModLiteral& literal) {
-    require(literal.wraps >= 1 && literal.wraps <= 512 && literal.ratio_bits >= 1 &&
+    require(literal.wraps >= 1 && literal.wraps <= 512 && literal.ratio_bits >= 3 &&
                 literal.ratio_bits <= 20 && literal.degree >= 3 && literal.degree <= 127 &&
                 literal.degree % 2 == 1 && literal.double_angles >= 2 && literal.double_angles <= 8 && literal.least_weight > 0 &&
-                literal.least_weight <= 1,
+                literal.least_weight <= 1 && literal.arcsine_degree % 2 == 1 &&
+                literal.arcsine_degree <= 15,
             ErrorCode::invalid_argument,
             "cannot fit the modular reduction with {} wraps, a ratio of {} bits, degree {}, {} "
-            "double angles and a least weight of {}: see eval_mod.h for the ranges",
+            "double angles, an arcsine of degree {} and a least weight of {}: see eval_mod.h for "
+            "the ranges",
             literal.wraps, literal.ratio_bits, literal.degree, literal.double_angles,
-            literal.least_weight);
+            literal.arcsine_degree, literal.least_weight);
     EvalMod result;
     result.sine_ = fit_sine(literal);
     result.double_angles_ = literal.double_angles;

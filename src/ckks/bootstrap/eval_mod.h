@@ -2,7 +2,7 @@
 //     sin(2 pi (x - 1/4) / 2^r)      by an odd Chebyshev sum; up to its sign, it is the cosine of
 //                                    2 pi (x - 1/4 + 2^(r-2)) / 2^r,
 //     r times c -> 2 c^2 - 1         which gives cos(2 pi (x - 1/4)) = sin(2 pi m),
-//     arcsin(s) / (2 pi)             by an odd cubic.
+//     arcsin(s) / (2 pi)             by an odd polynomial.
 // (Han and Ki, CT-RSA 2020, for the double angle and for fitting near integers only; Lee et al.,
 // EUROCRYPT 2021, and Bossuat et al., EUROCRYPT 2021, for the arcsine.)
 //
@@ -23,10 +23,10 @@ namespace cipherfit {
 
 struct EvalModLiteral {
     std::size_t wraps = 16;         // K
-    unsigned ratio_bits = 6;        // 1 to 20
+    unsigned ratio_bits = 4;        // 3 to 20
     std::size_t degree = 31;        // of the sine's fit, odd, 3 to 127
     unsigned double_angles = 3;     // r, 2 to 8
-    bool arcsine = true;            // else s / (2 pi), whose error is (2 pi m)^2 / 6 of m
+    std::size_t arcsine_degree = 7;  // odd, 1 to 15; 1: s / (2 pi), whose error is (2 pi m)^2 / 6 of m
     double least_weight = 0x1p-20;  // in (0, 1]
 };
 
@@ -51,7 +51,7 @@ class EvalMod {
     EvalMod() = default;
     Polynomial sine_;
     unsigned double_angles_ = 0;
-    Polynomial arcsine_;  // of degree 1 where there is none
+    Polynomial arcsine_;
 };
 
 }  // namespace cipherfit
