@@ -79,7 +79,8 @@ void KeyRequest::merge(const KeyRequest& other) {
 
 SwitchingKey expand(SeededSwitchingKey key, const Parameters& parameters) {
     const Ring& ring = parameters.ring();
-    require(key.level <= parameters.max_level(), ErrorCode::corrupt_data,
+    const bool small = key.id == KeyId::sparse_encapsulation();
+    require(key.level <= (small ? 0 : parameters.max_level()), ErrorCode::corrupt_data,
             "a switching key of level {} does not fit", key.level);
     const KeyShape shape = key_shape(parameters, key.id, key.level);
     require(key.b.size() == shape.digits, ErrorCode::corrupt_data,
