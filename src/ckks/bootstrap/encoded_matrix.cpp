@@ -78,42 +78,47 @@ RnsPoly encode_sparse(const Ring& ring, std::span<const double> coefficients, st
 }  // namespace
 
 BabyGiantSteps split_offsets(const DiagonalMatrix& matrix, std::size_t slots) {
-    // Signed, so that offsets just below the size are small negative ones.
-    std::vector<std::int64_t> offsets;
-    std::int64_t stride = 0;
     const auto size = static_cast<std::int64_t>(matrix.size);
+    std::vector<std::int64_t> natural;
+    std::vector<std::int64_t> centred;
+    std::int64_t stride = 0;
     for (const auto& [offset, diagonal] : matrix.diagonals) {
         const auto k = static_cast<std::int64_t>(offset);
-        offsets.push_back(2 * k > size ? k - size : k);
+        natural.push_back(k);
+        centred.push_back(2 * k > size ? k - size : k);
         stride = std::gcd(stride, k);
     }
     stride = std::max<std::int64_t>(stride, 1);
     const auto floor_to = [](std::int64_t k, std::int64_t step) {
         return k - ((k % step) + step) % step;
     };
-    std::int64_t best = stride;
+    // Offsets on both sides of 0 are near each other when centred, those all around are not.
+    const std::vector<std::int64_t>* best_offsets = &natural;
+    std::int64_t best_step = stride;
     std::size_t least = std::numeric_limits<std::size_t>::max();
-    for (std::int64_t babies = 1; babies <= std::int64_t{most_babies} / 2; babies *= 2) {
-        const std::int64_t step = babies * stride;
-        std::set<std::int64_t> small;
-        std::set<std::int64_t> large;
-        for (const std::int64_t k : offsets) {
-            large.insert(floor_to(k, step));
-            small.insert(k - floor_to(k, step));
-        }
-        const std::size_t cost = small.size() + giant_weight * large.size();
-        if (cost < least) {
-            least = cost;
-            best = step;
+    for (const auto* offsets : {&natural, &centred}) {
+        for (std::int64_t babies = 1; babies <= std::int64_t{most_babies} / 2; babies *= 2) {
+            const std::int64_t step = babies * stride;
+            std::set<std::int64_t> small;
+            std::set<std::int64_t> large;
+            for (const std::int64_t k : *offsets) {
+                large.insert(floor_to(k, step));
+                small.insert(k - floor_to(k, step));
+            }
+            const std::size_t cost = small.size() + giant_weight * large.size();
+            if (cost < least) {
+                least = cost;
+                best_step = step;
+                best_offsets = offsets;
+            }
         }
     }
     BabyGiantSteps result;
     const auto all = static_cast<std::int64_t>(slots);
-    for (const std::int64_t k : offsets) {
-        const std::int64_t giant = floor_to(k, best);
-        const auto offset = static_cast<std::size_t>((k + size) % size);
-        result.steps[offset] = {static_cast<std::size_t>(k - giant),
-                                static_cast<std::size_t>((giant + all) % all)};
+    for (const std::int64_t k : *best_offsets) {
+        const std::int64_t giant = floor_to(k, best_step);
+        result.steps[static_cast<std::size_t>((k + size) % size)] = {
+            static_cast<std::size_t>(k - giant), static_cast<std::size_t>((giant + all) % all)};
     }
     return result;
 }
