@@ -1,6 +1,9 @@
 // Bootstrapping at 128-bit security: bootstrap/<log2 N>/<log2 slots>, one an iteration, 10 levels
-// left; bootstrap_levels12/... the same with 12.
+// left; bootstrap_levels12/... the same with 12; bootstrap_insecure/... on a small ring, for long
+// series of the same arithmetic.
 //   CIPHERFIT_THREADS=1 bench_bootstrap --benchmark_filter=bootstrap/16/11
+//   CIPHERFIT_BOOTSTRAPS=1000 bench_bootstrap --benchmark_filter=bootstrap/16/11   a thousand,
+//       each of a message of its own: none is off where worst_bits, over all of them, is not.
 //
 // Counters: levels_left; mean_bits and worst_bits, the precision of all slots over all iterations
 // (ckks/precision.h) of messages uniform in a square inside the unit circle; keys, key_bytes and
@@ -10,19 +13,25 @@
 #include "bootstrap_fixture.h"
 
 #include <array>
-#include <memory>
+#include <cstdint>
+#include <cstdlib>
 #include <string>
 
 namespace cipherfit::bench {
 namespace {
+
+constexpr BootstrapLiteral small_ring{
+    .log_n = 12, .levels = 10, .insecure_for_tests_only = true};
 
 struct Preset {
     const char* name;
     BootstrapLiteral literal;
 };
 constexpr std::array presets{Preset{"bootstrap", bootstrap_n16_levels10},
-                             Preset{"bootstrap_levels12", bootstrap_n16_levels12}};
-constexpr std::array log_slots{11U, 13U, 15U};
+                             Preset{"bootstrap_levels12", bootstrap_n16_levels12},
+                             Preset{"bootstrap_insecure", small_ring}};
+// log_n - 1 and two smaller ones.
+constexpr std::array unused_bits{5U, 3U, 1U};
 
 void measure(benchmark::State& state, const BootstrapLiteral& literal) {
     BootstrapFixture fixture(literal);
@@ -47,15 +56,33 @@ void measure(benchmark::State& state, const BootstrapLiteral& literal) {
     state.counters["peak_bytes"] = count(peak_memory_bytes());
 }
 
+// CIPHERFIT_BOOTSTRAPS: how many in a row; 0, the default, leaves it to the benchmark library.
+std::int64_t asked_repetitions() {
+    const char* text = std::getenv("CIPHERFIT_BOOTSTRAPS");
+    if (text == nullptr || *text == '\0') {
+        return 0;
+    }
+    char* end = nullptr;
+    const long count = std::strtol(text, &end, 10);
+    require(*end == '\0' && count >= 1, ErrorCode::invalid_argument,
+            "CIPHERFIT_BOOTSTRAPS must be a positive number, got {}", text);
+    return count;
+}
+
 void register_all() {
+    const std::int64_t repetitions = asked_repetitions();
     for (const Preset& preset : presets) {
-        for (const unsigned slots : log_slots) {
+        for (const unsigned unused : unused_bits) {
+            const unsigned slots = preset.literal.log_n - unused;
             const std::string name =
                 fmt::format("{}/{}/{}", preset.name, preset.literal.log_n, slots);
             const BootstrapLiteral literal = with_slots(preset.literal, slots);
-            benchmark::RegisterBenchmark(name.c_str(), [literal](benchmark::State& state) {
-                measure(state, literal);
-            })->Unit(benchmark::kMillisecond);
+            auto* registered = benchmark::RegisterBenchmark(
+                name.c_str(), [literal](benchmark::State& state) { measure(state, literal); });
+            registered->Unit(benchmark::kMillisecond);
+            if (repetitions > 0) {
+                registered->Iterations(repetitions);
+            }
         }
     }
 }
