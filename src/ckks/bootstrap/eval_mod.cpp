@@ -147,8 +147,9 @@ Ciphertext EvalMod::evaluate(const Evaluator& evaluator, const Ciphertext& x, do
         evaluate_polynomial(evaluator, sine_, evaluator.add_scalar(x, -0.25), scale);
     for (unsigned i = 0; i < double_angles_; ++i) {
         const std::array<Product, 2> twice{Product{&c, &c}, Product{&c, &c}};
-        c = evaluator.relinearize_rescale(
-            evaluator.add_scalar(evaluator.sum_of_products(twice), -1.0));
+        Ciphertext square = evaluator.sum_of_products(twice);
+        evaluator.add_combination_inplace(square, {}, -1.0);
+        c = evaluator.relinearize_rescale(square);
     }
     return evaluate_polynomial(evaluator, arcsine_, c, target);
 }
