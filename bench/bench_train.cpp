@@ -13,11 +13,6 @@
 namespace cipherfit::bench {
 namespace {
 
-RingShape ring_shape(const Parameters& parameters) {
-    return {parameters.log_n(), parameters.max_level() + 1, parameters.special_primes(),
-            parameters.digit_size()};
-}
-
 void count_plan(benchmark::State& state, const TrainingPlan& plan) {
     state.counters["key_bytes"] = plan_cost(plan).evaluation_key_bytes;
     state.counters["log_n"] = plan.parameters().log_n();
@@ -34,8 +29,7 @@ void train_iteration(benchmark::State& state, const NamedRecipe& recipe, int t) 
         benchmark::DoNotOptimize(after);
     }
     const IterationLevels& levels = plan.levels()[static_cast<std::size_t>(t)];
-    const OperationCounts counts = count_operations(plan.layout(), plan.shifts(), plan.recipe(),
-                                                    ring_shape(plan.parameters()), t);
+    const OperationCounts counts = count_operations(plan, t);
     state.counters["levels"] = levels.start - levels.end;
     state.counters["key_switches"] = static_cast<double>(counts.switches);
     count_plan(state, plan);

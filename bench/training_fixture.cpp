@@ -1,7 +1,9 @@
 #include "training_fixture.h"
 
 #include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/training_messages.h"
 
+#include <array>
 #include <cstring>
 #include <random>
 #include <utility>
@@ -41,38 +43,22 @@ Recipe recipe_of(const NamedRecipe& named) {
 
 TrainingPlan plan_of(const NamedRecipe& named) {
     PlanOptions options;
+    options.solver = named.solver;
     if (std::strcmp(named.name, "chiang2023") == 0) {
         options.most_ciphertexts = 6;
     }
     return TrainingPlan::create({samples, features + 1, classes}, recipe_of(named), options);
 }
 
-MatrixView view(const RowMatrix& matrix) {
-    return {matrix.data(), static_cast<std::size_t>(matrix.rows()),
-            static_cast<std::size_t>(matrix.cols())};
-}
-
 EncryptedTrainingData encrypt_data(const TrainingPlan& plan, const SecretKey& secret) {
-    const PreparedData data = synthetic_data(plan.recipe());
-    const LaneLayout& layout = plan.layout();
     const Encoder encoder(plan.parameters());
-    const RowMatrix labels = data.y.array() - 0.5;
     EncryptedTrainingData result;
-    for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-        for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
-            result.features.push_back(
-                encrypt(secret, encoder.encode(layout.pack_features(view(data.xs), rho, b),
-                                               plan.feature_level(), plan.feature_scale())));
-        }
-        result.labels.push_back(
-            encrypt(secret, encoder.encode(layout.pack_logits(view(labels), rho),
-                                           plan.label_level(), plan.label_scale())));
-        if (plan.initial_logits()) {
-            result.logits.push_back(
-                encrypt(secret, encoder.encode(layout.pack_logits(view(data.z0), rho),
-                                               plan.label_level(), plan.logit_scale())));
-        }
-    }
+    for_each_message(plan, synthetic_data(plan.recipe()), [&](const TrainingMessage& message) {
+        const std::array targets{&result.features, &result.labels, &result.logits, &result.start};
+        targets.at(static_cast<std::size_t>(message.kind))
+            ->push_back(
+                encrypt(secret, encoder.encode(message.slots, message.level, message.scale)));
+    });
     return result;
 }
 
@@ -94,7 +80,7 @@ TrainingFixture::TrainingFixture(const NamedRecipe& recipe)
       data_(encrypt_data(plan_, secret_)) {}
 
 EncryptedTrainingData TrainingFixture::copy_data() const {
-    return {copy(data_.features), copy(data_.labels), copy(data_.logits)};
+    return {copy(data_.features), copy(data_.labels), copy(data_.logits), copy(data_.start)};
 }
 
 const EncryptedTrainer& TrainingFixture::trainer() {

@@ -17,11 +17,13 @@ namespace cipherfit::bench {
 struct NamedRecipe {
     const char* name;
     int iterations;
+    Solver solver;
 };
 inline constexpr NamedRecipe recipes[] = {
-    {"chiang2023", 2},  // the paper's, six ciphertexts up
-    {"standard-2", 2},  // a zero start and a cubic on [-8, 8], steps of 16
-    {"standard-8", 8},
+    {"chiang2023", 2, Solver::primal},  // the paper's, six ciphertexts up
+    {"standard-2", 2, Solver::primal},  // a zero start and a cubic on [-8, 8], steps of 16
+    {"standard-8", 8, Solver::primal},    {"standard-2-dual", 2, Solver::dual},
+    {"standard-8-dual", 8, Solver::dual},
 };
 
 class TrainingFixture {

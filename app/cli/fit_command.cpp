@@ -148,9 +148,10 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
                                        options.test.file.string());
     NoiseModel noise = modelled_noise(state.setup.plan);
     noise.seed = options.features.seed;
-    const TwinResult twin =
-        run_twin(prepare_rows(state.setup, planned.rows), state.setup.plan.recipe(), &noise);
-    const Head head = checked_model(twin.model(), state.setup, state.reference);
+    const RowMatrix twin =
+        twin_model(state.setup.plan.solver(), prepare_rows(state.setup, planned.rows),
+                   state.setup.plan.recipe(), &noise);
+    const Head head = checked_model(twin, state.setup, state.reference);
     out.claim_for_model();
     write_model(out.model(), head, state);
     FitResult result{state, head, planned.rows, test_of};

@@ -21,7 +21,7 @@ void write_model(const fs::path& directory, const Head& head, const OwnerState& 
     if (state.extractor) {
         save_feature_extractor(*state.extractor, directory / "features.json");
     }
-    value_or_throw(write_npy(directory / "weights.npy", head.weights));
+    value_or_throw(write_npy(directory / "weights.npy", head.weights, 0600));
     nlohmann::json json{{"format", 1},
                         {"classes", head.classes()},
                         {"features", head.features()},

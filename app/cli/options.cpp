@@ -134,6 +134,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
         ->group(plan_group)
         ->type_name("COUNT");
+    app.add_option("--solver", recipe.solver,
+                   "What the server trains: primal, the model; dual, its coefficients in the "
+                   "samples' Gram matrix, cheaper for few samples; auto: planned (primal with the "
+                   "preset chiang2023)")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"auto", "primal", "dual"}));
 }
 
 void add_json_option(CLI::App& app, std::filesystem::path& file) {
@@ -162,6 +169,11 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     // The paper sends 6.
     options.plan.most_ciphertexts =
         recipe.most_ciphertexts.value_or(options.preset == Preset::chiang2023 ? 6 : 0);
+    if (recipe.solver != "auto") {
+        options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
+    } else if (options.preset == Preset::chiang2023) {
+        options.plan.solver = Solver::primal;  // what the paper computes
+    }
     return options;
 }
 
@@ -176,6 +188,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"scale_bits", recipe.scale_bits},
                         {"memory_limit_gb", recipe.memory_limit_gb},
                         {"most_ciphertexts", nullptr},
+                        {"solver", recipe.solver},
                         {"features", features.kind},
                         {"pca", features.components},
                         {"seed", features.seed}};

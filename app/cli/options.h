@@ -45,6 +45,7 @@ struct RecipeOptions {
     unsigned log_n = 0, scale_bits = 0;
     double memory_limit_gb = 5.5;
     std::optional<std::size_t> most_ciphertexts;
+    std::string solver = "auto";
 };
 
 void add_train_options(CLI::App& app, SampleOptions& samples, bool required);

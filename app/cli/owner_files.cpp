@@ -87,7 +87,10 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
         save_feature_extractor(*state.extractor, files.features());
     }
     write_json(files.inputs(), inputs, true);
-    value_or_throw(write_npy(files.twin_weights(), state.reference.head.weights));
+    value_or_throw(write_npy(files.twin_weights(), state.reference.head.weights, 0600));
+    if (state.setup.plan.solver() == Solver::dual) {
+        value_or_throw(write_npy(files.scaled_rows(), state.scaled_rows, 0600));
+    }
     nlohmann::json json = to_json(state.setup);
     json["features"] = state.extractor ? state.extractor->name() : "raw";
     json["weight_error_bound"] = state.reference.weight_error_bound;
@@ -106,7 +109,7 @@ OwnerState read_owner_state(const OwnerFiles& files) {
     if (!setup) {
         damaged(files.plan(), setup.error().message);
     }
-    OwnerState state{std::move(*setup), nullptr, {}};
+    OwnerState state{std::move(*setup), nullptr, {}, {}};
     try {
         if (json.at("features").get<std::string>() != "raw") {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));
@@ -124,6 +127,14 @@ OwnerState read_owner_state(const OwnerFiles& files) {
     if (static_cast<std::size_t>(weights.rows()) != state.setup.plan.shape().classes ||
         static_cast<std::size_t>(weights.cols()) != state.setup.plan.shape().features) {
         damaged(files.twin_weights(), "the weights do not fit the plan");
+    }
+    if (state.setup.plan.solver() == Solver::dual) {
+        state.scaled_rows = value_or_throw(read_npy_matrix(files.scaled_rows()));
+        const TrainingShape& shape = state.setup.plan.shape();
+        if (static_cast<std::size_t>(state.scaled_rows.rows()) != shape.samples ||
+            static_cast<std::size_t>(state.scaled_rows.cols()) != shape.features) {
+            damaged(files.scaled_rows(), "the rows do not fit the plan");
+        }
     }
     return state;
 }

@@ -4,6 +4,7 @@
 //   features.json     the image features' constants, where there are any
 //   plan.json         plan, preprocessing, class names, outcome of the rehearsal, bounds
 //   twin_weights.npy  the twin's weights, which the decrypted ones are held to
+//   scaled_rows.npy   dual solver: the scaled training rows, which make a model of coefficients
 //   secret.key        the secret key
 //   job.json          identity of the job
 //   timings.json      seconds of the phases that are done
@@ -30,6 +31,7 @@ struct OwnerFiles {
     std::filesystem::path secret_key() const { return directory / "secret.key"; }
     std::filesystem::path job() const { return directory / "job.json"; }
     std::filesystem::path twin_weights() const { return directory / "twin_weights.npy"; }
+    std::filesystem::path scaled_rows() const { return directory / "scaled_rows.npy"; }
     std::filesystem::path timings() const { return directory / "timings.json"; }
 };
 
@@ -49,6 +51,7 @@ struct OwnerState {
     OwnerSetup setup;
     std::unique_ptr<FeatureExtractor> extractor;  // null for raw features
     TwinReference reference;
+    RowMatrix scaled_rows;  // PreparedData::xs; empty with the primal solver
 };
 void write_owner_state(const OwnerFiles& files, const OwnerState& state,
                        const nlohmann::json& inputs);

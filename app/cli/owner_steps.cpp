@@ -50,10 +50,15 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     check_interrupt();
     line.phase("owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);
-    TwinReference reference = make_twin_reference(setup, prepare_rows(setup, rows));
+    PreparedData data = prepare_rows(setup, rows);
+    TwinReference reference = make_twin_reference(setup, data);
+    if (setup.plan.solver() == Solver::primal) {
+        data.xs.resize(0, 0);
+    }
     line.finish();
     check_interrupt();
-    return {{std::move(setup), std::move(extractor), std::move(reference)}, std::move(rows)};
+    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(data.xs)},
+            std::move(rows)};
 }
 
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
@@ -147,7 +152,8 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
 Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
                   const fs::path& model) {
     const Job job{state.setup.plan, identity};
-    const RowMatrix weights = decrypt_model(job, key, value_or_throw(read_model(model, job)));
+    const RowMatrix weights =
+        decrypt_model(job, key, value_or_throw(read_model(model, job)), state.scaled_rows);
     return checked_model(weights, state.setup, state.reference);
 }
 

@@ -46,6 +46,7 @@ std::string describe(const nlohmann::json& f) {
                      f.at("log_n").get<unsigned>(), number("slots"), f.at("log_qp").get<double>(),
                      f.at("largest_secure_log_qp").get<double>(),
                      f.at("security_bits").get<unsigned>()));
+    line("solver", f.at("solver").get<std::string>());
     line("levels",
          fmt::format("{} in all: {} in the first iteration, {} in every other", number("levels"),
                      number("first_iteration_levels"), number("levels_per_iteration")));

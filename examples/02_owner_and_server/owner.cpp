@@ -52,12 +52,12 @@ OwnerState send_job(const std::filesystem::path& directory, const DataSet& train
                static_cast<double>(key_bytes) / 1e6, static_cast<double>(data_bytes) / 1e6);
 
     Head expected = finish_model(run_twin(data, recipe).model(), preprocessing, recipe);
-    return {job, std::move(secret), std::move(preprocessing), std::move(expected)};
+    return {job, std::move(secret), std::move(preprocessing), data.xs, std::move(expected)};
 }
 
 Head receive_model(const std::filesystem::path& directory, const OwnerState& owner) {
     const auto blocks = value_or_throw(read_model(JobFiles{directory}.model(), owner.job));
-    const RowMatrix state = decrypt_model(owner.job, owner.secret, blocks);
+    const RowMatrix state = decrypt_model(owner.job, owner.secret, blocks, owner.scaled_rows);
     // Back to plain weights for raw features.
     return finish_model(state, owner.preprocessing, owner.job.plan.recipe());
 }

@@ -12,7 +12,8 @@ struct OwnerState {
     cipherfit::Job job;
     cipherfit::SecretKey secret;
     cipherfit::Preprocessing preprocessing;
-    cipherfit::Head expected;  // the model of a rehearsal in the clear, for comparison
+    cipherfit::RowMatrix scaled_rows;  // what the dual solver's coefficients belong to
+    cipherfit::Head expected;          // the model of a rehearsal in the clear, for comparison
 };
 
 // Step 1: chooses the recipe, makes the plan and the keys, and fills the job directory.

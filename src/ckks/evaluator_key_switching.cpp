@@ -7,6 +7,27 @@
 #include <utility>
 
 namespace cipherfit {
+namespace {
+
+void require_two_parts(const Ciphertext& a) {
+    require(a.size() == 2, ErrorCode::invalid_argument,
+            "cannot rotate a ciphertext of {} parts: relinearise first", a.size());
+}
+
+bool is_whole_turn(std::int64_t steps, const Parameters& parameters) {
+    return steps % static_cast<std::int64_t>(parameters.slots()) == 0;
+}
+
+KeySwitch rotation(const EvaluationKeys& keys, const Ciphertext& a, std::int64_t steps) {
+    const Parameters& parameters = keys.parameters();
+    const KeyId id = KeyId::of_rotation(steps, parameters.slots());
+    const std::uint32_t element = galois_element(id.rotation, parameters.log_n());
+    return {.key = &keys.get(id, a.level()),
+            .added = {&a.part(0), nullptr},
+            .permutation = &parameters.ring().permutation(element)};
+}
+
+}  // namespace
 
 HoistedCiphertext::HoistedCiphertext(const Ciphertext& source,
                                      std::unique_ptr<Decomposition> digits)
@@ -24,12 +45,9 @@ Ciphertext Evaluator::switch_degree_two(const Ciphertext& a, bool rescale) const
     const Ring& ring = parameters().ring();
     const std::size_t level = a.level();
     const SwitchingKey& key = keys_.get(KeyId::relinearization(), level);
-    RaisedPair pair = inner_product(ring, decompose(ring, a.part(2), level), key);
-    std::vector<RnsPoly> parts(2);
-    for (std::size_t part = 0; part < 2; ++part) {
-        add_lifted(ring, pair.parts[part], a.part(part), level);
-        parts[part] = mod_down(ring, std::move(pair.parts[part]), level, rescale);
-    }
+    Decomposition digits = raise(ring, a.part(2), level);
+    std::vector<RnsPoly> parts =
+        switch_key(ring, digits, {.key = &key, .added = {&a.part(0), &a.part(1)}}, rescale);
     const double divisor = rescale ? static_cast<double>(ring.modulus(level).value) : 1.0;
     return {std::move(parts), {rescale ? level - 1 : level, a.scale() / divisor}};
 }
@@ -43,43 +61,53 @@ Ciphertext Evaluator::relinearize_rescale(const Ciphertext& a) const {
 }
 
 HoistedCiphertext Evaluator::hoist(const Ciphertext& a) const {
-    require(a.size() == 2, ErrorCode::invalid_argument,
-            "cannot rotate a ciphertext of {} parts: relinearise first", a.size());
+    require_two_parts(a);
     return {a,
             std::make_unique<Decomposition>(decompose(parameters().ring(), a.part(1), a.level()))};
 }
 
 Ciphertext Evaluator::rotate(const HoistedCiphertext& a, std::int64_t steps) const {
     const Ciphertext& source = *a.source_;
-    const auto slots = static_cast<std::int64_t>(parameters().slots());
-    if (steps % slots == 0) {
+    if (is_whole_turn(steps, parameters())) {
         return source.copy();
     }
-    const Ring& ring = parameters().ring();
-    const std::size_t level = source.level();
-    const KeyId id = KeyId::of_rotation(steps, parameters().slots());
-    const SwitchingKey& key = keys_.get(id, level);
-    RaisedPair pair = inner_product(ring, *a.digits_, key);
-    add_lifted(ring, pair.parts[0], source.part(0), level);
-    const Permutation& permutation =
-        ring.permutation(galois_element(id.rotation, parameters().log_n()));
-    std::vector<RnsPoly> parts;
-    for (RnsPoly& raised : pair.parts) {
-        const RnsPoly switched = mod_down(ring, std::move(raised), level, false);
-        RnsPoly part(ring.n(), level + 1);
-        parallel_for(0, level + 1, [&](std::size_t limb) {
-            kernels().permute(part.limb(limb), switched.limb(limb), permutation.data(), ring.n());
-        });
-        parts.push_back(std::move(part));
-    }
-    return {std::move(parts), source.info()};
+    const Decomposition& digits = *a.digits_;
+    return {switch_key(parameters().ring(), digits, rotation(keys_, source, steps)), source.info()};
 }
 
 Ciphertext Evaluator::rotate(const Ciphertext& a, std::int64_t steps) const {
-    if (steps % static_cast<std::int64_t>(parameters().slots()) == 0) {
+    require_two_parts(a);
+    if (is_whole_turn(steps, parameters())) {
         return a.copy();
     }
-    return rotate(hoist(a), steps);
+    const KeySwitch request = rotation(keys_, a, steps);
+    Decomposition digits = raise(parameters().ring(), a.part(1), a.level());
+    return {switch_key(parameters().ring(), digits, request), a.info()};
+}
+
+Ciphertext Evaluator::sum_of_rotations(const Ciphertext& a,
+                                       std::span<const std::int64_t> steps) const {
+    require_two_parts(a);
+    require(!steps.empty(), ErrorCode::invalid_argument, "a sum of rotations needs a term");
+    std::vector<KeySwitch> requests;
+    std::size_t whole_turns = 0;
+    for (const std::int64_t step : steps) {
+        if (is_whole_turn(step, parameters())) {
+            ++whole_turns;
+        } else {
+            requests.push_back(rotation(keys_, a, step));
+        }
+    }
+    if (requests.empty()) {
+        return multiply_scalar(a, static_cast<double>(whole_turns), a.scale(), a.level());
+    }
+    const Ring& ring = parameters().ring();
+    const Decomposition digits = decompose(ring, a.part(1), a.level());
+    Ciphertext sum{switch_keys_and_sum(ring, digits, requests), a.info()};
+    for (; whole_turns > 0; --whole_turns) {
+        add_inplace(sum, a);
+    }
+    return sum;
 }
 
 }  // namespace cipherfit

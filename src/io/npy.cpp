@@ -97,8 +97,9 @@ bool to_integer(T value, std::int64_t& result) noexcept {
 }
 
 Expected<void> write_array(const std::filesystem::path& path, std::string_view descr,
-                           const std::string& shape, std::span<const std::uint8_t> data) {
-    auto file = AtomicFile::create(path);
+                           const std::string& shape, std::span<const std::uint8_t> data,
+                           unsigned mode = 0644) {
+    auto file = AtomicFile::create(path, {.mode = mode});
     if (!file) {
         return tl::unexpected<ErrorInfo>(file.error());
     }
@@ -121,9 +122,9 @@ std::span<const std::uint8_t> bytes_of(const T* values, std::size_t count) noexc
 
 template <class M>
 Expected<void> write_matrix(const std::filesystem::path& path, std::string_view descr,
-                            const M& values) {
+                            const M& values, unsigned mode = 0644) {
     return write_array(path, descr, fmt::format("({}, {})", values.rows(), values.cols()),
-                       bytes_of(values.data(), static_cast<std::size_t>(values.size())));
+                       bytes_of(values.data(), static_cast<std::size_t>(values.size())), mode);
 }
 
 template <class T>
@@ -184,8 +185,9 @@ Expected<std::vector<std::int64_t>> read_npy_integers(const std::filesystem::pat
     return with_file(path, [](ByteSource& source) { return read_npy_integers(source); });
 }
 
-Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values) {
-    return write_matrix(path, "<f8", values);
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
+                         unsigned mode) {
+    return write_matrix(path, "<f8", values, mode);
 }
 
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixI64& values) {

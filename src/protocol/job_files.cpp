@@ -164,7 +164,6 @@ Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& 
                                                     IdentityPart::plan, IdentityPart::job}));
         const Parameters& parameters = job.plan.parameters();
         const Ring& ring = parameters.ring();
-        const LaneLayout& layout = job.plan.layout();
         std::uint32_t index = 0;
         const auto read = [&](std::size_t count, std::size_t level) {
             const std::size_t bytes = packed_poly_bytes(ring, level + 1, level);
@@ -187,11 +186,11 @@ Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& 
             return out;
         };
         EncryptedTrainingData data;
-        data.features =
-            read(layout.sample_blocks() * layout.feature_blocks(), job.plan.feature_level());
-        data.labels = read(layout.sample_blocks(), job.plan.label_level());
-        data.logits =
-            read(job.plan.initial_logits() ? layout.sample_blocks() : 0, job.plan.label_level());
+        const TrainingPlan& plan = job.plan;
+        data.features = read(plan.feature_ciphertexts(), plan.feature_level());
+        data.labels = read(plan.label_ciphertexts(), plan.label_level());
+        data.logits = read(plan.logit_ciphertexts(), plan.label_level());
+        data.start = read(plan.start_ciphertexts(), plan.label_level());
         value_or_throw(reader.verify_end());
         return data;
     });
@@ -208,7 +207,7 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         const std::uint32_t main = in.u32();
         const std::uint32_t extrapolated = in.u32();
         value_or_throw(in.finish("the state's header"));
-        const std::size_t most = job.plan.layout().feature_blocks();
+        const std::size_t most = job.plan.state_ciphertexts();
         require(iteration <= static_cast<std::uint32_t>(job.plan.recipe().iterations) &&
                     main <= most && extrapolated <= most,
                 ErrorCode::corrupt_data, "the state's header does not fit the plan");

@@ -72,12 +72,17 @@ void count_product(Counter& counter, const LaneLayout& layout, std::size_t babie
     counter.full_switch(level, outputs * (2 * giants - 1));
 }
 
+RingShape ring_shape(const Parameters& parameters) {
+    return {parameters.log_n(), parameters.max_level() + 1, parameters.special_primes(),
+            parameters.digit_size()};
+}
+
 }  // namespace
 
 OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shifts,
                                  const Recipe& recipe, const RingShape& ring, int iteration) {
     Counter counter(ring);
-    const auto levels = iteration_levels(recipe);
+    const auto levels = iteration_levels(recipe, Solver::primal);
     const std::size_t samples = layout.sample_blocks();
     const std::size_t features = layout.feature_blocks();
     if (iteration < 0) {
@@ -108,6 +113,42 @@ OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shif
     return counter.counts();
 }
 
+OperationCounts count_operations(const KernelLayout& layout, const Recipe& recipe,
+                                 const RingShape& ring, int iteration) {
+    Counter counter(ring);
+    if (iteration < 0) {
+        return counter.counts();
+    }
+    const IterationLevels at =
+        iteration_levels(recipe, Solver::dual)[static_cast<std::size_t>(iteration)];
+    const std::size_t folds = log2_of(layout.lanes());
+    if (at.forward >= 0) {
+        if (layout.babies() > 1) {
+            counter.decompose(at.forward, 1);
+            counter.key_switch(at.forward, layout.babies() - 1);
+        }
+        counter.product(at.forward, layout.kernel_blocks());
+        counter.full_switch(at.forward, layout.giants());
+        counter.full_switch(at.sigmoid, layout.giants() - 1 + folds);
+    }
+    if (at.sigmoid >= 0) {
+        const std::size_t products = odd_polynomial_relinearizations(recipe.sigmoid.degree());
+        counter.full_switch(at.sigmoid, products);
+        counter.product(at.sigmoid, products);
+        counter.rescale(at.sigmoid, 2);
+        counter.full_switch(at.backward, folds);
+    }
+    counter.rescale(at.backward, 4);
+    return counter.counts();
+}
+
+OperationCounts count_operations(const TrainingPlan& plan, int iteration) {
+    const RingShape ring = ring_shape(plan.parameters());
+    return plan.solver() == Solver::primal
+               ? count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, iteration)
+               : count_operations(plan.kernel(), plan.recipe(), ring, iteration);
+}
+
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
                            std::size_t keys, bool with_forward) {
     const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
@@ -132,15 +173,26 @@ double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, co
     return key_bytes + data + work + 4 * raised * limb + 64e6;
 }
 
+double server_memory_bytes(const KernelLayout& layout, const RingShape& ring, std::size_t keys) {
+    const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
+    const auto q = static_cast<double>(ring.q_limbs);
+    const double raised = q + static_cast<double>(ring.p_limbs);
+    const double digits = std::ceil(q / static_cast<double>(ring.digit_size));
+    const double ciphertext = 2 * q * limb;
+    const double key_bytes = static_cast<double>(keys) * 2 * digits * raised * limb;
+    // The kernel, labels, start or Z_0; the state's rotations, sums, old and new states; a
+    // decomposition and what a switch makes of it.
+    const double ciphertexts = static_cast<double>(layout.kernel_blocks() + layout.babies()) + 12;
+    return key_bytes + ciphertexts * ciphertext + (digits + 2) * raised * limb + 4 * raised * limb +
+           64e6;
+}
+
 PlanCost plan_cost(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
-    const RingShape ring{parameters.log_n(), parameters.max_level() + 1,
-                         parameters.special_primes(), parameters.digit_size()};
     PlanCost cost;
-    cost.preparation = count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, -1);
+    cost.preparation = count_operations(plan, -1);
     for (int t = 0; t < plan.recipe().iterations; ++t) {
-        const OperationCounts counts =
-            count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, t);
+        const OperationCounts counts = count_operations(plan, t);
         cost.iterations.decompositions += counts.decompositions;
         cost.iterations.switches += counts.switches;
         cost.iterations.products += counts.products;
@@ -161,15 +213,19 @@ PlanCost plan_cost(const TrainingPlan& plan) {
         }
         return bits * static_cast<double>(parameters.n()) / 8;
     };
-    const auto samples = static_cast<double>(plan.layout().sample_blocks());
-    const auto features = static_cast<double>(plan.layout().feature_blocks());
-    cost.upload_bytes = samples * features * packed(plan.feature_level()) +
-                        samples * packed(plan.label_level()) * (plan.initial_logits() ? 2 : 1);
-    cost.download_bytes = 2 * features * packed(static_cast<std::size_t>(plan.levels().back().end));
-    const bool with_forward = plan.recipe().iterations > 1;
+    const auto at_labels_level =
+        plan.label_ciphertexts() + plan.logit_ciphertexts() + plan.start_ciphertexts();
+    cost.upload_bytes =
+        static_cast<double>(plan.feature_ciphertexts()) * packed(plan.feature_level()) +
+        static_cast<double>(at_labels_level) * packed(plan.label_level());
+    cost.download_bytes = 2 * static_cast<double>(plan.state_ciphertexts()) *
+                          packed(static_cast<std::size_t>(plan.levels().back().end));
+    const RingShape ring = ring_shape(parameters);
     cost.peak_memory_bytes =
-        server_memory_bytes(plan.layout(), plan.shifts(), ring, 0, with_forward) +
-        cost.evaluation_key_memory_bytes;
+        cost.evaluation_key_memory_bytes +
+        (plan.solver() == Solver::primal ? server_memory_bytes(plan.layout(), plan.shifts(), ring,
+                                                               0, plan.recipe().iterations > 1)
+                                         : server_memory_bytes(plan.kernel(), ring, 0));
     return cost;
 }
 

@@ -1,8 +1,13 @@
 #include "cipherfit/train/noise.h"
 
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/train/head.h"
+
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <vector>
 
 namespace cipherfit {
 namespace {
@@ -11,6 +16,116 @@ constexpr double error_sigma = 3.2;
 
 double slot_scale(const Parameters& parameters) {
     return std::sqrt(static_cast<double>(parameters.n()) / 2);
+}
+
+// Any prime of the chain but the first is close enough to 2^scale_bits.
+double prime_size(const TrainingPlan& plan) {
+    return std::ldexp(1.0, static_cast<int>(plan.scale_bits()));
+}
+
+// The smallest factor gives the errors their smallest scale.
+double least_factor(const TrainingPlan& plan) {
+    double factor = plan.gradient_factor(0);
+    for (int t = 1; t < plan.recipe().iterations; ++t) {
+        factor = std::min(factor, plan.gradient_factor(t));
+    }
+    return factor;
+}
+
+// The error of E before its replication: the polynomial's roundings, for logits and errors of
+// those scales.
+double polynomial_error(const TrainingPlan& plan, double logit_scale, double error_scale) {
+    const Parameters& parameters = plan.parameters();
+    const SigmoidPolynomial& sigmoid = plan.recipe().sigmoid;
+    if (sigmoid.degree() == 1) {
+        return rounding_error(parameters, error_scale);
+    }
+    // The masked copy of z has the scale that makes up for the leading coefficient; its rounding
+    // reaches the errors through the polynomial's steepness. The square of z has its own, through
+    // the higher terms.
+    const double prime = prime_size(plan);
+    double higher = 0;
+    for (std::size_t k = 1; k < sigmoid.odd.size(); ++k) {
+        higher +=
+            std::abs(sigmoid.odd[k]) * std::pow(sigmoid.range, 2.0 * static_cast<double>(k) - 1);
+    }
+    const double square_scale = logit_scale * logit_scale / prime;
+    const double masked_scale = error_scale * prime * std::abs(sigmoid.odd.back()) / square_scale;
+    return std::hypot(switching_error(parameters, error_scale),
+                      std::abs(sigmoid.odd.front()) * rounding_error(parameters, masked_scale),
+                      higher * switching_error(parameters, square_scale));
+}
+
+NoiseModel primal_noise(const TrainingPlan& plan) {
+    const Parameters& parameters = plan.parameters();
+    const double lanes = static_cast<double>(plan.layout().lane() / plan.layout().padded_classes());
+    const double prime = prime_size(plan);
+    const double logit_scale = plan.state_scale() * plan.feature_scale() / prime;
+    const double error_scale =
+        plan.state_scale() * prime * least_factor(plan) / plan.feature_scale();
+
+    NoiseModel noise;
+    // Baby shift h carries h switches; on average half of the largest.
+    const auto babies =
+        static_cast<double>(std::max(plan.shifts().forward_baby, plan.shifts().backward_baby) - 1);
+    noise.features_std =
+        std::hypot(fresh_error(parameters, plan.feature_scale()),
+                   std::sqrt(babies / 2) * switching_error(parameters, plan.feature_scale()));
+    noise.labels_std =
+        std::hypot(std::sqrt(lanes) * fresh_error(parameters, plan.label_scale()),
+                   std::sqrt(lanes - 1) * switching_error(parameters, plan.label_scale()));
+    noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
+                                  std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
+    noise.error_std =
+        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
+                   std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
+    noise.gradient_std = 0;
+    // The other sequence's scale is down to half of the plan's.
+    noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
+    return noise;
+}
+
+NoiseModel dual_noise(const TrainingPlan& plan) {
+    const Parameters& parameters = plan.parameters();
+    const auto lanes = static_cast<double>(plan.kernel().lanes());
+    const auto giants = static_cast<double>(plan.kernel().giants());
+    const double logit_scale = plan.state_scale() * plan.feature_scale() / prime_size(plan);
+    const double error_scale = plan.state_scale() * least_factor(plan);
+    // The largest eigenvalue of K, hence the largest norm of a row (preprocess.h).
+    constexpr double largest_row = 4;
+
+    NoiseModel noise;
+    noise.features_std = fresh_error(parameters, plan.feature_scale());
+    noise.labels_std = fresh_error(parameters, plan.label_scale());
+    noise.logits_std =
+        std::hypot(std::sqrt(lanes * (2 * giants - 1)) * switching_error(parameters, logit_scale),
+                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale),
+                   largest_row * switching_error(parameters, plan.state_scale()));
+    noise.error_std =
+        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
+                   std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
+    noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
+    return noise;
+}
+
+// The largest deviation of `seen(model)` in noisy runs from that of the noiseless twin.
+double largest_deviation(Solver solver, const PreparedData& data, const Recipe& recipe,
+                         const NoiseModel& noise, int runs,
+                         const std::function<RowMatrix(const RowMatrix&)>& seen) {
+    require(runs >= 1, ErrorCode::invalid_argument, "{} noisy runs; at least 1 is needed", runs);
+    const RowMatrix exact = seen(twin_model(solver, data, recipe));
+    // A run that diverges must not pass for one without deviation.
+    std::vector<double> deviations(static_cast<std::size_t>(runs),
+                                   std::numeric_limits<double>::infinity());
+    parallel_for(0, deviations.size(), [&](std::size_t run) {
+        NoiseModel model = noise;
+        model.seed += run;
+        const RowMatrix noisy = twin_model(solver, data, recipe, &model);
+        if (noisy.allFinite()) {
+            deviations[run] = (seen(noisy) - exact).cwiseAbs().maxCoeff();
+        }
+    });
+    return *std::max_element(deviations.begin(), deviations.end());
 }
 
 }  // namespace
@@ -43,76 +158,35 @@ double switching_error(const Parameters& parameters, double scale) {
 }
 
 NoiseModel modelled_noise(const TrainingPlan& plan) {
-    const Parameters& parameters = plan.parameters();
-    const Recipe& recipe = plan.recipe();
-    const SigmoidPolynomial& sigmoid = recipe.sigmoid;
-    const double lanes = static_cast<double>(plan.layout().lane() / plan.layout().padded_classes());
-    // Any prime of the chain but the first is close enough to 2^scale_bits.
-    const double prime = std::ldexp(1.0, static_cast<int>(plan.scale_bits()));
-    const double logit_scale = plan.state_scale() * plan.feature_scale() / prime;
-    // The smallest factor gives the errors their smallest scale.
-    double factor = plan.gradient_factor(0);
-    for (int t = 1; t < recipe.iterations; ++t) {
-        factor = std::min(factor, plan.gradient_factor(t));
-    }
-    const double error_scale = plan.state_scale() * prime * factor / plan.feature_scale();
+    return plan.solver() == Solver::primal ? primal_noise(plan) : dual_noise(plan);
+}
 
-    NoiseModel noise;
-    // Baby shift h carries h switches; on average half of the largest.
-    const auto babies =
-        static_cast<double>(std::max(plan.shifts().forward_baby, plan.shifts().backward_baby) - 1);
-    noise.features_std =
-        std::hypot(fresh_error(parameters, plan.feature_scale()),
-                   std::sqrt(babies / 2) * switching_error(parameters, plan.feature_scale()));
-    noise.labels_std =
-        std::hypot(std::sqrt(lanes) * fresh_error(parameters, plan.label_scale()),
-                   std::sqrt(lanes - 1) * switching_error(parameters, plan.label_scale()));
-    noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
-                                  std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
-
-    double own = rounding_error(parameters, error_scale);
-    if (sigmoid.degree() > 1) {
-        // The masked copy of z has the scale that makes up for the leading coefficient; its
-        // rounding reaches the errors through the polynomial's steepness. The square of z has its
-        // own, through the higher terms.
-        double higher = 0;
-        for (std::size_t k = 1; k < sigmoid.odd.size(); ++k) {
-            higher += std::abs(sigmoid.odd[k]) *
-                      std::pow(sigmoid.range, 2.0 * static_cast<double>(k) - 1);
-        }
-        const double square_scale = logit_scale * logit_scale / prime;
-        const double masked_scale =
-            error_scale * prime * std::abs(sigmoid.odd.back()) / square_scale;
-        own = std::hypot(switching_error(parameters, error_scale),
-                         std::abs(sigmoid.odd.front()) * rounding_error(parameters, masked_scale),
-                         higher * switching_error(parameters, square_scale));
+RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
+                     const NoiseModel* noise) {
+    if (solver == Solver::primal) {
+        return run_twin(data, recipe, noise).model();
     }
-    noise.error_std = std::hypot(std::sqrt(lanes) * own,
-                                 std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
-    noise.gradient_std = 0;
-    // The other sequence's scale is down to half of the plan's.
-    noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
-    return noise;
+    const DualTwinResult result = run_dual_twin(data, recipe, noise);
+    return model_of(recipe.model == ModelSequence::main ? result.main : result.extrapolated, data);
+}
+
+double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
+                     const Recipe& recipe, const NoiseModel& noise, int runs) {
+    return largest_deviation(solver, data, recipe, noise, runs, [&](const RowMatrix& model) {
+        return finish_model(model, preprocessing, recipe).weights;
+    });
 }
 
 double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs,
                          double margin) {
-    const TwinResult clean = run_twin(data, plan.recipe());
-    NoiseModel noise = modelled_noise(plan);
-    double largest = 0;
-    for (int run = 0; run < runs; ++run, ++noise.seed) {
-        const TwinResult noisy = run_twin(data, plan.recipe(), &noise);
-        const double deviation = (noisy.model() - clean.model()).cwiseAbs().maxCoeff();
-        // A run that diverges must not pass for one without deviation.
-        largest = std::isfinite(deviation) ? std::max(largest, deviation)
-                                           : std::numeric_limits<double>::infinity();
-    }
-    return margin * largest;
+    return margin * largest_deviation(plan.solver(), data, plan.recipe(), modelled_noise(plan),
+                                      runs, [](const RowMatrix& model) { return model; });
 }
 
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
                           const Preprocessing& preprocessing, int runs, double margin) {
-    return margin * max_deviation(data, preprocessing, plan.recipe(), modelled_noise(plan), runs);
+    return margin * max_deviation(plan.solver(), data, preprocessing, plan.recipe(),
+                                  modelled_noise(plan), runs);
 }
 
 }  // namespace cipherfit

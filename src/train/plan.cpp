@@ -1,7 +1,9 @@
 #include "cipherfit/train/plan.h"
 
+#include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 
+#include <bit>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -10,11 +12,27 @@
 
 namespace cipherfit {
 
-std::vector<IterationLevels> iteration_levels(const Recipe& recipe) {
+std::string_view name(Solver solver) noexcept {
+    return solver == Solver::primal ? "primal" : "dual";
+}
+
+Expected<Solver> solver_from_name(std::string_view name) {
+    for (const Solver solver : {Solver::primal, Solver::dual}) {
+        if (name == cipherfit::name(solver)) {
+            return solver;
+        }
+    }
+    return make_error(ErrorCode::bad_input, "no solver '{}': choose primal or dual", name);
+}
+
+// A dual iteration ends with its errors: the product with the features is the owner's, once. From
+// zero, its first one only takes up the labels.
+std::vector<IterationLevels> iteration_levels(const Recipe& recipe, Solver solver) {
     const int sigmoid = static_cast<int>(odd_polynomial_depth(recipe.sigmoid.degree()));
+    const int backward = solver == Solver::primal ? 1 : 0;
     const bool initial_logits = recipe.initial_weight != 0.0;
-    const int first = initial_logits ? sigmoid + 1 : 1;
-    int level = first + (recipe.iterations - 1) * (sigmoid + 2);
+    const int first = (initial_logits ? sigmoid : 0) + backward;
+    int level = first + (recipe.iterations - 1) * (1 + sigmoid + backward);
     std::vector<IterationLevels> levels;
     for (int t = 0; t < recipe.iterations; ++t) {
         IterationLevels at;
@@ -28,23 +46,24 @@ std::vector<IterationLevels> iteration_levels(const Recipe& recipe) {
             level -= sigmoid;
         }
         at.backward = level;
-        at.end = --level;
+        level -= backward;
+        at.end = level;
         levels.push_back(at);
     }
     return levels;
 }
 
 TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                           LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits,
-                           unsigned state_bits)
+                           Products products, unsigned scale_bits, unsigned state_bits)
     : shape_(shape),
       recipe_(std::move(recipe)),
       parameters_(std::move(parameters)),
-      layout_(std::move(layout)),
-      shifts_(shifts),
+      products_(std::move(products)),
       scale_bits_(scale_bits),
       state_bits_(state_bits),
-      levels_(iteration_levels(recipe_)) {
+      levels_(iteration_levels(recipe_, solver())) {
+    require(solver() == Solver::primal || recipe_.iterations >= 2, ErrorCode::invalid_argument,
+            "the dual solver takes 2 iterations or more: use the primal one for a single step");
     require(parameters_.max_level() == static_cast<std::size_t>(levels_.front().start),
             ErrorCode::invalid_argument, "the chain has {} levels, the recipe needs {}",
             parameters_.max_level(), levels_.front().start);
@@ -75,7 +94,8 @@ double TrainingPlan::state_capacity() const noexcept {
 // With the states at scale 2^b and rescaling by about 2^b, the leading term c_k z^k of the errors
 // arrives at the scale it must have for the next state when features have the scale
 // 2^b (c_k f)^(1/(k+1)), f being the update's factor: then the plaintext that carries mask,
-// coefficient and correction has a scale near 2^b, and no factor loses precision.
+// coefficient and correction has a scale near 2^b, and no factor loses precision. In the dual the
+// errors are not multiplied again, and the root is the k-th.
 double TrainingPlan::feature_scale() const noexcept {
     const int degree = recipe_.sigmoid.degree();
     double log_factor = 0;
@@ -83,14 +103,28 @@ double TrainingPlan::feature_scale() const noexcept {
         log_factor += std::log2(gradient_factor(t)) / recipe_.iterations;
     }
     const double log_lead = std::log2(std::abs(recipe_.sigmoid.odd.back()));
-    const double shift = (log_lead + log_factor) / (degree + 1);
+    const double shift =
+        (log_lead + log_factor) / (solver() == Solver::primal ? degree + 1 : degree);
     return std::exp2(static_cast<double>(scale_bits_) + std::min(1.0, std::max(-6.0, shift)));
 }
 
-// So that the first state of a run from zero has the scale of all later ones.
+// Primal: so that the first state of a run from zero has the scale of all later ones.
 double TrainingPlan::label_scale() const noexcept {
-    return state_scale() * gradient_factor(0) *
-           static_cast<double>(parameters_.q(static_cast<std::size_t>(levels_[0].backward))) /
+    return solver() == Solver::dual ? std::exp2(static_cast<double>(scale_bits_)) : error_scale(0);
+}
+
+double TrainingPlan::start_scale() const {
+    return error_scale(0);
+}
+
+double TrainingPlan::error_scale(int t) const {
+    const double scale = state_scale() * gradient_factor(t);
+    if (solver() == Solver::dual) {
+        return scale;
+    }
+    // E X factor has the state's scale after one rescaling.
+    const int level = levels_[static_cast<std::size_t>(t)].backward;
+    return scale * static_cast<double>(parameters_.q(static_cast<std::size_t>(level))) /
            feature_scale();
 }
 
@@ -106,8 +140,9 @@ double TrainingPlan::gradient_factor(int t) const {
 }
 
 std::size_t TrainingPlan::feature_level() const noexcept {
-    return static_cast<std::size_t>(std::max(
-        levels_[0].backward, levels_.size() > 1 ? levels_[1].forward : levels_[0].backward));
+    const int forward = levels_.size() > 1 ? levels_[1].forward : -1;
+    return static_cast<std::size_t>(
+        solver() == Solver::dual ? forward : std::max(levels_[0].backward, forward));
 }
 
 std::size_t TrainingPlan::label_level() const noexcept {
@@ -115,7 +150,7 @@ std::size_t TrainingPlan::label_level() const noexcept {
 }
 
 std::size_t TrainingPlan::levels_per_iteration() const noexcept {
-    return odd_polynomial_depth(recipe_.sigmoid.degree()) + 2;
+    return odd_polynomial_depth(recipe_.sigmoid.degree()) + (solver() == Solver::primal ? 2 : 1);
 }
 
 std::size_t TrainingPlan::first_iteration_levels() const noexcept {
@@ -123,6 +158,16 @@ std::size_t TrainingPlan::first_iteration_levels() const noexcept {
 }
 
 KeyRequest TrainingPlan::keys() const {
+    KeyRequest request = solver() == Solver::primal ? primal_keys() : dual_keys();
+    for (const IterationLevels& at : levels_) {
+        if (at.sigmoid >= 0 && recipe_.sigmoid.degree() > 1) {
+            request.relinearization(static_cast<std::size_t>(at.sigmoid));
+        }
+    }
+    return request;
+}
+
+KeyRequest TrainingPlan::primal_keys() const {
     ProductLevels levels;
     levels.features = feature_level();
     levels.uses_forward = recipe_.iterations > 1;
@@ -132,18 +177,37 @@ KeyRequest TrainingPlan::keys() const {
         levels.forward = static_cast<std::size_t>(levels_[1].forward);
         levels.fold = static_cast<std::size_t>(levels_[1].sigmoid);
     }
-    KeyRequest request = EncryptedFeatures::keys(layout_, shifts_, levels);
-    for (const IterationLevels& at : levels_) {
-        if (at.sigmoid >= 0 && recipe_.sigmoid.degree() > 1) {
-            request.relinearization(static_cast<std::size_t>(at.sigmoid));
-        }
+    return EncryptedFeatures::keys(layout(), shifts(), levels);
+}
+
+KeyRequest TrainingPlan::dual_keys() const {
+    KernelLevels levels;
+    levels.product = static_cast<std::size_t>(levels_[1].forward);
+    levels.fold = static_cast<std::size_t>(levels_[1].sigmoid);
+    // From zero, the owner sends the first errors replicated.
+    levels.replicate = static_cast<std::size_t>(levels_[initial_logits() ? 0 : 1].backward);
+    return EncryptedKernel::keys(kernel(), levels);
+}
+
+std::size_t TrainingPlan::feature_ciphertexts() const noexcept {
+    if (const auto* lanes = std::get_if<LaneProducts>(&products_)) {
+        return lanes->layout.sample_blocks() * lanes->layout.feature_blocks();
     }
-    return request;
+    return std::get_if<KernelLayout>(&products_)->kernel_blocks();
+}
+
+std::size_t TrainingPlan::label_ciphertexts() const noexcept {
+    const auto* lanes = std::get_if<LaneProducts>(&products_);
+    return lanes != nullptr ? lanes->layout.sample_blocks() : 1;
+}
+
+std::size_t TrainingPlan::state_ciphertexts() const noexcept {
+    const auto* lanes = std::get_if<LaneProducts>(&products_);
+    return lanes != nullptr ? lanes->layout.feature_blocks() : 1;
 }
 
 std::size_t TrainingPlan::upload_ciphertexts() const noexcept {
-    const std::size_t rho = layout_.sample_blocks();
-    return rho * layout_.feature_blocks() + rho + (initial_logits() ? rho : 0);
+    return feature_ciphertexts() + label_ciphertexts() + logit_ciphertexts() + start_ciphertexts();
 }
 
 nlohmann::json TrainingPlan::to_json() const {
@@ -155,21 +219,27 @@ nlohmann::json TrainingPlan::to_json() const {
     for (std::size_t i = 0; i < parameters_.special_primes(); ++i) {
         p.push_back(parameters_.p(i));
     }
-    return {{"samples", shape_.samples},
-            {"features", shape_.features},
-            {"classes", shape_.classes},
-            {"recipe", cipherfit::to_json(recipe_)},
-            {"log_n", parameters_.log_n()},
-            {"q", q},
-            {"p", p},
-            {"digits", parameters_.digits()},
-            {"insecure_for_tests_only", parameters_.insecure_for_tests_only()},
-            {"scale_bits", scale_bits_},
-            {"state_bits", state_bits_},
-            {"lane", layout_.lane()},
-            {"forward_baby", shifts_.forward_baby},
-            {"backward_baby", shifts_.backward_baby},
-            {"inner", shifts_.inner}};
+    nlohmann::json json{{"samples", shape_.samples},
+                        {"features", shape_.features},
+                        {"classes", shape_.classes},
+                        {"recipe", cipherfit::to_json(recipe_)},
+                        {"log_n", parameters_.log_n()},
+                        {"q", q},
+                        {"p", p},
+                        {"digits", parameters_.digits()},
+                        {"insecure_for_tests_only", parameters_.insecure_for_tests_only()},
+                        {"scale_bits", scale_bits_},
+                        {"state_bits", state_bits_},
+                        {"solver", name(solver())}};
+    if (solver() == Solver::primal) {
+        json["lane"] = layout().lane();
+        json["forward_baby"] = shifts().forward_baby;
+        json["backward_baby"] = shifts().backward_baby;
+        json["inner"] = shifts().inner;
+    } else {
+        json["babies"] = kernel().babies();
+    }
+    return json;
 }
 
 Digest TrainingPlan::hash() const {
@@ -197,7 +267,6 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         primes.digits = static_cast<unsigned>(count("digits"));
         primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
         const TrainingShape shape{count("samples"), count("features"), count("classes")};
-        const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
         const auto state_bits = static_cast<unsigned>(count("state_bits"));
         require(
@@ -205,17 +274,27 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             ErrorCode::corrupt_data, "scale bits {} and {} are out of range", scale_bits,
             state_bits);
         Parameters parameters = Parameters::create(primes);
-        LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"), shape.samples,
-                                               shape.features, shape.classes);
-        const auto babies_fit = [&](std::size_t babies) {
-            return babies > 0 && (babies & (babies - 1)) == 0 &&
-                   babies <= layout.padded_classes() && shifts.inner > 0 &&
-                   babies % shifts.inner == 0;
+        const auto products = [&]() -> Products {
+            const auto solver =
+                value_or_throw(solver_from_name(json.at("solver").get<std::string>()));
+            if (solver == Solver::dual) {
+                return KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
+                                            count("babies"));
+            }
+            const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
+            LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"), shape.samples,
+                                                   shape.features, shape.classes);
+            const auto babies_fit = [&](std::size_t babies) {
+                return std::has_single_bit(babies) && babies <= layout.padded_classes() &&
+                       shifts.inner > 0 && babies % shifts.inner == 0;
+            };
+            require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
+                    ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
+            return LaneProducts{std::move(layout), shifts};
         };
-        require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
-                ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
-        TrainingPlan plan(shape, *recipe, std::move(parameters), std::move(layout), shifts,
-                          scale_bits, state_bits);
+        Products made = products();
+        TrainingPlan plan(shape, *recipe, std::move(parameters), std::move(made), scale_bits,
+                          state_bits);
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

@@ -1,4 +1,5 @@
 // TrainingPlan::create: the search for ring, chain, layout and shifts.
+#include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
@@ -21,13 +22,23 @@ constexpr unsigned widest_prime = 50;
 constexpr double special_margin_bits = 3;
 constexpr std::array<unsigned, 3> scale_choices{40, 38, 36};
 constexpr std::size_t most_digits = 8;
+// Making, sending and loading a limb of a key or a ciphertext costs about as much as this many
+// transforms of it.
+constexpr double transfer_share = 10.0;
+// What the next smaller scale must cost at most, in the terms of the one before.
+constexpr double smaller_scale_gain = 0.95;
+// Beyond this many samples the kernel, whose size grows with their square, is not considered unless
+// asked for.
+constexpr std::size_t most_dual_samples = 2048;
 
 struct Candidate {
+    Solver solver = Solver::primal;
     ParametersLiteral literal;
     RingShape ring;
     unsigned scale_bits = 0;
-    std::size_t lane = 0;
+    std::size_t lane = 0;  // primal
     ShiftPlan shifts;
+    std::size_t babies = 0;  // dual
     double cost = std::numeric_limits<double>::infinity();
 };
 
@@ -76,11 +87,13 @@ std::size_t count_keys(const LaneLayout& layout, const ShiftPlan& shifts, bool f
 
 class Search {
   public:
-    Search(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options)
+    Search(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
+           Solver solver)
         : shape_(shape),
           recipe_(recipe),
           options_(options),
-          levels_(static_cast<std::size_t>(iteration_levels(recipe).front().start)) {}
+          solver_(solver),
+          levels_(static_cast<std::size_t>(iteration_levels(recipe, solver).front().start)) {}
 
     std::optional<Candidate> run(unsigned scale_bits) {
         for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
@@ -99,6 +112,7 @@ class Search {
         }
         return least;
     }
+    Solver solver() const { return solver_; }
     std::size_t levels() const { return levels_; }
     // Why nothing was found: no ring is secure, needs so few ciphertexts, or fits the memory.
     bool secure_ring_found() const { return secure_ring_found_; }
@@ -119,12 +133,39 @@ class Search {
                               (levels_ + digits) / digits};
             candidate.scale_bits = scale_bits;
             secure_ring_found_ = true;
+            candidate.solver = solver_;
             const std::size_t slots = std::size_t{1} << (log_n - 1);
+            if (solver_ == Solver::dual) {
+                try_kernel(candidate, slots);
+                continue;
+            }
             for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
                 candidate.lane = lane;
                 try_layout(candidate, LaneLayout::create(slots, lane, shape_.samples,
                                                          shape_.features, shape_.classes));
             }
+        }
+    }
+
+    void try_kernel(Candidate candidate, std::size_t slots) {
+        if (!KernelLayout::fits(slots, shape_.samples, shape_.classes)) {
+            return;
+        }
+        const std::size_t blocks =
+            KernelLayout::create(slots, shape_.samples, shape_.classes, 1).kernel_blocks();
+        if (too_many(blocks + 2)) {
+            return;
+        }
+        for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
+            candidate.babies = babies;
+            const KernelLayout layout =
+                KernelLayout::create(slots, shape_.samples, shape_.classes, babies);
+            const std::size_t keys = EncryptedKernel::keys(layout, {}).levels().size();
+            const auto count = [&](int t) {
+                return count_operations(layout, recipe_, candidate.ring, t).limb_transforms;
+            };
+            consider(candidate, keys, blocks + 2, server_memory_bytes(layout, candidate.ring, keys),
+                     count);
         }
     }
 
@@ -134,40 +175,51 @@ class Search {
         const std::size_t ciphertexts =
             layout.sample_blocks() *
             (layout.feature_blocks() + (recipe_.initial_weight != 0 ? 2 : 1));
-        least_ciphertexts_ = std::min(least_ciphertexts_, ciphertexts);
-        if (options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts) {
+        if (too_many(ciphertexts)) {
             return;
         }
         for (std::size_t gf = 1; gf <= (forward ? c : 1); gf *= 2) {
             for (std::size_t gb = 1; gb <= c; gb *= 2) {
                 for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
                     candidate.shifts = {std::max(gf, inner), gb, inner};
-                    consider(candidate, layout, forward);
+                    const std::size_t keys = count_keys(layout, candidate.shifts, forward);
+                    const auto count = [&](int t) {
+                        return count_operations(layout, candidate.shifts, recipe_, candidate.ring,
+                                                t)
+                            .limb_transforms;
+                    };
+                    consider(candidate, keys, ciphertexts,
+                             server_memory_bytes(layout, candidate.shifts, candidate.ring, keys,
+                                                 forward),
+                             count);
                 }
             }
         }
     }
 
-    void consider(Candidate& candidate, const LaneLayout& layout, bool forward) {
-        const std::size_t keys = count_keys(layout, candidate.shifts, forward);
-        const double memory =
-            server_memory_bytes(layout, candidate.shifts, candidate.ring, keys, forward);
+    bool too_many(std::size_t ciphertexts) {
+        least_ciphertexts_ = std::min(least_ciphertexts_, ciphertexts);
+        return options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts;
+    }
+
+    // `count(t)`: the transforms of iteration t, -1 being the preparation.
+    template <class Count>
+    void consider(Candidate& candidate, std::size_t keys, std::size_t ciphertexts, double memory,
+                  const Count& count) {
         least_memory_ = std::min(least_memory_, memory);
         if (memory > options_.memory_limit_bytes) {
             return;
         }
-        // Making, sending and loading a key costs about as much as this many transforms of its
-        // limbs.
-        constexpr double key_share = 1.0;
-        const double digits = std::ceil(static_cast<double>(candidate.ring.q_limbs) /
-                                        static_cast<double>(candidate.ring.digit_size));
-        const double key_limbs =
-            2 * digits * static_cast<double>(candidate.ring.q_limbs + candidate.ring.p_limbs);
-        double cost = static_cast<double>(keys) * key_limbs * key_share *
-                      std::exp2(static_cast<int>(candidate.ring.log_n) - 16);
+        const RingShape& ring = candidate.ring;
+        const double digits =
+            std::ceil(static_cast<double>(ring.q_limbs) / static_cast<double>(ring.digit_size));
+        const double limbs =
+            2 *
+            (static_cast<double>(keys) * digits * static_cast<double>(ring.q_limbs + ring.p_limbs) +
+             static_cast<double>(ciphertexts) * static_cast<double>(ring.q_limbs));
+        double cost = limbs * transfer_share * std::exp2(static_cast<int>(ring.log_n) - 16);
         for (int t = -1; t < recipe_.iterations; ++t) {
-            cost += count_operations(layout, candidate.shifts, recipe_, candidate.ring, t)
-                        .limb_transforms;
+            cost += count(t);
         }
         if (cost < best_cost()) {
             best_ = candidate;
@@ -182,6 +234,7 @@ class Search {
     const TrainingShape& shape_;
     const Recipe& recipe_;
     const PlanOptions& options_;
+    Solver solver_;
     std::size_t levels_;
     std::optional<Candidate> best_;
     bool secure_ring_found_ = false;
@@ -190,12 +243,13 @@ class Search {
 };
 
 // Iterations that a ring holds.
-int most_iterations(const Recipe& recipe, unsigned scale_bits, unsigned log_n) {
+int most_iterations(const Recipe& recipe, Solver solver, unsigned scale_bits, unsigned log_n) {
     int fitting = 0;
     for (int iterations = 1; iterations <= recipe.iterations; ++iterations) {
         Recipe shorter = recipe;
         shorter.iterations = iterations;
-        const auto levels = static_cast<std::size_t>(iteration_levels(shorter).front().start);
+        const auto levels =
+            static_cast<std::size_t>(iteration_levels(shorter, solver).front().start);
         bool fits = false;
         for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
             fits = fits || nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
@@ -209,9 +263,27 @@ int most_iterations(const Recipe& recipe, unsigned scale_bits, unsigned log_n) {
     return fitting;
 }
 
+// Those that the options leave open, the primal one last.
+std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
+                            const PlanOptions& options) {
+    if (options.solver) {
+        return {*options.solver};
+    }
+    if (shape.samples <= most_dual_samples && recipe.iterations >= 2) {
+        return {Solver::dual, Solver::primal};
+    }
+    return {Solver::primal};
+}
+
 // Says why no ring will do.
 [[noreturn]] void refuse(const TrainingShape& shape, const Recipe& recipe,
                          const PlanOptions& options, const Search& search, unsigned scale_bits) {
+    const Solver solver = search.solver();
+    require(solver == Solver::primal || !search.secure_ring_found() ||
+                search.least_ciphertexts() != std::numeric_limits<std::size_t>::max(),
+            ErrorCode::bad_input,
+            "{} samples of {} classes are too many for the dual solver: use the primal one",
+            shape.samples, shape.classes);
     require(!search.secure_ring_found() ||
                 search.least_ciphertexts() != std::numeric_limits<std::size_t>::max(),
             ErrorCode::bad_input,
@@ -237,7 +309,7 @@ int most_iterations(const Recipe& recipe, unsigned scale_bits, unsigned log_n) {
                             "at most {} iterations{}",
                             recipe.iterations, recipe.sigmoid.degree(), search.levels(),
                             search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
-                            most_iterations(recipe, scale_bits, log_n),
+                            most_iterations(recipe, solver, scale_bits, log_n),
                             options.log_n == 0 ? "" : " or let the planner choose the ring"));
 }
 
@@ -256,28 +328,47 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     require(options.largest_state >= 1 && options.largest_state <= 0x1p24,
             ErrorCode::invalid_argument, "the largest state must be 1 to 2^24, got {}",
             options.largest_state);
+    require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
+            "the dual solver takes 2 iterations or more: use the primal one for a single step");
     std::optional<Candidate> best;
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
-        Search search(shape, recipe, options);
-        const auto found = search.run(bits);
-        // A smaller scale must pay: it is taken only where it lets a smaller ring do.
-        if (found && (!best || found->ring.log_n < best->ring.log_n)) {
-            best = found;
+        std::optional<Candidate> found;
+        std::vector<Search> searches;
+        for (const Solver solver : solvers(shape, recipe, options)) {
+            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
+            if (candidate && (!found || candidate->cost < found->cost)) {
+                found = candidate;
+            }
         }
-        if (!best && choice == scale_choices.back()) {
-            refuse(shape, recipe, options, search, bits);
+        if (!best && !found && choice == scale_choices.back()) {
+            // The dual needs fewer levels, the primal less memory: give the lower hurdle.
+            const Search& nearest =
+                searches.back().secure_ring_found() ? searches.back() : searches.front();
+            refuse(shape, recipe, options, nearest, bits);
+        }
+        // A smaller scale must pay: it is taken where it lets a smaller ring do, or far fewer
+        // limbs.
+        if (found && (!best || found->ring.log_n < best->ring.log_n ||
+                      found->cost < smaller_scale_gain * best->cost)) {
+            best = found;
         }
     }
     // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
     const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
     const unsigned state_bits = std::min(best->scale_bits, best->literal.q_bits.front() - room);
     Parameters parameters = Parameters::create(best->literal);
-    LaneLayout layout = LaneLayout::create(parameters.slots(), best->lane, shape.samples,
-                                           shape.features, shape.classes);
-    return {
-        shape,     recipe, std::move(parameters), std::move(layout), best->shifts, best->scale_bits,
-        state_bits};
+    const auto products = [&]() -> Products {
+        if (best->solver == Solver::dual) {
+            return KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
+                                        best->babies);
+        }
+        return LaneProducts{LaneLayout::create(parameters.slots(), best->lane, shape.samples,
+                                               shape.features, shape.classes),
+                            best->shifts};
+    };
+    Products made = products();
+    return {shape, recipe, std::move(parameters), std::move(made), best->scale_bits, state_bits};
 }
 
 }  // namespace cipherfit

@@ -1,78 +1,11 @@
 #include "cipherfit/train/twin.h"
 
-#include "cipherfit/base/parallel.h"
-#include "cipherfit/train/head.h"
+#include "train/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <numbers>
-#include <random>
 
 namespace cipherfit {
-namespace {
-
-// Which quantity a stream of noise is for.
-enum class Quantity : std::uint32_t {
-    features,
-    labels,
-    logits,
-    error,
-    gradient,
-    main,
-    extrapolated
-};
-
-// Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).
-// Box-Muller over the engine's raw words: the standard's distributions differ between libraries.
-void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quantity,
-               int iteration) {
-    if (std == 0.0) {
-        return;
-    }
-    std::seed_seq words{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U),
-                        static_cast<std::uint32_t>(quantity),
-                        static_cast<std::uint32_t>(iteration)};
-    std::mt19937_64 engine(words);
-    // (k + 1/2) / 2^53 lies strictly between 0 and 1.
-    const auto uniform = [&engine] {
-        return (static_cast<double>(engine() >> 11U) + 0.5) * 0x1p-53;
-    };
-    double* const values = target.data();
-    for (Eigen::Index i = 0; i < target.size(); i += 2) {
-        const double radius = std * std::sqrt(-2.0 * std::log(uniform()));
-        const double angle = 2.0 * std::numbers::pi * uniform();
-        values[i] += radius * std::cos(angle);
-        if (i + 1 < target.size()) {
-            values[i + 1] += radius * std::sin(angle);
-        }
-    }
-}
-
-void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise) {
-    if (const auto usable = check(recipe); !usable) {
-        throw Error(usable.error());
-    }
-    require(data.samples() >= 1 && data.columns() >= 1 && data.classes() >= 1 &&
-                data.y.rows() == data.samples() && data.z0.rows() == data.samples() &&
-                data.z0.cols() == data.classes(),
-            ErrorCode::invalid_argument,
-            "features {} x {}, labels {} x {} and initial logits {} x {} do not belong together",
-            data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),
-            data.z0.cols());
-    for (const double std : {noise.features_std, noise.labels_std, noise.logits_std,
-                             noise.error_std, noise.gradient_std, noise.state_std}) {
-        require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
-                "a noise deviation of {}; it must be finite and at least 0", std);
-    }
-}
-
-// The largest magnitude, NaN where there is one.
-double largest_magnitude(const RowMatrix& values) {
-    return values.size() == 0 ? 0.0 : values.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
-}
-
-}  // namespace
 
 double TwinResult::largest_abs_z() const {
     double largest = 0.0;
@@ -129,25 +62,6 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
         }
     }
     return result;
-}
-
-double max_deviation(const PreparedData& data, const Preprocessing& preprocessing,
-                     const Recipe& recipe, const NoiseModel& noise, int runs) {
-    require(runs >= 1, ErrorCode::invalid_argument, "{} noisy runs; at least 1 is needed", runs);
-    const RowMatrix exact =
-        finish_model(run_twin(data, recipe).model(), preprocessing, recipe).weights;
-    std::vector<double> deviations(static_cast<std::size_t>(runs),
-                                   std::numeric_limits<double>::infinity());
-    parallel_for(0, deviations.size(), [&](std::size_t run) {
-        NoiseModel model = noise;
-        model.seed += run;
-        const TwinResult noisy = run_twin(data, recipe, &model);
-        if (noisy.model().allFinite()) {
-            deviations[run] = largest_magnitude(
-                finish_model(noisy.model(), preprocessing, recipe).weights - exact);
-        }
-    });
-    return *std::max_element(deviations.begin(), deviations.end());
 }
 
 }  // namespace cipherfit

@@ -124,6 +124,47 @@ TEST(EvaluatorRotation, HoistedRotationsAreBitForBitTheSame) {
     }
 }
 
+// Double hoisting: the keys' errors of every rotation, but the rounding of one.
+TEST(EvaluatorRotation, SumsOfRotationsAreRoundedOnce) {
+    test::Random random(6);
+    const Owner owner(small_ring(10, 3, 40, 2));
+    const std::size_t slots = owner.parameters.slots();
+    const std::vector<std::int64_t> rotations{1, 5, -64, 200};
+    KeyRequest request;
+    for (const std::int64_t steps : rotations) {
+        request.rotation(steps, slots, 3);
+    }
+    const EvaluationKeys keys = owner.keys(request);
+    const Evaluator evaluator(keys);
+    for (const std::size_t level : {3U, 1U}) {
+        const Ciphertext ciphertext = owner.encrypt(random_slots(random, slots), level, 0x1p36);
+        const Slots decrypted = owner.decrypt(ciphertext);
+        for (const bool itself : {false, true}) {
+            std::vector<std::int64_t> steps = rotations;
+            if (itself) {
+                steps.insert(steps.begin() + 1, 0);
+            }
+            Slots expected(slots);
+            for (const std::int64_t step : steps) {
+                const Slots term = rotated(decrypted, step);
+                for (std::size_t j = 0; j < slots; ++j) {
+                    expected[j] += term[j];
+                }
+            }
+            const double variance =
+                (4 * owner.noise.key_errors(level) + owner.noise.rescaling()) * 0x1p-72;
+            const Ciphertext sum = evaluator.sum_of_rotations(ciphertext, steps);
+            EXPECT_EQ(sum.scale(), ciphertext.scale());
+            EXPECT_TRUE(is_noise(owner.decrypt(sum), expected, variance)) << level;
+        }
+        const std::vector<std::int64_t> turns{0, static_cast<std::int64_t>(slots)};
+        EXPECT_TRUE(test::same_bits(evaluator.sum_of_rotations(ciphertext, turns),
+                                    evaluator.add(ciphertext, ciphertext)));
+        EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"needs a term"},
+                           [&] { static_cast<void>(evaluator.sum_of_rotations(ciphertext, {})); }));
+    }
+}
+
 TEST(EvaluatorRotation, SameBitsOnAnyNumberOfThreads) {
     test::Random random(4);
     const Owner owner(small_ring(12, 3, 40, 2));

@@ -47,9 +47,12 @@ TEST_F(JobFilesTest, PlanComesBackWithItsIdentity) {
 }
 
 TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
-    for (const Recipe& recipe :
-         {standard_recipe(2, 4, fit_sigmoid(3, 8)), chiang2023_recipe(2, 10)}) {
-        const SmallJob small(recipe);
+    for (const auto& [recipe, solver] :
+         {std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::primal),
+          std::pair(chiang2023_recipe(2, 10), Solver::primal),
+          std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::dual),
+          std::pair(chiang2023_recipe(2, 10), Solver::dual)}) {
+        const SmallJob small(recipe, 1, solver);
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
         small.write(files());
@@ -58,7 +61,7 @@ TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
         EXPECT_FALSE(std::filesystem::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
         ASSERT_TRUE(model) << model.error().message;
-        const RowMatrix state = decrypt_model(small.job, small.key, *model);
+        const RowMatrix state = decrypt_model(small.job, small.key, *model, small.data.xs);
         const TwinResult twin = run_twin(small.data, recipe);
         // N = 512: a rounding has standard deviation 2^(9/2 - 1/2) sqrt(342/12) = 86 units of a
         // scale of 2^36 or more, 1.2e-9; ten samples, a step of 4 and a score of operations stay
@@ -152,7 +155,7 @@ TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
     EXPECT_TRUE(read_evaluation_keys(files().evaluation_keys(), next));
     // The same key, another plan.
     Job replanned{TrainingPlan::create({10, 6, 3}, standard_recipe(2, 5, fit_sigmoid(3, 8)),
-                                       SmallJob::options()),
+                                       SmallJob::options(Solver::primal)),
                   {}};
     replanned.identity = job_identity(replanned.plan, mine.key.id(), mine.job.identity.nonce);
     refused(read_training_data(files().training_data(), replanned), "plan");
@@ -160,7 +163,7 @@ TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
     run_training_job(directory_, for_tests());
     const auto model = read_model(files().model(), mine.job);
     ASSERT_TRUE(model);
-    EXPECT_THROW(decrypt_model(mine.job, other.key, *model), Error);
+    EXPECT_THROW(decrypt_model(mine.job, other.key, *model, mine.data.xs), Error);
 }
 
 TEST_F(JobFilesTest, DamagedFilesAreRefused) {

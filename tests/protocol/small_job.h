@@ -15,12 +15,12 @@
 namespace cipherfit::testing {
 
 struct SmallJob {
-    explicit SmallJob(const Recipe& recipe, unsigned seed = 1)
+    explicit SmallJob(const Recipe& recipe, unsigned seed = 1, Solver solver = Solver::primal)
         : raw(10, 5),
           labels(sample_labels()),
           preprocessing((fill(seed), fit_preprocessing(raw, recipe.preset))),
           data(prepare(raw, labels, 3, preprocessing, recipe)),
-          job{TrainingPlan::create({10, 6, 3}, recipe, options()), {}},
+          job{TrainingPlan::create({10, 6, 3}, recipe, options(solver)), {}},
           key(SecretKey::generate(job.plan.parameters())) {
         job.identity = job_identity(job.plan, key.id(), {1, 2, 3});
     }
@@ -32,8 +32,9 @@ struct SmallJob {
         value_or_throw(write_training_data(files.training_data(), job, key, data));
     }
 
-    static PlanOptions options() {
+    static PlanOptions options(Solver solver) {
         PlanOptions options;
+        options.solver = solver;
         options.log_n = 9;
         options.insecure_for_tests_only = true;
         return options;

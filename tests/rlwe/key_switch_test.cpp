@@ -3,6 +3,7 @@
 
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "rlwe/uniform.h"
+#include "support/key_switch_reference.h"
 #include "support/noise.h"
 #include "support/rings.h"
 
@@ -14,6 +15,10 @@
 namespace cipherfit {
 namespace {
 
+using test::add_lifted;
+using test::inner_product;
+using test::mod_down;
+using test::RaisedPair;
 using test::small_ring;
 
 bool same(const RnsPoly& a, const RnsPoly& b) {
@@ -112,12 +117,11 @@ TEST(KeySwitch, EveryDigitCountLevelAndKeyLevel) {
                                              std::to_string(level) + " rotation " +
                                              std::to_string(rotation);
                     const RnsPoly c = uniform_poly(ring, level + 1, level, 7);
-                    RaisedPair pair = inner_product(ring, decompose(ring, c, level), switching);
-                    const RnsPoly x = mod_down(ring, std::move(pair.parts[0]), level, false);
-                    const RnsPoly y = mod_down(ring, std::move(pair.parts[1]), level, false);
-                    ASSERT_EQ(x.limbs(), level + 1);
+                    Decomposition raised = raise(ring, c, level);
+                    const std::vector<RnsPoly> xy = switch_key(ring, raised, {.key = &switching});
+                    ASSERT_EQ(xy[0].limbs(), level + 1);
                     const auto n = static_cast<double>(ring.n());
-                    expect_variance(switching_error(ring, x, y, to, c, from),
+                    expect_variance(switching_error(ring, xy[0], xy[1], to, c, from),
                                     noise.key_switching(level) / n, what);
                 }
             }
@@ -213,27 +217,94 @@ TEST(KeySwitch, LiftedValuesComeBackExactly) {
     }
 }
 
-TEST(KeySwitch, SumsAccumulate) {
-    const Parameters parameters = small_ring(8, 2, 40, 2);
-    const Ring& ring = parameters.ring();
-    const SecretKey key = SecretKey::generate(parameters);
-    const SwitchingKey one = expand(KeyGenerator(key).switching_key({1}, 2), parameters);
-    const SwitchingKey two = expand(KeyGenerator(key).switching_key({2}, 2), parameters);
-    const RnsPoly a = uniform_poly(ring, 3, 2, 1);
-    const RnsPoly b = uniform_poly(ring, 3, 2, 2);
-    const Decomposition da = decompose(ring, a, 2);
-    const Decomposition db = decompose(ring, b, 2);
-    RaisedPair sum = inner_product(ring, da, one);
-    add_inner_product(ring, db, two, sum);
-    const RaisedPair first = inner_product(ring, da, one);
-    const RaisedPair second = inner_product(ring, db, two);
-    for (std::size_t part = 0; part < 2; ++part) {
-        RnsPoly expected = first.parts[part].copy();
-        for (std::size_t limb = 0; limb < expected.limbs(); ++limb) {
-            kernels().add(expected.limb(limb), expected.limb(limb), second.parts[part].limb(limb),
-                          ring.n(), ring.modulus(ring.prime_of_limb(limb, 2)));
+// Limb by limb or step by step, from raised or transformed digits, with or without additions, a
+// permutation and rescaling: the same bits.
+TEST(KeySwitch, FusedStepsGiveTheBitsOfTheStepsOneByOne) {
+    for (const unsigned count : {1U, 2U, 4U}) {
+        const Parameters parameters = small_ring(11, 3, 40, count);
+        const Ring& ring = parameters.ring();
+        const SecretKey secret = SecretKey::generate(parameters);
+        const SwitchingKey key = expand(KeyGenerator(secret).switching_key({5}, 3), parameters);
+        const Permutation& permutation = ring.permutation(galois_element(5, ring.log_n()));
+        for (std::size_t level = 0; level <= 3; ++level) {
+            const RnsPoly c = uniform_poly(ring, level + 1, level, 1);
+            const std::array added{uniform_poly(ring, level + 1, level, 2),
+                                   uniform_poly(ring, level + 1, level, 3)};
+            const Decomposition transformed = decompose(ring, c, level);
+            for (int options = 0; options < 16; ++options) {
+                const bool rescale = (options & 1) != 0;
+                const bool permute = (options & 2) != 0;
+                if (rescale && level == 0) {
+                    continue;
+                }
+                KeySwitch request{.key = &key};
+                RaisedPair pair = inner_product(ring, transformed, key);
+                std::vector<RnsPoly> expected;
+                for (std::size_t part = 0; part < 2; ++part) {
+                    if ((options & (4 << part)) != 0) {
+                        request.added[part] = &added[part];
+                        add_lifted(ring, pair.parts[part], added[part], level);
+                    }
+                    expected.push_back(mod_down(ring, std::move(pair.parts[part]), level, rescale));
+                    if (permute) {
+                        expected[part] = permuted(ring, expected[part], 5);
+                    }
+                }
+                request.permutation = permute ? &permutation : nullptr;
+                Decomposition raised = raise(ring, c, level);
+                const auto fused = switch_key(ring, raised, request, rescale);
+                const auto hoisted = switch_key(ring, transformed, request, rescale);
+                for (std::size_t part = 0; part < 2; ++part) {
+                    EXPECT_TRUE(same(fused[part], expected[part])) << options << " " << level;
+                    EXPECT_TRUE(same(hoisted[part], expected[part])) << options << " " << level;
+                }
+                ASSERT_TRUE(raised.transformed);
+                for (std::size_t digit = 0; digit < raised.raised.size(); ++digit) {
+                    EXPECT_TRUE(same(raised.raised[digit], transformed.raised[digit]));
+                }
+            }
         }
-        EXPECT_TRUE(same(sum.parts[part], expected));
+    }
+}
+
+// Double hoisting: the sum modulo Q_l P of the permuted inner products, divided once.
+TEST(KeySwitch, SumsAreDividedOnce) {
+    for (const unsigned count : {1U, 3U}) {
+        const Parameters parameters = small_ring(11, 2, 40, count);
+        const Ring& ring = parameters.ring();
+        const SecretKey secret = SecretKey::generate(parameters);
+        const std::array<std::uint32_t, 3> steps{1, 7, 300};
+        std::vector<SwitchingKey> keys;
+        for (const std::uint32_t step : steps) {
+            keys.push_back(expand(KeyGenerator(secret).switching_key({step}, 2), parameters));
+        }
+        for (std::size_t level = 0; level <= 2; ++level) {
+            const RnsPoly c = uniform_poly(ring, level + 1, level, 1);
+            const RnsPoly added = uniform_poly(ring, level + 1, level, 2);
+            const Decomposition digits = decompose(ring, c, level);
+            std::vector<KeySwitch> requests;
+            RaisedPair sum;
+            for (std::size_t i = 0; i < steps.size(); ++i) {
+                requests.push_back({&keys[i],
+                                    {&added, nullptr},
+                                    &ring.permutation(galois_element(steps[i], ring.log_n()))});
+                RaisedPair pair = inner_product(ring, digits, keys[i]);
+                add_lifted(ring, pair.parts[0], added, level);
+                for (std::size_t part = 0; part < 2; ++part) {
+                    RnsPoly term = permuted(ring, pair.parts[part], steps[i]);
+                    for (std::size_t limb = 0; i > 0 && limb < term.limbs(); ++limb) {
+                        kernels().add(term.limb(limb), term.limb(limb), sum.parts[part].limb(limb),
+                                      ring.n(), ring.modulus(ring.prime_of_limb(limb, level)));
+                    }
+                    sum.parts[part] = std::move(term);
+                }
+            }
+            const std::vector<RnsPoly> result = switch_keys_and_sum(ring, digits, requests);
+            for (std::size_t part = 0; part < 2; ++part) {
+                EXPECT_TRUE(
+                    same(result[part], mod_down(ring, std::move(sum.parts[part]), level, false)));
+            }
+        }
     }
 }
 
@@ -249,8 +320,8 @@ TEST(KeySwitch, ExpansionAndSwitchingAreTheSameOnAnyNumberOfThreads) {
         }
         const SwitchingKey switching = expand(std::move(copy), parameters);
         const RnsPoly c = uniform_poly(ring, 4, 3, 5);
-        RaisedPair pair = inner_product(ring, decompose(ring, c, 3), switching);
-        return mod_down(ring, std::move(pair.parts[1]), 3, true);
+        Decomposition digits = raise(ring, c, 3);
+        return std::move(switch_key(ring, digits, {.key = &switching}, true)[1]);
     };
     EXPECT_TRUE(same(test::with_threads(1, run), test::with_threads(2, run)));
 }

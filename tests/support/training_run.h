@@ -5,11 +5,13 @@
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/training_messages.h"
 #include "cipherfit/train/twin.h"
 #include "support/owner.h"
 #include "support/training_noise.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -51,22 +53,12 @@ struct TrainingRun {
 
     // The owner's upload, encrypted afresh.
     EncryptedTrainingData upload() const {
-        const LaneLayout& layout = plan.layout();
-        const RowMatrix centred = prepared.y.array() - 0.5;
         EncryptedTrainingData data;
-        for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-            for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
-                data.features.push_back(
-                    owner.encrypt(layout.pack_features(view(prepared.xs), rho, b),
-                                  plan.feature_level(), plan.feature_scale()));
-            }
-            data.labels.push_back(owner.encrypt(layout.pack_logits(view(centred), rho),
-                                                plan.label_level(), plan.label_scale()));
-            if (plan.initial_logits()) {
-                data.logits.push_back(owner.encrypt(layout.pack_logits(view(prepared.z0), rho),
-                                                    plan.label_level(), plan.logit_scale()));
-            }
-        }
+        for_each_message(plan, prepared, [&](const TrainingMessage& message) {
+            const std::array targets{&data.features, &data.labels, &data.logits, &data.start};
+            targets.at(static_cast<std::size_t>(message.kind))
+                ->push_back(owner.encrypt(message.slots, message.level, message.scale));
+        });
         return data;
     }
 
@@ -147,10 +139,6 @@ struct TrainingRun {
                 .error_std = std::sqrt(error),
                 .gradient_std = std::sqrt(gradient),
                 .state_std = std::sqrt(state)};
-    }
-
-    static MatrixView view(const RowMatrix& m) {
-        return {m.data(), static_cast<std::size_t>(m.rows()), static_cast<std::size_t>(m.cols())};
     }
 
     PreparedData prepared;

@@ -16,6 +16,7 @@ using test::TrainingRun;
 
 PlanOptions small_options(unsigned log_n) {
     PlanOptions options;
+    options.solver = Solver::primal;
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;

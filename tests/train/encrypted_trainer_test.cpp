@@ -19,6 +19,7 @@ using test::TwinHistory;
 
 PlanOptions small_options(unsigned log_n) {
     PlanOptions options;
+    options.solver = Solver::primal;
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
@@ -133,7 +134,8 @@ TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
     };
     const auto train = [&] {
         const EncryptedTrainer trainer(
-            run.plan, run.keys, {copies(data.features), copies(data.labels), copies(data.logits)});
+            run.plan, run.keys,
+            {copies(data.features), copies(data.labels), copies(data.logits), {}});
         return trainer.step(trainer.step({}));
     };
     const TrainingState one = test::with_threads(1, train);

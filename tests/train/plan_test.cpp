@@ -27,6 +27,7 @@ Recipe standard(int iterations, int degree = 3) {
 
 PlanOptions small_options(unsigned log_n = 8) {
     PlanOptions options;
+    options.solver = Solver::primal;
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
@@ -44,7 +45,13 @@ TEST(IterationLevels, CountWhatEachIterationSpends) {
             for (const int iterations : {1, 2, 5}) {
                 Recipe recipe = standard(iterations, degree);
                 recipe.initial_weight = zero_start ? 0.0 : 0.01;
-                const auto levels = iteration_levels(recipe);
+                const auto dual = iteration_levels(recipe, Solver::dual);
+                EXPECT_EQ(dual[0].start, (zero_start ? 0 : depth) + (iterations - 1) * (depth + 1));
+                EXPECT_EQ(dual.back().end, 0);
+                for (const IterationLevels& at : dual) {
+                    EXPECT_EQ(at.end, at.backward);
+                }
+                const auto levels = iteration_levels(recipe, Solver::primal);
                 ASSERT_EQ(levels.size(), static_cast<std::size_t>(iterations));
                 const int first = zero_start ? 1 : 1 + depth;
                 EXPECT_EQ(levels[0].start, first + (iterations - 1) * (depth + 2));
@@ -69,11 +76,13 @@ TEST(IterationLevels, CountWhatEachIterationSpends) {
 // The figures of the design: four levels an iteration of the cubic and one for the first from zero;
 // eight iterations take 29, two of the paper's preset 7.
 TEST(TrainingPlan, LevelsOfTheDesign) {
-    const TrainingPlan eight = TrainingPlan::create(usual, standard(8));
+    PlanOptions primal;
+    primal.solver = Solver::primal;
+    const TrainingPlan eight = TrainingPlan::create(usual, standard(8), primal);
     EXPECT_EQ(eight.levels_per_iteration(), 4U);
     EXPECT_EQ(eight.first_iteration_levels(), 1U);
     EXPECT_EQ(eight.parameters().max_level(), 29U);
-    const TrainingPlan paper = TrainingPlan::create(usual, chiang2023_recipe(2, 128));
+    const TrainingPlan paper = TrainingPlan::create(usual, chiang2023_recipe(2, 128), primal);
     EXPECT_EQ(paper.first_iteration_levels(), 3U);
     EXPECT_EQ(paper.parameters().max_level(), 7U);
     EXPECT_TRUE(paper.initial_logits());
@@ -95,13 +104,19 @@ TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
         RC_ASSERT(ring.security_bits() == 128U);
         RC_ASSERT(ring.log_qp() <= largest_secure_log_qp(ring.log_n()));
         RC_ASSERT(ring.max_level() ==
-                  static_cast<std::size_t>(iteration_levels(recipe).front().start));
+                  static_cast<std::size_t>(iteration_levels(recipe, plan.solver()).front().start));
         RC_ASSERT(plan.shape() == shape);
         RC_ASSERT(plan.recipe() == recipe);
-        RC_ASSERT(plan.layout().samples() == shape.samples);
-        RC_ASSERT(plan.layout().features() == shape.features);
-        RC_ASSERT(plan.layout().classes() == shape.classes);
-        RC_ASSERT(plan.layout().slots() == ring.slots());
+        if (plan.solver() == Solver::primal) {
+            RC_ASSERT(plan.layout().samples() == shape.samples);
+            RC_ASSERT(plan.layout().features() == shape.features);
+            RC_ASSERT(plan.layout().classes() == shape.classes);
+            RC_ASSERT(plan.layout().slots() == ring.slots());
+        } else {
+            RC_ASSERT(plan.kernel().samples() == shape.samples);
+            RC_ASSERT(plan.kernel().classes() == shape.classes);
+            RC_ASSERT(plan.kernel().slots() == ring.slots());
+        }
         RC_ASSERT(plan_cost(plan).peak_memory_bytes <= options.memory_limit_bytes);
         RC_ASSERT(plan.state_scale() == std::ldexp(1.0, static_cast<int>(plan.state_bits())));
         RC_ASSERT(plan.state_bits() <= plan.scale_bits());
@@ -113,13 +128,13 @@ TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
 
 TEST(TrainingPlan, TooManyIterationsAreRefusedWithTheNumbers) {
     constexpr auto bad = ErrorCode::bad_input;
-    // 1 + 99 * 4 levels.
+    // 99 * 3 levels, with the dual.
     EXPECT_TRUE(throws(bad,
-                       {"100 iterations", "397 levels", "degree 3", "128-bit", "3523", "at most"},
+                       {"100 iterations", "297 levels", "degree 3", "128-bit", "3523", "at most"},
                        creation(usual, standard(100))));
     PlanOptions pinned;
     pinned.log_n = 13;
-    EXPECT_TRUE(throws(bad, {"log_n = 13", "214", "at most 1 iterations", "choose the ring"},
+    EXPECT_TRUE(throws(bad, {"log_n = 13", "214", "at most 2 iterations", "choose the ring"},
                        creation(usual, standard(3), pinned)));
     // The advice can be followed, and is not too cautious.
     pinned.log_n = 14;

@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/head.h"
+#include "cipherfit/train/noise.h"
 #include "train/oracle/test_data.h"
 
 #include <array>
@@ -273,10 +274,10 @@ TEST(Twin, DeviationIsThatOfTheWorstRun) {
     }
     EXPECT_GT(worst, 0.0);
     set_thread_count(1);
-    EXPECT_EQ(max_deviation(s.prepared, s.fitted, s.recipe, noise, 4), worst);
+    EXPECT_EQ(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
     set_thread_count(0);
-    EXPECT_EQ(max_deviation(s.prepared, s.fitted, s.recipe, noise, 4), worst);
-    EXPECT_EQ(max_deviation(s.prepared, s.fitted, s.recipe, NoiseModel{}, 2), 0.0);
+    EXPECT_EQ(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
+    EXPECT_EQ(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 2), 0.0);
 }
 
 TEST(Twin, DivergenceShowsInTheWeights) {
@@ -292,7 +293,8 @@ TEST(Twin, RefusesWhatDoesNotFit) {
     Problem s;
     const NoiseModel negative{.logits_std = -1.0};
     EXPECT_THROW(run_twin(s.prepared, s.recipe, &negative), Error);
-    EXPECT_THROW(max_deviation(s.prepared, s.fitted, s.recipe, NoiseModel{}, 0), Error);
+    EXPECT_THROW(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 0),
+                 Error);
     Recipe recipe = s.recipe;
     recipe.etas.pop_back();
     EXPECT_THROW(run_twin(s.prepared, recipe), Error);

@@ -102,6 +102,9 @@ class Evaluator {
     // results are bit for bit those of rotate().
     HoistedCiphertext hoist(const Ciphertext& a) const;
     Ciphertext rotate(const HoistedCiphertext& a, std::int64_t steps) const;
+    // The sum of a's rotations by `steps` (at least one; 0 is a itself): one decomposition, one
+    // inner product a step that is not 0, one ModDown and one rounding (double hoisting).
+    Ciphertext sum_of_rotations(const Ciphertext& a, std::span<const std::int64_t> steps) const;
 
   private:
     Ciphertext combine(const Ciphertext& a, const Ciphertext& b, bool subtract) const;

@@ -24,8 +24,10 @@ Expected<RowMatrix> read_npy_matrix(ByteSource& source);
 Expected<std::vector<std::int64_t>> read_npy_integers(const std::filesystem::path& path);
 Expected<std::vector<std::int64_t>> read_npy_integers(ByteSource& source);
 
-// Writes float64 or int64, in C order, atomically (cipherfit/io/file.h).
-Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values);
+// Writes float64 or int64, in C order, atomically (cipherfit/io/file.h). `mode`: permission bits;
+// 0600 for what is the owner's alone.
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
+                         unsigned mode = 0644);
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixI64& values);
 Expected<void> write_npy(const std::filesystem::path& path, std::span<const double> values);
 Expected<void> write_npy(const std::filesystem::path& path, std::span<const std::int64_t> values);

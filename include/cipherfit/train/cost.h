@@ -27,6 +27,10 @@ struct OperationCounts {
 // Cost of everything at the levels where it happens; `iteration` -1 is the preparation (babies).
 OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shifts,
                                  const Recipe& recipe, const RingShape& ring, int iteration);
+// Dual: there is no preparation.
+OperationCounts count_operations(const KernelLayout& layout, const Recipe& recipe,
+                                 const RingShape& ring, int iteration);
+OperationCounts count_operations(const TrainingPlan& plan, int iteration);
 
 struct PlanCost {
     OperationCounts preparation, iterations;
@@ -43,5 +47,6 @@ PlanCost plan_cost(const TrainingPlan& plan);
 // The server's memory: keys, features with their shifts, and the ciphertexts alive in a product.
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
                            std::size_t keys, bool with_forward);
+double server_memory_bytes(const KernelLayout& layout, const RingShape& ring, std::size_t keys);
 
 }  // namespace cipherfit

@@ -26,7 +26,20 @@ double switching_error(const Parameters& parameters, double scale);
 //                     by the replication, and the switches' own
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
+// Dual: the entries of the kernel are fresh; the logits have, from each of L lanes and G giants,
+// the relinearisation's and the rotations' switches, those of the state's rotations times a row of
+// K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
 NoiseModel modelled_noise(const TrainingPlan& plan);
+
+// The model of a run of the solver's twin: c x d, scaled coordinates.
+RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
+                     const NoiseModel* noise = nullptr);
+
+// The largest |w_noisy - w| over `runs` >= 1 noisy runs (seeds noise.seed, noise.seed + 1, ...) and
+// all raw-feature weights (finish_model), w being those of the noiseless twin; infinity when a run
+// diverges. The runs share the threads; the result does not depend on their number.
+double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
+                     const Recipe& recipe, const NoiseModel& noise, int runs);
 
 // The bound on |decrypted weight - twin's weight| for raw-feature weights: `margin` times the
 // largest deviation in `runs` noisy twins. An estimate that tells a sound run from a broken one, no

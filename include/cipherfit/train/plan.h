@@ -4,6 +4,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/secure.h"
+#include "cipherfit/linalg/kernel_layout.h"
 #include "cipherfit/linalg/lane_layout.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/rlwe/parameters.h"
@@ -11,11 +12,24 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 namespace cipherfit {
+
+// What the server iterates on; the iterates are the same in exact arithmetic (twin.h).
+enum class Solver {
+    primal,  // the model, c x d, with two products an iteration; any number of samples
+    dual,    // its coefficients, n x c, with the n x n Gram matrix, one product: few samples
+};
+
+std::string_view name(Solver solver) noexcept;
+// The solver of that name. ErrorCode::bad_input, listing the names there are.
+Expected<Solver> solver_from_name(std::string_view name);
 
 // n, d (bias included), c.
 struct TrainingShape {
@@ -36,6 +50,7 @@ struct PlanOptions {
     double largest_state = 256;
     // Most ciphertexts that the owner uploads; 0: no limit.
     std::size_t most_ciphertexts = 0;
+    std::optional<Solver> solver;  // none: the cheaper one
     // Below the security table, on small rings: for tests only.
     bool insecure_for_tests_only = false;
 };
@@ -43,10 +58,16 @@ struct PlanOptions {
 // Where one iteration spends its levels; -1 where the operation does not occur.
 struct IterationLevels {
     int start = 0;     // of the model, or of the fresh data in the first iteration
-    int forward = -1;  // X U^T, at this level; the logits are one below
+    int forward = -1;  // X U^T or K A, at this level; the logits are one below
     int sigmoid = -1;  // of the logits
-    int backward = 0;  // of the errors, replicated there; E^T X
+    int backward = 0;  // of the errors, replicated there; primal: E^T X
     int end = 0;       // of the new states
+};
+
+// The primal solver's layout and shifts.
+struct LaneProducts {
+    LaneLayout layout;
+    ShiftPlan shifts;
 };
 
 class TrainingPlan {
@@ -60,8 +81,13 @@ class TrainingPlan {
     const TrainingShape& shape() const noexcept { return shape_; }
     const Recipe& recipe() const noexcept { return recipe_; }
     const Parameters& parameters() const noexcept { return parameters_; }
-    const LaneLayout& layout() const noexcept { return layout_; }
-    const ShiftPlan& shifts() const noexcept { return shifts_; }
+    Solver solver() const noexcept {
+        return std::holds_alternative<LaneProducts>(products_) ? Solver::primal : Solver::dual;
+    }
+    // Of the primal solver, and of the dual one; throw std::bad_variant_access for the other.
+    const LaneLayout& layout() const { return std::get<LaneProducts>(products_).layout; }
+    const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
+    const KernelLayout& kernel() const { return std::get<KernelLayout>(products_); }
     unsigned scale_bits() const noexcept { return scale_bits_; }
     // log2 of the states' scale: scale_bits, or less where large states need the room.
     unsigned state_bits() const noexcept { return state_bits_; }
@@ -70,10 +96,14 @@ class TrainingPlan {
     // Whether the owner sends Z_0: true unless the run starts from zero.
     bool initial_logits() const noexcept { return recipe_.initial_weight != 0.0; }
 
-    // Scales of what the owner encrypts.
+    // Scales of what the owner encrypts: the features (dual: the kernel), labels, Z_0 and, in the
+    // dual, the labels' replicas that are the first state.
     double feature_scale() const noexcept;
     double label_scale() const noexcept;
     double logit_scale() const noexcept;
+    double start_scale() const;
+    // The scale of the errors of iteration t: what gives the next state the plan's scale.
+    double error_scale(int t) const;
     // The scale that the sequence at which gradients are taken has after every iteration.
     double state_scale() const noexcept;
     // What turns Q into an update of that sequence in iteration t: step (1 - eta), or step.
@@ -88,9 +118,20 @@ class TrainingPlan {
     // Exactly the keys of the run.
     KeyRequest keys() const;
 
-    // Ciphertexts up (features, labels, initial logits) and down (the model).
+    // Ciphertexts of each kind: features or kernel, labels, Z_0, replicas of the labels, and each
+    // of the two states.
+    std::size_t feature_ciphertexts() const noexcept;
+    std::size_t label_ciphertexts() const noexcept;
+    std::size_t logit_ciphertexts() const noexcept {
+        return initial_logits() ? label_ciphertexts() : 0;
+    }
+    std::size_t start_ciphertexts() const noexcept {
+        return solver() == Solver::dual && !initial_logits() ? 1 : 0;
+    }
+    std::size_t state_ciphertexts() const noexcept;
+    // In all, up, and down (the model).
     std::size_t upload_ciphertexts() const noexcept;
-    std::size_t download_ciphertexts() const noexcept { return layout_.feature_blocks(); }
+    std::size_t download_ciphertexts() const noexcept { return state_ciphertexts(); }
 
     // SHA-256 of the canonical JSON. The JSON holds no secret; see SECURITY.md for what it tells.
     Digest hash() const;
@@ -100,20 +141,21 @@ class TrainingPlan {
     static Expected<TrainingPlan> from_json(const nlohmann::json& json);
 
   private:
+    using Products = std::variant<LaneProducts, KernelLayout>;
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                 LaneLayout layout, const ShiftPlan& shifts, unsigned scale_bits,
-                 unsigned state_bits);
+                 Products products, unsigned scale_bits, unsigned state_bits);
+    KeyRequest primal_keys() const;
+    KeyRequest dual_keys() const;
     TrainingShape shape_;
     Recipe recipe_;
     Parameters parameters_;
-    LaneLayout layout_;
-    ShiftPlan shifts_;
+    Products products_;
     unsigned scale_bits_;
     unsigned state_bits_;
     std::vector<IterationLevels> levels_;
 };
 
 // The level bookkeeping of a recipe; the first entry's start is the number of levels in all.
-std::vector<IterationLevels> iteration_levels(const Recipe& recipe);
+std::vector<IterationLevels> iteration_levels(const Recipe& recipe, Solver solver);
 
 }  // namespace cipherfit

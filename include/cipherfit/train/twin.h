@@ -52,10 +52,26 @@ struct TwinResult {
 TwinResult run_twin(const PreparedData& data, const Recipe& recipe,
                     const NoiseModel* noise = nullptr, const TwinCallback& callback = {});
 
-// The largest |w_noisy - w| over `runs` >= 1 noisy runs (seeds noise.seed, noise.seed + 1, ...) and
-// all raw-feature weights (finish_model), w being those of the noiseless twin; infinity
-// when a run diverges. The runs share the threads; the result does not depend on their number.
-double max_deviation(const PreparedData& data, const Preprocessing& preprocessing,
-                     const Recipe& recipe, const NoiseModel& noise, int runs);
+// The same recurrence on the model's coefficients: A with U = A^T Xs (n x c), K = Xs Xs^T,
+// Z = Z_0 + K A and E in the place of Q. In exact arithmetic these are run_twin's iterates, for
+// every update lies in the row space of Xs. In the noise, features_std is of the entries of K and
+// gradient_std must be 0.
+struct DualTwinResult {
+    RowMatrix main, extrapolated;   // coefficients of M_T and U_T
+    std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
+    double max_abs_state = 0.0;     // largest coefficient of all iterations
+};
+// The coefficients after iteration t = 0..iterations-1, of M_{t+1} and U_{t+1}.
+using DualTwinCallback =
+    std::function<void(int iteration, const RowMatrix& main, const RowMatrix& extrapolated)>;
+// Errors as run_twin.
+DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
+                             const NoiseModel* noise = nullptr,
+                             const DualTwinCallback& callback = {});
+
+// K = Xs Xs^T, n x n.
+RowMatrix gram_matrix(const PreparedData& data);
+// The model that the coefficients of its sequence stand for: A^T Xs, c x d.
+RowMatrix model_of(const RowMatrix& coefficients, const PreparedData& data);
 
 }  // namespace cipherfit

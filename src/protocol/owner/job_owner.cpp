@@ -3,6 +3,7 @@
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/train/cost.h"
+#include "cipherfit/train/training_messages.h"
 #include "protocol/packing.h"
 
 #include <utility>
@@ -14,11 +15,6 @@ void require_key(const Job& job, const SecretKey& key) {
     require(key.parameters() == job.plan.parameters() && key.id() == job.identity.key,
             ErrorCode::fingerprint_mismatch,
             "the secret key is not the one of this job: use the key that was made for its plan");
-}
-
-MatrixView view(const RowMatrix& matrix) {
-    return {matrix.data(), static_cast<std::size_t>(matrix.rows()),
-            static_cast<std::size_t>(matrix.cols())};
 }
 
 }  // namespace
@@ -62,67 +58,57 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
     return expected([&] {
         require_key(job, key);
         const TrainingPlan& plan = job.plan;
-        const TrainingShape shape{static_cast<std::size_t>(data.samples()),
-                                  static_cast<std::size_t>(data.columns()),
-                                  static_cast<std::size_t>(data.classes())};
-        require(shape == plan.shape(), ErrorCode::invalid_argument,
-                "the data is {} x {} with {} classes, the plan says {} x {} with {}", shape.samples,
-                shape.features, shape.classes, plan.shape().samples, plan.shape().features,
-                plan.shape().classes);
-        require(plan.initial_logits() || data.zero_start(), ErrorCode::invalid_argument,
-                "the data starts from weights that are not zero, the plan from zero");
         auto writer = value_or_throw(
             ContainerWriter::create(path, ContainerKind::training_data, job.identity));
         const Encoder encoder(plan.parameters());
         const auto total = static_cast<std::uint64_t>(plan_cost(plan).upload_bytes);
         std::uint32_t index = 0;
-        const auto write = [&](std::vector<double> slots, std::size_t level, double scale) {
+        for_each_message(plan, data, [&](TrainingMessage message) {
             const SeededCiphertext sealed =
-                encrypt_seeded(key, encoder.encode(slots, level, scale));
-            secure_wipe(slots.data(), slots.size() * sizeof(double));
+                encrypt_seeded(key, encoder.encode(message.slots, message.level, message.scale));
+            secure_wipe(message.slots.data(), message.slots.size() * sizeof(double));
             ByteWriter header;
-            header.u32(static_cast<std::uint32_t>(level));
+            header.u32(static_cast<std::uint32_t>(message.level));
             header.u32(1);
-            header.f64(scale);
+            header.f64(message.scale);
             header.bytes(sealed.seed);
             std::vector<std::uint8_t> payload = header.take();
-            pack_poly(plan.parameters().ring(), sealed.c0, level, payload);
+            pack_poly(plan.parameters().ring(), sealed.c0, message.level, payload);
             value_or_throw(writer.section(tag_seeded, index++, payload));
             if (progress) {
                 progress(writer.bytes_written(), total);
             }
-        };
-        const LaneLayout& layout = plan.layout();
-        const RowMatrix labels = data.y.array() - 0.5;
-        for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-            for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
-                write(layout.pack_features(view(data.xs), rho, b), plan.feature_level(),
-                      plan.feature_scale());
-            }
-        }
-        for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-            write(layout.pack_logits(view(labels), rho), plan.label_level(), plan.label_scale());
-        }
-        for (std::size_t rho = 0; plan.initial_logits() && rho < layout.sample_blocks(); ++rho) {
-            write(layout.pack_logits(view(data.z0), rho), plan.label_level(), plan.logit_scale());
-        }
+        });
         value_or_throw(writer.commit());
         return writer.bytes_written();
     });
 }
 
-RowMatrix decrypt_model(const Job& job, const SecretKey& key,
-                        const std::vector<Ciphertext>& model) {
+RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
+                        const RowMatrix& xs) {
     require_key(job, key);
-    const Encoder encoder(job.plan.parameters());
+    const TrainingPlan& plan = job.plan;
+    const Encoder encoder(plan.parameters());
     std::vector<std::vector<double>> blocks;
     for (const Ciphertext& block : model) {
         blocks.push_back(encoder.decode(decrypt(key, block)));
     }
-    const std::vector<double> state = job.plan.layout().unpack_model(blocks);
-    return Eigen::Map<const RowMatrix>(state.data(),
-                                       static_cast<Eigen::Index>(job.plan.shape().classes),
-                                       static_cast<Eigen::Index>(job.plan.shape().features));
+    const auto rows = [](const std::vector<double>& values, std::size_t count, std::size_t size) {
+        return RowMatrix(Eigen::Map<const RowMatrix>(
+            values.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(size)));
+    };
+    const TrainingShape& shape = plan.shape();
+    if (plan.solver() == Solver::primal) {
+        return rows(plan.layout().unpack_model(blocks), shape.classes, shape.features);
+    }
+    require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
+                static_cast<std::size_t>(xs.cols()) == shape.features,
+            ErrorCode::invalid_argument,
+            "the model's coefficients belong to {} x {} scaled features, got {} x {}",
+            shape.samples, shape.features, xs.rows(), xs.cols());
+    const RowMatrix coefficients =
+        rows(plan.kernel().unpack_replicas(blocks.at(0)), shape.samples, shape.classes);
+    return coefficients.transpose() * xs;
 }
 
 }  // namespace cipherfit

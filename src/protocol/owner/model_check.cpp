@@ -27,6 +27,9 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             "range, a smaller step or fewer iterations{}",
             reference.largest_abs_z, recipe.sigmoid.range,
             recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
+    if (setup.plan.solver() == Solver::dual) {
+        reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_state;
+    }
     const double most = setup.plan.state_capacity();
     require(reference.largest_abs_state <= most, ErrorCode::bad_input,
             "the weights grow to {:.3g} in scaled coordinates, more than the {:.3g} that the chain "
@@ -35,12 +38,12 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
     reference.head = finish_model(twin.model(), setup.preprocessing, recipe, setup.class_names);
     reference.weight_error_bound = weight_error_bound(setup.plan, data, setup.preprocessing);
     reference.state_error_bound = state_error_bound(setup.plan, data);
-    require(reference.state_error_bound <=
-                largest_relative_error * std::max(1.0, reference.largest_abs_state),
-            ErrorCode::bad_input,
-            "the scheme's noise could change the weights by {:.3g}, too much beside their size of "
-            "{:.3g}: use more scale bits, a smaller step or fewer iterations",
-            reference.state_error_bound, reference.largest_abs_state);
+    require(
+        reference.state_error_bound <= largest_relative_error * std::max(1.0, twin.max_abs_state),
+        ErrorCode::bad_input,
+        "the scheme's noise could change the weights by {:.3g}, too much beside their size of "
+        "{:.3g}: use more scale bits, a smaller step or fewer iterations",
+        reference.state_error_bound, twin.max_abs_state);
     return reference;
 }
 
@@ -49,8 +52,9 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
     require(state.allFinite(), ErrorCode::corrupt_data,
             "the decrypted model holds values that are not finite: train again");
     const double largest = state.cwiseAbs().maxCoeff();
+    // Of the dual, coefficients are what the chain holds; their model is only compared.
     const double capacity = 2 * setup.plan.state_capacity();
-    require(largest <= capacity, ErrorCode::corrupt_data,
+    require(setup.plan.solver() == Solver::dual || largest <= capacity, ErrorCode::corrupt_data,
             "the decrypted model reaches {:.3g}, beyond the {:.3g} that the chain can hold: it is "
             "noise; train again",
             largest, capacity);

@@ -90,13 +90,22 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
     // Large states need room at the lowest level; ordinary ones share the default, so that the plan
     // tells nothing of their size.
     PlanOptions plan = options.plan;
-    const TwinResult twin = run_twin(
-        prepare(training.features, training.labels, classes, preprocessing, recipe), recipe);
-    if (std::isfinite(twin.max_abs_state)) {
-        plan.largest_state = std::clamp(1.25 * twin.max_abs_state, plan.largest_state, 0x1p24);
+    const PreparedData data =
+        prepare(training.features, training.labels, classes, preprocessing, recipe);
+    const auto planned = [&](double largest_state) {
+        PlanOptions fitted = plan;
+        if (std::isfinite(largest_state)) {
+            fitted.largest_state = std::clamp(1.25 * largest_state, plan.largest_state, 0x1p24);
+        }
+        return TrainingPlan::create(shape, recipe, fitted);
+    };
+    TrainingPlan made = planned(run_twin(data, recipe).max_abs_state);
+    if (made.solver() == Solver::dual) {
+        // The states are coefficients then. Their size changes nothing but the states' scale.
+        plan.solver = Solver::dual;
+        made = planned(run_dual_twin(data, recipe).max_abs_state);
     }
-    return {TrainingPlan::create(shape, recipe, plan), std::move(preprocessing),
-            training.class_names, chosen};
+    return {std::move(made), std::move(preprocessing), training.class_names, chosen};
 }
 
 nlohmann::json to_json(const OwnerSetup& setup) {

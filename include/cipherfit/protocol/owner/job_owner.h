@@ -22,6 +22,9 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
                                             const ByteProgress& progress = {});
 
 // Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model);
+// `xs`: the scaled features of the training rows (PreparedData), by which the dual solver's
+// coefficients are multiplied; the primal solver has no use for them.
+RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
+                        const RowMatrix& xs);
 
 }  // namespace cipherfit

@@ -42,6 +42,9 @@ struct SumReducer {
     }
 };
 
+// Keys stream from memory, many at a time: more than the prefetchers of CPUs follow over page ends.
+constexpr std::size_t prefetched_words = 256;
+
 // The inner product at `width` vectors from `start` on.
 template <std::size_t width>
 inline void accumulate_block(std::uint64_t* out, const std::uint64_t* const* a,
@@ -57,6 +60,7 @@ inline void accumulate_block(std::uint64_t* out, const std::uint64_t* const* a,
         const std::uint64_t* y = b[k] + start;
 #pragma GCC unroll 8
         for (std::size_t i = 0; i < width; ++i) {
+            __builtin_prefetch(y + prefetched_words + 8 * i);
             add_product(sums[i], load(x + 8 * i), load(y + 8 * i));
         }
     }

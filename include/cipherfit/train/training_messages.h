@@ -1,0 +1,28 @@
+// What the owner of the data encrypts, in the slots, levels and scales that the plan gives it.
+#pragma once
+
+#include "cipherfit/train/plan.h"
+#include "cipherfit/train/preprocess.h"
+
+#include <cstddef>
+#include <functional>
+#include <vector>
+
+namespace cipherfit {
+
+enum class MessageKind { features, labels, logits, start };
+
+// One ciphertext's content; see EncryptedTrainingData for the kinds.
+struct TrainingMessage {
+    MessageKind kind = MessageKind::features;
+    std::vector<double> slots;
+    std::size_t level = 0;
+    double scale = 0;
+};
+
+// Calls `use` for every message, kind after kind in the order of the enumeration. Throws
+// Error(invalid_argument) where the data's shape or start is not the plan's.
+void for_each_message(const TrainingPlan& plan, const PreparedData& data,
+                      const std::function<void(TrainingMessage)>& use);
+
+}  // namespace cipherfit

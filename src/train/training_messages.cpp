@@ -1,0 +1,69 @@
+#include "cipherfit/train/training_messages.h"
+
+#include "cipherfit/train/twin.h"
+
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+MatrixView view(const RowMatrix& matrix) {
+    return {matrix.data(), static_cast<std::size_t>(matrix.rows()),
+            static_cast<std::size_t>(matrix.cols())};
+}
+
+void require_fit(const TrainingPlan& plan, const PreparedData& data) {
+    const TrainingShape shape{static_cast<std::size_t>(data.samples()),
+                              static_cast<std::size_t>(data.columns()),
+                              static_cast<std::size_t>(data.classes())};
+    require(shape == plan.shape(), ErrorCode::invalid_argument,
+            "the data is {} x {} with {} classes, the plan says {} x {} with {}", shape.samples,
+            shape.features, shape.classes, plan.shape().samples, plan.shape().features,
+            plan.shape().classes);
+    require(plan.initial_logits() || data.zero_start(), ErrorCode::invalid_argument,
+            "the data starts from weights that are not zero, the plan from zero");
+}
+
+}  // namespace
+
+void for_each_message(const TrainingPlan& plan, const PreparedData& data,
+                      const std::function<void(TrainingMessage)>& use) {
+    require_fit(plan, data);
+    const RowMatrix labels = data.y.array() - 0.5;
+    const auto send = [&](MessageKind kind, std::vector<double> slots) {
+        const bool features = kind == MessageKind::features;
+        const double scale = features                      ? plan.feature_scale()
+                             : kind == MessageKind::labels ? plan.label_scale()
+                             : kind == MessageKind::logits ? plan.logit_scale()
+                                                           : plan.start_scale();
+        use({kind, std::move(slots), features ? plan.feature_level() : plan.label_level(), scale});
+    };
+    if (plan.solver() == Solver::dual) {
+        const KernelLayout& layout = plan.kernel();
+        const RowMatrix kernel = gram_matrix(data);
+        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+            send(MessageKind::features, layout.pack_kernel(view(kernel), q));
+        }
+        send(MessageKind::labels, layout.pack_values(view(labels)));
+        if (plan.initial_logits()) {
+            send(MessageKind::logits, layout.pack_values(view(data.z0)));
+        } else {
+            send(MessageKind::start, layout.pack_replicas(view(labels)));
+        }
+        return;
+    }
+    const LaneLayout& layout = plan.layout();
+    for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
+        for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
+            send(MessageKind::features, layout.pack_features(view(data.xs), rho, b));
+        }
+    }
+    for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
+        send(MessageKind::labels, layout.pack_logits(view(labels), rho));
+    }
+    for (std::size_t rho = 0; rho < plan.logit_ciphertexts(); ++rho) {
+        send(MessageKind::logits, layout.pack_logits(view(data.z0), rho));
+    }
+}
+
+}  // namespace cipherfit

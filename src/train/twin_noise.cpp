@@ -1,0 +1,56 @@
+#include "train/twin_noise.h"
+
+#include <cmath>
+#include <numbers>
+#include <random>
+
+namespace cipherfit {
+
+// Box-Muller over the engine's raw words: the standard's distributions differ between libraries.
+void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quantity,
+               int iteration) {
+    if (std == 0.0) {
+        return;
+    }
+    std::seed_seq words{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U),
+                        static_cast<std::uint32_t>(quantity),
+                        static_cast<std::uint32_t>(iteration)};
+    std::mt19937_64 engine(words);
+    // (k + 1/2) / 2^53 lies strictly between 0 and 1.
+    const auto uniform = [&engine] {
+        return (static_cast<double>(engine() >> 11U) + 0.5) * 0x1p-53;
+    };
+    double* const values = target.data();
+    for (Eigen::Index i = 0; i < target.size(); i += 2) {
+        const double radius = std * std::sqrt(-2.0 * std::log(uniform()));
+        const double angle = 2.0 * std::numbers::pi * uniform();
+        values[i] += radius * std::cos(angle);
+        if (i + 1 < target.size()) {
+            values[i + 1] += radius * std::sin(angle);
+        }
+    }
+}
+
+void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise) {
+    if (const auto usable = check(recipe); !usable) {
+        throw Error(usable.error());
+    }
+    require(data.samples() >= 1 && data.columns() >= 1 && data.classes() >= 1 &&
+                data.y.rows() == data.samples() && data.z0.rows() == data.samples() &&
+                data.z0.cols() == data.classes(),
+            ErrorCode::invalid_argument,
+            "features {} x {}, labels {} x {} and initial logits {} x {} do not belong together",
+            data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),
+            data.z0.cols());
+    for (const double std : {noise.features_std, noise.labels_std, noise.logits_std,
+                             noise.error_std, noise.gradient_std, noise.state_std}) {
+        require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
+                "a noise deviation of {}; it must be finite and at least 0", std);
+    }
+}
+
+double largest_magnitude(const RowMatrix& values) {
+    return values.size() == 0 ? 0.0 : values.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,30 @@
+// What the primal and the dual twin share: modelled noise and the checks of their inputs.
+#pragma once
+
+#include "cipherfit/train/twin.h"
+
+#include <cstdint>
+
+namespace cipherfit {
+
+// Which quantity a stream of noise is for.
+enum class Quantity : std::uint32_t {
+    features,
+    labels,
+    logits,
+    error,
+    gradient,
+    main,
+    extrapolated
+};
+
+// Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).
+void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quantity, int iteration);
+
+// Throws Error(invalid_argument) for what run_twin() refuses.
+void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise);
+
+// The largest magnitude, NaN where there is one.
+double largest_magnitude(const RowMatrix& values);
+
+}  // namespace cipherfit

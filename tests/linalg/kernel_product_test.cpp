@@ -1,0 +1,207 @@
+// The kernel layout on plain slots, and its product on ciphertexts.
+#include "cipherfit/linalg/kernel_product.h"
+
+#include "support/errors.h"
+#include "support/owner.h"
+#include "support/property.h"
+#include "support/training_noise.h"
+
+#include <bit>
+
+namespace cipherfit {
+namespace {
+
+using test::holds;
+using test::Owner;
+using test::pick;
+using test::small_ring;
+using test::throws;
+
+std::vector<double> rotated(const std::vector<double>& slots, std::size_t steps) {
+    std::vector<double> result(slots.size());
+    for (std::size_t j = 0; j < slots.size(); ++j) {
+        result[j] = slots[(j + steps) % slots.size()];
+    }
+    return result;
+}
+
+std::vector<double> naive_product(const std::vector<double>& k, const std::vector<double>& a,
+                                  std::size_t n, std::size_t c) {
+    std::vector<double> z(n * c);
+    for (std::size_t i = 0; i < n; ++i) {
+        for (std::size_t j = 0; j < n; ++j) {
+            for (std::size_t m = 0; m < c; ++m) {
+                z[i * c + m] += k[i * n + j] * a[j * c + m];
+            }
+        }
+    }
+    return z;
+}
+
+KernelLayout pick_layout(std::size_t slots) {
+    const auto classes = pick<std::size_t>(1, 10);
+    const auto most = slots / std::max<std::size_t>(2, std::bit_ceil(classes));
+    const auto samples = pick<std::size_t>(1, most + 1);
+    const KernelLayout plain = KernelLayout::create(slots, samples, classes, 1);
+    const auto log_blocks = static_cast<unsigned>(std::bit_width(plain.kernel_blocks()) - 1);
+    return KernelLayout::create(slots, samples, classes,
+                                std::size_t{1} << pick(0U, log_blocks + 1));
+}
+
+TEST(KernelLayout, ProductFoldAndReplicasOnPlainSlots) {
+    EXPECT_TRUE(holds("kernel layout", 200, [] {
+        const std::size_t slots = std::size_t{1} << pick(5U, 10U);
+        const KernelLayout layout = pick_layout(slots);
+        const std::size_t n = layout.samples();
+        const std::size_t c = layout.classes();
+        test::Random random(*rc::gen::arbitrary<std::uint64_t>());
+        const auto k = test::random_reals(random, n * n);
+        const auto a = test::random_reals(random, n * c);
+        RC_ASSERT(layout.slots() == slots);
+        RC_ASSERT(layout.lanes() <= layout.rows());
+
+        const std::size_t row = layout.lanes() * layout.padded_classes();
+        const auto replicas = layout.pack_replicas({a.data(), n, c});
+        std::vector<double> sum(slots);
+        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+            // Baby v: the replicas by v L rows; giant u: the products by u G L rows.
+            const std::size_t v = q % layout.babies();
+            const std::size_t u = q / layout.babies();
+            const auto shifted = rotated(replicas, v * layout.lanes() * row);
+            std::vector<double> product = layout.pack_kernel({k.data(), n, n}, q);
+            for (std::size_t s = 0; s < slots; ++s) {
+                product[s] *= shifted[s];
+            }
+            product = rotated(product, u * layout.babies() * layout.lanes() * row);
+            for (std::size_t s = 0; s < slots; ++s) {
+                sum[s] += product[s];
+            }
+        }
+        for (std::size_t lane = 1; lane < layout.lanes(); lane *= 2) {
+            const auto shifted = rotated(sum, lane * layout.padded_classes());
+            for (std::size_t s = 0; s < slots; ++s) {
+                sum[s] += shifted[s];
+            }
+        }
+        const auto expected = naive_product(k, a, n, c);
+        const auto z = layout.unpack_values(sum);
+        for (std::size_t i = 0; i < z.size(); ++i) {
+            RC_ASSERT(std::abs(z[i] - expected[i]) < 1e-9);
+        }
+
+        auto values = layout.pack_values({a.data(), n, c});
+        for (std::size_t lane = 1; lane < layout.lanes(); lane *= 2) {
+            const auto shifted = rotated(values, lane * (row - layout.padded_classes()));
+            for (std::size_t s = 0; s < slots; ++s) {
+                values[s] += shifted[s];
+            }
+        }
+        RC_ASSERT(values == replicas);
+        const auto back = layout.unpack_replicas(replicas);
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            RC_ASSERT(std::abs(back[i] - a[i]) < 1e-12);
+        }
+        const auto mask = layout.value_mask();
+        RC_ASSERT(static_cast<std::size_t>(std::count(mask.begin(), mask.end(), 1.0)) == n * c);
+    }));
+}
+
+TEST(KernelLayout, RefusesWhatDoesNotFit) {
+    const auto creation = [](std::size_t slots, std::size_t samples, std::size_t classes,
+                             std::size_t babies) {
+        return [=] { static_cast<void>(KernelLayout::create(slots, samples, classes, babies)); };
+    };
+    const auto invalid = ErrorCode::invalid_argument;
+    EXPECT_TRUE(throws(invalid, {"got 0 and 3"}, creation(64, 0, 3, 1)));
+    EXPECT_TRUE(throws(invalid, {"17 samples of 4 classes", "64"}, creation(64, 17, 4, 1)));
+    EXPECT_TRUE(throws(invalid, {"slots"}, creation(96, 4, 4, 1)));
+    EXPECT_TRUE(throws(invalid, {"baby", "3"}, creation(64, 16, 4, 3)));
+    EXPECT_TRUE(throws(invalid, {"baby", "32"}, creation(64, 16, 4, 32)));
+    EXPECT_TRUE(KernelLayout::fits(64, 16, 4));
+    EXPECT_FALSE(KernelLayout::fits(64, 17, 4));
+    EXPECT_FALSE(KernelLayout::fits(64, std::size_t{1} << 63U, 2));
+    const KernelLayout layout = KernelLayout::create(64, 5, 3, 2);
+    const std::vector<double> values(25);
+    EXPECT_TRUE(throws(invalid, {"block 99"},
+                       [&] { static_cast<void>(layout.pack_kernel({values.data(), 5, 5}, 99)); }));
+    EXPECT_TRUE(throws(invalid, {"4 x 3"},
+                       [&] { static_cast<void>(layout.pack_values({values.data(), 4, 3})); }));
+}
+
+TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
+    EXPECT_TRUE(holds("encrypted kernel product", 30, [] {
+        const Owner owner(small_ring(9, 3, 40, 2));
+        const KernelLayout layout = pick_layout(owner.parameters.slots());
+        const std::size_t n = layout.samples();
+        const std::size_t c = layout.classes();
+        test::Random random(*rc::gen::arbitrary<std::uint64_t>());
+        const auto k = test::random_reals(random, n * n);
+        const auto a = test::random_reals(random, n * c);
+        const auto b = test::random_reals(random, n * c);
+        const bool with_added = *rc::gen::arbitrary<bool>();
+        const EvaluationKeys keys = owner.keys(EncryptedKernel::keys(
+            layout, {.product = 3, .fold = 2, .replicate = 2, .uses_product = true}));
+        const Evaluator evaluator(keys);
+        constexpr double k_scale = 0x1p38;
+        constexpr double a_scale = 0x1p40;
+        std::vector<Ciphertext> blocks;
+        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+            blocks.push_back(owner.encrypt(layout.pack_kernel({k.data(), n, n}, q), 3, k_scale));
+        }
+        const EncryptedKernel kernel(evaluator, layout, std::move(blocks));
+        const Ciphertext replicas =
+            owner.encrypt(layout.pack_replicas({a.data(), n, c}), 3, a_scale);
+        const Ciphertext added = owner.encrypt(layout.pack_values({b.data(), n, c}), 3, 0x1p36);
+        const Ciphertext product = kernel.multiply(replicas, with_added ? &added : nullptr);
+        RC_ASSERT(product.level() == 2U);
+        const Ciphertext folded = EncryptedKernel::fold_lanes(evaluator, layout, product.copy());
+
+        std::vector<double> expected = naive_product(k, a, n, c);
+        for (std::size_t i = 0; with_added && i < expected.size(); ++i) {
+            expected[i] += b[i];
+        }
+        // A term: K's error times |a| <= 1, and |k| <= 1 times the error of a rotated a; then the
+        // giants' relinearisations and rotations; lanes are folded. And what is added.
+        const double fresh = owner.noise.fresh();
+        const double scale = folded.scale();
+        const auto blocks_of_lane = static_cast<double>(layout.kernel_blocks());
+        const double term = fresh / test::squared(k_scale) +
+                            (fresh + owner.noise.key_switching(3)) / test::squared(a_scale);
+        const double lane = blocks_of_lane * term + static_cast<double>(layout.giants()) *
+                                                        (owner.noise.key_switching_rescaling(3) +
+                                                         owner.noise.key_switching(2)) /
+                                                        test::squared(scale);
+        const double variance =
+            test::fold_variance(owner.parameters, 2, static_cast<double>(layout.lanes()), scale,
+                                lane) +
+            fresh * 0x1p-72;
+        const auto right = test::is_at_most_noise(layout.unpack_values(owner.decrypt_real(folded)),
+                                                  expected, variance);
+        if (!right) {
+            RC_FAIL(right.message());
+        }
+
+        // Replicas of values, at the level of their keys.
+        const Ciphertext values = owner.encrypt(layout.pack_values({a.data(), n, c}), 2, a_scale);
+        const auto copies = test::is_at_most_noise(
+            owner.decrypt_real(EncryptedKernel::replicate(evaluator, layout, values.copy())),
+            layout.pack_replicas({a.data(), n, c}),
+            test::fold_variance(owner.parameters, 2, static_cast<double>(layout.lanes()), a_scale,
+                                fresh / test::squared(a_scale)));
+        if (!copies) {
+            RC_FAIL(copies.message());
+        }
+    }));
+}
+
+TEST(KernelProduct, RefusesAnotherNumberOfBlocks) {
+    const Owner owner(small_ring(8, 1));
+    const EvaluationKeys keys(owner.parameters);
+    const Evaluator evaluator(keys);
+    const KernelLayout layout = KernelLayout::create(owner.parameters.slots(), 16, 4, 1);
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got 0"},
+                       [&] { const EncryptedKernel kernel(evaluator, layout, {}); }));
+}
+
+}  // namespace
+}  // namespace cipherfit
