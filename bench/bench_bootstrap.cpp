@@ -20,8 +20,7 @@
 namespace cipherfit::bench {
 namespace {
 
-constexpr BootstrapLiteral small_ring{
-    .log_n = 12, .levels = 10, .insecure_for_tests_only = true};
+constexpr BootstrapLiteral small_ring{.log_n = 12, .levels = 10, .insecure_for_tests_only = true};
 
 struct Preset {
     const char* name;

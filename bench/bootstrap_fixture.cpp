@@ -1,7 +1,6 @@
 #include "bootstrap_fixture.h"
 
 #include <cmath>
-
 #include <sys/resource.h>
 
 namespace cipherfit::bench {

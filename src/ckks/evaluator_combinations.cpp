@@ -17,13 +17,13 @@ constexpr std::size_t block_size = 2048;
 double integer_factor(const ScaledTerm& term, double scale) {
     const double exact = term.factor * (scale / term.a->scale());
     const double integer = std::nearbyint(exact);
-    require(std::isfinite(integer) &&
-                std::abs(integer - exact) <=
-                    0x1p-20 * std::max(std::abs(exact), scale / term.a->scale()),
-            ErrorCode::invalid_argument,
-            "cannot multiply by {} from scale 2^{:.2f} to 2^{:.2f}: the factor {} rounds to {}, "
-            "use a larger scale and rescale",
-            term.factor, std::log2(term.a->scale()), std::log2(scale), exact, integer);
+    require(
+        std::isfinite(integer) && std::abs(integer - exact) <=
+                                      0x1p-20 * std::max(std::abs(exact), scale / term.a->scale()),
+        ErrorCode::invalid_argument,
+        "cannot multiply by {} from scale 2^{:.2f} to 2^{:.2f}: the factor {} rounds to {}, "
+        "use a larger scale and rescale",
+        term.factor, std::log2(term.a->scale()), std::log2(scale), exact, integer);
     return integer;
 }
 
@@ -59,9 +59,9 @@ void Evaluator::add_combination_inplace(Ciphertext& a, std::span<const ScaledTer
             std::uint64_t* out = a.parts_[part].limb(limb) + offset;
             for (std::size_t i = 0; i < factors.size(); ++i) {
                 if (factors[i].second != 0) {
-                    kernels().multiply_scalar_add(
-                        out, factors[i].first->part(part).limb(limb) + offset, residues[i], block,
-                        q);
+                    kernels().multiply_scalar_add(out,
+                                                  factors[i].first->part(part).limb(limb) + offset,
+                                                  residues[i], block, q);
                 }
             }
             if (added != 0) {

@@ -19,8 +19,8 @@ void PrecisionStats::merge(const PrecisionStats& other) noexcept {
     const auto own_count = static_cast<double>(values);
     const auto other_count = static_cast<double>(other.values);
     if (other.values != 0) {
-        mean_error = (mean_error * own_count + other.mean_error * other_count) /
-                     (own_count + other_count);
+        mean_error =
+            (mean_error * own_count + other.mean_error * other_count) / (own_count + other_count);
         worst_error = std::max(worst_error, other.worst_error);
         values += other.values;
     }

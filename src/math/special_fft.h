@@ -17,8 +17,9 @@ class SpecialFft {
     static SpecialFft create(unsigned log_n);
     std::size_t slots() const noexcept { return bit_reversed_.size(); }
 
-    // exp(2 pi i (5^j mod 8 half) / (8 half)) for j < half, half = 1, 2, 4, ..., N/4: the stage that
-    // joins the halves of blocks of 2 half values maps (x, y) to (x + w y, x - w y), w the j-th.
+    // exp(2 pi i (5^j mod 8 half) / (8 half)) for j < half, half = 1, 2, 4, ..., N/4: the stage
+    // that joins the halves of blocks of 2 half values maps (x, y) to (x + w y, x - w y), w the
+    // j-th.
     std::span<const std::complex<double>> stage(std::size_t half) const {
         return std::span(twiddles_).subspan(half, half);
     }

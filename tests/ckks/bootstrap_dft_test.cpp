@@ -49,10 +49,9 @@ Slots embed(const Slots& t) {
     for (std::size_t j = 0; j < n; ++j) {
         for (std::size_t k = 0; k < 2 * n; ++k) {
             const double coefficient = k < n ? t[k].real() : t[k - n].imag();
-            slots[j] += coefficient *
-                        std::polar(1.0, std::numbers::pi *
-                                            static_cast<double>(power * k % (4 * n)) /
-                                            static_cast<double>(2 * n));
+            slots[j] += coefficient * std::polar(1.0, std::numbers::pi *
+                                                          static_cast<double>(power * k % (4 * n)) /
+                                                          static_cast<double>(2 * n));
         }
         power = power * 5 % (4 * n);
     }
@@ -133,8 +132,7 @@ TEST_P(DftFactors, SideBySideHoldsRealAndImaginaryParts) {
     for (std::size_t k = 0; k < n_; ++k) {
         sum[k] = values[k] + values[k + n_];
     }
-    EXPECT_LT(test::max_abs_error(apply({up.begin() + 1, up.end()}, sum), embed(t_)),
-              rounding(n_));
+    EXPECT_LT(test::max_abs_error(apply({up.begin() + 1, up.end()}, sum), embed(t_)), rounding(n_));
 }
 
 TEST_P(DftFactors, AreSparse) {

@@ -35,10 +35,11 @@ double largest_error(const EvalMod& f, int wraps, unsigned ratio_bits) {
     return largest;
 }
 
-// What is cut off the Chebyshev series of arcsin(s) / (2 pi) on |s| <= sin(2 pi 2^-ratio_bits), twice,
-// as interpolation folds it back.
+// What is cut off the Chebyshev series of arcsin(s) / (2 pi) on |s| <= sin(2 pi 2^-ratio_bits),
+// twice, as interpolation folds it back.
 double arcsine_error(std::size_t degree, unsigned ratio_bits) {
-    const double width = std::sin(2 * std::numbers::pi * std::exp2(-static_cast<double>(ratio_bits)));
+    const double width =
+        std::sin(2 * std::numbers::pi * std::exp2(-static_cast<double>(ratio_bits)));
     const auto series = chebyshev_coefficients(
         [](double s) { return std::asin(s) / (2 * std::numbers::pi); }, -width, width, 63);
     double sum = 0;
@@ -55,8 +56,7 @@ TEST(EvalMod, RemovesEveryWrapToTheArcsinesPrecision) {
     };
     // The sine's own error is below 2^-30 even where wraps are least likely.
     for (const auto [ratio_bits, degree] : {Case{4, 7}, Case{6, 3}, Case{5, 5}, Case{12, 3}}) {
-        const EvalMod f =
-            EvalMod::create({.ratio_bits = ratio_bits, .arcsine_degree = degree});
+        const EvalMod f = EvalMod::create({.ratio_bits = ratio_bits, .arcsine_degree = degree});
         EXPECT_LT(largest_error(f, 16, ratio_bits), arcsine_error(degree, ratio_bits) + 0x1p-30)
             << ratio_bits << " " << degree;
     }
@@ -102,9 +102,11 @@ BootstrapLiteral small_literal() {
 
 // The variance of EvalMod's error at x, in units of x, where `rounding` is that of a rescaling's
 // real part at the scale 2^50. With y = (x - 1/4) / w, f = sin(2 pi (x - 1/4) / 2^r):
-//   * an error of T_2 shifts the odd sum y O(T_2) by (f' - f / y) / (4 y), relative to f' (in y); that
+//   * an error of T_2 shifts the odd sum y O(T_2) by (f' - f / y) / (4 y), relative to f' (in y);
+//   that
 //     of T_4 is a quarter, T_8 a sixteenth of it: 1.07 in all.
-//   * each of some twelve other roundings (T_3, T_16, quotients) reaches the sine with a factor of at
+//   * each of some twelve other roundings (T_3, T_16, quotients) reaches the sine with a factor of
+//   at
 //     most 2; an error of the sine is magnified by 2^r / (2 pi cos).
 //   * those of the double angles are smaller by 2^-i, and the arcsine's by 2^-r.
 double error_variance(double x, double rounding) {
@@ -169,13 +171,12 @@ std::vector<double> wraps_and_rests(const Parameters& parameters, const Plaintex
     std::vector<double> wraps;
     for (std::size_t k = 0; k < ring.n(); ++k) {
         const std::uint64_t low = poly.limb(0)[k];
-        const std::int64_t high =
-            centred(multiply_mod(subtract_mod(poly.limb(1)[k], reduce(low, q1), q1), inverse, q1),
-                    q1);
+        const std::int64_t high = centred(
+            multiply_mod(subtract_mod(poly.limb(1)[k], reduce(low, q1), q1), inverse, q1), q1);
         const std::int64_t rest = centred(low, q0);
         rests.push_back(static_cast<double>(rest));
-        wraps.push_back(static_cast<double>(
-            high + (static_cast<int128>(low) - rest) / static_cast<int128>(q0.value)));
+        wraps.push_back(static_cast<double>(high + (static_cast<int128>(low) - rest) /
+                                                       static_cast<int128>(q0.value)));
     }
     return wraps;
 }

@@ -172,8 +172,8 @@ TEST_F(BootstrapMatrix, AddsRotationsWithOneRounding) {
     }
     const Ciphertext result = sum_of_automorphisms(keys, owner_.encrypt(v, 3, scale), ids);
     // Four copies of the fresh error, three keys' errors, one rounding.
-    const double variance = 4 * owner_.noise.fresh() + 3 * owner_.noise.key_errors(3) +
-                            owner_.noise.rescaling();
+    const double variance =
+        4 * owner_.noise.fresh() + 3 * owner_.noise.key_errors(3) + owner_.noise.rescaling();
     EXPECT_TRUE(test::is_noise(owner_.decrypt(result), expected, variance / (scale * scale)));
 }
 
@@ -189,8 +189,7 @@ TEST_F(BootstrapMatrix, SumAndDifferenceWithTheConjugateAreTwiceThePartsOfEachSl
     const Ciphertext input = owner_.encrypt(v, level, scale * scale);
     const auto both = add_and_subtract(ring, lift(ring, input), key);
     const auto lowered = [&](const RaisedPair& pair) {
-        RaisedPair copy{pair.level, {pair.parts[0].copy(), pair.parts[1].copy()}};
-        return owner_.decrypt(lower(ring, std::move(copy), input.scale(), true));
+        return owner_.decrypt(lower(ring, pair.copy(), input.scale(), true));
     };
     Slots real(slots_);
     Slots imaginary(slots_);
@@ -199,8 +198,7 @@ TEST_F(BootstrapMatrix, SumAndDifferenceWithTheConjugateAreTwiceThePartsOfEachSl
         imaginary[j] = Complex(0, 2 * v[j].imag());
     }
     // All that happens before the rescaling is divided by q and vanishes beside its rounding.
-    const double variance =
-        owner_.noise.rescaling() / (input.scale() / q * (input.scale() / q));
+    const double variance = owner_.noise.rescaling() / (input.scale() / q * (input.scale() / q));
     EXPECT_TRUE(test::is_noise(lowered(both.sum), real, variance));
     EXPECT_TRUE(test::is_noise(lowered(both.difference), imaginary, variance));
     const RaisedPair sum = add_automorphism(ring, lift(ring, input), key);

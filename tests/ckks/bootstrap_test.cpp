@@ -1,5 +1,6 @@
 // Bootstrapping from end to end, on small rings; and once at full size.
 #include "cipherfit/ckks/bootstrap.h"
+
 #include "cipherfit/ckks/precision.h"
 #include "support/errors.h"
 #include "support/owner.h"
@@ -98,7 +99,8 @@ const Setting& shared() {
 
 TEST(Bootstrap, KeepsTheLargestCoefficients) {
     // Equal slots are one coefficient of that size: the worst that slots of size 1 can do.
-    for (const std::complex<double> value : {std::complex<double>(1), std::complex<double>(0, -1)}) {
+    for (const std::complex<double> value :
+         {std::complex<double>(1), std::complex<double>(0, -1)}) {
         const Slots message(shared().plan.parameters().slots(), value);
         const Ciphertext result = shared().bootstrapper.bootstrap(shared().encrypt(message, 2));
         EXPECT_LT(test::max_abs_error(shared().owner.decrypt(result), message),
@@ -230,10 +232,12 @@ TEST(BootstrapPlan, RefusesBadLiteralsAndForeignParameters) {
     };
     BootstrapLiteral literal = small_literal(5);
     literal.levels = 0;
-    EXPECT_TRUE(test::throws(ErrorCode::invalid_argument, {"levels left", "got 0"}, create(literal)));
+    EXPECT_TRUE(
+        test::throws(ErrorCode::invalid_argument, {"levels left", "got 0"}, create(literal)));
     literal = small_literal(5);
     literal.log_slots = small_log_n;
-    EXPECT_TRUE(test::throws(ErrorCode::invalid_argument, {"log_slots", "got 10"}, create(literal)));
+    EXPECT_TRUE(
+        test::throws(ErrorCode::invalid_argument, {"log_slots", "got 10"}, create(literal)));
     literal = small_literal(5);
     literal.coeffs_to_slots = 6;
     EXPECT_TRUE(

@@ -35,8 +35,7 @@ TEST_F(Combinations, AreBitForBitTheSingleOperations) {
     evaluator_.add_inplace(expected, evaluator_.multiply_scalar(b, -1.7, scale, 2));
     expected = evaluator_.add_scalar(expected, 0.125);
     const std::array terms{ScaledTerm{&a, 0.3}, ScaledTerm{&b, -1.7}};
-    EXPECT_TRUE(
-        test::same_bits(evaluator_.combination(terms, 0.125, scale, 2), expected));
+    EXPECT_TRUE(test::same_bits(evaluator_.combination(terms, 0.125, scale, 2), expected));
 }
 
 TEST_F(Combinations, AddToProductsToo) {
@@ -69,8 +68,8 @@ TEST_F(Combinations, RefuseLowerTermsAndFactorsThatRoundAway) {
         static_cast<void>(evaluator_.combination(rounded, 0, 0x1p40, 1));
     }));
     EXPECT_TRUE(test::throws(ErrorCode::invalid_argument, {"inf"}, [&] {
-        static_cast<void>(evaluator_.combination({}, std::numeric_limits<double>::infinity(),
-                                                 0x1p40, 1));
+        static_cast<void>(
+            evaluator_.combination({}, std::numeric_limits<double>::infinity(), 0x1p40, 1));
     }));
 }
 

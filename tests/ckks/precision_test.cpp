@@ -1,4 +1,5 @@
 #include "cipherfit/ckks/precision.h"
+
 #include "support/errors.h"
 
 #include <cmath>
@@ -43,9 +44,8 @@ TEST(Precision, OfWhatIsNotANumberIsNone) {
 }
 
 TEST(Precision, RefusesUnequalCounts) {
-    EXPECT_TRUE(test::throws(ErrorCode::invalid_argument, {"1 values with 2"}, [] {
-        static_cast<void>(precision(Values{1.0}, Values{1.0, 2.0}));
-    }));
+    EXPECT_TRUE(test::throws(ErrorCode::invalid_argument, {"1 values with 2"},
+                             [] { static_cast<void>(precision(Values{1.0}, Values{1.0, 2.0})); }));
 }
 
 }  // namespace

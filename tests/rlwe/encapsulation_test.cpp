@@ -48,8 +48,8 @@ std::vector<std::int8_t> sparse_secret(const SecretKey& secret, const SwitchingK
                                        std::size_t limb) {
     const Ring& ring = secret.parameters().ring();
     const std::size_t first_special = ring.q_count();
-    const auto error = phase(ring, release, release.level + 1, first_special,
-                             secret.ntt().limb(first_special));
+    const auto error =
+        phase(ring, release, release.level + 1, first_special, secret.ntt().limb(first_special));
     EXPECT_TRUE(all_errors(error));
     const auto values = phase(ring, release, limb, limb, secret.ntt().limb(limb));
     const Modulus& q = ring.modulus(limb);
@@ -57,9 +57,9 @@ std::vector<std::int8_t> sparse_secret(const SecretKey& secret, const SwitchingK
     std::vector<std::int8_t> result;
     for (std::size_t i = 0; i < values.size(); ++i) {
         const std::int64_t difference = values[i] - error[i];
-        const std::uint64_t residue =
-            difference < 0 ? q.value - static_cast<std::uint64_t>(-difference)
-                           : static_cast<std::uint64_t>(difference);
+        const std::uint64_t residue = difference < 0
+                                          ? q.value - static_cast<std::uint64_t>(-difference)
+                                          : static_cast<std::uint64_t>(difference);
         result.push_back(
             static_cast<std::int8_t>(centred(multiply_mod(residue % q.value, inverse, q), q)));
     }

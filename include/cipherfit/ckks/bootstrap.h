@@ -1,13 +1,14 @@
 // Bootstrapping: a ciphertext whose levels are used up becomes one of the same message with levels
-// again, under encryption (Cheon, Han, Kim, Kim and Song, EUROCRYPT 2018; docs/design/bootstrapping.md).
+// again, under encryption (Cheon, Han, Kim, Kim and Song, EUROCRYPT 2018;
+// docs/design/bootstrapping.md).
 //
 //     level 0  --ModRaise-->  top   m + q_0 I, in the coefficients
 //              --CoeffsToSlots-->   coefficients become slots
 //              --EvalMod-->         I vanishes, slot by slot
 //              --SlotsToCoeffs-->   `levels` are left
 //
-// With the notation of slots and scales in ckks/encoder.h; the message has 2^log_slots complex slots
-// that repeat over all N/2.
+// With the notation of slots and scales in ckks/encoder.h; the message has 2^log_slots complex
+// slots that repeat over all N/2.
 #pragma once
 
 #include "cipherfit/ckks/ciphertext.h"
@@ -24,8 +25,8 @@
 namespace cipherfit {
 
 // What a bootstrapping is made for. The chain of primes that goes with it, from the last to remain:
-//     q_0 (50 bits), `levels` of level_bits, slots_to_coeffs of slots_to_coeffs_bits, those of EvalMod
-//     (50 bits each), coeffs_to_slots of coeffs_to_slots_bits.
+//     q_0 (50 bits), `levels` of level_bits, slots_to_coeffs of slots_to_coeffs_bits, those of
+//     EvalMod (50 bits each), coeffs_to_slots of coeffs_to_slots_bits.
 struct BootstrapLiteral {
     unsigned log_n = 16;
     unsigned log_slots = 11;   // 1 to log_n - 1
@@ -36,9 +37,10 @@ struct BootstrapLiteral {
     std::size_t slots_to_coeffs = 3;
     unsigned coeffs_to_slots_bits = 49;
     unsigned slots_to_coeffs_bits = 36;
-    // log2 of q_0 over the largest coefficient of the message times its scale, 3 to 12, and the degree
-    // of the arcsine, odd, 1 to 15. One bit more in the ratio is one bit less of precision against
-    // EvalMod's rounding errors, but a smaller part of the sine for the arcsine to straighten.
+    // log2 of q_0 over the largest coefficient of the message times its scale, 3 to 12, and the
+    // degree of the arcsine, odd, 1 to 15. One bit more in the ratio is one bit less of precision
+    // against EvalMod's rounding errors, but a smaller part of the sine for the arcsine to
+    // straighten.
     unsigned ratio_bits = 4;
     std::size_t arcsine_degree = 7;
     unsigned digits = 3;  // dnum
@@ -46,9 +48,9 @@ struct BootstrapLiteral {
 };
 
 // Presets: the facts are in the names. N = 2^16, 128-bit security by the table (uniform ternary
-// secret), the sparse secret of weight 32 under log2(q_0 p_0) = 100. No failure: |I| <= 16 holds for
-// every ciphertext, and the fit of EvalMod covers that range (probability 0 of a wrap outside it).
-// log2(QP), levels in all, special primes; precision and time are in docs/benchmarks.md.
+// secret), the sparse secret of weight 32 under log2(q_0 p_0) = 100. No failure: |I| <= 16 holds
+// for every ciphertext, and the fit of EvalMod covers that range (probability 0 of a wrap outside
+// it). log2(QP), levels in all, special primes; precision and time are in docs/benchmarks.md.
 //
 // q = 50 + 10 x 40 + 3 x 36 + 11 x 50 + 3 x 49 bits, p = 9 x 50: log2(QP) = 1705.
 constexpr BootstrapLiteral bootstrap_n16_levels10{.log_n = 16, .levels = 10};
@@ -57,8 +59,8 @@ constexpr BootstrapLiteral bootstrap_n16_levels10{.log_n = 16, .levels = 10};
 constexpr BootstrapLiteral bootstrap_n16_levels12{
     .log_n = 16, .levels = 12, .ratio_bits = 6, .arcsine_degree = 3};
 
-// A preset for another number of slots. So few that the stages do not suffice for the matrices leave
-// a shorter chain.
+// A preset for another number of slots. So few that the stages do not suffice for the matrices
+// leave a shorter chain.
 constexpr BootstrapLiteral with_slots(BootstrapLiteral literal, unsigned log_slots) {
     literal.log_slots = log_slots;
     literal.coeffs_to_slots = std::min<std::size_t>(literal.coeffs_to_slots, log_slots);
@@ -116,13 +118,14 @@ class Bootstrapper {
 
     // The same message at plan().levels(). The slots of `a` must repeat with plan().slots(): what
     // does not is averaged away. Every coefficient of the message must be at most 1 in size, which
-    // holds where every slot is at most 1; larger messages go through with_factor() before and after.
+    // holds where every slot is at most 1; larger messages go through with_factor() before and
+    // after.
     //
     // At level 1 or above the message is brought to the scale largest_message() with one of those
     // levels, and the result has output_scale(). At level 0 it is multiplied by the largest integer
-    // k that keeps the scale below that, and the scale of the result is smaller by the same quotient;
-    // Error(scale_mismatch) where that integer would be 0.
-    // Throws Error(invalid_argument) for 3 parts.
+    // k that keeps the scale below that, and the scale of the result is smaller by the same
+    // quotient; Error(scale_mismatch) where that integer would be 0. Throws Error(invalid_argument)
+    // for 3 parts.
     Ciphertext bootstrap(const Ciphertext& a) const;
 
     // Two real vectors in one bootstrap: a + i b goes through it and is taken apart afterwards, for

@@ -73,8 +73,8 @@ class Evaluator {
     Ciphertext multiply_scalar(const Ciphertext& a, double factor, double scale,
                                std::size_t level) const;
     // sum_k factor_k a_k + constant at exactly that scale and level, as multiply_scalar() and
-    // add_scalar() would make it, in one pass. Terms have 2 parts, any scale, and at least that level.
-    // Integer factors round to, and are refused, as in multiply_scalar(). No level.
+    // add_scalar() would make it, in one pass. Terms have 2 parts, any scale, and at least that
+    // level. Integer factors round to, and are refused, as in multiply_scalar(). No level.
     Ciphertext combination(std::span<const ScaledTerm> terms, double constant, double scale,
                            std::size_t level) const;
     // a += sum_k factor_k a_k + constant, at the scale and level of `a`, which may have 3 parts.

@@ -9,8 +9,8 @@
 // A key made at a level holds only the limbs q_0..q_level and P, and only the digits in use there.
 //
 // Two more keys serve bootstrapping (sparse-secret encapsulation: Bossuat, Troncoso-Pastoriza and
-// Hubaux, ACNS 2022). Between them a ciphertext is under a sparse secret u of `sparse_weight` non-zero
-// coefficients that exists only while keys are made. Both have a single digit:
+// Hubaux, ACNS 2022). Between them a ciphertext is under a sparse secret u of `sparse_weight`
+// non-zero coefficients that exists only while keys are made. Both have a single digit:
 //     sparse encapsulation, from s to u, modulo q_0 p_0 only:  b = -a u + e + p_0 s
 //     sparse release, from u to s, modulo Q_level P:           b = -a s + e + P u
 // The first is the only thing made under u, and its modulus is all that u has to withstand. The

@@ -111,8 +111,7 @@ std::vector<Ciphertext> Bootstrapper::coefficients(Ciphertext x) const {
     RaisedPair slots = matrices.back().apply_raised(*keys_, x);
     std::vector<Ciphertext> result;
     if (plan_.stages().side_by_side()) {
-        result.push_back(
-            lower(ring, add_automorphism(ring, std::move(slots), key), scale, true));
+        result.push_back(lower(ring, add_automorphism(ring, std::move(slots), key), scale, true));
     } else {
         SumAndDifference both = add_and_subtract(ring, slots, key);
         result.push_back(lower(ring, std::move(both.sum), scale, true));
@@ -143,8 +142,7 @@ Ciphertext Bootstrapper::bootstrap(const Ciphertext& a) const {
     const double message_scale = low.scale();
 
     // From here on the message is x = (m + q_0 I) / q_0, and its scale q_0.
-    Ciphertext x =
-        mod_raise(*keys_, low, parameters.max_level()).with_factor(message_scale / q0);
+    Ciphertext x = mod_raise(*keys_, low, parameters.max_level()).with_factor(message_scale / q0);
     for (const auto& family : stages.trace()) {
         const auto terms = static_cast<double>(family.size() + 1);
         x = sum_of_automorphisms(*keys_, x, family).with_factor(1 / terms);

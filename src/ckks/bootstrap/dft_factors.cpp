@@ -13,8 +13,8 @@ namespace {
 
 using Complex = std::complex<double>;
 
-// One stage on vectors of `size` values, a multiple of 2 half: joining (x, y) -> (x + w y, x - w y),
-// or splitting (x, y) -> (x + y, conj(w) (x - y)), twice the inverse.
+// One stage on vectors of `size` values, a multiple of 2 half: joining (x, y) -> (x + w y, x - w
+// y), or splitting (x, y) -> (x + y, conj(w) (x - y)), twice the inverse.
 DiagonalMatrix stage_matrix(std::size_t size, std::span<const Complex> twiddles, bool joining) {
     const std::size_t half = twiddles.size();
     DiagonalMatrix matrix{size, {}};

@@ -46,10 +46,9 @@ std::vector<double> sparse_coefficients(std::span<const Complex> values, double 
 // The smallest power of two, at least 2, with which the values repeat.
 std::size_t period_of(std::span<const Complex> values) {
     std::size_t period = values.size();
-    while (period > 2 &&
-           std::equal(values.begin(), values.begin() + std::ptrdiff_t(period / 2),
-                      values.begin() + std::ptrdiff_t(period / 2),
-                      values.begin() + std::ptrdiff_t(period))) {
+    while (period > 2 && std::equal(values.begin(), values.begin() + std::ptrdiff_t(period / 2),
+                                    values.begin() + std::ptrdiff_t(period / 2),
+                                    values.begin() + std::ptrdiff_t(period))) {
         period /= 2;
     }
     return period;
@@ -156,8 +155,8 @@ EncodedMatrix::EncodedMatrix(const Parameters& parameters, const DiagonalMatrix&
         const std::size_t period = period_of(rotated);
         const auto coefficients =
             sparse_coefficients(std::span<const Complex>(rotated).first(period), scale);
-        giants_[giant].push_back({baby, slots / period,
-                                  encode_sparse(parameters.ring(), coefficients, level)});
+        giants_[giant].push_back(
+            {baby, slots / period, encode_sparse(parameters.ring(), coefficients, level)});
     }
 }
 
@@ -237,18 +236,21 @@ RaisedPair EncodedMatrix::apply_raised(const EvaluationKeys& keys, const Ciphert
                     babies.emplace(0, lift(ring, a));
                     continue;
                 }
-                RaisedPair& baby = babies.emplace(diagonal.baby, raised_pair(ring, level_)).first->second;
-                rotate_raised(ring, digits, {&a.part(0), false}, key(diagonal.baby), baby, false);
+                RaisedPair& baby =
+                    babies.emplace(diagonal.baby, raised_pair(ring, level_)).first->second;
+                rotate_raised(ring, digits, a.part(0), key(diagonal.baby), baby, false);
             }
         }
         multiply_babies(ring, babies, sums);
     }
 
     const auto first = sums.find(0);
-    RaisedPair total = first == sums.end() ? raised_pair(ring, level_, true) : std::move(first->second);
+    RaisedPair total =
+        first == sums.end() ? raised_pair(ring, level_, true) : std::move(first->second);
     for (auto& [giant, sum] : sums) {
         if (giant != 0) {
-            rotate_raised(ring, sum.parts[0], std::move(sum.parts[1]), key(giant), total, true);
+            rotate_raised_pair(ring, sum.parts[0], std::move(sum.parts[1]), key(giant), total,
+                               true);
         }
     }
     return total;

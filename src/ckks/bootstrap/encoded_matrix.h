@@ -9,7 +9,7 @@
 #include "cipherfit/ckks/ciphertext.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "ckks/bootstrap/diagonal_matrix.h"
-#include "rlwe/key_switch.h"
+#include "ckks/bootstrap/raised_pair.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -36,8 +36,8 @@ KeyRequest matrix_keys(const DiagonalMatrix& matrix, const Parameters& parameter
 
 class EncodedMatrix {
   public:
-    // For ciphertexts at exactly `level` >= 1 whose slots repeat with the matrix' size, a divisor of
-    // N/2. A diagonal that repeats within the size is stored once.
+    // For ciphertexts at exactly `level` >= 1 whose slots repeat with the matrix' size, a divisor
+    // of N/2. A diagonal that repeats within the size is stored once.
     EncodedMatrix(const Parameters& parameters, const DiagonalMatrix& matrix, std::size_t level,
                   double scale);
 

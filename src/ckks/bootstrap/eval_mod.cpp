@@ -59,16 +59,16 @@ Polynomial fit_sine(const EvalModLiteral& literal) {
     return result;
 }
 
-// arcsin(s) / (2 pi) on |s| <= sin(2 pi 2^-ratio_bits) as an odd polynomial in s. Powers of s and not
-// T_k(s / width): s is small, and so are the errors of its powers.
+// arcsin(s) / (2 pi) on |s| <= sin(2 pi 2^-ratio_bits) as an odd polynomial in s. Powers of s and
+// not T_k(s / width): s is small, and so are the errors of its powers.
 Polynomial fit_arcsine(const EvalModLiteral& literal) {
     const std::size_t degree = literal.arcsine_degree;
     if (degree == 1) {
         return {.coefficients = {0.0, 1 / two_pi}};
     }
     const double width = std::sin(two_pi * std::exp2(-static_cast<double>(literal.ratio_bits)));
-    const Polynomial fit = chebyshev_fit([](double s) { return std::asin(s) / two_pi; }, -width,
-                                         width, degree);
+    const Polynomial fit =
+        chebyshev_fit([](double s) { return std::asin(s) / two_pi; }, -width, width, degree);
     // T_k(y) = 2 y T_(k-1) - T_(k-2), by coefficients of y.
     std::vector<double> before{1.0};
     std::vector<double> current{0.0, 1.0};
@@ -97,7 +97,8 @@ Polynomial fit_arcsine(const EvalModLiteral& literal) {
 EvalMod EvalMod::create(const EvalModLiteral& literal) {
     require(literal.wraps >= 1 && literal.wraps <= 512 && literal.ratio_bits >= 3 &&
                 literal.ratio_bits <= 20 && literal.degree >= 3 && literal.degree <= 127 &&
-                literal.degree % 2 == 1 && literal.double_angles >= 2 && literal.double_angles <= 8 && literal.least_weight > 0 &&
+                literal.degree % 2 == 1 && literal.double_angles >= 2 &&
+                literal.double_angles <= 8 && literal.least_weight > 0 &&
                 literal.least_weight <= 1 && literal.arcsine_degree % 2 == 1 &&
                 literal.arcsine_degree <= 15,
             ErrorCode::invalid_argument,
@@ -143,8 +144,7 @@ Ciphertext EvalMod::evaluate(const Evaluator& evaluator, const Ciphertext& x, do
     for (unsigned i = 0; i < double_angles_; ++i) {
         scale = std::sqrt(scale * evaluator.rescale_divisor(sine_level - double_angles_ + 1 + i));
     }
-    Ciphertext c =
-        evaluate_polynomial(evaluator, sine_, evaluator.add_scalar(x, -0.25), scale);
+    Ciphertext c = evaluate_polynomial(evaluator, sine_, evaluator.add_scalar(x, -0.25), scale);
     for (unsigned i = 0; i < double_angles_; ++i) {
         const std::array<Product, 2> twice{Product{&c, &c}, Product{&c, &c}};
         Ciphertext square = evaluator.sum_of_products(twice);

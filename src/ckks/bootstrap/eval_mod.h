@@ -10,8 +10,8 @@
 // 1 / (4 y), which is large where most wraps are; an odd sum has no such pole.
 //
 // The sine's fit is by weighted least squares on the 2 K + 1 intervals that x can lie in. A
-// wrap I has a probability near that of a Gaussian of variance (h + 1)/12: intervals of likely I weigh
-// most, and unlikely ones at least `least_weight` as much in the square.
+// wrap I has a probability near that of a Gaussian of variance (h + 1)/12: intervals of likely I
+// weigh most, and unlikely ones at least `least_weight` as much in the square.
 #pragma once
 
 #include "cipherfit/ckks/evaluator.h"
@@ -22,11 +22,12 @@
 namespace cipherfit {
 
 struct EvalModLiteral {
-    std::size_t wraps = 16;         // K
-    unsigned ratio_bits = 4;        // 3 to 20
-    std::size_t degree = 31;        // of the sine's fit, odd, 3 to 127
-    unsigned double_angles = 3;     // r, 2 to 8
-    std::size_t arcsine_degree = 7;  // odd, 1 to 15; 1: s / (2 pi), whose error is (2 pi m)^2 / 6 of m
+    std::size_t wraps = 16;      // K
+    unsigned ratio_bits = 4;     // 3 to 20
+    std::size_t degree = 31;     // of the sine's fit, odd, 3 to 127
+    unsigned double_angles = 3;  // r, 2 to 8
+    std::size_t arcsine_degree =
+        7;  // odd, 1 to 15; 1: s / (2 pi), whose error is (2 pi m)^2 / 6 of m
     double least_weight = 0x1p-20;  // in (0, 1]
 };
 

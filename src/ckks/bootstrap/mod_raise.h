@@ -1,9 +1,10 @@
-// ModRaise under a sparse secret (encapsulation: Bossuat, Troncoso-Pastoriza and Hubaux, ACNS 2022).
+// ModRaise under a sparse secret (encapsulation: Bossuat, Troncoso-Pastoriza and Hubaux, ACNS
+// 2022).
 //
 // A ciphertext modulo q_0 with c_0 + c_1 s = m has, as integers, c_0 + c_1 s = m + q_0 I. Each
-// coefficient of I is at most (1 + |s|_1)/2 + |m|/q_0 in size. The dense main secret would make that
-// hundreds; under the ephemeral secret of weight h = 32 it is at most 16 whatever the ciphertext, since
-// (1 + 32)/2 + |m|/q_0 < 17 where |m| < q_0/2. So no message ever fails.
+// coefficient of I is at most (1 + |s|_1)/2 + |m|/q_0 in size. The dense main secret would make
+// that hundreds; under the ephemeral secret of weight h = 32 it is at most 16 whatever the
+// ciphertext, since (1 + 32)/2 + |m|/q_0 < 17 where |m| < q_0/2. So no message ever fails.
 #pragma once
 
 #include "cipherfit/ckks/ciphertext.h"

@@ -51,9 +51,9 @@ struct PublicKey {
     Seed seed{};
 };
 
-// Makes public material from a secret key, which must outlive it. Each generator has a sparse secret
-// of its own for the two keys of encapsulation: they fit each other only when one generator made
-// both.
+// Makes public material from a secret key, which must outlive it. Each generator has a sparse
+// secret of its own for the two keys of encapsulation: they fit each other only when one generator
+// made both.
 class KeyGenerator {
   public:
     explicit KeyGenerator(const SecretKey& key);
