@@ -76,7 +76,7 @@ RnsPoly encode_sparse(const Ring& ring, std::span<const double> coefficients, st
 
 }  // namespace
 
-BabyGiantSteps split_offsets(const DiagonalMatrix& matrix, std::size_t slots) {
+BabyGiantSteps split_offsets(const DiagonalMatrix& matrix) {
     const auto size = static_cast<std::int64_t>(matrix.size);
     std::vector<std::int64_t> natural;
     std::vector<std::int64_t> centred;
@@ -113,11 +113,11 @@ BabyGiantSteps split_offsets(const DiagonalMatrix& matrix, std::size_t slots) {
         }
     }
     BabyGiantSteps result;
-    const auto all = static_cast<std::int64_t>(slots);
+    result.stride = best_step;
     for (const std::int64_t k : *best_offsets) {
         const std::int64_t giant = floor_to(k, best_step);
         result.steps[static_cast<std::size_t>((k + size) % size)] = {
-            static_cast<std::size_t>(k - giant), static_cast<std::size_t>((giant + all) % all)};
+            static_cast<std::size_t>(k - giant), giant / best_step};
     }
     return result;
 }
@@ -126,11 +126,13 @@ KeyRequest matrix_keys(const DiagonalMatrix& matrix, const Parameters& parameter
                        std::size_t level) {
     KeyRequest request;
     const std::size_t slots = parameters.slots();
-    for (const auto& [offset, step] : split_offsets(matrix, slots).steps) {
-        for (const std::size_t rotation : {step.baby, step.giant}) {
-            if (rotation != 0) {
-                request.rotation(static_cast<std::int64_t>(rotation), slots, level);
-            }
+    const BabyGiantSteps split = split_offsets(matrix);
+    for (const auto& [offset, step] : split.steps) {
+        if (step.baby != 0) {
+            request.rotation(static_cast<std::int64_t>(step.baby), slots, level);
+        }
+        if (step.giant != 0) {
+            request.rotation(step.giant > 0 ? split.stride : -split.stride, slots, level);
         }
     }
     return request;
@@ -145,12 +147,15 @@ EncodedMatrix::EncodedMatrix(const Parameters& parameters, const DiagonalMatrix&
             ErrorCode::invalid_argument,
             "cannot encode a matrix of size {} at level {} and scale {} for {} slots and {} levels",
             matrix.size, level, scale, slots, parameters.max_level());
-    const BabyGiantSteps split = split_offsets(matrix, slots);
+    const BabyGiantSteps split = split_offsets(matrix);
+    stride_ = split.stride;
+    const auto size = static_cast<std::int64_t>(matrix.size);
     for (const auto& [offset, diagonal] : matrix.diagonals) {
         const auto [baby, giant] = split.steps.at(offset);
+        const auto back = static_cast<std::size_t>((size - giant * stride_ % size) % size);
         std::vector<Complex> rotated(matrix.size);
         for (std::size_t j = 0; j < matrix.size; ++j) {
-            rotated[j] = diagonal[(j + matrix.size - giant % matrix.size) % matrix.size];
+            rotated[j] = diagonal[(j + back) % matrix.size];
         }
         const std::size_t period = period_of(rotated);
         const auto coefficients =
@@ -172,7 +177,7 @@ std::size_t EncodedMatrix::bytes() const noexcept {
 
 void EncodedMatrix::multiply_babies(const Ring& ring,
                                     const std::map<std::size_t, RaisedPair>& babies,
-                                    std::map<std::size_t, RaisedPair>& sums) const {
+                                    std::map<std::int64_t, RaisedPair>& sums) const {
     const std::size_t n = ring.n();
     const std::size_t block = std::min(block_size, n);
     parallel_for(0, level_ + 1 + ring.p_count(), [&](std::size_t limb) {
@@ -218,11 +223,11 @@ RaisedPair EncodedMatrix::apply_raised(const EvaluationKeys& keys, const Ciphert
             a.size(), a.level());
     const Parameters& parameters = keys.parameters();
     const Ring& ring = parameters.ring();
-    const auto key = [&](std::size_t rotation) -> const SwitchingKey& {
-        return keys.get(KeyId{static_cast<std::uint32_t>(rotation)}, level_);
+    const auto key = [&](std::int64_t steps) -> const SwitchingKey& {
+        return keys.get(KeyId::of_rotation(steps, parameters.slots()), level_);
     };
 
-    std::map<std::size_t, RaisedPair> sums;
+    std::map<std::int64_t, RaisedPair> sums;
     {
         std::map<std::size_t, RaisedPair> babies;
         const Decomposition digits = decompose(ring, a.part(1), level_);
@@ -238,21 +243,30 @@ RaisedPair EncodedMatrix::apply_raised(const EvaluationKeys& keys, const Ciphert
                 }
                 RaisedPair& baby =
                     babies.emplace(diagonal.baby, raised_pair(ring, level_)).first->second;
-                rotate_raised(ring, digits, a.part(0), key(diagonal.baby), baby, false);
+                rotate_raised(ring, digits, a.part(0),
+                              key(static_cast<std::int64_t>(diagonal.baby)), baby, false);
             }
         }
         multiply_babies(ring, babies, sums);
     }
 
-    const auto first = sums.find(0);
-    RaisedPair total =
-        first == sums.end() ? raised_pair(ring, level_, true) : std::move(first->second);
-    for (auto& [giant, sum] : sums) {
-        if (giant != 0) {
-            rotate_raised_pair(ring, sum.parts[0], std::move(sum.parts[1]), key(giant), total,
-                               true);
+    // From the outermost giant steps to 0. A step that no diagonal needs starts from nothing.
+    const auto sum_of = [&](std::int64_t giant) -> RaisedPair& {
+        const auto found = sums.find(giant);
+        return found != sums.end()
+                   ? found->second
+                   : sums.emplace(giant, raised_pair(ring, level_, true)).first->second;
+    };
+    for (const std::int64_t side : {1, -1}) {
+        const std::int64_t outermost = side > 0 ? sums.rbegin()->first : -sums.begin()->first;
+        for (std::int64_t giant = outermost; giant > 0; --giant) {
+            RaisedPair& sum = sum_of(side * giant);
+            rotate_raised_pair(ring, sum.parts[0], std::move(sum.parts[1]), key(side * stride_),
+                               sum_of(side * (giant - 1)), true);
+            sums.erase(side * giant);
         }
     }
+    RaisedPair total = std::move(sum_of(0));
     return total;
 }
 

@@ -1,9 +1,10 @@
 // A public matrix times encrypted slots, by diagonals in baby steps and giant steps with both kinds
 // of hoisting (Halevi and Shoup, CRYPTO 2018; Bossuat et al., EUROCRYPT 2021, algorithm 6):
-//     M v = sum_G rot_G( sum_b rot_-G(d_{G+b}) o rot_b(v) )
+//     M v = sum_g rot_gG( S_g ),   S_g = sum_b rot_-gG(d_{gG+b}) o rot_b(v)
 // The babies' rotations share one decomposition and stay modulo Q P, where the sums of products are
-// taken as well; each giant step but G = 0 costs one division by P, of one polynomial, and one
-// decomposition; a last division by P q_level makes the result.
+// taken as well. The giant steps are taken by Horner's rule from both ends, S_g += rot_G(S_{g+1}),
+// so that one or two keys serve them all; each costs one division by P, of one polynomial, and one
+// decomposition. A last division by P q_level makes the result.
 #pragma once
 
 #include "cipherfit/ckks/ciphertext.h"
@@ -18,17 +19,19 @@
 
 namespace cipherfit {
 
-// Offsets k = giant + baby, as rotations of all N/2 slots.
+// Offsets k = giant * stride + baby, as rotations of all N/2 slots.
 struct BabyGiantSteps {
     struct Step {
-        std::size_t baby, giant;
+        std::size_t baby;
+        std::int64_t giant;
     };
+    std::int64_t stride = 0;            // of one giant step
     std::map<std::size_t, Step> steps;  // by offset, modulo the matrix' size
 };
 
-// The split of a matrix' offsets (multiples of one stride, near 0 from both sides) that costs
-// least, counting a giant step twice. `slots` = N/2, of which the matrix' size is a divisor.
-BabyGiantSteps split_offsets(const DiagonalMatrix& matrix, std::size_t slots);
+// The split of a matrix' offsets (multiples of one number, on both sides of 0 or all around) that
+// costs least, counting a giant step twice.
+BabyGiantSteps split_offsets(const DiagonalMatrix& matrix);
 
 // What split_offsets() needs at `level`.
 KeyRequest matrix_keys(const DiagonalMatrix& matrix, const Parameters& parameters,
@@ -58,11 +61,12 @@ class EncodedMatrix {
         RnsPoly values;      // modulo Q_level P, NTT values
     };
     void multiply_babies(const Ring& ring, const std::map<std::size_t, RaisedPair>& babies,
-                         std::map<std::size_t, RaisedPair>& sums) const;
+                         std::map<std::int64_t, RaisedPair>& sums) const;
 
     std::size_t level_;
     double scale_;
-    std::map<std::size_t, std::vector<Diagonal>> giants_;  // by the giant step
+    std::int64_t stride_ = 0;
+    std::map<std::int64_t, std::vector<Diagonal>> giants_;  // by the giant step
 };
 
 }  // namespace cipherfit

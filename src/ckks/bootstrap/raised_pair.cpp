@@ -46,6 +46,8 @@ RnsPoly mod_down(const Ring& ring, RnsPoly raised, std::size_t level, bool resca
         const std::size_t offset = task * block;
         std::vector<const std::uint64_t*> in;
         std::vector<std::uint64_t*> out;
+        in.reserve(limbs - kept);
+        out.reserve(kept);
         for (std::size_t limb = kept; limb < limbs; ++limb) {
             in.push_back(raised.limb(limb) + offset);
         }
@@ -66,6 +68,7 @@ RnsPoly mod_down(const Ring& ring, RnsPoly raised, std::size_t level, bool resca
 Ciphertext lower(const Ring& ring, RaisedPair pair, double scale, bool rescale) {
     const std::size_t level = pair.level;
     std::vector<RnsPoly> parts;
+    parts.reserve(2);
     for (RnsPoly& part : pair.parts) {
         parts.push_back(mod_down(ring, std::move(part), level, rescale));
     }
