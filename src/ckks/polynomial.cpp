@@ -47,6 +47,7 @@ class PolynomialEvaluation {
             products.push_back({&quotients.back(), &power});
         }
         std::vector<ScaledTerm> terms;
+        terms.reserve(sum.terms.size());
         for (const auto& [power, coefficient] : sum.terms) {
             terms.push_back({&powers_.at(power), coefficient});
         }

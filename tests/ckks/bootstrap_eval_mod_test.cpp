@@ -157,10 +157,9 @@ TEST(EvalMod, ErrsUnderEncryptionAsDerived) {
     EXPECT_LT(worst, 24 * 24);
 }
 
-// Centred values modulo q_0 q_1 of a plaintext's coefficients.
+// The coefficients of a plaintext, centred modulo q_0 q_1, as rest + q_0 wrap.
 std::vector<double> wraps_and_rests(const Parameters& parameters, const Plaintext& plaintext,
                                     std::vector<double>& rests) {
-    __extension__ using int128 = __int128;
     const Ring& ring = parameters.ring();
     RnsPoly poly = plaintext.poly().copy(2);
     ring.inverse(poly.limb(0), 0);
@@ -175,8 +174,8 @@ std::vector<double> wraps_and_rests(const Parameters& parameters, const Plaintex
             multiply_mod(subtract_mod(poly.limb(1)[k], reduce(low, q1), q1), inverse, q1), q1);
         const std::int64_t rest = centred(low, q0);
         rests.push_back(static_cast<double>(rest));
-        wraps.push_back(static_cast<double>(high + (static_cast<int128>(low) - rest) /
-                                                       static_cast<int128>(q0.value)));
+        // The value is low + q_0 high = rest + q_0 wrap.
+        wraps.push_back(static_cast<double>(rest < 0 ? high + 1 : high));
     }
     return wraps;
 }
