@@ -104,7 +104,11 @@ BabyGiantSteps split_offsets(const DiagonalMatrix& matrix) {
                 large.insert(floor_to(k, step));
                 small.insert(k - floor_to(k, step));
             }
-            const std::size_t cost = small.size() + giant_weight * large.size();
+            // Horner's rule goes through all steps between 0 and the outermost ones.
+            const std::int64_t walked = std::max<std::int64_t>(*large.rbegin(), 0) -
+                                        std::min<std::int64_t>(*large.begin(), 0);
+            const std::size_t cost =
+                small.size() + giant_weight * static_cast<std::size_t>(walked / step);
             if (cost < least) {
                 least = cost;
                 best_step = step;
