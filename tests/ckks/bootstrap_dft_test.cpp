@@ -5,6 +5,7 @@
 #include "support/errors.h"
 #include "support/owner.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <complex>
@@ -172,6 +173,33 @@ TEST(DiagonalMatrix, ProductsApplyTheRightFactorFirst) {
     const DiagonalMatrix right = draw({1, 2, 13});
     const Slots v = test::random_slots(random, 16);
     EXPECT_LT(test::max_abs_error(multiply(left, right)(v), left(right(v))), 0x1p-46);
+}
+
+// Babies, and steps from the outermost giant on one side to that on the other.
+std::size_t rotations_of(const DiagonalMatrix& matrix) {
+    const BabyGiantSteps split = split_offsets(matrix);
+    std::set<std::size_t> babies;
+    std::int64_t lowest = 0;
+    std::int64_t highest = 0;
+    for (const auto& [offset, step] : split.steps) {
+        babies.insert(step.baby);
+        lowest = std::min(lowest, step.giant);
+        highest = std::max(highest, step.giant);
+    }
+    return babies.size() + static_cast<std::size_t>(highest - lowest);
+}
+
+TEST(SplitOffsets, TakesAboutTheSquareRootOfTheRotationsForEveryFactor) {
+    const auto stages = split_stages(8, 2);
+    for (const bool side_by_side : {false, true}) {
+        for (const auto& factors : {coeffs_to_slots_factors(8, stages, side_by_side),
+                                    slots_to_coeffs_factors(8, stages, side_by_side)}) {
+            for (const DiagonalMatrix& factor : factors) {
+                EXPECT_LE(static_cast<double>(rotations_of(factor)),
+                          2.5 * std::sqrt(static_cast<double>(factor.diagonals.size())));
+            }
+        }
+    }
 }
 
 TEST(SplitOffsets, CoversEveryOffsetOnce) {

@@ -55,7 +55,10 @@ DiagonalMatrix repeat_rows(const DiagonalMatrix& matrix, std::size_t size) {
             "a matrix of size {} cannot be repeated to {}", matrix.size, size);
     DiagonalMatrix result{size, {}};
     for (const auto& [offset, diagonal] : matrix.diagonals) {
-        auto& longer = result.diagonals[offset];
+        // The vectors repeat: offsets just below the period are as well just below the size, which
+        // keeps them near 0.
+        const bool negative = 2 * offset > matrix.size;
+        auto& longer = result.diagonals[negative ? offset + size - matrix.size : offset];
         longer.reserve(size);
         while (longer.size() < size) {
             longer.insert(longer.end(), diagonal.begin(), diagonal.end());

@@ -26,7 +26,8 @@ DiagonalMatrix multiply(const DiagonalMatrix& left, const DiagonalMatrix& right)
 void multiply_rows(DiagonalMatrix& matrix, std::span<const std::complex<double>> factors);
 void multiply_columns(DiagonalMatrix& matrix, std::span<const std::complex<double>> factors);
 
-// The same matrix for vectors of `size` values that repeat with its own period: rows repeated.
+// The same matrix for vectors of `size` values that repeat with its own period: rows repeated,
+// offsets in the upper half of the period taken as negative.
 DiagonalMatrix repeat_rows(const DiagonalMatrix& matrix, std::size_t size);
 
 }  // namespace cipherfit
