@@ -23,7 +23,7 @@ namespace {
 constexpr BootstrapLiteral small_ring{.log_n = 12, .levels = 10, .insecure_for_tests_only = true};
 
 struct Preset {
-    const char* name;
+    const char* name = nullptr;
     BootstrapLiteral literal;
 };
 constexpr std::array presets{Preset{"bootstrap", bootstrap_n16_levels10},

@@ -175,7 +175,7 @@ std::vector<double> wraps_and_rests(const Parameters& parameters, const Plaintex
         const std::int64_t rest = centred(low, q0);
         rests.push_back(static_cast<double>(rest));
         // The value is low + q_0 high = rest + q_0 wrap.
-        wraps.push_back(static_cast<double>(rest < 0 ? high + 1 : high));
+        wraps.push_back(static_cast<double>(high) + (rest < 0 ? 1.0 : 0.0));
     }
     return wraps;
 }
