@@ -2,6 +2,7 @@
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/io/container.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
+#include "cipherfit/rlwe/evaluation_keys.h"
 #include "cli/commands.h"
 #include "common/progress_line.h"
 
@@ -69,8 +70,7 @@ std::string tag_text(std::uint32_t tag) {
 std::string describe_key(ByteReader& in) {
     const std::uint32_t rotation = in.u32();
     const std::uint32_t level = in.u32();
-    return rotation == 0 ? fmt::format("relinearisation at level {}", level)
-                         : fmt::format("rotation by {} at level {}", rotation, level);
+    return fmt::format("{} at level {}", KeyId{rotation}.describe(), level);
 }
 
 std::string describe_ciphertext(ByteReader& in, const char* kind) {

@@ -46,14 +46,17 @@ class PolynomialEvaluation {
             quotients.push_back(rescale_any(evaluator_, evaluate(quotient, level + 1, before)));
             products.push_back({&quotients.back(), &power});
         }
-        Ciphertext result;
-        if (!products.empty()) {
-            result = evaluator_.sum_of_products(products);
-        }
+        std::vector<ScaledTerm> terms;
+        terms.reserve(sum.terms.size());
         for (const auto& [power, coefficient] : sum.terms) {
-            add_term(result, powers_.at(power), coefficient, level, scale);
+            terms.push_back({&powers_.at(power), coefficient});
         }
-        return evaluator_.add_scalar(result, sum.constant);
+        if (products.empty()) {
+            return evaluator_.combination(terms, sum.constant, scale, level);
+        }
+        Ciphertext result = evaluator_.sum_of_products(products);
+        evaluator_.add_combination_inplace(result, terms, sum.constant);
+        return result;
     }
 
   private:
@@ -77,13 +80,13 @@ class PolynomialEvaluation {
             // The same product twice: 2 T_high T_low in one pass.
             const std::array<Product, 2> twice{Product{&high, &low}, Product{&high, &low}};
             product = evaluator_.sum_of_products(twice);
-            if (split.difference == 0) {
-                product = evaluator_.add_scalar(product, -1.0);
-            } else {
-                evaluator_.add_inplace(
-                    product, evaluator_.multiply_scalar(powers_.at(split.difference), -1.0,
-                                                        product.scale(), product.level()));
+            // T_0 = 1.
+            std::vector<ScaledTerm> subtracted;
+            if (split.difference != 0) {
+                subtracted.push_back({&powers_.at(split.difference), -1.0});
             }
+            evaluator_.add_combination_inplace(product, subtracted,
+                                               split.difference == 0 ? -1.0 : 0.0);
         } else {
             product = evaluator_.multiply(high, low);
         }
@@ -95,19 +98,6 @@ class PolynomialEvaluation {
                 "with_scale(), or encrypt it there",
                 std::log2(powers_.at(1).scale()), std::log2(power.scale()), k);
         return power;
-    }
-
-    // result += coefficient * power; an empty result is set.
-    void add_term(Ciphertext& result, const Ciphertext& power, double coefficient,
-                  std::size_t level, double scale) const {
-        // A coefficient that rounds to zero is below the resolution of all the others.
-        const bool vanishes = std::nearbyint(coefficient * (scale / power.scale())) == 0;
-        if (result.size() == 0) {
-            result = evaluator_.multiply_scalar(power, vanishes ? 0.0 : coefficient, scale, level);
-        } else if (!vanishes) {
-            evaluator_.add_inplace(result,
-                                   evaluator_.multiply_scalar(power, coefficient, scale, level));
-        }
     }
 
     const Evaluator& evaluator_;

@@ -25,7 +25,7 @@ struct PolynomialSum {
 
 struct PolynomialSum::Quotient {
     PolynomialSum sum;
-    std::size_t giant;  // a power of two
+    std::size_t giant = 0;  // a power of two
 };
 
 struct PolynomialPlan {

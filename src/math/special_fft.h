@@ -17,6 +17,13 @@ class SpecialFft {
     static SpecialFft create(unsigned log_n);
     std::size_t slots() const noexcept { return bit_reversed_.size(); }
 
+    // exp(2 pi i (5^j mod 8 half) / (8 half)) for j < half, half = 1, 2, 4, ..., N/4: the stage
+    // that joins the halves of blocks of 2 half values maps (x, y) to (x + w y, x - w y), w the
+    // j-th.
+    std::span<const std::complex<double>> stage(std::size_t half) const {
+        return std::span(twiddles_).subspan(half, half);
+    }
+
     // values[j], j < N/2, becomes the slot values sum_k c_k zeta^(5^j k) of the real polynomial
     // whose coefficients are c_k = Re values[k], c_{k + N/2} = Im values[k]. In place.
     void to_slots(std::span<std::complex<double>> values) const;

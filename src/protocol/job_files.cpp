@@ -133,9 +133,10 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
         std::uint32_t index = 0;
         // Exactly the plan's keys, in the order of their ids.
         for (const auto& [id, level] : expected_keys) {
-            const std::size_t limbs = level + 1 + ring.p_count();
+            const KeyShape shape = key_shape(parameters, id, level);
+            const std::size_t limbs = shape.limbs();
             const std::size_t bytes = packed_poly_bytes(ring, limbs, level);
-            const std::size_t digits = ring.digits_at(level);
+            const std::size_t digits = shape.digits;
             const std::size_t most = 8 + sizeof(Seed) + digits * bytes;
             ByteReader in(value_or_throw(reader.section(tag_key, index++, most)));
             SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};

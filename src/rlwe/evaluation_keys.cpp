@@ -9,13 +9,19 @@
 #include <utility>
 
 namespace cipherfit {
-namespace {
-
-std::string describe(KeyId id) {
-    return id.is_relinearization() ? "relinearisation" : fmt::format("rotation by {}", id.rotation);
+std::string KeyId::describe() const {
+    if (is_relinearization()) {
+        return "relinearisation";
+    }
+    if (is_conjugation()) {
+        return "conjugation";
+    }
+    if (is_encapsulation()) {
+        return *this == sparse_release() ? "release from the sparse secret"
+                                         : "encapsulation under the sparse secret";
+    }
+    return fmt::format("rotation by {}", rotation);
 }
-
-}  // namespace
 
 KeyId KeyId::of_rotation(std::int64_t steps, std::size_t slots) {
     const auto count = static_cast<std::int64_t>(slots);
@@ -38,6 +44,24 @@ std::uint32_t galois_element(std::uint32_t steps, unsigned log_n) noexcept {
     return static_cast<std::uint32_t>(result);
 }
 
+std::uint32_t galois_element(KeyId id, unsigned log_n) noexcept {
+    return id.is_conjugation() ? (2U << log_n) - 1 : galois_element(id.rotation, log_n);
+}
+
+KeyShape key_shape(const Parameters& parameters, KeyId id, std::size_t level) {
+    const bool encapsulation = id == KeyId::sparse_encapsulation();
+    require(level <= (encapsulation ? 0 : parameters.max_level()), ErrorCode::invalid_argument,
+            "the key for the {} cannot be made for level {}: the highest is {}", id.describe(),
+            level, encapsulation ? 0 : parameters.max_level());
+    if (encapsulation) {
+        return {.digits = 1, .q_limbs = 1, .p_limbs = 1};
+    }
+    const bool release = id == KeyId::sparse_release();
+    return {.digits = release ? 1 : parameters.digits_at(level),
+            .q_limbs = level + 1,
+            .p_limbs = parameters.special_primes()};
+}
+
 void KeyRequest::rotation(std::int64_t steps, std::size_t slots, std::size_t level) {
     add(KeyId::of_rotation(steps, slots), level);
 }
@@ -55,10 +79,13 @@ void KeyRequest::merge(const KeyRequest& other) {
 
 SwitchingKey expand(SeededSwitchingKey key, const Parameters& parameters) {
     const Ring& ring = parameters.ring();
-    require(key.level <= parameters.max_level() && key.b.size() == ring.digits_at(key.level),
-            ErrorCode::corrupt_data, "a switching key of {} digits at level {} does not fit",
-            key.b.size(), key.level);
-    const std::size_t limbs = key.level + 1 + ring.p_count();
+    const bool small = key.id == KeyId::sparse_encapsulation();
+    require(key.level <= (small ? 0 : parameters.max_level()), ErrorCode::corrupt_data,
+            "a switching key of level {} does not fit", key.level);
+    const KeyShape shape = key_shape(parameters, key.id, key.level);
+    require(key.b.size() == shape.digits, ErrorCode::corrupt_data,
+            "a switching key of {} digits at level {} does not fit", key.b.size(), key.level);
+    const std::size_t limbs = shape.limbs();
     for (const RnsPoly& b : key.b) {
         require(b.n() == ring.n() && b.limbs() == limbs, ErrorCode::corrupt_data,
                 "a switching key's digit of {} limbs at level {} does not fit", b.limbs(),
@@ -78,18 +105,19 @@ SwitchingKey expand(SeededSwitchingKey key, const Parameters& parameters) {
     return result;
 }
 
-std::size_t switching_key_memory_bytes(const Parameters& parameters, std::size_t level) {
-    return 2 * parameters.digits_at(level) * (level + 1 + parameters.special_primes()) *
-           parameters.n() * sizeof(std::uint64_t);
+std::size_t switching_key_memory_bytes(const Parameters& parameters, std::size_t level, KeyId id) {
+    const KeyShape shape = key_shape(parameters, id, level);
+    return 2 * shape.digits * shape.limbs() * parameters.n() * sizeof(std::uint64_t);
 }
 
-std::size_t switching_key_packed_bytes(const Parameters& parameters, std::size_t level) {
+std::size_t switching_key_packed_bytes(const Parameters& parameters, std::size_t level, KeyId id) {
     const Ring& ring = parameters.ring();
+    const KeyShape shape = key_shape(parameters, id, level);
     std::size_t bits = 0;
-    for (std::size_t limb = 0; limb <= level + ring.p_count(); ++limb) {
+    for (std::size_t limb = 0; limb < shape.limbs(); ++limb) {
         bits += ring.modulus(ring.prime_of_limb(limb, level)).bits();
     }
-    return parameters.digits_at(level) * bits * (parameters.n() / 8) + sizeof(Seed);
+    return shape.digits * bits * (parameters.n() / 8) + sizeof(Seed);
 }
 
 void EvaluationKeys::insert(SwitchingKey key) {
@@ -100,10 +128,10 @@ void EvaluationKeys::insert(SwitchingKey key) {
 const SwitchingKey& EvaluationKeys::get(KeyId id, std::size_t level) const {
     const auto found = keys_.find(id);
     require(found != keys_.end(), ErrorCode::missing_key,
-            "there is no key for the {}: request it before the keys are made", describe(id));
+            "there is no key for the {}: request it before the keys are made", id.describe());
     require(found->second.level >= level, ErrorCode::missing_key,
             "the key for the {} was made for level {}, not {}: request it at that level",
-            describe(id), found->second.level, level);
+            id.describe(), found->second.level, level);
     return found->second;
 }
 

@@ -237,9 +237,9 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     cost.evaluation_keys = request.levels().size();
     for (const auto& [id, level] : request.levels()) {
         cost.evaluation_key_bytes +=
-            static_cast<double>(switching_key_packed_bytes(parameters, level));
+            static_cast<double>(switching_key_packed_bytes(parameters, level, id));
         cost.evaluation_key_memory_bytes +=
-            static_cast<double>(switching_key_memory_bytes(parameters, level));
+            static_cast<double>(switching_key_memory_bytes(parameters, level, id));
     }
     const auto packed = [&](std::size_t level) {
         double bits = 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The checking tools must find what they are there to find: each test breaks one rule in a copy."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -145,6 +146,27 @@ class CompiledCode(Checkout):
         status, output = self.run_tool("check_wide_instructions.py", str(self.root / "build"))
         self.assertEqual(status, 1)
         self.assertIn("shares int twice<int>(int)", output)
+
+
+class SparseSecretEstimate(unittest.TestCase):
+    """The figures of docs/design/bootstrapping.md: what one special prime is for."""
+
+    def estimate(self, *arguments):
+        output = subprocess.run(
+            [root / "tools" / "sparse_secret_estimate.py", *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return [float(bits) for bits in re.findall(r"hybrid: 2\^([0-9.]+)", output)]
+
+    def test_the_encapsulation_key_is_out_of_reach(self):
+        attacks = self.estimate("--log-q", "100")
+        self.assertEqual(len(attacks), 2)
+        self.assertGreater(min(attacks), 128)
+
+    def test_a_key_modulo_all_special_primes_would_not_be(self):
+        self.assertLess(min(self.estimate("--log-q", "500")), 128)
 
 
 if __name__ == "__main__":

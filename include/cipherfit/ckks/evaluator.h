@@ -26,6 +26,12 @@ struct Product {
     const Ciphertext* b = nullptr;
 };
 
+// One term factor * a of a linear combination; the ciphertext must outlive the call.
+struct ScaledTerm {
+    const Ciphertext* a = nullptr;
+    double factor = 0;
+};
+
 // A ciphertext whose digits were raised once, ready for many rotations. Refers to its source.
 class HoistedCiphertext {
   public:
@@ -66,6 +72,14 @@ class Evaluator {
     // of max(1, |factor|) times the message. No level.
     Ciphertext multiply_scalar(const Ciphertext& a, double factor, double scale,
                                std::size_t level) const;
+    // sum_k factor_k a_k + constant at exactly that scale and level, as multiply_scalar() and
+    // add_scalar() would make it, in one pass. Terms have 2 parts, any scale, and at least that
+    // level. Integer factors round to, and are refused, as in multiply_scalar(). No level.
+    Ciphertext combination(std::span<const ScaledTerm> terms, double constant, double scale,
+                           std::size_t level) const;
+    // a += sum_k factor_k a_k + constant, at the scale and level of `a`, which may have 3 parts.
+    void add_combination_inplace(Ciphertext& a, std::span<const ScaledTerm> terms,
+                                 double constant) const;
     // The same message with fewer limbs.
     Ciphertext drop_to_level(const Ciphertext& a, std::size_t level) const;
     // Divides by q_level and drops it: one level, scale / q_level. The rounding adds an error of

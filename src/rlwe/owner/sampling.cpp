@@ -1,9 +1,11 @@
 #include "rlwe/owner/sampling.h"
 
+#include "cipherfit/base/error.h"
 #include "cipherfit/base/parallel.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -66,6 +68,36 @@ void SecretSampler::ternary(std::span<std::int8_t> out) {
         }
     }
     secure_wipe(bytes.data(), bytes.size());
+}
+
+void SecretSampler::sparse_ternary(std::span<std::int8_t> out, std::size_t weight) {
+    const std::size_t n = out.size();
+    require(std::has_single_bit(n) && weight <= n / 2 && n <= (std::size_t{1} << 32U),
+            ErrorCode::invalid_argument,
+            "cannot draw {} non-zero coefficients of {}: a power of two of at least twice as many "
+            "is needed",
+            weight, n);
+    std::fill(out.begin(), out.end(), std::int8_t{0});
+    std::uint64_t word = 0;
+    for (std::size_t placed = 0; placed < weight;) {
+        std::array<std::uint8_t, sizeof(word)> bytes{};
+        stream_.fill(bytes);
+        std::memcpy(&word, bytes.data(), sizeof(word));
+        secure_wipe(bytes.data(), bytes.size());
+        const auto place = static_cast<std::uint32_t>(word & (n - 1));
+        const int sign = 1 - 2 * static_cast<int>(word >> 63U);
+        // Passes over all coefficients, so that no address depends on the place.
+        int taken = 0;
+        for (std::uint32_t i = 0; i < n; ++i) {
+            taken |= (i == place ? 1 : 0) & (out[i] & 1);
+        }
+        const int keep = sign * (1 - taken);
+        for (std::uint32_t i = 0; i < n; ++i) {
+            out[i] = static_cast<std::int8_t>(out[i] + keep * (i == place ? 1 : 0));
+        }
+        placed += static_cast<std::size_t>(1 - taken);
+    }
+    secure_wipe(&word, sizeof(word));
 }
 
 void SecretSampler::gaussian(std::span<std::int8_t> out) {

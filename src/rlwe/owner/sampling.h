@@ -19,10 +19,14 @@ constexpr int largest_error = 30;
 class SecretSampler {
   public:
     SecretSampler();
-    // For tests of the distributions only.
+    // From a seed that is as secret as what is drawn.
     explicit SecretSampler(const Seed& seed);
     // Uniform in {-1, 0, 1}: bytes below 255, reduced modulo 3.
     void ternary(std::span<std::int8_t> out);
+    // `weight` coefficients 1 or -1 at distinct uniform places, 0 elsewhere. The number of
+    // coefficients must be a power of two of at least twice the weight. Repeated draws of a place
+    // are rejected, which says nothing about the places that are kept.
+    void sparse_ternary(std::span<std::int8_t> out, std::size_t weight);
     // The discrete Gaussian of parameter error_sigma on {-30..30}: 63 random bits against the
     // cumulative table of the magnitude, one bit of sign.
     void gaussian(std::span<std::int8_t> out);

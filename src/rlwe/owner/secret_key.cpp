@@ -75,6 +75,14 @@ SecretKey& SecretKey::operator=(SecretKey&& other) noexcept {
     return *this;
 }
 
+KeyGenerator::KeyGenerator(const SecretKey& key) : key_(key) {
+    random_secret_bytes(sparse_seed_);
+}
+
+KeyGenerator::~KeyGenerator() {
+    secure_wipe(sparse_seed_.data(), sparse_seed_.size());
+}
+
 PublicKey KeyGenerator::public_key() const {
     const Parameters& parameters = key_.parameters();
     const Ring& ring = parameters.ring();
@@ -97,16 +105,20 @@ SeededSwitchingKey KeyGenerator::switching_key(KeyId id, std::size_t level) cons
     const Parameters& parameters = key_.parameters();
     const Ring& ring = parameters.ring();
     const std::size_t n = ring.n();
-    require(level <= parameters.max_level() && id.rotation < parameters.slots(),
+    if (id.is_encapsulation()) {
+        return encapsulation_key(id, level);
+    }
+    require(level <= parameters.max_level() &&
+                (id.rotation < parameters.slots() || id.is_conjugation()),
             ErrorCode::invalid_argument,
             "a switching key needs a level of at most {} and a rotation below {}, got {} and {}",
             parameters.max_level(), parameters.slots(), level, id.rotation);
-    // The inverse of a rotation by r to the left is one by slots - r.
+    // The inverse of a rotation by r to the left is one by slots - r; conjugation is its own.
     const auto inverse_rotation = static_cast<std::uint32_t>(parameters.slots()) - id.rotation;
+    const KeyId inverse_id = id.is_conjugation() ? id : KeyId{inverse_rotation};
     const Permutation* inverse =
-        id.is_relinearization()
-            ? nullptr
-            : &ring.permutation(galois_element(inverse_rotation, parameters.log_n()));
+        id.is_relinearization() ? nullptr
+                                : &ring.permutation(galois_element(inverse_id, parameters.log_n()));
 
     const std::size_t limbs = level + 1 + ring.p_count();
     SeededSwitchingKey result{.id = id, .level = level, .seed = random_seed(), .b = {}};

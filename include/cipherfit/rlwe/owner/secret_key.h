@@ -51,10 +51,15 @@ struct PublicKey {
     Seed seed{};
 };
 
-// Makes public material from a secret key, which must outlive it.
+// Makes public material from a secret key, which must outlive it. Each generator has a sparse
+// secret of its own for the two keys of encapsulation: they fit each other only when one generator
+// made both.
 class KeyGenerator {
   public:
-    explicit KeyGenerator(const SecretKey& key) : key_(key) {}
+    explicit KeyGenerator(const SecretKey& key);
+    ~KeyGenerator();
+    KeyGenerator(const KeyGenerator&) = delete;
+    KeyGenerator& operator=(const KeyGenerator&) = delete;
     PublicKey public_key() const;
     // One switching key (evaluation_keys.h), with the limbs of `level` only: 0..max_level.
     SeededSwitchingKey switching_key(KeyId id, std::size_t level) const;
@@ -62,7 +67,9 @@ class KeyGenerator {
     EvaluationKeys evaluation_keys(const KeyRequest& request) const;
 
   private:
+    SeededSwitchingKey encapsulation_key(KeyId id, std::size_t level) const;
     const SecretKey& key_;
+    Seed sparse_seed_{};  // the sparse secret is drawn from it whenever it is needed
 };
 
 }  // namespace cipherfit
