@@ -21,13 +21,15 @@ constexpr unsigned widest_prime = 50;
 // The special primes exceed the largest digit by this factor's logarithm: key switching then adds
 // sqrt(1 + 15.36 digits / 64), at most twice, to the rounding that comes with it (noise.h).
 constexpr double special_margin_bits = 3;
-constexpr std::array<unsigned, 4> scale_choices{40, 38, 36, 35};
+constexpr std::array<unsigned, 3> scale_choices{40, 38, 36};
 constexpr std::size_t most_digits = 8;
 // Making, sending and loading a limb of a key or a ciphertext costs about as much as this many
 // transforms of it.
 constexpr double transfer_share = 10.0;
-// What the next smaller scale must cost at most, in the terms of the one before.
+// What a smaller scale in the same ring must cost at most, in the terms of the one before; and the
+// smallest that is taken for that, as every bit is one of precision.
 constexpr double smaller_scale_gain = 0.95;
+constexpr unsigned least_scale_for_cost = 38;
 // Beyond this many samples the kernel, whose size grows with their square, is not considered unless
 // asked for.
 constexpr std::size_t most_dual_samples = 2048;
@@ -343,8 +345,9 @@ Candidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
         }
         // A smaller scale must pay: it is taken where it lets a smaller ring do, or far fewer
         // limbs.
-        if (found && (!best || found->ring.log_n < best->ring.log_n ||
-                      found->cost < smaller_scale_gain * best->cost)) {
+        if (found &&
+            (!best || found->ring.log_n < best->ring.log_n ||
+             (bits >= least_scale_for_cost && found->cost < smaller_scale_gain * best->cost))) {
             best = found;
         }
         if (!best && choice == scale_choices.back()) {
