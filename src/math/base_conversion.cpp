@@ -54,6 +54,10 @@ BaseConversion BaseConversion::create(std::span<const Modulus> sources,
 
 void BaseConversion::apply(std::uint64_t* const* out, const std::uint64_t* const* in,
                            std::size_t n) const {
+    kernels().convert_base(out, in, n, view());
+}
+
+BaseConversionView BaseConversion::view() const noexcept {
     BaseConversionView view;
     view.sources = sources();
     view.targets = targets();
@@ -63,7 +67,7 @@ void BaseConversion::apply(std::uint64_t* const* out, const std::uint64_t* const
     view.target_moduli = target_moduli_.data();
     view.matrix = matrix_.data();
     view.target_products = target_products_.data();
-    kernels().convert_base(out, in, n, view);
+    return view;
 }
 
 }  // namespace cipherfit

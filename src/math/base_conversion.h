@@ -21,6 +21,8 @@ class BaseConversion {
     std::size_t targets() const noexcept { return target_moduli_.size(); }
     // See KernelTable::convert_base: the centred value, in `out[j]` for target j. n = words a limb.
     void apply(std::uint64_t* const* out, const std::uint64_t* const* in, std::size_t n) const;
+    // What a kernel needs; refers to this object.
+    BaseConversionView view() const noexcept;
 
   private:
     BaseConversion() = default;

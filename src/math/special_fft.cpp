@@ -1,6 +1,7 @@
 #include "math/special_fft.h"
 
 #include "cipherfit/base/error.h"
+#include "math/kernels/kernel_table.h"
 
 #include <cmath>
 #include <numbers>
@@ -9,89 +10,33 @@
 namespace cipherfit {
 namespace {
 
-// Plain pairs: std::complex's product checks for NaN at every step.
-struct Value {
-    double re, im;
-};
+// std::complex's product checks for NaN at every step.
+using Complex = std::complex<double>;
 
-inline Value load(const std::complex<double>& z) {
-    return {z.real(), z.imag()};
-}
-inline std::complex<double> store(Value v) {
-    return {v.re, v.im};
-}
-inline Value plus(Value a, Value b) {
-    return {a.re + b.re, a.im + b.im};
-}
-inline Value minus(Value a, Value b) {
-    return {a.re - b.re, a.im - b.im};
-}
-inline Value times(Value a, Value w) {
-    return {a.re * w.re - a.im * w.im, a.re * w.im + a.im * w.re};
-}
-inline Value times_conjugate(Value a, Value w) {
-    return {a.re * w.re + a.im * w.im, a.im * w.re - a.re * w.im};
+Complex times(Complex a, Complex w) {
+    return {a.real() * w.real() - a.imag() * w.imag(), a.real() * w.imag() + a.imag() * w.real()};
 }
 
-// (x, y) -> (x + w y, x - w y), and back up to a factor of 2.
-inline void join(Value& x, Value& y, Value w) {
-    const Value product = times(y, w);
-    y = minus(x, product);
-    x = plus(x, product);
-}
-inline void split(Value& x, Value& y, Value w) {
-    const Value difference = minus(x, y);
-    x = plus(x, y);
-    y = times_conjugate(difference, w);
-}
-
-// The stages of blocks of 2h and 4h values, in one pass; `joining` or in reverse, splitting.
-template <bool joining>
-void two_stages(std::complex<double>* values, std::size_t n, const std::complex<double>* twiddles,
-                std::size_t h) {
-    const std::complex<double>* inner = twiddles + h;
-    const std::complex<double>* outer = twiddles + 2 * h;
-    for (std::complex<double>* x = values; x < values + n; x += 4 * h) {
-        for (std::size_t j = 0; j < h; ++j) {
-            Value a = load(x[j]);
-            Value b = load(x[j + h]);
-            Value c = load(x[j + 2 * h]);
-            Value d = load(x[j + 3 * h]);
-            const Value w = load(inner[j]);
-            const Value left = load(outer[j]);
-            const Value right = load(outer[j + h]);
-            if constexpr (joining) {
-                join(a, b, w);
-                join(c, d, w);
-                join(a, c, left);
-                join(b, d, right);
-            } else {
-                split(a, c, left);
-                split(b, d, right);
-                split(a, b, w);
-                split(c, d, w);
-            }
-            x[j] = store(a);
-            x[j + h] = store(b);
-            x[j + 2 * h] = store(c);
-            x[j + 3 * h] = store(d);
-        }
-    }
+void two_stages(std::span<Complex> values, const std::vector<Complex>& twiddles, std::size_t h,
+                bool joining) {
+    // A complex number is an array of two doubles.
+    kernels().fft_two_stages(reinterpret_cast<double*>(values.data()), values.size(),
+                             reinterpret_cast<const double*>(twiddles.data()), h, joining);
 }
 
 // The stage of blocks of 2 values, alone, where the number of stages is odd.
-template <bool joining>
-void single_stage(std::complex<double>* values, std::size_t n, Value w) {
-    for (std::size_t i = 0; i < n; i += 2) {
-        Value x = load(values[i]);
-        Value y = load(values[i + 1]);
-        if constexpr (joining) {
-            join(x, y, w);
-        } else {
-            split(x, y, w);
-        }
-        values[i] = store(x);
-        values[i + 1] = store(y);
+void join_pairs(std::span<Complex> values, Complex w) {
+    for (std::size_t i = 0; i < values.size(); i += 2) {
+        const Complex product = times(values[i + 1], w);
+        values[i + 1] = values[i] - product;
+        values[i] += product;
+    }
+}
+void split_pairs(std::span<Complex> values, Complex w) {
+    for (std::size_t i = 0; i < values.size(); i += 2) {
+        const Complex difference = values[i] - values[i + 1];
+        values[i] += values[i + 1];
+        values[i + 1] = times(difference, std::conj(w));
     }
 }
 
@@ -143,11 +88,11 @@ void SpecialFft::to_slots(std::span<std::complex<double>> values) const {
     permute(values, bit_reversed_);
     std::size_t h = 1;
     if (has_odd_logarithm(n)) {
-        single_stage<true>(values.data(), n, load(twiddles_[1]));
+        join_pairs(values, twiddles_[1]);
         h = 2;
     }
     for (; h < n; h *= 4) {
-        two_stages<true>(values.data(), n, twiddles_.data(), h);
+        two_stages(values, twiddles_, h, true);
     }
 }
 
@@ -157,10 +102,10 @@ void SpecialFft::to_coefficients(std::span<std::complex<double>> values) const {
             "SpecialFft: {} values for a transform of {} slots", values.size(), n);
     std::size_t h = n / 4;
     for (; h >= 1; h /= 4) {
-        two_stages<false>(values.data(), n, twiddles_.data(), h);
+        two_stages(values, twiddles_, h, false);
     }
     if (has_odd_logarithm(n)) {
-        single_stage<false>(values.data(), n, load(twiddles_[1]));
+        split_pairs(values, twiddles_[1]);
     }
     permute(values, bit_reversed_);
     const double scale = 1.0 / static_cast<double>(n);

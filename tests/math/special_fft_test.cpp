@@ -1,6 +1,7 @@
 #include "math/special_fft.h"
 
 #include "cipherfit/base/error.h"
+#include "math/tables.h"
 
 #include <cmath>
 #include <numbers>
@@ -147,6 +148,37 @@ TEST(SpecialFft, rejects_other_degrees_and_lengths) {
     EXPECT_THROW(fft.to_slots(values), Error);
     EXPECT_THROW(fft.to_coefficients(values), Error);
 }
+
+class FftKernel : public test::EveryTable {};
+
+// Every instruction set gives the portable kernel's bits, whatever the sizes of the blocks.
+TEST_P(FftKernel, GivesThePortableBits) {
+    const KernelTable& portable = *supported_kernels().back();
+    const SpecialFft fft = SpecialFft::create(9);
+    const Vector twiddles = [&] {
+        Vector all(1);
+        for (std::size_t half = 1; half < fft.slots(); half *= 2) {
+            const auto stage = fft.stage(half);
+            all.insert(all.end(), stage.begin(), stage.end());
+        }
+        return all;
+    }();
+    for (const bool joining : {true, false}) {
+        for (std::size_t h = 1; 4 * h <= fft.slots(); h *= 2) {
+            for (std::size_t count = 4 * h; count <= fft.slots(); count *= 2) {
+                Vector ours = random_vector(count, static_cast<unsigned>(h));
+                Vector theirs = ours;
+                const auto* factors = reinterpret_cast<const double*>(twiddles.data());
+                table().fft_two_stages(reinterpret_cast<double*>(ours.data()), count, factors, h,
+                                       joining);
+                portable.fft_two_stages(reinterpret_cast<double*>(theirs.data()), count, factors, h,
+                                        joining);
+                EXPECT_EQ(ours, theirs) << "h " << h << ", " << count << " values";
+            }
+        }
+    }
+}
+CIPHERFIT_FOR_EVERY_TABLE(FftKernel);
 
 }  // namespace
 }  // namespace cipherfit

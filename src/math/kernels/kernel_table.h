@@ -76,6 +76,13 @@ struct KernelTable {
     // k 2^-50 Q of Q/2, v may be one off and the result is x -+ Q: harmless where this is used.
     void (*convert_base)(std::uint64_t* const* out, const std::uint64_t* const* in, std::size_t n,
                          const BaseConversionView& view) noexcept;
+    // Two stages of the embedding's FFT on `count` complex numbers (re, im, re, ...), h a power of
+    // two, 4 h dividing count; special_fft.h has the factors: stage h at twiddles + 2 h. Joining,
+    // those of blocks of 2 h and then of 4 h numbers, (x, y) -> (x + w y, x - w y); else back, 4 h
+    // first, (x, y) -> (x + y, conj(w) (x - y)). Products are summed without fused operations. No
+    // alignment beyond that of doubles.
+    void (*fft_two_stages)(double* values, std::size_t count, const double* twiddles, std::size_t h,
+                           bool joining) noexcept;
 };
 
 // The table in use, chosen at the first call. Throws Error(invalid_argument), which lists the

@@ -18,6 +18,7 @@ constinit const KernelTable table = {
     scalar::permute,
     switch_modulus,
     convert_base,
+    fft_two_stages,
 };
 
 }  // namespace cipherfit::avx2

@@ -30,6 +30,8 @@ void switch_modulus(std::uint64_t* out, const std::uint64_t* a, std::size_t n,
                     const Modulus& source, const Modulus& q) noexcept;
 void convert_base(std::uint64_t* const* out, const std::uint64_t* const* in, std::size_t n,
                   const BaseConversionView& view) noexcept;
+void fft_two_stages(double* values, std::size_t count, const double* twiddles, std::size_t h,
+                    bool joining) noexcept;
 
 extern const KernelTable table;
 

@@ -17,6 +17,7 @@ constinit const KernelTable table = {
     permute,
     switch_modulus,
     convert_base,
+    fft_two_stages,
 };
 
 }  // namespace cipherfit::ifma
