@@ -1,5 +1,6 @@
 #include "rlwe/key_switch.h"
 
+#include "cipherfit/base/error.h"
 #include "cipherfit/base/parallel.h"
 
 #include <algorithm>
@@ -125,6 +126,11 @@ void sum_limb(const Ring& ring, const Decomposition& digits, std::span<const Key
             }
         }
     }
+}
+
+void require_transformed(const Decomposition& digits) {
+    require(digits.transformed, ErrorCode::invalid_argument,
+            "these digits are still coefficients: decompose() transforms them");
 }
 
 // What ModDown takes off, for both parts: the limbs of P (and of q_level, where rescaled) of the
@@ -267,11 +273,13 @@ std::vector<RnsPoly> switch_key(const Ring& ring, Decomposition& digits, const K
 
 std::vector<RnsPoly> switch_key(const Ring& ring, const Decomposition& digits,
                                 const KeySwitch& request, bool rescale) {
+    require_transformed(digits);
     return switch_one(ring, digits, nullptr, request, rescale);
 }
 
 std::vector<RnsPoly> switch_keys_and_sum(const Ring& ring, const Decomposition& digits,
                                          std::span<const KeySwitch> requests) {
+    require_transformed(digits);
     const std::size_t level = digits.level;
     std::vector<RnsPoly> values = remainders(
         ring, level, false,

@@ -93,15 +93,16 @@ double kernel_error(const TrainingPlan& plan) {
     if (plan.kernel_source() == KernelSource::owner) {
         return fresh_error(parameters, scale);
     }
-    // x_i . x_j with an error in both, |x_i|^2 = K_ii <= 4; the fold of c' rounded products, and
-    // the replication: the first rotation and log2(c') others.
+    // x_i . x_j with an error in both, |x_i|^2 = K_ii <= 4; the fold of c' rounded products; and
+    // the replication, which sums c' slots, each with the mask's rounding and a rotation's error,
+    // on top of its own rotations.
     const auto classes = static_cast<double>(plan.kernel().padded_classes());
     const double product = scale * scale / prime_size(plan);
     return std::hypot(
         std::sqrt(8.0) *
             std::hypot(fresh_error(parameters, scale), switching_error(parameters, scale)),
         std::sqrt(2 * classes - 1) * switching_error(parameters, product),
-        std::sqrt(2 + std::log2(classes)) * switching_error(parameters, plan.product_scale()));
+        std::sqrt(3 * classes - 1) * switching_error(parameters, plan.product_scale()));
 }
 
 NoiseModel dual_noise(const TrainingPlan& plan) {

@@ -76,6 +76,10 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
       scale_bits_(scale_bits),
       state_bits_(state_bits),
       levels_(iteration_levels(recipe_, solver())) {
+    require(shape_.samples >= 1 && shape_.features >= 1 && shape_.classes >= 1,
+            ErrorCode::invalid_argument,
+            "need at least one sample, feature and class, got {} x {} and {} classes",
+            shape_.samples, shape_.features, shape_.classes);
     require(solver() == Solver::primal || recipe_.iterations >= 2, ErrorCode::invalid_argument,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     const std::size_t needed = static_cast<std::size_t>(levels_.front().start) +

@@ -97,7 +97,7 @@ class Search {
           options_(options),
           solver_(solver),
           levels_(static_cast<std::size_t>(iteration_levels(recipe, solver).front().start) +
-                  (server_makes_kernel() ? kernel_levels : 0)) {}
+                  extra_levels()) {}
 
     std::optional<Candidate> run(unsigned scale_bits) {
         for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
@@ -117,6 +117,8 @@ class Search {
         return least;
     }
     Solver solver() const { return solver_; }
+    // Levels beside those of the iterations.
+    std::size_t extra_levels() const { return server_makes_kernel() ? kernel_levels : 0; }
     std::size_t levels() const { return levels_; }
     // Why nothing was found: no ring is secure, needs so few ciphertexts, or fits the memory.
     bool secure_ring_found() const { return secure_ring_found_; }
@@ -259,13 +261,15 @@ class Search {
 };
 
 // Iterations that a ring holds.
-int most_iterations(const Recipe& recipe, Solver solver, unsigned scale_bits, unsigned log_n) {
+int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_levels,
+                    unsigned scale_bits, unsigned log_n) {
     int fitting = 0;
     for (int iterations = 1; iterations <= recipe.iterations; ++iterations) {
         Recipe shorter = recipe;
         shorter.iterations = iterations;
         const auto levels =
-            static_cast<std::size_t>(iteration_levels(shorter, solver).front().start);
+            static_cast<std::size_t>(iteration_levels(shorter, solver).front().start) +
+            extra_levels;
         bool fits = false;
         for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
             fits = fits || nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
@@ -319,14 +323,15 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
                                 search.least_memory() / 1e9, options.memory_limit_bytes / 1e9));
     }
     const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
-    throw Error(ErrorCode::bad_input,
-                fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
-                            "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: ask for "
-                            "at most {} iterations{}",
-                            recipe.iterations, recipe.sigmoid.degree(), search.levels(),
-                            search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
-                            most_iterations(recipe, solver, scale_bits, log_n),
-                            options.log_n == 0 ? "" : " or let the planner choose the ring"));
+    throw Error(
+        ErrorCode::bad_input,
+        fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
+                    "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: ask for "
+                    "at most {} iterations{}",
+                    recipe.iterations, recipe.sigmoid.degree(), search.levels(),
+                    search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
+                    most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n),
+                    options.log_n == 0 ? "" : " or let the planner choose the ring"));
 }
 
 // The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.

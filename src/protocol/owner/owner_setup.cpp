@@ -103,6 +103,8 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
     if (made.solver() == Solver::dual) {
         // The states are coefficients then. Their size changes nothing but the states' scale.
         plan.solver = Solver::dual;
+        plan.scale_bits = made.scale_bits();
+        plan.log_n = made.parameters().log_n();
         made = planned(run_dual_twin(data, recipe).max_abs_state);
     }
     return {std::move(made), std::move(preprocessing), training.class_names, chosen};
