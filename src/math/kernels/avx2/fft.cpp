@@ -36,7 +36,7 @@ inline Pairs times_conjugate(Pairs a, Pairs w) {
     return _mm256_addsub_pd(by_re(a, w), _mm256_xor_pd(by_im(a, w), _mm256_set1_pd(-0.0)));
 }
 
-#include "math/kernels/fft_stages.inc"
+#include "math/kernels/fft_stages.h"
 
 }  // namespace
 

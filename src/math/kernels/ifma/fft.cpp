@@ -43,7 +43,7 @@ inline Pairs times_conjugate(Pairs a, Pairs w) {
     return _mm512_mask_add_pd(_mm512_sub_pd(x, y), real_parts, x, y);
 }
 
-#include "math/kernels/fft_stages.inc"
+#include "math/kernels/fft_stages.h"
 
 }  // namespace
 

@@ -30,7 +30,7 @@ inline Pairs times_conjugate(Pairs a, Pairs w) {
     return {a.re * w.re + a.im * w.im, a.im * w.re - a.re * w.im};
 }
 
-#include "math/kernels/fft_stages.inc"
+#include "math/kernels/fft_stages.h"
 
 }  // namespace
 
