@@ -102,6 +102,16 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
     write_json(files.plan(), json, true);  // last: its presence says that the others are there
 }
 
+void keep_new_plan(const OwnerFiles& files, const OwnerState& state, const nlohmann::json& inputs) {
+    make_owner_directory(files.directory);
+    const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
+    require(!fs::exists(files.plan()), ErrorCode::busy,
+            "{}: another command has just made this plan: give yours again to use it",
+            files.plan().string());
+    remove_stale_files(files.directory);
+    write_owner_state(files, state, inputs);
+}
+
 OwnerState read_owner_state(const OwnerFiles& files) {
     require(fs::exists(files.plan()), ErrorCode::io_failure,
             "{}: there is no plan; make one with 'cipherfit plan --owner {}'",

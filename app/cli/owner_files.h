@@ -64,6 +64,9 @@ struct OwnerState {
 };
 void write_owner_state(const OwnerFiles& files, const OwnerState& state,
                        const nlohmann::json& inputs);
+// The same into a directory that is made and locked for it. Throws Error(busy) where another
+// process has made a plan there in the meantime.
+void keep_new_plan(const OwnerFiles& files, const OwnerState& state, const nlohmann::json& inputs);
 OwnerState read_owner_state(const OwnerFiles& files);
 
 // The identity of the job that the owner encrypted.

@@ -131,10 +131,7 @@ void plan_from_rows(const PlanCommandOptions& options) {
     const PlannedTraining planned =
         make_plan(std::move(training), options.recipe, options.features, line);
     if (keep) {
-        make_owner_directory(files.directory);
-        const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
-        remove_stale_files(files.directory);
-        write_owner_state(files, planned.state, inputs);
+        keep_new_plan(files, planned.state, inputs);
     }
     print_plan(options, planned.state.setup.plan, &planned.state);
 }

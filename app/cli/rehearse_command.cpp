@@ -141,10 +141,7 @@ void keep_plan(RehearseOptions& options, Samples samples, ProgressLine& line) {
     const auto inputs = inputs_record(options.train, samples, options.recipe, options.features);
     const PlannedTraining planned =
         make_plan(std::move(samples), options.recipe, options.features, line);
-    make_owner_directory(files.directory);
-    const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
-    remove_stale_files(files.directory);
-    write_owner_state(files, planned.state, inputs);
+    keep_new_plan(files, planned.state, inputs);
 }
 
 void rehearse_command(RehearseOptions& options) {
