@@ -43,7 +43,7 @@ void train_run(benchmark::State& state, const NamedRecipe& recipe) {
         state.PauseTiming();
         EncryptedTrainingData data = f.copy_data();
         state.ResumeTiming();
-        const EncryptedTrainer trainer(plan, f.keys(), std::move(data));
+        EncryptedTrainer trainer(plan, f.keys(), std::move(data));
         TrainingState current;
         while (current.iteration < plan.recipe().iterations) {
             current = trainer.step(current);

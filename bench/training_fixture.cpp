@@ -53,7 +53,7 @@ TrainingPlan plan_of(const NamedRecipe& named) {
 EncryptedTrainingData encrypt_data(const TrainingPlan& plan, const SecretKey& secret) {
     const Encoder encoder(plan.parameters());
     EncryptedTrainingData result;
-    for_each_message(plan, synthetic_data(plan.recipe()), [&](const TrainingMessage& message) {
+    for_each_message(plan, synthetic_data(plan.recipe()), 0, [&](const TrainingMessage& message) {
         const std::array targets{&result.features, &result.labels, &result.logits, &result.start};
         targets.at(static_cast<std::size_t>(message.kind))
             ->push_back(

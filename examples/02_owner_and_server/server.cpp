@@ -20,7 +20,7 @@ void train_job(const std::filesystem::path& directory) {
     // The whole training, on ciphertexts. run_training_job() in
     // cipherfit/protocol/training_server.h does the same with a lock, progress, and a checkpoint
     // after every iteration.
-    const EncryptedTrainer trainer(job.plan, keys, std::move(data));
+    EncryptedTrainer trainer(job.plan, keys, std::move(data));
     TrainingState state;
     while (state.iteration < job.plan.recipe().iterations) {
         state = trainer.step(state);

@@ -57,6 +57,8 @@ std::string_view name(ContainerKind kind) noexcept {
             return "model";
         case ContainerKind::checkpoint:
             return "checkpoint";
+        case ContainerKind::training_batch:
+            return "training_batch";
         case ContainerKind::prediction_plan:
             return "prediction_plan";
         case ContainerKind::prediction_rows:

@@ -1,6 +1,7 @@
 #include "cipherfit/protocol/job_files.h"
 
 #include "cipherfit/io/bytes.h"
+#include "protocol/ciphertext_sections.h"
 #include "protocol/packing.h"
 
 #include <cmath>
@@ -156,43 +157,53 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
     });
 }
 
+namespace {
+
+// The ciphertexts of a batch, which are the last sections of their file.
+EncryptedTrainingData read_data(ContainerReader& reader, const TrainingPlan& plan,
+                                std::size_t batch, const ByteProgress& progress) {
+    std::uint32_t index = 0;
+    const auto read = [&](std::size_t count, std::size_t level) {
+        std::vector<Ciphertext> out;
+        for (std::size_t i = 0; i < count; ++i) {
+            out.push_back(read_seeded_section(reader, plan.parameters(), index++, level));
+            report(progress, reader);
+        }
+        return out;
+    };
+    EncryptedTrainingData data;
+    data.features = read(plan.feature_ciphertexts(), plan.feature_level(batch));
+    data.labels = read(plan.label_ciphertexts(), plan.label_level(batch));
+    data.logits = read(plan.logit_ciphertexts(), plan.label_level(batch));
+    data.start = read(plan.start_ciphertexts(), plan.start_level());
+    value_or_throw(reader.verify_end());
+    return data;
+}
+
+}  // namespace
+
 Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& path,
                                                    const Job& job, const ByteProgress& progress) {
     return in_file(path, [&] {
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::training_data));
         value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
                                                     IdentityPart::plan, IdentityPart::job}));
-        const Parameters& parameters = job.plan.parameters();
-        const Ring& ring = parameters.ring();
-        std::uint32_t index = 0;
-        const auto read = [&](std::size_t count, std::size_t level) {
-            const std::size_t bytes = packed_poly_bytes(ring, level + 1, level);
-            std::vector<Ciphertext> out;
-            for (std::size_t i = 0; i < count; ++i) {
-                ByteReader in(value_or_throw(
-                    reader.section(tag_seeded, index, message_header + sizeof(Seed) + bytes)));
-                SeededCiphertext seeded;
-                seeded.info = read_message_info(in, parameters, 1);
-                require(seeded.info.level == level && in.remaining() == sizeof(Seed) + bytes,
-                        ErrorCode::corrupt_data, "ciphertext {} is at level {}, the plan says {}",
-                        index, seeded.info.level, level);
-                const auto seed = in.bytes(sizeof(Seed));
-                std::copy(seed.begin(), seed.end(), seeded.seed.begin());
-                seeded.c0 = unpack_poly(ring, level + 1, level, in.bytes(bytes));
-                out.push_back(expand(seeded, parameters));
-                report(progress, reader);
-                ++index;
-            }
-            return out;
-        };
-        EncryptedTrainingData data;
-        const TrainingPlan& plan = job.plan;
-        data.features = read(plan.feature_ciphertexts(), plan.feature_level());
-        data.labels = read(plan.label_ciphertexts(), plan.label_level());
-        data.logits = read(plan.logit_ciphertexts(), plan.label_level());
-        data.start = read(plan.start_ciphertexts(), plan.label_level());
-        value_or_throw(reader.verify_end());
-        return data;
+        return read_data(reader, job.plan, 0, progress);
+    });
+}
+
+Expected<EncryptedTrainingData> read_training_batch(const std::filesystem::path& path,
+                                                    const Job& job, std::size_t batch) {
+    return in_file(path, [&] {
+        auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
+        value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
+                                                    IdentityPart::plan, IdentityPart::job}));
+        ByteReader in(value_or_throw(reader.section(tag_list, 0, 4)));
+        const std::uint32_t index = in.u32();
+        value_or_throw(in.finish("the batch's header"));
+        require(index == batch, ErrorCode::corrupt_data,
+                "holds batch {} where batch {} is expected: the files were swapped", index, batch);
+        return read_data(reader, job.plan, batch, {});
     });
 }
 
@@ -202,21 +213,26 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         auto reader = value_or_throw(ContainerReader::open(path, kind));
         value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
                                                     IdentityPart::plan, IdentityPart::job}));
-        ByteReader in(value_or_throw(reader.section(tag_list, 0, 12)));
+        ByteReader in(value_or_throw(reader.section(tag_list, 0, 16)));
         const std::uint32_t iteration = in.u32();
         const std::uint32_t main = in.u32();
         const std::uint32_t extrapolated = in.u32();
+        const std::uint32_t coefficients = in.u32();
         value_or_throw(in.finish("the state's header"));
         const std::size_t most = job.plan.state_ciphertexts();
         require(iteration <= static_cast<std::uint32_t>(job.plan.recipe().iterations) &&
-                    main <= most && extrapolated <= most,
+                    main <= most && extrapolated <= most && coefficients <= most,
                 ErrorCode::corrupt_data, "the state's header does not fit the plan");
-        TrainingState state{
-            .iteration = static_cast<int>(iteration), .main = {}, .extrapolated = {}};
-        for (std::uint32_t i = 0; i < main + extrapolated; ++i) {
-            auto& blocks = i < main ? state.main : state.extrapolated;
-            blocks.push_back(read_ciphertext(reader, job.plan.parameters(), i));
-        }
+        TrainingState state{.iteration = static_cast<int>(iteration)};
+        std::uint32_t index = 0;
+        const auto read = [&](std::uint32_t count, std::vector<Ciphertext>& blocks) {
+            for (std::uint32_t i = 0; i < count; ++i) {
+                blocks.push_back(read_ciphertext(reader, job.plan.parameters(), index++));
+            }
+        };
+        read(main, state.main);
+        read(extrapolated, state.extrapolated);
+        read(coefficients, state.coefficients);
         value_or_throw(reader.verify_end());
         value_or_throw(check_state(job.plan, state));
         return state;
@@ -231,9 +247,10 @@ Expected<std::uint64_t> write_state(const std::filesystem::path& path, Container
         header.u32(static_cast<std::uint32_t>(state.iteration));
         header.u32(static_cast<std::uint32_t>(state.main.size()));
         header.u32(static_cast<std::uint32_t>(state.extrapolated.size()));
+        header.u32(static_cast<std::uint32_t>(state.coefficients.size()));
         value_or_throw(writer.section(tag_list, 0, header.view()));
         std::uint32_t index = 0;
-        for (const auto* blocks : {&state.main, &state.extrapolated}) {
+        for (const auto* blocks : {&state.main, &state.extrapolated, &state.coefficients}) {
             for (const Ciphertext& block : *blocks) {
                 write_ciphertext(writer, job.plan.parameters(), block, index++);
             }

@@ -2,8 +2,10 @@
 
 #include "cipherfit/io/file.h"
 #include "cipherfit/train/cost.h"
+#include "protocol/batch_reader.h"
 
 #include <chrono>
+#include <optional>
 #include <unistd.h>
 #include <utility>
 
@@ -76,8 +78,15 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         report.resumed_at = state.iteration;
     }
     const auto load_start = Clock::now();
-    EncryptedTrainingData data = value_or_throw(
-        read_training_data(files.training_data(), job, bytes_of(ServerProgress::Phase::load_data)));
+    const bool streamed = job.plan.batches() > 1;
+    std::optional<BatchReader> batches;
+    EncryptedTrainingData data;
+    if (streamed) {
+        batches.emplace(files, job);
+    } else {
+        data = value_or_throw(read_training_data(files.training_data(), job,
+                                                 bytes_of(ServerProgress::Phase::load_data)));
+    }
     const EvaluationKeys keys = value_or_throw(read_evaluation_keys(
         files.evaluation_keys(), job, bytes_of(ServerProgress::Phase::load_keys)));
     report.load_seconds = seconds_since(load_start);
@@ -88,7 +97,10 @@ ServerReport run_training_job(const std::filesystem::path& directory,
           .total = 1,
           .level = 0,
           .bytes_written = 0});
-    const EncryptedTrainer trainer(job.plan, keys, std::move(data));
+    EncryptedTrainer trainer =
+        streamed ? EncryptedTrainer(job.plan, keys,
+                                    [&batches](std::size_t batch) { return (*batches)(batch); })
+                 : EncryptedTrainer(job.plan, keys, std::move(data));
     report.prepare_seconds = seconds_since(prepare_start);
 
     const auto train_start = Clock::now();

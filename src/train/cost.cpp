@@ -1,6 +1,7 @@
 #include "cipherfit/train/cost.h"
 
 #include "cipherfit/linalg/odd_polynomial.h"
+#include "train/refresh.h"
 
 #include <algorithm>
 #include <bit>
@@ -86,19 +87,20 @@ RingShape ring_shape(const Parameters& parameters) {
 
 }  // namespace
 
-OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shifts,
-                                 const Recipe& recipe, const RingShape& ring, int iteration) {
+OperationCounts count_babies(const LaneLayout& layout, const ShiftPlan& shifts,
+                             const RingShape& ring, int level, bool with_forward) {
     Counter counter(ring);
-    const auto levels = iteration_levels(recipe, Solver::primal);
+    const std::size_t babies =
+        shifts.backward_baby - 1 + (with_forward ? shifts.forward_baby - 1 : 0);
+    counter.full_switch(level, layout.sample_blocks() * layout.feature_blocks() * babies);
+    return counter.counts();
+}
+
+OperationCounts count_iteration(const LaneLayout& layout, const ShiftPlan& shifts, int degree,
+                                const RingShape& ring, const IterationLevels& at) {
+    Counter counter(ring);
     const std::size_t samples = layout.sample_blocks();
     const std::size_t features = layout.feature_blocks();
-    if (iteration < 0) {
-        const std::size_t babies =
-            shifts.backward_baby - 1 + (recipe.iterations > 1 ? shifts.forward_baby - 1 : 0);
-        counter.full_switch(levels.front().backward, samples * features * babies);
-        return counter.counts();
-    }
-    const IterationLevels& at = levels[static_cast<std::size_t>(iteration)];
     const std::size_t folds = log2_of(layout.lane() / layout.padded_classes());
     if (at.forward >= 0) {
         count_product(counter, layout, shifts.forward_baby, shifts.inner, features, samples,
@@ -107,7 +109,6 @@ OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shif
         counter.full_switch(at.sigmoid, samples * folds);
     }
     if (at.sigmoid >= 0) {
-        const int degree = recipe.sigmoid.degree();
         counter.full_switch(at.sigmoid, samples * odd_polynomial_relinearizations(degree));
         counter.product(at.sigmoid, samples * odd_polynomial_relinearizations(degree));
         counter.rescale(at.sigmoid, 2 * samples);
@@ -120,45 +121,46 @@ OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shif
     return counter.counts();
 }
 
-OperationCounts count_operations(const KernelLayout& layout, std::size_t chunks,
-                                 const Recipe& recipe, const RingShape& ring, int iteration) {
+OperationCounts count_kernel(const KernelLayout& layout, std::size_t chunks,
+                             const RingShape& ring) {
     Counter counter(ring);
-    if (iteration < 0) {
-        if (chunks > 0) {
-            const int level = static_cast<int>(ring.q_limbs) - 1;
-            const std::size_t blocks = layout.kernel_blocks();
-            // Sums of three rotations; a last one of one where c' is no power of four.
-            const std::size_t sums = (log2_of(layout.padded_classes()) + 1) / 2;
-            const std::size_t rotations =
-                3 * (log2_of(layout.padded_classes()) / 2) + log2_of(layout.padded_classes()) % 2;
-            counter.decompose(
-                level, chunks * ((layout.giants() > 1 ? 1 : 0) + (layout.babies() > 1 ? 1 : 0)));
-            counter.key_switch(level, chunks * (layout.giants() + layout.babies() - 2));
-            counter.product(level, chunks * blocks);
-            counter.full_switch(level, blocks);
-            counter.decompose(level - 1, blocks * sums);
-            counter.key_switch(level - 1, blocks * rotations);
-            counter.rescale(level - 1, blocks);
-            counter.full_switch(level - 2, blocks);
-            counter.decompose(level - 2, blocks * sums);
-            counter.key_switch(level - 2, blocks * rotations);
-        }
-        return counter.counts();
-    }
-    const IterationLevels at =
-        iteration_levels(recipe, Solver::dual)[static_cast<std::size_t>(iteration)];
+    const int level = static_cast<int>(ring.q_limbs) - 1;
+    const std::size_t blocks = layout.kernel_blocks();
+    // Sums of three rotations; a last one of one where c' is no power of four.
+    const std::size_t sums = (log2_of(layout.padded_classes()) + 1) / 2;
+    const std::size_t rotations =
+        3 * (log2_of(layout.padded_classes()) / 2) + log2_of(layout.padded_classes()) % 2;
+    counter.decompose(level,
+                      chunks * ((layout.giants() > 1 ? 1 : 0) + (layout.babies() > 1 ? 1 : 0)));
+    counter.key_switch(level, chunks * (layout.giants() + layout.babies() - 2));
+    counter.product(level, chunks * blocks);
+    counter.full_switch(level, blocks);
+    counter.decompose(level - 1, blocks * sums);
+    counter.key_switch(level - 1, blocks * rotations);
+    counter.rescale(level - 1, blocks);
+    counter.full_switch(level - 2, blocks);
+    counter.decompose(level - 2, blocks * sums);
+    counter.key_switch(level - 2, blocks * rotations);
+    return counter.counts();
+}
+
+OperationCounts count_iteration(const KernelLayout& layout, int degree, const RingShape& ring,
+                                const IterationLevels& at) {
+    Counter counter(ring);
     const std::size_t folds = log2_of(layout.lanes());
-    if (at.forward >= 0) {
+    // The product comes first, or last where the logits are what goes on.
+    const int product = at.end < at.backward ? at.backward : at.forward;
+    if (product >= 0) {
         if (layout.babies() > 1) {
-            counter.decompose(at.forward, 1);
-            counter.key_switch(at.forward, layout.babies() - 1);
+            counter.decompose(product, 1);
+            counter.key_switch(product, layout.babies() - 1);
         }
-        counter.product(at.forward, layout.kernel_blocks());
-        counter.full_switch(at.forward, layout.giants());
-        counter.full_switch(at.sigmoid, layout.giants() - 1 + folds);
+        counter.product(product, layout.kernel_blocks());
+        counter.full_switch(product, layout.giants());
+        counter.full_switch(product - 1, layout.giants() - 1 + folds);
     }
     if (at.sigmoid >= 0) {
-        const std::size_t products = odd_polynomial_relinearizations(recipe.sigmoid.degree());
+        const std::size_t products = odd_polynomial_relinearizations(degree);
         counter.full_switch(at.sigmoid, products);
         counter.product(at.sigmoid, products);
         counter.rescale(at.sigmoid, 2);
@@ -168,12 +170,43 @@ OperationCounts count_operations(const KernelLayout& layout, std::size_t chunks,
     return counter.counts();
 }
 
+OperationCounts& operator+=(OperationCounts& sum, const OperationCounts& counts) {
+    sum.decompositions += counts.decompositions;
+    sum.switches += counts.switches;
+    sum.products += counts.products;
+    sum.limb_transforms += counts.limb_transforms;
+    return sum;
+}
+
 OperationCounts count_operations(const TrainingPlan& plan, int iteration) {
     const RingShape ring = ring_shape(plan.parameters());
-    return plan.solver() == Solver::primal
-               ? count_operations(plan.layout(), plan.shifts(), plan.recipe(), ring, iteration)
-               : count_operations(plan.kernel(), server_chunks(plan), plan.recipe(), ring,
-                                  iteration);
+    const bool primal = plan.solver() == Solver::primal;
+    const bool streamed = plan.batches() > 1;
+    const auto babies = [&](std::size_t batch, bool with_forward) {
+        return count_babies(plan.layout(), plan.shifts(), ring,
+                            static_cast<int>(plan.feature_level(batch)), with_forward);
+    };
+    if (iteration < 0) {
+        if (primal) {
+            return streamed ? OperationCounts{} : babies(0, plan.recipe().iterations > 1);
+        }
+        const std::size_t chunks = server_chunks(plan);
+        return chunks > 0 ? count_kernel(plan.kernel(), chunks, ring) : OperationCounts{};
+    }
+    const IterationLevels& at = plan.levels()[static_cast<std::size_t>(iteration)];
+    const int degree = plan.recipe().sigmoid.degree();
+    OperationCounts counts = primal
+                                 ? count_iteration(plan.layout(), plan.shifts(), degree, ring, at)
+                                 : count_iteration(plan.kernel(), degree, ring, at);
+    if (streamed) {
+        counts += babies(plan.batch_of(iteration), at.forward >= 0);
+    }
+    if (at.refresh) {
+        counts.limb_transforms +=
+            static_cast<double>(plan.state_ciphertexts()) *
+            refresh_transforms(ring.log_n, plan.refresh()->bootstrap.literal().log_slots);
+    }
+    return counts;
 }
 
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
@@ -227,11 +260,7 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     PlanCost cost;
     cost.preparation = count_operations(plan, -1);
     for (int t = 0; t < plan.recipe().iterations; ++t) {
-        const OperationCounts counts = count_operations(plan, t);
-        cost.iterations.decompositions += counts.decompositions;
-        cost.iterations.switches += counts.switches;
-        cost.iterations.products += counts.products;
-        cost.iterations.limb_transforms += counts.limb_transforms;
+        cost.iterations += count_operations(plan, t);
     }
     const KeyRequest request = plan.keys();
     cost.evaluation_keys = request.levels().size();
@@ -248,16 +277,31 @@ PlanCost plan_cost(const TrainingPlan& plan) {
         }
         return bits * static_cast<double>(parameters.n()) / 8;
     };
-    const auto at_labels_level =
-        plan.label_ciphertexts() + plan.logit_ciphertexts() + plan.start_ciphertexts();
-    cost.upload_bytes =
-        static_cast<double>(plan.feature_ciphertexts()) * packed(plan.feature_level()) +
-        static_cast<double>(at_labels_level) * packed(plan.label_level());
+    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+        cost.upload_bytes +=
+            static_cast<double>(plan.feature_ciphertexts()) * packed(plan.feature_level(batch)) +
+            static_cast<double>(plan.label_ciphertexts() + plan.logit_ciphertexts()) *
+                packed(plan.label_level(batch));
+    }
+    cost.upload_bytes += static_cast<double>(plan.start_ciphertexts()) * packed(plan.start_level());
     cost.download_bytes = 2 * static_cast<double>(plan.state_ciphertexts()) *
                           packed(static_cast<std::size_t>(plan.levels().back().end));
-    const RingShape ring = ring_shape(parameters);
+    // Training lives at the levels that a bootstrapping leaves.
+    RingShape ring = ring_shape(parameters);
+    double bootstrapping = 0;
+    if (plan.refresh()) {
+        ring.q_limbs = plan.refresh()->bootstrap.levels() + 1;
+        bootstrapping = refresh_memory_bytes(plan.refresh()->bootstrap);
+    }
+    // A second batch is read while one is in use.
+    const double read_ahead =
+        plan.batches() > 1
+            ? static_cast<double>(plan.feature_ciphertexts() + plan.label_ciphertexts() +
+                                  plan.logit_ciphertexts()) *
+                  2 * static_cast<double>(ring.q_limbs) * std::exp2(ring.log_n) * 8
+            : 0;
     cost.peak_memory_bytes =
-        cost.evaluation_key_memory_bytes +
+        cost.evaluation_key_memory_bytes + bootstrapping + read_ahead +
         (plan.solver() == Solver::primal
              ? server_memory_bytes(plan.layout(), plan.shifts(), ring, 0,
                                    plan.recipe().iterations > 1)

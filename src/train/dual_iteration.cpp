@@ -2,9 +2,9 @@
 
 #include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/odd_polynomial.h"
+#include "train/join_states.h"
 
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -57,48 +57,22 @@ Ciphertext DualIteration::errors(const TrainingState& state) const {
                                     plan_.error_scale(t)));
 }
 
-Ciphertext DualIteration::joined(const Ciphertext& errors, double e_factor,
-                                 const TrainingState& state, double u_factor,
-                                 double m_factor) const {
-    Ciphertext sum = errors.copy().with_factor(e_factor);
-    // The states stand at least one level above the errors: their factors and scales are set by a
-    // large integer and a rescaling that costs no level.
-    const std::size_t above = sum.level() + 1;
-    std::optional<Ciphertext> states;
-    const auto add = [&](const std::vector<Ciphertext>& blocks, double factor) {
-        if (blocks.empty() || factor == 0) {
-            return;
-        }
-        Ciphertext term = evaluator_.multiply_scalar(
-            blocks[0], factor, sum.scale() * evaluator_.rescale_divisor(above), above);
-        if (states) {
-            evaluator_.add_inplace(*states, term);
-        } else {
-            states = std::move(term);
-        }
-    };
-    add(state.extrapolated, u_factor);
-    add(state.main, m_factor);
-    if (states) {
-        evaluator_.add_inplace(sum, evaluator_.rescale(*states));
-    }
-    return sum;
-}
-
-TrainingState DualIteration::step(const TrainingState& state) const {
+TrainingState DualIteration::step(const TrainingState& state) {
     const Recipe& recipe = plan_.recipe();
     const auto t = static_cast<std::size_t>(state.iteration);
     const Ciphertext e = errors(state);
     const double step = recipe.steps[t];
     const double eta = recipe.etas[t];
+    const double kept = 1.0 - recipe.decay;
     const bool last = state.iteration + 1 == recipe.iterations;
-    // M' = U + step E and U' = (1 - eta) (U + step E) + eta M.
+    // M' = (1 - decay) U + step E and U' = (1 - eta) M' + eta M.
     TrainingState next{.iteration = state.iteration + 1, .main = {}, .extrapolated = {}};
     if (!last || recipe.model == ModelSequence::main) {
-        next.main.push_back(joined(e, step, state, 1.0, 0.0));
+        next.main.push_back(join_states(evaluator_, e, step, state, kept, 0.0));
     }
     if (!last || recipe.model == ModelSequence::extrapolated) {
-        next.extrapolated.push_back(joined(e, (1.0 - eta) * step, state, 1.0 - eta, eta));
+        next.extrapolated.push_back(
+            join_states(evaluator_, e, (1.0 - eta) * step, state, (1.0 - eta) * kept, eta));
     }
     return next;
 }

@@ -14,15 +14,11 @@ class DualIteration : public TrainingIteration {
   public:
     // Data and keys that were checked against the plan; plan and keys must outlive this object.
     DualIteration(const TrainingPlan& plan, const EvaluationKeys& keys, EncryptedTrainingData data);
-    TrainingState step(const TrainingState& state) const override;
+    TrainingState step(const TrainingState& state) override;
 
   private:
     // E_t, as replicas at the plan's error scale.
     Ciphertext errors(const TrainingState& state) const;
-    // error o e_factor + extrapolated o u_factor + main o m_factor, at the errors' level and at
-    // the scale that makes the first factor free.
-    Ciphertext joined(const Ciphertext& errors, double e_factor, const TrainingState& state,
-                      double u_factor, double m_factor) const;
 
     const TrainingPlan& plan_;
     Evaluator evaluator_;

@@ -20,6 +20,8 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     require_runnable(data, recipe, model);
     require(model.gradient_std == 0.0, ErrorCode::invalid_argument,
             "the dual has no gradient to disturb, got a deviation of {}", model.gradient_std);
+    require(batch_count(recipe, static_cast<std::size_t>(data.samples())) == 1,
+            ErrorCode::invalid_argument, "the dual solver takes all samples in every iteration");
     const auto disturb = [&model](RowMatrix& target, double std, Quantity quantity, int iteration) {
         add_noise(target, std, model.seed, quantity, iteration);
     };
@@ -34,12 +36,22 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     RowMatrix& extrapolated = result.extrapolated;
     main = RowMatrix::Zero(data.samples(), data.classes());
     extrapolated = main;
+    // In a run with bootstrappings the logits K A are what goes on, and the states' errors are
+    // theirs: kept apart here, where they go through the same recurrence.
+    const bool carries_logits = !model.refreshes.empty();
+    RowMatrix main_error = main;
+    RowMatrix extrapolated_error = main;
+    const bool at_main = recipe.gradient_at == ModelSequence::main;
     for (int t = 0; t < recipe.iterations; ++t) {
         const auto index = static_cast<std::size_t>(t);
         RowMatrix z = data.z0;
+        if (model.refreshes_before(t)) {
+            disturb(main_error, model.refresh_std, Quantity::refreshed_main, t);
+            disturb(extrapolated_error, model.refresh_std, Quantity::refreshed_extrapolated, t);
+        }
         if (t > 0) {
-            const bool at_main = recipe.gradient_at == ModelSequence::main;
-            z += kernel * (at_main ? main : extrapolated);
+            z += kernel * (at_main ? main : extrapolated) +
+                 (at_main ? main_error : extrapolated_error);
         }
         disturb(z, model.logits_std, Quantity::logits, t);
         result.max_abs_z.push_back(largest_magnitude(z));
@@ -47,11 +59,16 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
         RowMatrix error = y - z.unaryExpr(recipe.sigmoid);
         disturb(error, model.error_std, Quantity::error, t);
 
-        RowMatrix next = extrapolated + recipe.steps[index] * error;
-        disturb(next, model.state_std, Quantity::main, t);
-        extrapolated = (1.0 - recipe.etas[index]) * next + recipe.etas[index] * main;
-        disturb(extrapolated, model.state_std, Quantity::extrapolated, t);
+        RowMatrix next = (1.0 - recipe.decay) * extrapolated + recipe.steps[index] * error;
+        RowMatrix next_error = (1.0 - recipe.decay) * extrapolated_error;
+        disturb(carries_logits ? next_error : next, model.state_std, Quantity::main, t);
+        const double eta = recipe.etas[index];
+        extrapolated = (1.0 - eta) * next + eta * main;
+        extrapolated_error = (1.0 - eta) * next_error + eta * main_error;
+        disturb(carries_logits ? extrapolated_error : extrapolated, model.state_std,
+                Quantity::extrapolated, t);
         main = std::move(next);
+        main_error = std::move(next_error);
 
         result.max_abs_state = std::max(
             {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
@@ -60,6 +77,17 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
         }
     }
     return result;
+}
+
+double largest_carried_logit(const PreparedData& data, const Recipe& recipe) {
+    const RowMatrix kernel = gram_matrix(data);
+    double largest = 0.0;
+    run_dual_twin(data, recipe, nullptr,
+                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
+                      largest = std::max({largest, largest_magnitude(kernel * main),
+                                          largest_magnitude(kernel * extrapolated)});
+                  });
+    return largest;
 }
 
 }  // namespace cipherfit

@@ -1,6 +1,7 @@
 #include "cipherfit/train/encrypted_trainer.h"
 
 #include "train/dual_iteration.h"
+#include "train/logit_iteration.h"
 #include "train/primal_iteration.h"
 
 #include <algorithm>
@@ -23,14 +24,14 @@ void check_blocks(const std::vector<Ciphertext>& blocks, const char* what, std::
     }
 }
 
-void check_data(const TrainingPlan& plan, const EncryptedTrainingData& data) {
+void check_data(const TrainingPlan& plan, const EncryptedTrainingData& data, std::size_t batch) {
     check_blocks(data.features, "features or kernel", plan.feature_ciphertexts(),
-                 plan.feature_level(), plan.feature_scale());
-    check_blocks(data.labels, "labels", plan.label_ciphertexts(), plan.label_level(),
+                 plan.feature_level(batch), plan.feature_scale());
+    check_blocks(data.labels, "labels", plan.label_ciphertexts(), plan.label_level(batch),
                  plan.label_scale());
-    check_blocks(data.logits, "initial logits", plan.logit_ciphertexts(), plan.label_level(),
+    check_blocks(data.logits, "initial logits", plan.logit_ciphertexts(), plan.label_level(batch),
                  plan.logit_scale());
-    check_blocks(data.start, "first coefficients", plan.start_ciphertexts(), plan.label_level(),
+    check_blocks(data.start, "first coefficients", plan.start_ciphertexts(), plan.start_level(),
                  plan.start_scale());
 }
 
@@ -39,16 +40,34 @@ void check_data(const TrainingPlan& plan, const EncryptedTrainingData& data) {
 EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
                                    EncryptedTrainingData data)
     : plan_(plan) {
-    check_data(plan, data);
+    require(plan.batches() == 1, ErrorCode::invalid_argument,
+            "the plan has {} batches: give a source of them", plan.batches());
+    check_data(plan, data, 0);
     keys.check(plan.keys());
     if (plan.solver() == Solver::primal) {
         iteration_ = std::make_unique<PrimalIteration>(plan, keys, std::move(data));
+    } else if (plan.refresh()) {
+        iteration_ = std::make_unique<LogitIteration>(plan, keys, std::move(data));
     } else {
         iteration_ = std::make_unique<DualIteration>(plan, keys, std::move(data));
     }
 }
 
-TrainingState EncryptedTrainer::step(const TrainingState& state) const {
+EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
+                                   BatchSource source)
+    : plan_(plan) {
+    require(plan.solver() == Solver::primal, ErrorCode::invalid_argument,
+            "the dual solver takes all samples at once: give its data");
+    keys.check(plan.keys());
+    iteration_ = std::make_unique<PrimalIteration>(
+        plan, keys, [&plan, source = std::move(source)](std::size_t batch) {
+            EncryptedTrainingData data = source(batch);
+            check_data(plan, data, batch);
+            return data;
+        });
+}
+
+TrainingState EncryptedTrainer::step(const TrainingState& state) {
     require(state.iteration >= 0 && state.iteration < plan_.recipe().iterations,
             ErrorCode::invalid_argument, "iteration {} of {} cannot be run", state.iteration + 1,
             plan_.recipe().iterations);
@@ -63,6 +82,25 @@ const std::vector<Ciphertext>& EncryptedTrainer::model(const TrainingState& stat
             "training stands at iteration {} of {}", state.iteration, plan_.recipe().iterations);
     return plan_.recipe().model == ModelSequence::main ? state.main : state.extrapolated;
 }
+
+namespace {
+
+bool adds_up_coefficients(const TrainingPlan& plan) {
+    return plan.solver() == Solver::dual && plan.refresh();
+}
+
+bool fit_coefficients(const TrainingPlan& plan, const TrainingState& state) {
+    const bool kept = adds_up_coefficients(plan) && state.iteration > 0 &&
+                      state.iteration < plan.recipe().iterations;
+    return state.coefficients.size() == (kept ? plan.state_ciphertexts() : 0) &&
+           std::all_of(state.coefficients.begin(), state.coefficients.end(),
+                       [&](const Ciphertext& block) {
+                           return block.size() == 2 && block.level() == coefficient_level &&
+                                  same_scale(block.scale(), plan.coefficient_scale());
+                       });
+}
+
+}  // namespace
 
 Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state) {
     const Recipe& recipe = plan.recipe();
@@ -88,7 +126,7 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
         // Q enters the sequences with the factors step and (1 - eta) step, which their scales take
         // up; the one at which gradients are taken has the plan's scale.
         double scale = plan.state_scale();
-        if (sequence != recipe.gradient_at) {
+        if (sequence != recipe.gradient_at && !(last && adds_up_coefficients(plan))) {
             const double ratio = 1.0 - recipe.etas[done];
             scale = sequence == ModelSequence::main ? scale * ratio : scale / ratio;
         }
@@ -97,7 +135,7 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
         });
     };
     if (!fits(state.main, ModelSequence::main) ||
-        !fits(state.extrapolated, ModelSequence::extrapolated)) {
+        !fits(state.extrapolated, ModelSequence::extrapolated) || !fit_coefficients(plan, state)) {
         return make_error(ErrorCode::corrupt_data,
                           "the checkpoint of iteration {} does not fit the plan", state.iteration);
     }

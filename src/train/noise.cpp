@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/head.h"
+#include "train/refresh.h"
 
 #include <algorithm>
 #include <cmath>
@@ -56,12 +57,41 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
                       higher * switching_error(parameters, square_scale));
 }
 
+// The scale of a state when it is multiplied: after a bootstrapping, up to a bit below the one that
+// its range leaves of 2^level_bits.
+double least_state_scale(const TrainingPlan& plan) {
+    if (plan.refresh_count() == 0) {
+        return plan.state_scale();
+    }
+    const RefreshPlan& refresh = plan.refresh().value();
+    return std::min(plan.state_scale(), refresh.bootstrap.output_scale() / (2 * refresh.range()));
+}
+
+// Of the bootstrappings: roundings up to twice those at the largest message, where a whole factor
+// leaves the message smaller; and what multiplies the states, which fill at most half of the range.
+void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
+    if (plan.refresh_count() == 0) {
+        return;
+    }
+    const RefreshPlan& refresh = plan.refresh().value();
+    const double rounding =
+        std::hypot(refresh_rounding_error(refresh.bootstrap),
+                   rounding_error(plan.parameters(), refresh.bootstrap.output_scale()));
+    noise.refresh_std =
+        refresh.range() * std::hypot(2 * rounding, refresh_gain_error(refresh.bootstrap) / 2);
+    for (std::size_t t = 0; t < plan.levels().size(); ++t) {
+        if (plan.levels()[t].refresh) {
+            noise.refreshes.push_back(static_cast<int>(t));
+        }
+    }
+}
+
 NoiseModel primal_noise(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
     const std::size_t lane_count = plan.layout().lane() / plan.layout().padded_classes();
     const auto lanes = static_cast<double>(lane_count);
     const double prime = prime_size(plan);
-    const double logit_scale = plan.state_scale() * plan.feature_scale() / prime;
+    const double logit_scale = least_state_scale(plan) * plan.feature_scale() / prime;
     const double error_scale =
         plan.state_scale() * prime * least_factor(plan) / plan.feature_scale();
 
@@ -109,22 +139,32 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
     const auto lanes = static_cast<double>(plan.kernel().lanes());
     const auto giants = static_cast<double>(plan.kernel().giants());
-    const double logit_scale = plan.state_scale() * plan.product_scale() / prime_size(plan);
-    const double error_scale = plan.state_scale() * least_factor(plan);
+    const bool carries_logits = plan.refresh_count() > 0;
+    // Of the logits as they are made, and as they enter the sigmoid.
+    const double product_scale = carries_logits
+                                     ? plan.state_scale()
+                                     : plan.state_scale() * plan.product_scale() / prime_size(plan);
+    const double logit_scale = carries_logits ? least_state_scale(plan) : product_scale;
+    const double error_scale = plan.state_scale() * least_factor(plan) *
+                               (carries_logits ? prime_size(plan) / plan.product_scale() : 1.0);
     // The largest eigenvalue of K, hence the largest norm of a row (preprocess.h).
     constexpr double largest_row = 4;
 
     NoiseModel noise;
     noise.features_std = kernel_error(plan);
     noise.labels_std = fresh_error(parameters, plan.label_scale());
-    noise.logits_std =
-        std::hypot(std::sqrt(lanes * (2 * giants - 1)) * switching_error(parameters, logit_scale),
-                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale),
-                   largest_row * switching_error(parameters, plan.state_scale()));
+    const double product_error =
+        std::hypot(std::sqrt(lanes * (2 * giants - 1)) * switching_error(parameters, product_scale),
+                   std::sqrt(lanes - 1) * switching_error(parameters, product_scale),
+                   largest_row * switching_error(parameters, carries_logits ? error_scale
+                                                                            : plan.state_scale()));
     noise.error_std =
         std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
-    noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
+    const double state_error = 2 * rounding_error(parameters, plan.state_scale());
+    // The product's errors are those of the logits, or of the states where these are logits.
+    noise.logits_std = carries_logits ? 0.0 : product_error;
+    noise.state_std = carries_logits ? std::hypot(2 * product_error, state_error) : state_error;
     return noise;
 }
 
@@ -178,7 +218,9 @@ double switching_error(const Parameters& parameters, double scale) {
 }
 
 NoiseModel modelled_noise(const TrainingPlan& plan) {
-    return plan.solver() == Solver::primal ? primal_noise(plan) : dual_noise(plan);
+    NoiseModel noise = plan.solver() == Solver::primal ? primal_noise(plan) : dual_noise(plan);
+    add_refreshes(noise, plan);
+    return noise;
 }
 
 std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,

@@ -5,13 +5,16 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "train/modulus_chain.h"
+#include "train/refresh.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace cipherfit {
 namespace {
@@ -28,6 +31,11 @@ constexpr unsigned least_scale_for_cost = 38;
 // Beyond this many samples the kernel, whose size grows with their square, is not considered unless
 // asked for.
 constexpr std::size_t most_dual_samples = 2048;
+// The server's memory unless a limit is given; keys for bootstrappings alone take 3 GB.
+constexpr double default_memory = 5.5e9;
+constexpr double default_refreshed_memory = 12e9;
+// Keys of a bootstrapping, at the highest level: beyond those of training.
+constexpr double refresh_keys = 30;
 
 struct Candidate {
     Solver solver = Solver::primal;
@@ -37,6 +45,11 @@ struct Candidate {
     std::size_t lane = 0;  // primal
     ShiftPlan shifts;
     std::size_t babies = 0;  // dual
+    // Levels that a bootstrapping leaves, and log2 of its slots; 0 where there is none.
+    std::size_t refreshed = 0;
+    unsigned log_slots = 0;
+    // Of bootstrapping.
+    double extra_cost = 0, extra_memory = 0;
     double cost = std::numeric_limits<double>::infinity();
 };
 
@@ -59,13 +72,23 @@ class Search {
           recipe_(recipe),
           options_(options),
           solver_(solver),
-          levels_(static_cast<std::size_t>(iteration_levels(recipe, solver).front().start) +
-                  extra_levels()) {}
+          schedule_(iteration_levels(recipe, solver)),
+          levels_(static_cast<std::size_t>(schedule_.front().start) + extra_levels()),
+          batch_(rows_per_batch(recipe, shape.samples)) {}
 
     std::optional<Candidate> run(unsigned scale_bits) {
-        for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
-            if (options_.log_n == 0 || options_.log_n == log_n) {
-                try_ring(log_n, scale_bits);
+        if (options_.refresh != PlanOptions::Refresh::always) {
+            for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
+                if (options_.log_n == 0 || options_.log_n == log_n) {
+                    try_ring(log_n, scale_bits);
+                }
+            }
+        }
+        if (options_.refresh != PlanOptions::Refresh::never && !server_makes_kernel()) {
+            const std::size_t depth = iteration_depth(recipe_, solver_);
+            for (std::size_t levels = depth + spare_levels(solver_, depth);
+                 levels <= most_refreshed_levels; levels += depth) {
+                try_refreshed(levels, scale_bits);
             }
         }
         return best_;
@@ -87,6 +110,7 @@ class Search {
     bool secure_ring_found() const { return secure_ring_found_; }
     std::size_t least_ciphertexts() const { return least_ciphertexts_; }
     double least_memory() const { return least_memory_; }
+    double memory_limit() const { return memory_limit(false); }
 
   private:
     void try_ring(unsigned log_n, unsigned scale_bits) {
@@ -101,22 +125,72 @@ class Search {
             candidate.ring = {log_n, levels_ + 1, candidate.literal.p_bits.size(),
                               (levels_ + digits) / digits};
             candidate.scale_bits = scale_bits;
-            secure_ring_found_ = true;
-            candidate.solver = solver_;
-            const std::size_t slots = std::size_t{1} << (log_n - 1);
-            if (solver_ == Solver::dual) {
-                try_kernel(candidate, slots);
-                continue;
-            }
-            for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
-                candidate.lane = lane;
-                try_layout(candidate, LaneLayout::create(slots, lane, shape_.samples,
-                                                         shape_.features, shape_.classes));
-            }
+            try_layouts(candidate, schedule_);
         }
     }
 
-    void try_kernel(Candidate candidate, std::size_t slots) {
+    // With bootstrappings that leave `levels` levels.
+    void try_refreshed(std::size_t levels, unsigned scale_bits) {
+        const unsigned log_n = options_.log_n == 0 ? refresh_log_n : options_.log_n;
+        if (log_n != refresh_log_n && !options_.insecure_for_tests_only) {
+            return;
+        }
+        BootstrapLiteral literal =
+            refresh_literal(log_n, log_n - 1, levels, options_.insecure_for_tests_only);
+        literal.level_bits = scale_bits;
+        Candidate candidate;
+        candidate.literal = bootstrap_parameters(literal);
+        if (!options_.insecure_for_tests_only &&
+            nominal_log_qp(candidate.literal) > largest_secure_log_qp(log_n)) {
+            return;
+        }
+        const std::size_t all = candidate.literal.q_bits.size();
+        candidate.ring = {log_n, levels + 1, candidate.literal.p_bits.size(),
+                          (all + literal.digits - 1) / literal.digits};
+        candidate.scale_bits = scale_bits;
+        candidate.refreshed = levels;
+        const auto raised = static_cast<double>(all + candidate.ring.p_limbs);
+        const double limbs = 2 * refresh_keys * literal.digits * raised;
+        const double unit = std::exp2(static_cast<int>(log_n) - 16);
+        candidate.extra_cost = limbs * transfer_share * unit;
+        candidate.extra_memory = limbs * std::exp2(log_n) * sizeof(std::uint64_t);
+        try_layouts(candidate, iteration_levels(recipe_, solver_, levels));
+    }
+
+    void try_layouts(Candidate candidate, const std::vector<IterationLevels>& schedule) {
+        secure_ring_found_ = true;
+        candidate.solver = solver_;
+        const unsigned log_n = candidate.ring.log_n;
+        const std::size_t slots = std::size_t{1} << (log_n - 1);
+        const Candidate common = candidate;
+        // One bootstrapping for each block of the states.
+        const auto refreshing = [&](unsigned log_slots, std::size_t blocks) {
+            candidate = common;
+            if (common.refreshed > 0) {
+                const auto count = std::count_if(schedule.begin(), schedule.end(),
+                                                 [](const auto& at) { return at.refresh; });
+                candidate.log_slots = log_slots;
+                candidate.extra_cost += static_cast<double>(count) * static_cast<double>(blocks) *
+                                        refresh_transforms(log_n, log_slots);
+            }
+        };
+        if (solver_ == Solver::dual) {
+            refreshing(log_n - 1, 1);
+            try_kernel(candidate, slots, schedule);
+            return;
+        }
+        for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
+            const LaneLayout layout =
+                LaneLayout::create(slots, lane, batch_, shape_.features, shape_.classes);
+            refreshing(static_cast<unsigned>(std::bit_width(layout.model_period()) - 1),
+                       layout.feature_blocks());
+            candidate.lane = lane;
+            try_layout(candidate, layout, schedule);
+        }
+    }
+
+    void try_kernel(Candidate candidate, std::size_t slots,
+                    const std::vector<IterationLevels>& schedule) {
         if (!KernelLayout::fits(slots, shape_.samples, shape_.classes)) {
             return;
         }
@@ -139,19 +213,24 @@ class Search {
                 request.merge(kernel_from_features_keys(layout, kernel_levels));
             }
             const std::size_t keys = request.levels().size();
-            const auto count = [&](int t) {
-                return count_operations(layout, chunks, recipe_, candidate.ring, t).limb_transforms;
-            };
+            double work =
+                chunks > 0 ? count_kernel(layout, chunks, candidate.ring).limb_transforms : 0;
+            for (const IterationLevels& at : schedule) {
+                work += count_iteration(layout, recipe_.sigmoid.degree(), candidate.ring, at)
+                            .limb_transforms;
+            }
             consider(candidate, keys, ciphertexts,
-                     server_memory_bytes(layout, chunks, candidate.ring, keys), count);
+                     server_memory_bytes(layout, chunks, candidate.ring, keys), work);
         }
     }
 
-    void try_layout(Candidate candidate, const LaneLayout& layout) {
+    void try_layout(Candidate candidate, const LaneLayout& layout,
+                    const std::vector<IterationLevels>& schedule) {
         const std::size_t c = layout.padded_classes();
         const bool forward = recipe_.iterations > 1;
+        const std::size_t batches = batch_count(recipe_, shape_.samples);
         const std::size_t ciphertexts =
-            layout.sample_blocks() *
+            batches * layout.sample_blocks() *
             (layout.feature_blocks() + (recipe_.initial_weight != 0 ? 2 : 1));
         if (too_many(ciphertexts)) {
             return;
@@ -161,15 +240,10 @@ class Search {
                 for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
                     candidate.shifts = {std::max(gf, inner), gb, inner};
                     const std::size_t keys = count_keys(layout, candidate.shifts, forward);
-                    const auto count = [&](int t) {
-                        return count_operations(layout, candidate.shifts, recipe_, candidate.ring,
-                                                t)
-                            .limb_transforms;
-                    };
                     consider(candidate, keys, ciphertexts,
                              server_memory_bytes(layout, candidate.shifts, candidate.ring, keys,
                                                  forward),
-                             count);
+                             work(layout, candidate, schedule, batches));
                 }
             }
         }
@@ -183,12 +257,35 @@ class Search {
         return options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts;
     }
 
-    // `count(t)`: the transforms of iteration t, -1 being the preparation.
-    template <class Count>
+    // The transforms of all iterations, and of the babies: once, or for every mini-batch.
+    double work(const LaneLayout& layout, const Candidate& candidate,
+                const std::vector<IterationLevels>& schedule, std::size_t batches) const {
+        double sum = 0;
+        for (const IterationLevels& at : schedule) {
+            sum += count_iteration(layout, candidate.shifts, recipe_.sigmoid.degree(),
+                                   candidate.ring, at)
+                       .limb_transforms;
+            if (batches > 1 || &at == schedule.data()) {
+                sum += count_babies(layout, candidate.shifts, candidate.ring,
+                                    std::max(at.forward, at.backward), recipe_.iterations > 1)
+                           .limb_transforms;
+            }
+        }
+        return sum;
+    }
+
+    double memory_limit(bool refreshed) const {
+        if (options_.memory_limit_bytes > 0) {
+            return options_.memory_limit_bytes;
+        }
+        return refreshed ? default_refreshed_memory : default_memory;
+    }
+
     void consider(Candidate& candidate, std::size_t keys, std::size_t ciphertexts, double memory,
-                  const Count& count) {
+                  double work) {
+        memory += candidate.extra_memory;
         least_memory_ = std::min(least_memory_, memory);
-        if (memory > options_.memory_limit_bytes) {
+        if (memory > memory_limit(candidate.refreshed > 0)) {
             return;
         }
         const RingShape& ring = candidate.ring;
@@ -198,10 +295,8 @@ class Search {
             2 *
             (static_cast<double>(keys) * digits * static_cast<double>(ring.q_limbs + ring.p_limbs) +
              static_cast<double>(ciphertexts) * static_cast<double>(ring.q_limbs));
-        double cost = limbs * transfer_share * std::exp2(static_cast<int>(ring.log_n) - 16);
-        for (int t = -1; t < recipe_.iterations; ++t) {
-            cost += count(t);
-        }
+        const double cost = limbs * transfer_share * std::exp2(static_cast<int>(ring.log_n) - 16) +
+                            candidate.extra_cost + work;
         if (cost < best_cost()) {
             best_ = candidate;
             best_->cost = cost;
@@ -216,7 +311,9 @@ class Search {
     const Recipe& recipe_;
     const PlanOptions& options_;
     Solver solver_;
+    std::vector<IterationLevels> schedule_;  // without bootstrappings
     std::size_t levels_;
+    std::size_t batch_;
     std::optional<Candidate> best_;
     bool secure_ring_found_ = false;
     std::size_t least_ciphertexts_ = std::numeric_limits<std::size_t>::max();
@@ -252,7 +349,8 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
     if (options.solver) {
         return {*options.solver};
     }
-    if (shape.samples <= most_dual_samples && recipe.iterations >= 2) {
+    if (shape.samples <= most_dual_samples && recipe.iterations >= 2 &&
+        batch_count(recipe, shape.samples) == 1) {
         return {Solver::dual, Solver::primal};
     }
     return {Solver::primal};
@@ -283,7 +381,7 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
                                 "server, the limit is {:.1f} GB: raise the memory limit, or use "
                                 "fewer samples, features or iterations",
                                 shape.samples, shape.features, shape.classes,
-                                search.least_memory() / 1e9, options.memory_limit_bytes / 1e9));
+                                search.least_memory() / 1e9, search.memory_limit() / 1e9));
     }
     const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
     throw Error(
@@ -328,6 +426,34 @@ Candidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
     return best.value();  // NOLINT(bugprone-unchecked-optional-access): refused above
 }
 
+BootstrapLiteral literal_of(const Candidate& candidate, const PlanOptions& options) {
+    BootstrapLiteral literal =
+        refresh_literal(candidate.ring.log_n, candidate.log_slots, candidate.refreshed,
+                        options.insecure_for_tests_only);
+    literal.level_bits = candidate.scale_bits;
+    return literal;
+}
+
+// One bit of room: the two sequences are joined at one scale, for which one may be doubled.
+int range_bits_of(const PlanOptions& options) {
+    const double range = options.refresh_range > 0 ? options.refresh_range : options.largest_state;
+    return static_cast<int>(std::ceil(std::log2(range))) + 1;
+}
+
+unsigned state_bits_of(const Candidate& candidate, const PlanOptions& options) {
+    const unsigned lowest = candidate.literal.q_bits.front();
+    if (candidate.refreshed > 0) {
+        // What is bootstrapped must be a small part of q_0.
+        const int room = static_cast<int>(literal_of(candidate, options).ratio_bits);
+        return std::min(candidate.scale_bits,
+                        static_cast<unsigned>(static_cast<int>(lowest) - room -
+                                              std::max(range_bits_of(options), -20) - 1));
+    }
+    // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
+    const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
+    return std::min(candidate.scale_bits, lowest - room);
+}
+
 }  // namespace
 
 TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& recipe,
@@ -343,25 +469,43 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     require(options.largest_state >= 1 && options.largest_state <= 0x1p24,
             ErrorCode::invalid_argument, "the largest state must be 1 to 2^24, got {}",
             options.largest_state);
+    require(options.refresh_range >= 0 && options.refresh_range <= 0x1p24,
+            ErrorCode::invalid_argument, "the range to bootstrap must be at most 2^24, got {}",
+            options.refresh_range);
+    require(options.solver != Solver::dual || batch_count(recipe, shape.samples) == 1,
+            ErrorCode::bad_input,
+            "the dual solver takes all samples in every iteration: use the primal one for "
+            "mini-batches");
+    require(recipe.batch == 0 || static_cast<std::size_t>(recipe.batch) <= shape.samples,
+            ErrorCode::bad_input,
+            "batches of {} samples are more than the {} there are: use smaller batches",
+            recipe.batch, shape.samples);
     require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     const Candidate best = best_of_all(shape, recipe, options);
-    // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
-    const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
-    const unsigned state_bits = std::min(best.scale_bits, best.literal.q_bits.front() - room);
     Parameters parameters = Parameters::create(best.literal);
+    const unsigned state_bits = state_bits_of(best, options);
     const auto products = [&]() -> Products {
         if (best.solver == Solver::dual) {
             return KernelProducts{
                 KernelLayout::create(parameters.slots(), shape.samples, shape.classes, best.babies),
                 options.kernel};
         }
-        return LaneProducts{LaneLayout::create(parameters.slots(), best.lane, shape.samples,
-                                               shape.features, shape.classes),
-                            best.shifts};
+        return LaneProducts{
+            LaneLayout::create(parameters.slots(), best.lane, rows_per_batch(recipe, shape.samples),
+                               shape.features, shape.classes),
+            best.shifts};
+    };
+    const auto refresh = [&]() -> std::optional<RefreshPlan> {
+        if (best.refreshed == 0) {
+            return std::nullopt;
+        }
+        return RefreshPlan{BootstrapPlan::create(parameters, literal_of(best, options)),
+                           range_bits_of(options)};
     };
     const Products made = products();
-    return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits};
+    const std::optional<RefreshPlan> refreshed = refresh();
+    return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits, refreshed};
 }
 
 }  // namespace cipherfit

@@ -38,13 +38,14 @@ Eigen::VectorXd column_means(const RowMatrix& raw) {
 }
 
 // sqrt(B_j), or 1 for a column of zeros.
-Eigen::VectorXd column_scales(const RowMatrix& x) {
+Eigen::VectorXd column_scales(const RowMatrix& x, double batch_share) {
     const RowMatrix magnitude = x.cwiseAbs();
     // sum_k (|X|^T |X|)_jk = sum_i |x_ij| (sum_k |x_ik|).
     const Eigen::VectorXd row_sums = magnitude.rowwise().sum();
     const Eigen::VectorXd column_sums = magnitude.transpose() * row_sums;
-    return column_sums.unaryExpr(
-        [](double sum) { return sum > 0.0 ? 1.0 / std::sqrt(epsilon + 0.25 * sum) : 1.0; });
+    return column_sums.unaryExpr([=](double sum) {
+        return sum > 0.0 ? 1.0 / std::sqrt(epsilon + 0.25 * batch_share * sum) : 1.0;
+    });
 }
 
 tl::unexpected<ErrorInfo> malformed(const char* what) {
@@ -89,10 +90,12 @@ RowMatrix Preprocessing::scaled(const RowMatrix& raw) const {
     return design(raw) * column_scale.asDiagonal();
 }
 
-Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset) {
+Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset, double batch_share) {
     require(raw.rows() >= 1 && raw.cols() >= 1, ErrorCode::bad_input,
             "training features of {} rows and {} columns; at least one of each is needed",
             raw.rows(), raw.cols());
+    require(batch_share > 0.0 && batch_share <= 1.0, ErrorCode::invalid_argument,
+            "a batch is more than 0 and at most 1 of the rows, got {}", batch_share);
     require_features(raw);
     Preprocessing fitted;
     fitted.preset = preset;
@@ -106,7 +109,7 @@ Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset) {
         fitted.factor = rms > 0.0 ? 1.0 / rms : 1.0;
     }
     fitted.column_scale = Eigen::VectorXd::Ones(fitted.columns());
-    fitted.column_scale = column_scales(fitted.design(raw));
+    fitted.column_scale = column_scales(fitted.design(raw), batch_share);
     return fitted;
 }
 

@@ -1,5 +1,6 @@
 #include "cipherfit/train/recipe.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@ namespace {
 
 constexpr double largest_step = 1e6;
 constexpr double largest_initial_weight = 1e3;
+constexpr double largest_decay = 0.5;
 
 std::optional<ModelSequence> sequence_from_name(std::string_view text) {
     for (const auto sequence : {ModelSequence::main, ModelSequence::extrapolated}) {
@@ -129,6 +131,21 @@ Recipe chiang2023_recipe(int iterations, Eigen::Index samples) {
     return recipe;
 }
 
+std::size_t batch_count(const Recipe& recipe, std::size_t samples) noexcept {
+    const std::size_t rows = rows_per_batch(recipe, samples);
+    return rows == 0 ? 1 : (samples + rows - 1) / rows;
+}
+
+std::size_t rows_per_batch(const Recipe& recipe, std::size_t samples) noexcept {
+    const auto batch = static_cast<std::size_t>(recipe.batch);
+    return batch == 0 ? samples : std::min(batch, samples);
+}
+
+BatchRows batch_rows(const Recipe& recipe, std::size_t samples, std::size_t batch) noexcept {
+    const std::size_t rows = rows_per_batch(recipe, samples);
+    return {batch * rows, std::min(rows, samples - batch * rows)};
+}
+
 Expected<void> check(const Recipe& recipe) {
     if (recipe.iterations < 1 || recipe.iterations > max_iterations) {
         return make_error(ErrorCode::invalid_argument, "{} iterations are outside 1..{}",
@@ -150,6 +167,14 @@ Expected<void> check(const Recipe& recipe) {
         return make_error(ErrorCode::invalid_argument, "the initial weight {} is outside [-{}, {}]",
                           recipe.initial_weight, largest_initial_weight, largest_initial_weight);
     }
+    if (!(recipe.decay >= 0.0 && recipe.decay <= largest_decay)) {
+        return make_error(ErrorCode::invalid_argument, "the weight decay {} is outside [0, {}]",
+                          recipe.decay, largest_decay);
+    }
+    if (recipe.batch < 0 || recipe.batch > largest_batch) {
+        return make_error(ErrorCode::invalid_argument, "batches of {} samples are outside 0..{}",
+                          recipe.batch, largest_batch);
+    }
     return {};
 }
 
@@ -161,7 +186,9 @@ nlohmann::json to_json(const Recipe& recipe) {
             {"etas", recipe.etas},
             {"gradient_at", name(recipe.gradient_at)},
             {"model", name(recipe.model)},
-            {"initial_weight", recipe.initial_weight}};
+            {"initial_weight", recipe.initial_weight},
+            {"decay", recipe.decay},
+            {"batch", recipe.batch}};
 }
 
 Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
@@ -200,6 +227,15 @@ Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
     if (initial_weight == json.end() || !initial_weight->is_number()) {
         return malformed("has no number \"initial_weight\"");
     }
+    const auto decay = json.find("decay");
+    if (decay == json.end() || !decay->is_number()) {
+        return malformed("has no number \"decay\"");
+    }
+    const auto batch = json.find("batch");
+    if (batch == json.end() || !batch->is_number_integer() || batch->get<double>() < 0.0 ||
+        batch->get<double>() > largest_batch) {
+        return malformed("has no \"batch\" in 0..2^20");
+    }
     Recipe recipe{*preset,
                   iterations->get<int>(),
                   std::move(*polynomial),
@@ -207,7 +243,9 @@ Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
                   std::move(*etas),
                   *gradient_at,
                   *model,
-                  initial_weight->get<double>()};
+                  initial_weight->get<double>(),
+                  decay->get<double>(),
+                  batch->get<int>()};
     if (const auto usable = check(recipe); !usable) {
         return make_error(ErrorCode::corrupt_data, "{}", usable.error().message);
     }

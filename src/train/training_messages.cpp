@@ -26,19 +26,24 @@ void require_fit(const TrainingPlan& plan, const PreparedData& data) {
 
 }  // namespace
 
-void for_each_message(const TrainingPlan& plan, const PreparedData& data,
+void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,
                       const std::function<void(TrainingMessage)>& use) {
     require_fit(plan, data);
-    const RowMatrix labels = data.y.array() - 0.5;
+    require(batch < plan.batches(), ErrorCode::invalid_argument, "there is no batch {} of {}",
+            batch, plan.batches());
     const auto send = [&](MessageKind kind, std::vector<double> slots) {
         const bool features = kind == MessageKind::features;
         const double scale = features                      ? plan.feature_scale()
                              : kind == MessageKind::labels ? plan.label_scale()
                              : kind == MessageKind::logits ? plan.logit_scale()
                                                            : plan.start_scale();
-        use({kind, std::move(slots), features ? plan.feature_level() : plan.label_level(), scale});
+        const std::size_t level = features                     ? plan.feature_level(batch)
+                                  : kind == MessageKind::start ? plan.start_level()
+                                                               : plan.label_level(batch);
+        use({kind, std::move(slots), level, scale});
     };
     if (plan.solver() == Solver::dual) {
+        const RowMatrix labels = data.y.array() - 0.5;
         const KernelLayout& layout = plan.kernel();
         if (plan.kernel_source() == KernelSource::owner) {
             const RowMatrix kernel = gram_matrix(data);
@@ -63,16 +68,29 @@ void for_each_message(const TrainingPlan& plan, const PreparedData& data,
         return;
     }
     const LaneLayout& layout = plan.layout();
+    // Rows that a last batch lacks are zero, in the labels too: their errors vanish.
+    const BatchRows rows = batch_rows(plan.recipe(), plan.shape().samples, batch);
+    const auto rows_of = [&](const RowMatrix& matrix, double offset) {
+        RowMatrix padded =
+            RowMatrix::Zero(static_cast<Eigen::Index>(layout.samples()), matrix.cols());
+        const auto count = static_cast<Eigen::Index>(rows.count);
+        padded.topRows(count) =
+            matrix.middleRows(static_cast<Eigen::Index>(rows.first), count).array() + offset;
+        return padded;
+    };
+    const RowMatrix xs = rows_of(data.xs, 0.0);
     for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
         for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
-            send(MessageKind::features, layout.pack_features(view(data.xs), rho, b));
+            send(MessageKind::features, layout.pack_features(view(xs), rho, b));
         }
     }
+    const RowMatrix labels = rows_of(data.y, -0.5);
     for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
         send(MessageKind::labels, layout.pack_logits(view(labels), rho));
     }
+    const RowMatrix logits = rows_of(data.z0, 0.0);
     for (std::size_t rho = 0; rho < plan.logit_ciphertexts(); ++rho) {
-        send(MessageKind::logits, layout.pack_logits(view(data.z0), rho));
+        send(MessageKind::logits, layout.pack_logits(view(logits), rho));
     }
 }
 

@@ -33,22 +33,32 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
     RowMatrix& extrapolated = result.extrapolated;
     main = RowMatrix::Zero(data.classes(), data.columns());
     extrapolated = main;
+    const auto samples = static_cast<std::size_t>(data.samples());
+    const std::size_t batches = batch_count(recipe, samples);
     for (int t = 0; t < recipe.iterations; ++t) {
         const auto index = static_cast<std::size_t>(t);
-        RowMatrix z = data.z0;
+        const BatchRows rows = batch_rows(recipe, samples, index % batches);
+        const auto first = static_cast<Eigen::Index>(rows.first);
+        const auto count = static_cast<Eigen::Index>(rows.count);
+        const auto batch = xs.middleRows(first, count);
+        if (model.refreshes_before(t)) {
+            disturb(main, model.refresh_std, Quantity::refreshed_main, t);
+            disturb(extrapolated, model.refresh_std, Quantity::refreshed_extrapolated, t);
+        }
+        RowMatrix z = data.z0.middleRows(first, count);
         if (t > 0) {
             const bool at_main = recipe.gradient_at == ModelSequence::main;
-            z += xs * (at_main ? main : extrapolated).transpose();
+            z += batch * (at_main ? main : extrapolated).transpose();
         }
         disturb(z, model.logits_std, Quantity::logits, t);
         result.max_abs_z.push_back(largest_magnitude(z));
 
-        RowMatrix error = y - z.unaryExpr(recipe.sigmoid);
+        RowMatrix error = y.middleRows(first, count) - z.unaryExpr(recipe.sigmoid);
         disturb(error, model.error_std, Quantity::error, t);
-        RowMatrix gradient = error.transpose() * xs;
+        RowMatrix gradient = error.transpose() * batch;
         disturb(gradient, model.gradient_std, Quantity::gradient, t);
 
-        RowMatrix next = extrapolated + recipe.steps[index] * gradient;
+        RowMatrix next = (1.0 - recipe.decay) * extrapolated + recipe.steps[index] * gradient;
         disturb(next, model.state_std, Quantity::main, t);
         extrapolated = (1.0 - recipe.etas[index]) * next + recipe.etas[index] * main;
         disturb(extrapolated, model.state_std, Quantity::extrapolated, t);

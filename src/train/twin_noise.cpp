@@ -42,8 +42,9 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
             "features {} x {}, labels {} x {} and initial logits {} x {} do not belong together",
             data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),
             data.z0.cols());
-    for (const double std : {noise.features_std, noise.labels_std, noise.logits_std,
-                             noise.error_std, noise.gradient_std, noise.state_std}) {
+    for (const double std :
+         {noise.features_std, noise.labels_std, noise.logits_std, noise.error_std,
+          noise.gradient_std, noise.state_std, noise.refresh_std}) {
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }

@@ -15,7 +15,9 @@ enum class Quantity : std::uint32_t {
     error,
     gradient,
     main,
-    extrapolated
+    extrapolated,
+    refreshed_main,
+    refreshed_extrapolated
 };
 
 // Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).

@@ -51,10 +51,10 @@ struct TrainingRun {
           owner(plan.parameters()),
           keys(owner.keys(plan.keys())) {}
 
-    // The owner's upload, encrypted afresh.
-    EncryptedTrainingData upload() const {
+    // The owner's upload of a batch, encrypted afresh.
+    EncryptedTrainingData upload(std::size_t batch = 0) const {
         EncryptedTrainingData data;
-        for_each_message(plan, prepared, [&](const TrainingMessage& message) {
+        for_each_message(plan, prepared, batch, [&](const TrainingMessage& message) {
             const std::array targets{&data.features, &data.labels, &data.logits, &data.start};
             targets.at(static_cast<std::size_t>(message.kind))
                 ->push_back(owner.encrypt(message.slots, message.level, message.scale));

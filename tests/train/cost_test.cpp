@@ -68,7 +68,7 @@ TEST(PlanCost, BytesAndCountsAreThoseOfWhatIsMade) {
         }
         RC_ASSERT(cost.upload_bytes == upload);
 
-        const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+        EncryptedTrainer trainer(run.plan, run.keys, run.upload());
         TrainingState state;
         for (int t = 0; t < recipe.iterations; ++t) {
             state = trainer.step(state);
@@ -91,7 +91,9 @@ TEST(OperationCounts, OfAnIterationCountedByHand) {
     const Recipe recipe = standard_recipe(2, 1, fit_sigmoid(3, 8));
     const RingShape ring{.log_n = 16, .q_limbs = 6, .p_limbs = 2, .digit_size = 2};
     // Babies: one forward and three backward shifts of each of four blocks.
-    const OperationCounts preparation = count_operations(layout, shifts, recipe, ring, -1);
+    const auto levels = iteration_levels(recipe, Solver::primal);
+    const OperationCounts preparation =
+        count_babies(layout, shifts, ring, levels[0].backward, true);
     EXPECT_EQ(preparation.switches, 16U);
     EXPECT_EQ(preparation.decompositions, 16U);
     EXPECT_EQ(preparation.products, 0U);
@@ -99,13 +101,13 @@ TEST(OperationCounts, OfAnIterationCountedByHand) {
     // operands with three rotations each, hoisted twice more for the inner ones; 2 x 2 x 4
     // products; one giant, so one relinearisation of each of two outputs; rows / c' = 2: one fold
     // each.
-    const OperationCounts first = count_operations(layout, shifts, recipe, ring, 0);
+    const OperationCounts first = count_iteration(layout, shifts, 3, ring, levels[0]);
     EXPECT_EQ(first.switches, 2U + 6 + 2 + 2);
     EXPECT_EQ(first.decompositions, 2U + 2 + 4 + 2 + 2);
     EXPECT_EQ(first.products, 16U);
     // Second: the same backwards, and forwards with two giants: 2 relinearisations and 1 rotation
     // of each of two outputs; one fold step of each; two relinearised products in each cubic.
-    const OperationCounts second = count_operations(layout, shifts, recipe, ring, 1);
+    const OperationCounts second = count_iteration(layout, shifts, 3, ring, levels[1]);
     EXPECT_EQ(second.switches, 12U + 6 + 6 + 2 + 4);
     EXPECT_EQ(second.decompositions, 12U + 2 + 4 + 6 + 2 + 4);
     EXPECT_EQ(second.products, 16U + 16 + 4);
@@ -117,7 +119,7 @@ TEST(PlanCost, MemoryStaysBelowThePrediction) {
     const TrainingRun run({.samples = 60, .features = 60, .classes = 8},
                           standard_recipe(2, 1, fit_sigmoid(3, 8)), small_options(12), 2);
     const PlanCost cost = plan_cost(run.plan);
-    const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
     const TrainingState state = trainer.step(trainer.step({}));
     EXPECT_EQ(state.iteration, 2);
     EXPECT_LT(static_cast<double>(pooled_bytes()), cost.peak_memory_bytes);

@@ -79,7 +79,7 @@ TEST(DualTwin, NoiseDisturbsAndTheSeedDecides) {
 
 testing::AssertionResult trains(const TrainingRun& run) {
     const DualHistory twin(run);
-    const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
     TrainingState state;
     while (state.iteration < run.plan.recipe().iterations) {
         state = trainer.step(state);
@@ -143,7 +143,7 @@ TEST(DualTrainer, GivesThePrimalTrainersModel) {
             chiang ? chiang2023_recipe(3, 20) : standard_recipe(4, stable_step, fit_sigmoid(3, 8));
         const TrainingShape shape{.samples = 20, .features = 14, .classes = 4};
         const auto train = [](const TrainingRun& run) {
-            const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+            EncryptedTrainer trainer(run.plan, run.keys, run.upload());
             TrainingState state;
             while (state.iteration < run.plan.recipe().iterations) {
                 state = trainer.step(state);
@@ -185,7 +185,7 @@ TEST(DualTrainer, SameBitsOnAnyNumberOfThreads) {
         return result;
     };
     const auto train = [&] {
-        const EncryptedTrainer trainer(
+        EncryptedTrainer trainer(
             run.plan, run.keys,
             {copies(data.features), copies(data.labels), copies(data.logits), copies(data.start)});
         return trainer.step(trainer.step({}));
@@ -203,9 +203,8 @@ TEST(DualTrainer, DataThatIsNotThePlansIsRefused) {
     const auto refused = [&](std::initializer_list<std::string_view> words, auto&& change) {
         EncryptedTrainingData data = run.upload();
         change(data);
-        EXPECT_TRUE(throws(ErrorCode::corrupt_data, words, [&] {
-            const EncryptedTrainer trainer(run.plan, run.keys, std::move(data));
-        }));
+        EXPECT_TRUE(throws(ErrorCode::corrupt_data, words,
+                           [&] { EncryptedTrainer trainer(run.plan, run.keys, std::move(data)); }));
     };
     refused({"features or kernel", "got"}, [](auto& data) { data.features.pop_back(); });
     refused({"labels", "got 0"}, [](auto& data) { data.labels.clear(); });

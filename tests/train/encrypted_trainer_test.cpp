@@ -43,7 +43,7 @@ TrainingState copy(const TrainingState& state) {
 
 testing::AssertionResult trains(const TrainingRun& run) {
     const TwinHistory twin(run);
-    const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
     TrainingState state;
     for (int t = 0; t < run.plan.recipe().iterations; ++t) {
         state = trainer.step(state);
@@ -133,7 +133,7 @@ TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
         return result;
     };
     const auto train = [&] {
-        const EncryptedTrainer trainer(
+        EncryptedTrainer trainer(
             run.plan, run.keys,
             {copies(data.features), copies(data.labels), copies(data.logits), {}});
         return trainer.step(trainer.step({}));
@@ -152,7 +152,7 @@ TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
 TEST(EncryptedTrainer, ContinuesFromAState) {
     const TrainingRun run({.samples = 12, .features = 9, .classes = 3},
                           standard_recipe(3, stable_step, fit_sigmoid(3, 8)), small_options(8), 4);
-    const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
     const TrainingState first = trainer.step({});
     const TrainingState kept = copy(first);
     const TrainingState straight = trainer.step(trainer.step(first));
@@ -171,7 +171,7 @@ TEST(EncryptedTrainer, StatesThatDoNotFitAreRefused) {
         const TrainingRun run({.samples = 20, .features = 40, .classes = 3}, recipe,
                               small_options(8), 5);
         ASSERT_GT(run.plan.layout().feature_blocks(), 1U);
-        const EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+        EncryptedTrainer trainer(run.plan, run.keys, run.upload());
         const TrainingState first = trainer.step({});
         const TrainingState second = trainer.step(first);
         const TrainingState last = trainer.step(second);
@@ -231,7 +231,7 @@ TEST(EncryptedTrainer, DataThatDoesNotFitThePlanIsRefused) {
         EncryptedTrainingData data = run.upload();
         change(data);
         return throws(code, {"ciphertext"},
-                      [&] { const EncryptedTrainer trainer(run.plan, run.keys, std::move(data)); });
+                      [&] { EncryptedTrainer trainer(run.plan, run.keys, std::move(data)); });
     };
     constexpr auto corrupt = ErrorCode::corrupt_data;
     EXPECT_TRUE(refused(corrupt, [](auto& d) { d.features.pop_back(); }));
@@ -248,9 +248,8 @@ TEST(EncryptedTrainer, DataThatDoesNotFitThePlanIsRefused) {
                            standard_recipe(2, 1.0, fit_sigmoid(1, 8)), small_options(8), 7);
     EncryptedTrainingData stray = zero.upload();
     stray.logits.push_back(stray.labels[0].copy());
-    EXPECT_TRUE(throws(corrupt, {"initial logits"}, [&] {
-        const EncryptedTrainer trainer(zero.plan, zero.keys, std::move(stray));
-    }));
+    EXPECT_TRUE(throws(corrupt, {"initial logits"},
+                       [&] { EncryptedTrainer trainer(zero.plan, zero.keys, std::move(stray)); }));
     // A key removed, or made for a level too low.
     const KeyRequest all = run.plan.keys();
     for (const auto& [id, level] : all.levels()) {
@@ -265,7 +264,7 @@ TEST(EncryptedTrainer, DataThatDoesNotFitThePlanIsRefused) {
         for (const KeyRequest& request : {others, lowered}) {
             const EvaluationKeys keys = run.owner.keys(request);
             EXPECT_TRUE(throws(ErrorCode::missing_key, {}, [&] {
-                const EncryptedTrainer trainer(run.plan, keys, run.upload());
+                EncryptedTrainer trainer(run.plan, keys, run.upload());
             })) << id.rotation;
         }
     }

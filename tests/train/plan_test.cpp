@@ -4,6 +4,7 @@
 #include "cipherfit/train/cost.h"
 #include "support/errors.h"
 #include "support/property.h"
+#include "train/refresh.h"
 
 #include <cmath>
 #include <functional>
@@ -98,6 +99,7 @@ TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
                                               : chiang2023_recipe(pick(1, 4), 100);
         PlanOptions options;
         options.memory_limit_bytes = 24e9;
+        options.refresh = PlanOptions::Refresh::never;
         options.largest_state = std::exp2(pick(0, 15));
         const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
         const Parameters& ring = plan.parameters();
@@ -129,9 +131,14 @@ TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
 TEST(TrainingPlan, TooManyIterationsAreRefusedWithTheNumbers) {
     constexpr auto bad = ErrorCode::bad_input;
     // 99 * 3 levels, with the dual.
+    PlanOptions one_chain;
+    one_chain.refresh = PlanOptions::Refresh::never;
     EXPECT_TRUE(throws(bad,
                        {"100 iterations", "297 levels", "degree 3", "128-bit", "3523", "at most"},
-                       creation(usual, standard(100))));
+                       creation(usual, standard(100), one_chain)));
+    const TrainingPlan refreshed = TrainingPlan::create(usual, standard(100));
+    EXPECT_EQ(refreshed.parameters().security_bits(), 128U);
+    EXPECT_GE(refreshed.refresh_count(), 100 / most_refreshed_levels);
     PlanOptions pinned;
     pinned.log_n = 13;
     EXPECT_TRUE(throws(bad, {"log_n = 13", "214", "at most 2 iterations", "choose the ring"},

@@ -36,6 +36,7 @@ enum class ContainerKind : std::uint32_t {
     training_data = 6,
     model = 7,
     checkpoint = 8,
+    training_batch = 9,
     prediction_plan = 16,
     prediction_rows = 17,
     prediction_model = 18,

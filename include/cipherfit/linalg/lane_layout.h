@@ -48,6 +48,8 @@ class LaneLayout {
     std::size_t classes() const noexcept { return classes_; }
     std::size_t padded_classes() const noexcept { return padded_classes_; }
     std::size_t features_per_block() const noexcept { return lane_ - (padded_classes_ - 1); }
+    // Slots after which a block of the model repeats.
+    std::size_t model_period() const noexcept { return padded_classes_ * lane_; }
     std::size_t sample_blocks() const noexcept { return (samples_ + rows() - 1) / rows(); }
     std::size_t feature_blocks() const noexcept {
         // A lane is at least 2 c' long.

@@ -3,6 +3,7 @@
 //   plan.cft              owner  -> server   the training plan, and the identity of the job
 //   evaluation_keys.cft   owner  -> server
 //   training_data.cft     owner  -> server   features, labels and initial logits, encrypted
+//   batches/*.cft         owner  -> server   the same of each mini-batch, in its place
 //   checkpoint.cft        server             after every iteration
 //   checkpoints/*.cft     server -> owner    the same, one for each, where they are asked for
 //   model.cft             server -> owner
@@ -40,6 +41,10 @@ struct JobFiles {
     std::filesystem::path plan() const { return directory / "plan.cft"; }
     std::filesystem::path evaluation_keys() const { return directory / "evaluation_keys.cft"; }
     std::filesystem::path training_data() const { return directory / "training_data.cft"; }
+    // Of a run with mini-batches, 0...
+    std::filesystem::path batch(std::size_t index) const {
+        return directory / "batches" / fmt::format("batch_{:05}.cft", index);
+    }
     std::filesystem::path checkpoint() const { return directory / "checkpoint.cft"; }
     // Of iteration 1.., kept for the owner to look at.
     std::filesystem::path kept_checkpoint(int iteration) const {
@@ -69,6 +74,10 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
 Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& path,
                                                    const Job& job,
                                                    const ByteProgress& progress = {});
+
+// The data of one mini-batch. A file of another batch is refused by the index that it carries.
+Expected<EncryptedTrainingData> read_training_batch(const std::filesystem::path& path,
+                                                    const Job& job, std::size_t batch);
 
 // A training state: kind checkpoint, or kind model once training is finished. Writing is atomic
 // and returns the file's bytes.

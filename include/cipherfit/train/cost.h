@@ -24,13 +24,19 @@ struct OperationCounts {
     double limb_transforms = 0;      // NTTs of one limb of N = 2^16, the unit of the planner
 };
 
-// Cost of everything at the levels where it happens; `iteration` -1 is the preparation (babies).
-OperationCounts count_operations(const LaneLayout& layout, const ShiftPlan& shifts,
-                                 const Recipe& recipe, const RingShape& ring, int iteration);
-// Dual: the preparation is the kernel's product, of `chunks` chunks of features; 0 where the owner
-// sends the kernel.
-OperationCounts count_operations(const KernelLayout& layout, std::size_t chunks,
-                                 const Recipe& recipe, const RingShape& ring, int iteration);
+// The babies of one batch's features, with their forward ones where they are used.
+OperationCounts count_babies(const LaneLayout& layout, const ShiftPlan& shifts,
+                             const RingShape& ring, int level, bool with_forward);
+// One iteration of a sigmoid of that degree at those levels, without refresh and babies.
+OperationCounts count_iteration(const LaneLayout& layout, const ShiftPlan& shifts, int degree,
+                                const RingShape& ring, const IterationLevels& at);
+OperationCounts count_iteration(const KernelLayout& layout, int degree, const RingShape& ring,
+                                const IterationLevels& at);
+// The server's product of a kernel, of `chunks` chunks of features at the highest level.
+OperationCounts count_kernel(const KernelLayout& layout, std::size_t chunks, const RingShape& ring);
+// All that an iteration of the plan does; -1 is the preparation before the first: babies of all
+// samples (of mini-batches they belong to the iteration), or the kernel where the server makes it.
+// Of bootstrappings, which are counted by their measured time, limb_transforms alone.
 OperationCounts count_operations(const TrainingPlan& plan, int iteration);
 
 struct PlanCost {
@@ -45,7 +51,8 @@ struct PlanCost {
 
 PlanCost plan_cost(const TrainingPlan& plan);
 
-// The server's memory: keys, features with their shifts, and the ciphertexts alive in a product.
+// The server's memory: keys, features of a batch with their shifts, and the ciphertexts alive in a
+// product.
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
                            std::size_t keys, bool with_forward);
 double server_memory_bytes(const KernelLayout& layout, std::size_t chunks, const RingShape& ring,

@@ -8,26 +8,29 @@
 #include "cipherfit/ckks/evaluator.h"
 #include "cipherfit/train/plan.h"
 
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <vector>
 
 namespace cipherfit {
 
-// What the owner sends, expanded. features: Xs, block (rho, b) at rho * feature_blocks + b; dual:
-// the blocks of K, or the chunks of Xs's rows and then of its skewed rows. labels: Y - 1/2 where
-// there is a sample and a class, else 0, a block a rho (Y, not yet minus s(z): the constant 1/2 of
-// every sigmoid is taken off here). logits: Z_0, or none for a zero start. start: the labels'
-// replicas for a zero start of the dual, else none.
+// What the owner sends of a batch, expanded. features: Xs, block (rho, b) at rho * feature_blocks +
+// b; dual: the blocks of K, or the chunks of Xs's rows and then of its skewed rows. labels: Y - 1/2
+// where there is a sample and a class, else 0, a block a rho (Y, not yet minus s(z): the constant
+// 1/2 of every sigmoid is taken off here). logits: Z_0, or none for a zero start. start: the
+// labels' replicas for a zero start of the dual, else none.
 struct EncryptedTrainingData {
     std::vector<Ciphertext> features, labels, logits, start;
 };
 
-// M_t and U_t (dual: their coefficients' replicas) after `iteration` iterations, state_ciphertexts
-// each; empty at 0, where both are zero. After the last iteration only the sequence that the recipe
-// takes as the model is there.
+// M_t and U_t after `iteration` iterations, state_ciphertexts each; empty at 0, where both are
+// zero. Of the dual, their coefficients' replicas; with bootstrappings the logits' values D_M and
+// D_U, and replicas of the model's coefficients as far as they are added up. After the last
+// iteration only the sequence that the recipe takes as the model is there.
 struct TrainingState {
     int iteration = 0;
-    std::vector<Ciphertext> main, extrapolated;
+    std::vector<Ciphertext> main = {}, extrapolated = {}, coefficients = {};
 };
 
 // Whether a state that was read from a file has the blocks, levels and scales that the plan gives
@@ -42,8 +45,11 @@ class TrainingIteration {
     TrainingIteration& operator=(const TrainingIteration&) = delete;
     virtual ~TrainingIteration() = default;
     // The state after one more iteration, of a state that fits the plan and is not finished.
-    virtual TrainingState step(const TrainingState& state) const = 0;
+    virtual TrainingState step(const TrainingState& state) = 0;
 };
+
+// Gives the data of a mini-batch, 0..plan.batches()-1. It is asked for one batch an iteration.
+using BatchSource = std::function<EncryptedTrainingData(std::size_t batch)>;
 
 class EncryptedTrainer {
   public:
@@ -52,9 +58,13 @@ class EncryptedTrainer {
     // `plan` and `keys` must outlive the trainer.
     EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
                      EncryptedTrainingData data);
+    // Of a plan with mini-batches, whose data is asked for when its iteration comes and then held
+    // to the same checks by step().
+    EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys, BatchSource source);
 
-    // One iteration. Throws Error(invalid_argument) for a state that is finished or does not fit.
-    TrainingState step(const TrainingState& state) const;
+    // One iteration, after a bootstrapping where the plan has one there. Throws
+    // Error(invalid_argument) for a state that is finished or does not fit.
+    TrainingState step(const TrainingState& state);
 
     // The model's blocks of a finished state.
     const std::vector<Ciphertext>& model(const TrainingState& state) const;

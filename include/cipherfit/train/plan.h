@@ -4,6 +4,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/secure.h"
+#include "cipherfit/ckks/bootstrap.h"
 #include "cipherfit/linalg/kernel_layout.h"
 #include "cipherfit/linalg/lane_layout.h"
 #include "cipherfit/linalg/matrix_products.h"
@@ -49,8 +50,8 @@ struct PlanOptions {
     unsigned log_n = 0;       // 0: the planner chooses
     unsigned scale_bits = 0;  // 32 to 45; 0: the planner chooses
     // Largest evaluation-key, feature and working memory of the server; a ring or layout above it
-    // is not chosen.
-    double memory_limit_bytes = 5.5e9;
+    // is not chosen. 0: 5.5 GB, and 12 GB with bootstrappings.
+    double memory_limit_bytes = 0;
     // The largest |entry| of the states that must survive at the lowest level: the rehearsal or
     // the twin knows it (TwinResult::max_abs_state). 1 to 2^24. Decides the states' scale.
     double largest_state = 256;
@@ -58,17 +59,25 @@ struct PlanOptions {
     std::size_t most_ciphertexts = 0;
     std::optional<Solver> solver;  // none: the cheaper one
     KernelSource kernel = KernelSource::owner;
+    // Whether the states may be bootstrapped where one chain does not hold all iterations, or where
+    // that is cheaper; `always` for tests.
+    enum class Refresh { never, where_it_pays, always } refresh = Refresh::where_it_pays;
+    // The largest |entry| of what is bootstrapped, in the solver's own coordinates; 0:
+    // largest_state. A power of two above it goes into the plan, and every bit that it is too large
+    // costs one of the bootstrapping's precision.
+    double refresh_range = 0;
     // Below the security table, on small rings: for tests only.
     bool insecure_for_tests_only = false;
 };
 
 // Where one iteration spends its levels; -1 where the operation does not occur.
 struct IterationLevels {
-    int start = 0;     // of the model, or of the fresh data in the first iteration
-    int forward = -1;  // X U^T or K A, at this level; the logits are one below
-    int sigmoid = -1;  // of the logits
-    int backward = 0;  // of the errors, replicated there; primal: E^T X
-    int end = 0;       // of the new states
+    bool refresh = false;  // whether the states are bootstrapped to `start` first
+    int start = 0;         // of the model, or of the fresh data in the first iteration
+    int forward = -1;      // X U^T or K A, at this level; the logits are one below
+    int sigmoid = -1;      // of the logits
+    int backward = 0;      // of the errors, replicated there; primal: E^T X
+    int end = 0;           // of the new states
 };
 
 // The dual solver's layout, and where its kernel comes from.
@@ -81,6 +90,13 @@ struct KernelProducts {
 struct LaneProducts {
     LaneLayout layout;
     ShiftPlan shifts;
+};
+
+// How the states get levels again: M + i U of every block of the model through one bootstrapping.
+struct RefreshPlan {
+    BootstrapPlan bootstrap;
+    int range_bits = 0;  // what is bootstrapped is below 2^range_bits
+    double range() const;
 };
 
 class TrainingPlan {
@@ -102,6 +118,12 @@ class TrainingPlan {
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
     const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
     KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }
+    // The bootstrappings of a run that one chain does not hold.
+    const std::optional<RefreshPlan>& refresh() const noexcept { return refresh_; }
+    std::size_t refresh_count() const noexcept;
+    // Mini-batches, 1 where every iteration takes all samples, and the rows of one.
+    std::size_t batches() const noexcept { return batch_count(recipe_, shape_.samples); }
+    std::size_t batch_of(int t) const noexcept { return static_cast<std::size_t>(t) % batches(); }
     unsigned scale_bits() const noexcept { return scale_bits_; }
     // log2 of the states' scale: scale_bits, or less where large states need the room.
     unsigned state_bits() const noexcept { return state_bits_; }
@@ -122,11 +144,16 @@ class TrainingPlan {
     double error_scale(int t) const;
     // The scale that the sequence at which gradients are taken has after every iteration.
     double state_scale() const noexcept;
+    // Of the coefficients that a dual run with bootstrappings adds up, at coefficient_level: a
+    // level above that of the model, whose scale is state_scale().
+    double coefficient_scale() const noexcept;
     // What turns Q into an update of that sequence in iteration t: step (1 - eta), or step.
     double gradient_factor(int t) const;
 
-    std::size_t feature_level() const noexcept;
-    std::size_t label_level() const noexcept;
+    // Of a batch's features, and of its labels and Z_0: the highest level of their use.
+    std::size_t feature_level(std::size_t batch = 0) const noexcept;
+    std::size_t label_level(std::size_t batch = 0) const noexcept;
+    std::size_t start_level() const noexcept;  // of the labels' replicas
     const std::vector<IterationLevels>& levels() const noexcept { return levels_; }
     // Levels of every iteration but the first, and of the first.
     std::size_t levels_per_iteration() const noexcept;
@@ -134,8 +161,8 @@ class TrainingPlan {
     // Exactly the keys of the run.
     KeyRequest keys() const;
 
-    // Ciphertexts of each kind: features or kernel, labels, Z_0, replicas of the labels, and each
-    // of the two states.
+    // Ciphertexts of each kind in a batch: features or kernel, labels, Z_0, replicas of the labels;
+    // and each of the two states.
     std::size_t feature_ciphertexts() const noexcept;
     std::size_t label_ciphertexts() const noexcept;
     std::size_t logit_ciphertexts() const noexcept {
@@ -145,7 +172,7 @@ class TrainingPlan {
         return solver() == Solver::dual && !initial_logits() ? 1 : 0;
     }
     std::size_t state_ciphertexts() const noexcept;
-    // In all, up, and down (the model).
+    // In all, up (every batch), and down (the model).
     std::size_t upload_ciphertexts() const noexcept;
     std::size_t download_ciphertexts() const noexcept { return state_ciphertexts(); }
 
@@ -159,8 +186,16 @@ class TrainingPlan {
   private:
     using Products = std::variant<LaneProducts, KernelProducts>;
     bool server_makes_kernel() const noexcept;
+    // Whether an iteration ends with a product: all but those of a dual run in one chain.
+    bool ends_with_product() const noexcept {
+        return solver() == Solver::primal || refresh_.has_value();
+    }
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
-                 const Products& products, unsigned scale_bits, unsigned state_bits);
+                 const Products& products, unsigned scale_bits, unsigned state_bits,
+                 std::optional<RefreshPlan> refresh);
+    void check_refresh() const;
+    template <class Level>
+    std::size_t highest(std::size_t batch, const Level& level) const noexcept;
     KeyRequest primal_keys() const;
     KeyRequest dual_keys() const;
     TrainingShape shape_;
@@ -169,13 +204,28 @@ class TrainingPlan {
     Products products_;
     unsigned scale_bits_;
     unsigned state_bits_;
+    std::optional<RefreshPlan> refresh_;
     std::vector<IterationLevels> levels_;
 };
+
+// Of the sum of errors that becomes a dual model in a run with bootstrappings, before its
+// rescaling.
+inline constexpr std::size_t coefficient_level = 2;
 
 // Levels that the server spends on making the kernel.
 inline constexpr std::size_t kernel_levels = 2;
 
-// The level bookkeeping of a recipe; the first entry's start is the number of levels of training.
-std::vector<IterationLevels> iteration_levels(const Recipe& recipe, Solver solver);
+// Levels of an iteration that is not the first.
+std::size_t iteration_depth(const Recipe& recipe, Solver solver);
+
+// Levels left below the iterations between two bootstrappings: one in the dual, for the mask that
+// cleans the states.
+std::size_t spare_levels(Solver solver, std::size_t refreshed);
+
+// The level bookkeeping of a recipe. Without refreshes (`refreshed` = 0) the first entry's start is
+// the number of levels of training; with them no iteration starts above `refreshed` levels, and one
+// that finds too few is preceded by a bootstrapping.
+std::vector<IterationLevels> iteration_levels(const Recipe& recipe, Solver solver,
+                                              std::size_t refreshed = 0);
 
 }  // namespace cipherfit

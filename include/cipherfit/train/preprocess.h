@@ -7,7 +7,8 @@
 // In the coordinates Us = (W - W_0) D^-1 the quadratic-gradient step W += step B o (E^T X) is the
 // plain step Us += step E^T Xs, so that B occurs nowhere under encryption, and Z = Z_0 + Xs Us^T
 // with Z_0 = X W_0^T. Since D^-2 >= 1/4 X^T X, the eigenvalues of Xs Xs^T lie in [0, 4]; since X
-// has a column of ones, every |Xs_ij| is below 2.
+// has a column of ones, every |Xs_ij| is below 2. With mini-batches B is that of an average batch:
+// the eigenvalues are those of a batch's rows, up to how far it is from the average.
 //
 // Preset standard: mean = column means, factor = 1 / RMS over the rows of the centred rows' norms
 // (one number for all rows, bias not counted; 1 when all rows are equal), which folds back into raw
@@ -45,8 +46,10 @@ struct Preprocessing {
     RowMatrix scaled(const RowMatrix& raw) const;
 };
 
-// `raw`: n x features, n >= 1, features >= 1, |values| <= 1e100. Throws Error (bad_input).
-Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset);
+// `raw`: n x features, n >= 1, features >= 1, |values| <= 1e100. `batch_share`: the part of the
+// rows that an iteration takes, in (0, 1]; B is then that of an average batch, the sum over all
+// rows times the share. Throws Error (bad_input, invalid_argument).
+Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset, double batch_share = 1.0);
 
 // What the owner encrypts, and what the twin runs on.
 struct PreparedData {

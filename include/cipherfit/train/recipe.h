@@ -4,17 +4,21 @@
 //     M_0 = U_0 = 0
 //     S_t = U_t or M_t                    by gradient_at
 //     Z_t = Z_0 + Xs S_t^T,  E_t = Y - s(Z_t),  Q_t = E_t^T Xs
-//     M_{t+1} = U_t + steps[t] Q_t                                      the main sequence
+//     M_{t+1} = (1 - decay) U_t + steps[t] Q_t                          the main sequence
 //     U_{t+1} = (1 - etas[t]) M_{t+1} + etas[t] M_t                     the extrapolated sequence
 //
-// for t = 0..iterations-1; the model is M_T or U_T, by `model`. In the first iteration S_0 = 0 and
-// so Z = Z_0, which the owner knows: zero where initial_weight is zero.
+// for t = 0..iterations-1; the model is M_T or U_T, by `model`. With mini-batches, Xs, Y and Z_0
+// are the rows of batch t modulo the number of batches (batch_rows()). The weight decay is
+// decoupled from the gradient (Loshchilov and Hutter, ICLR 2019): it shrinks the way from W_0, so
+// that the iterates stay in the row space of Xs and the dual solver's are the same. In the first
+// iteration S_0 = 0 and so Z = Z_0, which the owner knows: zero where initial_weight is zero.
 // Nesterov's method: eta_t = (1 - a_t) / a_{t+1}, a_{t+1} = (1 + sqrt(1 + 4 a_t^2)) / 2.
 #pragma once
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/train/sigmoid.h"
 
+#include <cstddef>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +44,7 @@ std::string_view name(ModelSequence sequence) noexcept;
 Expected<Preset> preset_from_name(std::string_view name);
 
 inline constexpr int max_iterations = 10'000;
+inline constexpr int largest_batch = 1 << 20;
 
 struct Recipe {
     Preset preset = Preset::standard;
@@ -50,6 +55,8 @@ struct Recipe {
     ModelSequence gradient_at = ModelSequence::extrapolated;
     ModelSequence model = ModelSequence::main;
     double initial_weight = 0.0;  // every entry of W_0 (c x d, unscaled coordinates), |.| <= 1e3
+    double decay = 0.0;           // of the weights, an iteration, in [0, 0.5]
+    int batch = 0;                // samples an iteration, 0: all; up to largest_batch
 
     bool operator==(const Recipe&) const = default;
 };
@@ -64,6 +71,19 @@ Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid);
 // The paper's code for n = `samples` >= 1 training samples: W_0 = 0.0128 everywhere, a_0 = 0.01,
 // step_t = 1 + 1 / (n (t + 1)), gradient at M, model U.
 Recipe chiang2023_recipe(int iterations, Eigen::Index samples);
+
+// The rows that an iteration trains on.
+struct BatchRows {
+    std::size_t first = 0;
+    std::size_t count = 0;
+};
+// Batches of `samples` rows, one where the recipe takes all of them at once. The last one may have
+// fewer rows than the others.
+std::size_t batch_count(const Recipe& recipe, std::size_t samples) noexcept;
+// Rows of a layout for one batch: the recipe's batch, or `samples` where those are fewer.
+std::size_t rows_per_batch(const Recipe& recipe, std::size_t samples) noexcept;
+// The rows of batch 0..batch_count-1.
+BatchRows batch_rows(const Recipe& recipe, std::size_t samples, std::size_t batch) noexcept;
 
 // What makes the recipe unusable, if anything. ErrorCode::invalid_argument.
 Expected<void> check(const Recipe& recipe);

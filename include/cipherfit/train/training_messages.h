@@ -20,9 +20,10 @@ struct TrainingMessage {
     double scale = 0;
 };
 
-// Calls `use` for every message, kind after kind in the order of the enumeration. Throws
-// Error(invalid_argument) where the data's shape or start is not the plan's.
-void for_each_message(const TrainingPlan& plan, const PreparedData& data,
+// Calls `use` for every message of a batch, 0..plan.batches()-1, kind after kind in the order of
+// the enumeration. `data`: all samples. Throws Error(invalid_argument) where the data's shape or
+// start is not the plan's.
+void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,
                       const std::function<void(TrainingMessage)>& use);
 
 }  // namespace cipherfit

@@ -6,6 +6,7 @@
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/recipe.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -21,7 +22,14 @@ struct NoiseModel {
     double error_std = 0.0;     // entries of E, every iteration
     double gradient_std = 0.0;  // entries of Q, every iteration
     double state_std = 0.0;     // entries of M and of U, every iteration
+    // Entries of M and of U before the iterations that are named, each in 1..iterations-1.
+    double refresh_std = 0.0;
+    std::vector<int> refreshes = {};
     std::uint64_t seed = 1;
+
+    bool refreshes_before(int iteration) const {
+        return std::find(refreshes.begin(), refreshes.end(), iteration) != refreshes.end();
+    }
 };
 
 // What the callback sees after iteration t = 0..iterations-1. The references end with the call.
@@ -68,6 +76,10 @@ using DualTwinCallback =
 DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
                              const NoiseModel* noise = nullptr,
                              const DualTwinCallback& callback = {});
+
+// The largest |K A| of either sequence over all iterations: what a dual run with bootstrappings
+// takes through them.
+double largest_carried_logit(const PreparedData& data, const Recipe& recipe);
 
 // K = Xs Xs^T, n x n.
 RowMatrix gram_matrix(const PreparedData& data);

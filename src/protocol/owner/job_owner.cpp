@@ -4,6 +4,7 @@
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/training_messages.h"
+#include "protocol/ciphertext_sections.h"
 #include "protocol/packing.h"
 
 #include <utility>
@@ -52,35 +53,71 @@ Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path,
     });
 }
 
+namespace {
+
+// Encrypts a batch's messages into the sections 0.. of the writer. `written`: of the files before.
+void write_data(ContainerWriter& writer, const TrainingPlan& plan, const SecretKey& key,
+                const PreparedData& data, std::size_t batch, std::uint64_t written,
+                std::uint64_t total, const ByteProgress& progress) {
+    const Encoder encoder(plan.parameters());
+    std::uint32_t index = 0;
+    for_each_message(plan, data, batch, [&](TrainingMessage message) {
+        const SeededCiphertext sealed =
+            encrypt_seeded(key, encoder.encode(message.slots, message.level, message.scale));
+        secure_wipe(message.slots.data(), message.slots.size() * sizeof(double));
+        write_seeded_section(writer, plan.parameters(), index++, sealed);
+        if (progress) {
+            progress(written + writer.bytes_written(), total);
+        }
+    });
+}
+
+}  // namespace
+
 Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, const Job& job,
                                             const SecretKey& key, const PreparedData& data,
                                             const ByteProgress& progress) {
     return expected([&] {
         require_key(job, key);
-        const TrainingPlan& plan = job.plan;
         auto writer = value_or_throw(
             ContainerWriter::create(path, ContainerKind::training_data, job.identity));
-        const Encoder encoder(plan.parameters());
-        const auto total = static_cast<std::uint64_t>(plan_cost(plan).upload_bytes);
-        std::uint32_t index = 0;
-        for_each_message(plan, data, [&](TrainingMessage message) {
-            const SeededCiphertext sealed =
-                encrypt_seeded(key, encoder.encode(message.slots, message.level, message.scale));
-            secure_wipe(message.slots.data(), message.slots.size() * sizeof(double));
-            ByteWriter header;
-            header.u32(static_cast<std::uint32_t>(message.level));
-            header.u32(1);
-            header.f64(message.scale);
-            header.bytes(sealed.seed);
-            std::vector<std::uint8_t> payload = header.take();
-            pack_poly(plan.parameters().ring(), sealed.c0, message.level, payload);
-            value_or_throw(writer.section(tag_seeded, index++, payload));
-            if (progress) {
-                progress(writer.bytes_written(), total);
-            }
-        });
+        const auto total = static_cast<std::uint64_t>(plan_cost(job.plan).upload_bytes);
+        write_data(writer, job.plan, key, data, 0, 0, total, progress);
         value_or_throw(writer.commit());
         return writer.bytes_written();
+    });
+}
+
+Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job& job,
+                                               const SecretKey& key, const PreparedData& data,
+                                               const ByteProgress& progress) {
+    return expected([&] {
+        require_key(job, key);
+        namespace fs = std::filesystem;
+        const auto total = static_cast<std::uint64_t>(plan_cost(job.plan).upload_bytes);
+        std::uint64_t written = 0;
+        fs::create_directories(files.batch(0).parent_path());
+        for (std::size_t batch = 0; batch < job.plan.batches(); ++batch) {
+            const fs::path path = files.batch(batch);
+            if (fs::exists(path)) {  // of a run that was stopped
+                const auto reader =
+                    value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
+                value_or_throw(
+                    reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
+                                                 IdentityPart::plan, IdentityPart::job}));
+                written += fs::file_size(path);
+                continue;
+            }
+            auto writer = value_or_throw(
+                ContainerWriter::create(path, ContainerKind::training_batch, job.identity));
+            ByteWriter header;
+            header.u32(static_cast<std::uint32_t>(batch));
+            value_or_throw(writer.section(tag_list, 0, header.view()));
+            write_data(writer, job.plan, key, data, batch, written, total, progress);
+            value_or_throw(writer.commit());
+            written += writer.bytes_written();
+        }
+        return written;
     });
 }
 

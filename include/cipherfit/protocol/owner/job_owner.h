@@ -21,6 +21,13 @@ Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, c
                                             const SecretKey& key, const PreparedData& data,
                                             const ByteProgress& progress = {});
 
+// The same for every mini-batch, a file each. Batches that a stopped run has left complete are
+// kept. Returns the bytes of all. Errors: as above, and fingerprint_mismatch for files of another
+// job.
+Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job& job,
+                                               const SecretKey& key, const PreparedData& data,
+                                               const ByteProgress& progress = {});
+
 // Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
 // `xs`: the scaled features of the training rows (PreparedData), by which the dual solver's
 // coefficients are multiplied; the primal solver has no use for them.

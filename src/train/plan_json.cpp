@@ -1,0 +1,150 @@
+// Plans as JSON: what files carry, and what is hashed.
+#include "cipherfit/train/plan.h"
+#include "train/refresh.h"
+
+#include <bit>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+
+nlohmann::json TrainingPlan::to_json() const {
+    std::vector<std::uint64_t> q;
+    std::vector<std::uint64_t> p;
+    q.reserve(parameters_.max_level() + 1);
+    p.reserve(parameters_.special_primes());
+    for (std::size_t i = 0; i <= parameters_.max_level(); ++i) {
+        q.push_back(parameters_.q(i));
+    }
+    for (std::size_t i = 0; i < parameters_.special_primes(); ++i) {
+        p.push_back(parameters_.p(i));
+    }
+    nlohmann::json json{{"samples", shape_.samples},
+                        {"features", shape_.features},
+                        {"classes", shape_.classes},
+                        {"recipe", cipherfit::to_json(recipe_)},
+                        {"log_n", parameters_.log_n()},
+                        {"q", q},
+                        {"p", p},
+                        {"digits", parameters_.digits()},
+                        {"insecure_for_tests_only", parameters_.insecure_for_tests_only()},
+                        {"scale_bits", scale_bits_},
+                        {"state_bits", state_bits_},
+                        {"solver", name(solver())}};
+    if (solver() == Solver::primal) {
+        json["lane"] = layout().lane();
+        json["forward_baby"] = shifts().forward_baby;
+        json["backward_baby"] = shifts().backward_baby;
+        json["inner"] = shifts().inner;
+    } else {
+        json["babies"] = kernel().babies();
+        json["kernel"] = name(kernel_source());
+    }
+    json["refresh"] = nullptr;
+    if (refresh_) {
+        const BootstrapLiteral& literal = refresh_->bootstrap.literal();
+        json["refresh"] = {{"levels", literal.levels},
+                           {"log_slots", literal.log_slots},
+                           {"ratio_bits", literal.ratio_bits},
+                           {"arcsine_degree", literal.arcsine_degree},
+                           {"range_bits", refresh_->range_bits}};
+    }
+    return json;
+}
+
+Digest TrainingPlan::hash() const {
+    const std::string text = to_json().dump();  // keys sorted, doubles exact: canonical
+    return sha256({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+}
+
+Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
+    constexpr std::size_t most = std::size_t{1} << 32U;
+    try {
+        const auto recipe = recipe_from_json(json.at("recipe"));
+        if (!recipe) {
+            return tl::unexpected<ErrorInfo>(recipe.error());
+        }
+        const auto count = [&](const char* key) {
+            const auto& value = json.at(key);
+            require(value.is_number_unsigned() && value.get<std::uint64_t>() <= most,
+                    ErrorCode::corrupt_data, "{} must be a whole number of at most 2^32", key);
+            return value.get<std::size_t>();
+        };
+        ParametersPrimes primes;
+        primes.log_n = static_cast<unsigned>(count("log_n"));
+        primes.q = json.at("q").get<std::vector<std::uint64_t>>();
+        primes.p = json.at("p").get<std::vector<std::uint64_t>>();
+        primes.digits = static_cast<unsigned>(count("digits"));
+        primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
+        const TrainingShape shape{count("samples"), count("features"), count("classes")};
+        const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
+        const auto state_bits = static_cast<unsigned>(count("state_bits"));
+        require(
+            scale_bits >= 20 && scale_bits <= 49 && state_bits >= 10 && state_bits <= scale_bits,
+            ErrorCode::corrupt_data, "scale bits {} and {} are out of range", scale_bits,
+            state_bits);
+        Parameters parameters = Parameters::create(primes);
+        const auto products = [&]() -> Products {
+            const auto solver =
+                value_or_throw(solver_from_name(json.at("solver").get<std::string>()));
+            if (solver == Solver::dual) {
+                return KernelProducts{
+                    KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
+                                         count("babies")),
+                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()))};
+            }
+            const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
+            LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"),
+                                                   rows_per_batch(*recipe, shape.samples),
+                                                   shape.features, shape.classes);
+            const auto babies_fit = [&](std::size_t babies) {
+                return std::has_single_bit(babies) && babies <= layout.padded_classes() &&
+                       shifts.inner > 0 && babies % shifts.inner == 0;
+            };
+            require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
+                    ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
+            return LaneProducts{layout, shifts};
+        };
+        const Products made = products();
+        const auto refresh = [&]() -> std::optional<RefreshPlan> {
+            const auto& member = json.at("refresh");
+            if (member.is_null()) {
+                return std::nullopt;
+            }
+            const auto small = [&](const char* key) {
+                const auto& value = member.at(key);
+                require(value.is_number_integer() && std::abs(value.get<double>()) <= 64,
+                        ErrorCode::corrupt_data, "{} must be a whole number of at most 64", key);
+                return value.get<int>();
+            };
+            BootstrapLiteral literal = refresh_literal(
+                parameters.log_n(), static_cast<unsigned>(small("log_slots")),
+                static_cast<std::size_t>(small("levels")), primes.insecure_for_tests_only);
+            literal.ratio_bits = static_cast<unsigned>(small("ratio_bits"));
+            literal.arcsine_degree = static_cast<std::size_t>(small("arcsine_degree"));
+            literal.level_bits = scale_bits;
+            return RefreshPlan{BootstrapPlan::create(parameters, literal), small("range_bits")};
+        }();
+        TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
+                          refresh);
+        if (plan.to_json() != json) {
+            return make_error(ErrorCode::corrupt_data,
+                              "the plan holds members that no plan has: ask for the file again");
+        }
+        return plan;
+    } catch (const Error& error) {
+        return make_error(error.code() == ErrorCode::insecure_parameters
+                              ? ErrorCode::insecure_parameters
+                              : ErrorCode::corrupt_data,
+                          "the plan cannot be used: {}", error.what());
+    } catch (const nlohmann::json::exception&) {
+        return make_error(ErrorCode::corrupt_data,
+                          "the plan lacks a member or holds one of a wrong type");
+    }
+}
+
+}  // namespace cipherfit

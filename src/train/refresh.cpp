@@ -1,0 +1,67 @@
+#include "train/refresh.h"
+
+#include "cipherfit/train/noise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace cipherfit {
+
+BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels,
+                                 bool insecure) {
+    BootstrapLiteral literal =
+        levels <= bootstrap_n16_levels10.levels ? bootstrap_n16_levels10 : bootstrap_n16_levels12;
+    literal.log_n = log_n;
+    literal.levels = levels;
+    literal.insecure_for_tests_only = insecure;
+    return with_slots(literal, log_slots);
+}
+
+// Measured (docs/benchmarks.md): 2.97 s at 2^11 slots and 4.84 s at 2^15, where a key switch takes
+// 0.2 ms for each transform that is counted for it. In between, nearly a straight line.
+double refresh_transforms(unsigned log_n, unsigned log_slots) {
+    constexpr double at_11 = 14'500;
+    constexpr double at_15 = 23'700;
+    const double slots = std::min(log_slots, 15U);
+    return std::exp2(static_cast<int>(log_n) - 16) * (at_11 + (at_15 - at_11) / 4 * (slots - 11));
+}
+
+double refresh_memory_bytes(const BootstrapPlan& bootstrap) {
+    // Of 2^11 slots, 4.18 GB in all less 2.99 GB of keys; of 2^15 2.67 GB, the matrices' diagonals
+    // being longer (docs/benchmarks.md).
+    constexpr double matrices_and_work = 1.2e9;
+    constexpr double longer_diagonals = 1.5e9;
+    const double share = static_cast<double>(bootstrap.slots()) / 0x1p15;
+    return std::exp2(static_cast<int>(bootstrap.literal().log_n) - 16) *
+           (matrices_and_work + longer_diagonals * share);
+}
+
+double refresh_rounding_error(const BootstrapPlan& bootstrap) {
+    // Roundings at EvalMod's scale of 2^50, with the factor that its steps give them, and the fit's
+    // own error at the likely wraps; both relative to q_0.
+    constexpr double amplification = 59;
+    constexpr double fit = 0x1p-36;
+    const double coefficient =
+        std::hypot(amplification * rounding_error(bootstrap.parameters(), 0x1p50), fit) *
+        std::exp2(bootstrap.literal().ratio_bits);
+    return coefficient * std::sqrt(static_cast<double>(bootstrap.slots()));
+}
+
+double refresh_gain_error(const BootstrapPlan& bootstrap) {
+    const BootstrapLiteral& literal = bootstrap.literal();
+    const double ratio = std::exp2(-static_cast<double>(literal.ratio_bits));
+    const double sine = std::sin(2 * std::numbers::pi * ratio);
+    // Taylor coefficients of the arcsine: binomial(2k, k) / (4^k (2k + 1)) of x^(2k + 1).
+    double binomial = 1;
+    for (std::size_t k = 1; k <= (literal.arcsine_degree + 1) / 2; ++k) {
+        binomial *= (2 * static_cast<double>(k) - 1) / (2 * static_cast<double>(k));
+    }
+    // a T_m(x), m = degree + 2, is the first term of the Chebyshev series that is left out, and its
+    // steepness at 0 is m.
+    const auto m = static_cast<double>(literal.arcsine_degree + 2);
+    const double a = binomial / m * std::pow(sine, m) * std::exp2(1 - m);
+    return m * a / (2 * std::numbers::pi * ratio);
+}
+
+}  // namespace cipherfit

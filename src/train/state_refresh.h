@@ -1,0 +1,35 @@
+// Levels for the states of a run with bootstrappings.
+#pragma once
+
+#include "cipherfit/ckks/bootstrap.h"
+#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/train/plan.h"
+
+#include <memory>
+#include <vector>
+
+namespace cipherfit {
+
+class StateRefresh {
+  public:
+    // Encodes the matrices where the plan has a bootstrapping. Plan and keys must outlive this
+    // object.
+    StateRefresh(const TrainingPlan& plan, const EvaluationKeys& keys);
+
+    // M and U at the levels that a bootstrapping leaves, both of each block in one: as real and
+    // imaginary part, at a common scale. |entries| must be below the plan's range. Of the dual,
+    // what is not in lane 0 becomes zero, for the level that is spare.
+    TrainingState operator()(const TrainingState& state) const;
+
+  private:
+    // The dual's values at level 0, at the scale for the bootstrapping.
+    Ciphertext cleaned(const Ciphertext& values) const;
+
+    const TrainingPlan& plan_;
+    Evaluator evaluator_;
+    std::vector<double> mask_;                          // of the dual
+    std::unique_ptr<const Bootstrapper> bootstrapper_;  // none without bootstrappings
+};
+
+}  // namespace cipherfit

@@ -1,0 +1,205 @@
+// Training beyond one modulus chain, and on mini-batches: the encrypted trainer against its twin.
+#include "cipherfit/train/noise.h"
+#include "support/dual_run.h"
+#include "support/errors.h"
+#include "support/training_run.h"
+#include "train/logit_iteration.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+using test::throws;
+using test::TrainingRun;
+
+PlanOptions refreshed_options(Solver solver, double range) {
+    PlanOptions options;
+    options.solver = solver;
+    options.log_n = 10;
+    options.memory_limit_bytes = 1e12;
+    options.insecure_for_tests_only = true;
+    options.refresh = PlanOptions::Refresh::always;
+    options.refresh_range = range;
+    return options;
+}
+
+// As in encrypted_trainer_test.cpp.
+constexpr double stable_step = 1.8;
+
+// The largest entry of what is bootstrapped: the states, or in the dual the logits without Z_0.
+double bootstrapped_range(const PreparedData& data, const Recipe& recipe, Solver solver) {
+    if (solver == Solver::primal) {
+        return run_twin(data, recipe).max_abs_state;
+    }
+    return largest_carried_logit(data, recipe);
+}
+
+struct Case {
+    const char* name;
+    TrainingShape shape;
+    Recipe recipe;
+    Solver solver;
+};
+
+std::vector<Case> cases() {
+    const TrainingShape shape{.samples = 20, .features = 9, .classes = 3};
+    const Recipe standard = standard_recipe(8, stable_step, fit_sigmoid(3, 8));
+    Recipe decayed = standard;
+    decayed.decay = 0.03;
+    Recipe linear = standard_recipe(9, stable_step, fit_sigmoid(1, 8));
+    Recipe fifth = standard_recipe(5, stable_step, fit_sigmoid(5, 8));
+    Recipe batches = standard_recipe(9, stable_step, fit_sigmoid(3, 8));
+    batches.batch = 7;  // 7, 7 and 6 rows, three times
+    Recipe batches_elsewhere = chiang2023_recipe(7, 20);
+    batches_elsewhere.batch = 9;
+    batches_elsewhere.decay = 0.01;
+    Recipe chiang = chiang2023_recipe(8, 20);
+    chiang.decay = 0.02;
+    return {{"primal", shape, standard, Solver::primal},
+            {"primal, decay", shape, decayed, Solver::primal},
+            {"primal, degree 1", shape, linear, Solver::primal},
+            {"primal, degree 5", shape, fifth, Solver::primal},
+            {"primal, preset", shape, chiang, Solver::primal},
+            {"primal, several blocks",
+             {.samples = 150, .features = 40, .classes = 4},
+             standard,
+             Solver::primal},
+            {"mini-batches", shape, batches, Solver::primal},
+            {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
+            {"dual", shape, standard, Solver::dual},
+            {"dual, decay", shape, decayed, Solver::dual},
+            {"dual, degree 1", shape, linear, Solver::dual},
+            {"dual, degree 5", shape, fifth, Solver::dual},
+            {"dual, preset", shape, chiang, Solver::dual}};
+}
+
+RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model) {
+    const auto rows = [](const std::vector<double>& values, std::size_t count, std::size_t size) {
+        return RowMatrix(Eigen::Map<const RowMatrix>(
+            values.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(size)));
+    };
+    const TrainingShape& shape = run.plan.shape();
+    if (run.plan.solver() == Solver::primal) {
+        return rows(run.decrypt(model), shape.classes, shape.features);
+    }
+    return model_of(rows(run.plan.kernel().unpack_replicas(run.owner.decrypt_real(model.at(0))),
+                         shape.samples, shape.classes),
+                    run.prepared);
+}
+
+// The bound: four times the largest deviation of noisy twins, whose deviations are derived from the
+// scales (noise.h). That it is small beside the model is what says that anything was learned.
+TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const PreparedData data = test::synthetic_data(c.shape, c.recipe, 5);
+        const TrainingRun run(
+            c.shape, c.recipe,
+            refreshed_options(c.solver, bootstrapped_range(data, c.recipe, c.solver)), 5);
+        ASSERT_TRUE(run.plan.refresh().has_value());
+        ASSERT_GE(run.plan.refresh_count(), 1U);
+        EncryptedTrainer trainer =
+            run.plan.batches() == 1
+                ? EncryptedTrainer(run.plan, run.keys, run.upload())
+                : EncryptedTrainer(run.plan, run.keys,
+                                   [&run](std::size_t batch) { return run.upload(batch); });
+        TrainingState state;
+        while (state.iteration < c.recipe.iterations) {
+            state = trainer.step(state);
+            const auto fits = check_state(run.plan, state);
+            ASSERT_TRUE(fits.has_value()) << fits.error().message;
+        }
+        const RowMatrix model = decrypted(run, trainer.model(state));
+        const RowMatrix twin = run_twin(run.prepared, c.recipe).model();
+        const double bound = state_error_bound(run.plan, run.prepared);
+        EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
+        EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
+    }
+}
+
+TEST(RefreshedTraining, PlansSurviveJsonAndSayWhatTheyDo) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingPlan plan =
+            TrainingPlan::create(c.shape, c.recipe, refreshed_options(c.solver, 4));
+        const auto again = TrainingPlan::from_json(plan.to_json());
+        ASSERT_TRUE(again.has_value()) << again.error().message;
+        EXPECT_EQ(again->to_json(), plan.to_json());
+        EXPECT_EQ(again->hash(), plan.hash());
+        const std::size_t top = plan.refresh().value().bootstrap.levels();
+        const std::size_t spare = spare_levels(c.solver, top);
+        std::size_t level = 0;
+        for (const IterationLevels& at : plan.levels()) {
+            EXPECT_LE(static_cast<std::size_t>(at.start), top);
+            EXPECT_GE(static_cast<std::size_t>(at.end), spare);
+            // Without a bootstrapping an iteration goes on where the one before has ended.
+            if (&at != plan.levels().data() && !at.refresh) {
+                EXPECT_EQ(static_cast<std::size_t>(at.start), level);
+            }
+            level = static_cast<std::size_t>(at.end);
+        }
+        EXPECT_EQ(level, spare);
+    }
+}
+
+// Read backwards, the recurrence gives what it gives forwards.
+TEST(ErrorWeights, AddUpToTheTwinsCoefficients) {
+    for (Recipe recipe :
+         {standard_recipe(12, stable_step, fit_sigmoid(3, 8)), chiang2023_recipe(12, 20)}) {
+        for (const double decay : {0.0, 0.05}) {
+            recipe.decay = decay;
+            const PreparedData data =
+                test::synthetic_data({.samples = 20, .features = 9, .classes = 3}, recipe, 3);
+            const std::vector<double> weights = error_weights(recipe);
+            const RowMatrix kernel = gram_matrix(data);
+            // Errors at each iteration, from the coefficients that the twin had before it.
+            RowMatrix sum = RowMatrix::Zero(20, 3);
+            RowMatrix before = RowMatrix::Zero(20, 3);
+            const bool at_main = recipe.gradient_at == ModelSequence::main;
+            const DualTwinResult twin =
+                run_dual_twin(data, recipe, nullptr,
+                              [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+                                  const RowMatrix z = data.z0 + kernel * before;
+                                  sum += weights[static_cast<std::size_t>(t)] *
+                                         (data.y - z.unaryExpr(recipe.sigmoid));
+                                  before = at_main ? main : extrapolated;
+                              });
+            const bool is_main = recipe.model == ModelSequence::main;
+            const RowMatrix& expected = is_main ? twin.main : twin.extrapolated;
+            // Some hundred additions of numbers up to the largest coefficient.
+            EXPECT_LT((sum - expected).cwiseAbs().maxCoeff(),
+                      1000 * 0x1p-53 * std::max(1.0, twin.max_abs_state));
+        }
+    }
+}
+
+TEST(RefreshedTraining, RefusesWhatDoesNotFit) {
+    const TrainingShape shape{.samples = 20, .features = 9, .classes = 3};
+    Recipe recipe = standard_recipe(8, stable_step, fit_sigmoid(3, 8));
+    recipe.batch = 21;
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"21", "20", "smaller batches"}, [&] {
+        static_cast<void>(
+            TrainingPlan::create(shape, recipe, refreshed_options(Solver::primal, 4)));
+    }));
+    recipe.batch = 7;
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"mini-batches"}, [&] {
+        static_cast<void>(TrainingPlan::create(shape, recipe, refreshed_options(Solver::dual, 4)));
+    }));
+    // A plan from outside whose bootstrapping leaves too little for an iteration.
+    const TrainingPlan plan =
+        TrainingPlan::create(shape, recipe, refreshed_options(Solver::primal, 4));
+    nlohmann::json json = plan.to_json();
+    json["refresh"]["levels"] = 1;
+    EXPECT_FALSE(TrainingPlan::from_json(json).has_value());
+    json = plan.to_json();
+    json["refresh"]["range_bits"] = 40;
+    const auto wide = TrainingPlan::from_json(json);
+    ASSERT_FALSE(wide.has_value());
+    EXPECT_NE(wide.error().message.find("no room"), std::string::npos) << wide.error().message;
+}
+
+}  // namespace
+}  // namespace cipherfit
