@@ -37,15 +37,21 @@ void encrypt(EncryptOptions& options) {
              {files.job(), job.plan(), job.training_data(), job.checkpoint(), job.model()}) {
             std::filesystem::remove(path);
         }
+        std::filesystem::remove_all(job.batch(0).parent_path());
     }
     const SecretKey key = load_key(files, state.setup, options.passphrase);
     ProgressLine line(options.run.quiet);
     const Dataset rows = extract(state.extractor.get(), std::move(training.data));
     static_cast<void>(encrypt_job(files, state.setup, key, job, rows, line));
+    double bytes = 0;
+    const bool batched = state.setup.plan.batches() > 1;
+    for (std::size_t batch = 0; batch < state.setup.plan.batches(); ++batch) {
+        bytes += static_cast<double>(
+            std::filesystem::file_size(batched ? job.batch(batch) : job.training_data()));
+    }
     fmt::print("  {:<22}{}, {}\n  {:<22}cipherfit train --job {}\n", "encrypted rows",
-               job.training_data().string(),
-               format_bytes(static_cast<double>(std::filesystem::file_size(job.training_data()))),
-               "next, on the server", job.directory.string());
+               (batched ? job.batch(0).parent_path() : job.training_data()).string(),
+               format_bytes(bytes), "next, on the server", job.directory.string());
 }
 
 }  // namespace

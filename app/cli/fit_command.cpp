@@ -34,6 +34,7 @@ struct FitOptions {
     fs::path out, json, report;
     std::string fhe = "execute";
     bool force = false, no_curve = false;
+    int checkpoint_every = 1;
     Passphrase passphrase;
 };
 
@@ -81,17 +82,28 @@ PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& file
     return {std::move(state), std::move(rows)};
 }
 
-void train_in_other_process(const FitOptions& options, const JobFiles& job, Timings& timings,
-                            ProgressLine& line) {
+// Checkpoints after so many iterations that a curve has about as many points.
+constexpr int curve_points = 20;
+
+std::vector<std::string> server_arguments(const FitOptions& options, const OwnerSetup& setup) {
+    std::vector<std::string> arguments{"--checkpoint-every",
+                                       std::to_string(options.checkpoint_every)};
+    if (!options.no_curve) {
+        const int every = (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
+        arguments.insert(arguments.end(), {"--keep-checkpoints", std::to_string(every)});
+    }
+    return arguments;
+}
+
+void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, const JobFiles& job,
+                            Timings& timings, ProgressLine& line) {
     if (fs::exists(job.model()) && timings.has("train_seconds")) {
         return;
     }
     line.phase("server: starting");
     ServerProgressView view(line);
     const ServerRun run = run_server(
-        job.directory, options.run.threads,
-        options.no_curve ? std::vector<std::string>{}
-                         : std::vector<std::string>{"--keep-checkpoints"},
+        job.directory, options.run.threads, server_arguments(options, setup),
         [&view](const ServerProgress& progress) { view.show(progress); }, [&line] { line.tick(); });
     line.finish();
     timings.set("train_seconds", run.seconds);
@@ -138,7 +150,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const ContainerIdentity identity =
         timings.measure("encrypt_seconds", fs::exists(job.plan()),
                         [&] { return encrypt_job(files, setup, key, job, planned.rows, line); });
-    train_in_other_process(options, job, timings, line);
+    train_in_other_process(options, setup, job, timings, line);
     const Head head = timings.measure(
         "decrypt_seconds", false, [&] { return decrypt_head(state, identity, key, job.model()); });
     write_model(out.model(), head, state);
@@ -164,7 +176,8 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     NoiseModel noise = modelled_noise(state.setup.plan);
     noise.seed = options.features.seed;
     const std::vector<RowMatrix> twins =
-        twin_models(state.setup.plan.solver(), prepare_rows(state.setup, planned.rows),
+        twin_models(state.setup.plan.solver(),
+                    prepare_rows(state.setup, planned.rows.features, planned.rows.labels),
                     state.setup.plan.recipe(), &noise);
     const Head head = checked_model(twins.back(), state.setup, state.reference);
     out.claim_for_model();
@@ -246,6 +259,11 @@ void add_fit_command(CLI::App& app) {
         ->type_name("FILE");
     command->add_flag("--no-curve", options->no_curve,
                       "Have the server keep no checkpoints for the report's learning curve");
+    command
+        ->add_option("--checkpoint-every", options->checkpoint_every,
+                     "Iterations after which the server writes a checkpoint to go on from")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

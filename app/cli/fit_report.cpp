@@ -83,6 +83,7 @@ json spending(const TrainingPlan& plan) {
             const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
             row["from_level"] = at.start;
             row["to_level"] = at.end;
+            row["bootstraps"] = at.refresh ? plan.state_ciphertexts() : 0;
         }
         rows.push_back(std::move(row));
     }
@@ -101,6 +102,10 @@ json plan_figures(const TrainingPlan& plan) {
             {"features", plan.shape().features - 1},
             {"classes", plan.shape().classes},
             {"iterations", recipe.iterations},
+            {"batches", plan.batches()},
+            {"batch", rows_per_batch(recipe, plan.shape().samples)},
+            {"decay", recipe.decay},
+            {"bootstraps", plan.refresh_count() * plan.state_ciphertexts()},
             {"step", recipe.steps.front()},
             {"sigmoid", to_json(recipe.sigmoid)},
             {"sigmoid_degree", recipe.sigmoid.degree()},

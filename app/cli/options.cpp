@@ -102,11 +102,33 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                        "The recipe that 'cipherfit rehearse' wrote, in place of the options below")
             ->group(recipe_group)
             ->type_name("FILE");
-    app.add_option("--iterations", recipe.iterations, "Training iterations under encryption")
+    CLI::Option* iterations =
+        app.add_option("--iterations", recipe.iterations, "Training iterations under encryption")
+            ->group(recipe_group)
+            ->excludes(file)
+            ->capture_default_str()
+            ->check(CLI::Range(1, max_iterations));
+    CLI::Option* batch =
+        app.add_option(
+               "--batch", recipe.batch,
+               "Samples an iteration, in an order shuffled by --seed; 0: all. Step and range "
+               "are then not rehearsed")
+            ->group(recipe_group)
+            ->excludes(file)
+            ->capture_default_str()
+            ->check(CLI::Range(0, largest_batch));
+    app.add_option("--epochs", recipe.epochs,
+                   "Passes over all mini-batches, in place of --iterations")
+        ->group(recipe_group)
+        ->excludes(iterations)
+        ->needs(batch)
+        ->check(CLI::Range(1, max_iterations));
+    app.add_option("--decay", recipe.decay,
+                   "Decoupled weight decay: the part of the weights that an iteration takes away")
         ->group(recipe_group)
         ->excludes(file)
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->check(CLI::Range(0.0, 0.5));
     app.add_option("--preset", recipe.preset,
                    "standard: centred features, zero start, step and range rehearsed on the "
                    "training rows; chiang2023: the recipe of arXiv 2304.03807 to the letter, in "
@@ -145,9 +167,9 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(plan_group)
         ->capture_default_str();
     app.add_option("--memory-limit", recipe.memory_limit_gb,
-                   "Gigabytes that the server may need; larger plans are not chosen")
+                   "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
+                   "5.5, and 12 where the states are bootstrapped")
         ->group(plan_group)
-        ->capture_default_str()
         ->check(CLI::Range(0.001, 1e6))
         ->type_name("GB");
     app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
@@ -178,6 +200,9 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     SetupOptions options;
     options.preset = value_or_throw(preset_from_name(recipe.preset));
     options.recipe.iterations = recipe.iterations;
+    options.epochs = recipe.epochs;
+    options.batch = recipe.batch;
+    options.decay = recipe.decay;
     options.recipe.seed = features.seed;
     if (recipe.degree != 0) {
         options.recipe.degree = recipe.degree;
@@ -192,14 +217,17 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
     options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
-    // The paper sends 6.
-    options.plan.most_ciphertexts =
-        recipe.most_ciphertexts.value_or(options.preset == Preset::chiang2023 ? 6 : 0);
+    // What the paper computes, in as many ciphertexts, as far as it goes without bootstrapping.
+    const bool as_published =
+        options.preset == Preset::chiang2023 && recipe.solver == "auto" && recipe.batch == 0 &&
+        fits_one_chain(chiang2023_recipe(recipe.iterations, 1), Solver::primal);
     if (recipe.solver != "auto") {
         options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
-    } else if (options.preset == Preset::chiang2023) {
-        options.plan.solver = Solver::primal;  // what the paper computes
+    } else if (as_published) {
+        options.plan.solver = Solver::primal;
+        options.plan.refresh = PlanOptions::Refresh::never;
     }
+    options.plan.most_ciphertexts = recipe.most_ciphertexts.value_or(as_published ? 6 : 0);
     options.plan.kernel = value_or_throw(kernel_source_from_name(recipe.kernel));
     return options;
 }
@@ -207,6 +235,9 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
 nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& features) {
     nlohmann::json json{{"preset", recipe.preset},
                         {"iterations", recipe.iterations},
+                        {"epochs", recipe.epochs},
+                        {"batch", recipe.batch},
+                        {"decay", recipe.decay},
                         {"sigmoid_degree", recipe.degree},
                         {"sigmoid_range", recipe.range},
                         {"step", recipe.step},

@@ -42,11 +42,14 @@ struct FeatureOptions {
 struct RecipeOptions {
     std::string preset = "standard";
     int iterations = 8;
+    int epochs = 0;  // 0: iterations are given
+    int batch = 0;   // 0: all samples in every iteration
+    double decay = 0;
     int degree = 0;  // 0: not pinned
     double range = 0, step = 0;
     bool no_rehearsal = false;
     unsigned log_n = 0, scale_bits = 0;
-    double memory_limit_gb = 5.5;
+    double memory_limit_gb = 0;  // 0: the planner's own
     std::optional<std::size_t> most_ciphertexts;
     std::string solver = "auto", kernel = "owner";
     std::filesystem::path file;  // of `rehearse`; see recipe_file.h

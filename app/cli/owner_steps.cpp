@@ -35,11 +35,6 @@ bool is_there(const fs::path& path, ContainerKind kind, const ContainerIdentity&
 
 }  // namespace
 
-PreparedData prepare_rows(const OwnerSetup& setup, const Dataset& rows) {
-    return prepare(rows.features, rows.labels, static_cast<int>(setup.plan.shape().classes),
-                   setup.preprocessing, setup.plan.recipe());
-}
-
 PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
                           const FeatureOptions& features, ProgressLine& line) {
     const SetupOptions options = setup_options(recipe, features);
@@ -51,7 +46,7 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     check_interrupt();
     line.phase("owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);
-    PreparedData data = prepare_rows(setup, rows);
+    PreparedData data = prepare_rows(setup, rows.features, rows.labels);
     TwinReference reference = make_twin_reference(setup, data);
     if (setup.plan.solver() == Solver::primal) {
         data.xs.resize(0, 0);
@@ -162,9 +157,17 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
     const Job described{setup.plan, identity};
     const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
                       IdentityPart::job};
-    if (!is_there(job.training_data(), ContainerKind::training_data, identity, all)) {
+    if (setup.plan.batches() > 1) {
+        // The plan comes last: without it, batches may be missing.
+        if (!is_there(job.plan(), ContainerKind::plan, identity, all)) {
+            value_or_throw(write_training_batches(job, described, key,
+                                                  prepare_rows(setup, rows.features, rows.labels),
+                                                  show_bytes(line)));
+        }
+    } else if (!is_there(job.training_data(), ContainerKind::training_data, identity, all)) {
         value_or_throw(write_training_data(job.training_data(), described, key,
-                                           prepare_rows(setup, rows), show_bytes(line)));
+                                           prepare_rows(setup, rows.features, rows.labels),
+                                           show_bytes(line)));
     }
     if (!is_there(job.plan(), ContainerKind::plan, identity, all)) {
         value_or_throw(write_plan(job.plan(), described));

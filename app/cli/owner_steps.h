@@ -14,9 +14,6 @@
 
 namespace cipherfit {
 
-// Rows in the form that is encrypted.
-PreparedData prepare_rows(const OwnerSetup& setup, const Dataset& rows);
-
 // Rows of features with the state that was made from them.
 struct PlannedTraining {
     OwnerState state;

@@ -25,6 +25,9 @@ struct PlanCommandOptions {
     std::filesystem::path owner, json;
 };
 
+// Iterations that are listed one by one.
+constexpr int most_rows = 20;
+
 std::string describe(const nlohmann::json& f) {
     const auto number = [&f](const char* name) {
         return format_count(f.at(name).get<std::uint64_t>());
@@ -51,13 +54,24 @@ std::string describe(const nlohmann::json& f) {
     line("levels",
          fmt::format("{} in all: {} in the first iteration, {} in every other", number("levels"),
                      number("first_iteration_levels"), number("levels_per_iteration")));
+    if (f.at("batches").get<std::uint64_t>() > 1) {
+        line("mini-batches", fmt::format("{} of {} rows", number("batches"), number("batch")));
+    }
+    if (f.at("bootstraps").get<std::uint64_t>() > 0) {
+        line("bootstrappings", number("bootstraps"));
+    }
     line("key switches", number("key_switches"));
     for (const auto& row : f.at("spending")) {
-        if (row.at("products").get<std::size_t>() + row.at("key_switches").get<std::size_t>() > 0) {
+        if (row.at("iteration") == most_rows) {
+            line("  ...", fmt::format("{} iterations in all", number("iterations")));
+        }
+        if (row.at("iteration") < most_rows &&
+            row.at("products").get<std::size_t>() + row.at("key_switches").get<std::size_t>() > 0) {
             line(row.at("iteration") == 0
                      ? std::string("  preparation")
                      : fmt::format("  iteration {}", row.at("iteration").get<int>()),
-                 fmt::format("{} products, {} key switches after {} decompositions{}",
+                 fmt::format("{}{} products, {} key switches after {} decompositions{}",
+                             row.value("bootstraps", 0) > 0 ? "bootstrapping, " : "",
                              row.at("products").get<std::size_t>(),
                              row.at("key_switches").get<std::size_t>(),
                              row.at("decompositions").get<std::size_t>(),

@@ -13,7 +13,7 @@ namespace {
 struct TrainOptions {
     std::filesystem::path job;
     RunOptions run;
-    bool keep_checkpoints = false;
+    int keep_checkpoints = 0, checkpoint_every = 1;
 };
 
 }  // namespace
@@ -29,9 +29,18 @@ void add_train_command(CLI::App& app) {
         "killed, it goes on from its checkpoint when it is started again.");
     auto options = std::make_shared<TrainOptions>();
     command->add_option("--job", options->job, "The job directory")->required()->type_name("DIR");
-    command->add_flag("--keep-checkpoints", options->keep_checkpoints,
-                      "Keep the checkpoint of every iteration, for the learning curve of the "
-                      "owner's report");
+    command
+        ->add_option("--keep-checkpoints", options->keep_checkpoints,
+                     "Keep the checkpoint of every so many iterations, for the learning curve of "
+                     "the owner's report; 0: none, 1 unless a number is given")
+        ->expected(0, 1)
+        ->default_str("1")
+        ->type_name("EVERY");
+    command
+        ->add_option("--checkpoint-every", options->checkpoint_every,
+                     "Write a checkpoint to go on from after every so many iterations")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
     add_run_options(*command, options->run);
     command->callback([options] {
         std::vector<std::string> arguments{options->job.string(), "--threads",
@@ -39,9 +48,9 @@ void add_train_command(CLI::App& app) {
         if (options->run.quiet) {
             arguments.emplace_back("--quiet");
         }
-        if (options->keep_checkpoints) {
-            arguments.emplace_back("--keep-checkpoints");
-        }
+        arguments.insert(arguments.end(),
+                         {"--keep-checkpoints", std::to_string(options->keep_checkpoints),
+                          "--checkpoint-every", std::to_string(options->checkpoint_every)});
         become_server(arguments);
     });
 }

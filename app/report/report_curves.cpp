@@ -48,9 +48,7 @@ nlohmann::json report_curves(const ReportInput& input) {
         return finish_model(state, setup.preprocessing, recipe, setup.class_names);
     };
     const TwinResult twin =
-        run_twin(prepare(input.training.features, input.training.labels,
-                         static_cast<int>(setup.plan.shape().classes), setup.preprocessing, recipe),
-                 recipe);
+        run_twin(prepare_rows(setup, input.training.features, input.training.labels), recipe);
     nlohmann::json of_twin = nlohmann::json::array();
     for (std::size_t t = 0; t < twin.models.size(); ++t) {
         of_twin.push_back(point(head_of(twin.models[t]), static_cast<int>(t) + 1, input));

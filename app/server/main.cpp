@@ -26,7 +26,8 @@ using namespace cipherfit;
 struct Options {
     std::filesystem::path job, model;
     RunOptions run;
-    bool machine = false, keep_checkpoints = false;
+    bool machine = false;
+    int keep_checkpoints = 0, checkpoint_every = 1;
 };
 
 void write_report(const std::filesystem::path& job, const ServerReport& report, double seconds) {
@@ -63,7 +64,8 @@ void train(const Options& options) {
     ServerProgressView view(line);
     ServerOptions server;
     server.stop = &stop_requested();
-    server.keep_checkpoints = options.keep_checkpoints;
+    server.keep_every = options.keep_checkpoints;
+    server.checkpoint_every = options.checkpoint_every;
     server.progress = [&](const ServerProgress& progress) {
         if (options.machine) {
             fmt::print(stderr, "{}\n", encode_progress(progress));
@@ -97,7 +99,8 @@ void serve(const Options& options) {
 void build(CLI::App& app) {
     app.description(
         "Trains on the ciphertexts of a job directory, or scores them, without any secret.\n"
-        "Reads plan.cft, evaluation_keys.cft and training_data.cft; leaves model.cft and\n"
+        "Reads plan.cft, evaluation_keys.cft and training_data.cft or batches/; leaves model.cft "
+        "and\n"
         "server_report.json. Stopped or killed, it goes on from checkpoint.cft when it is\n"
         "started again. SIGINT or SIGTERM stops it after the current iteration, a second\n"
         "one at once.\n\n"
@@ -110,8 +113,17 @@ void build(CLI::App& app) {
     app.add_option("--model", options->model,
                    "The server's own model to score with: a directory with weights.npy")
         ->type_name("DIR");
-    app.add_flag("--keep-checkpoints", options->keep_checkpoints,
-                 "Keep the checkpoint of every iteration in checkpoints/, for the owner's report");
+    app.add_option("--keep-checkpoints", options->keep_checkpoints,
+                   "Keep the checkpoint of every so many iterations in checkpoints/, for the "
+                   "owner's report; 0: none")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("EVERY");
+    app.add_option("--checkpoint-every", options->checkpoint_every,
+                   "Write checkpoint.cft, to go on from, after every so many iterations")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber)
+        ->type_name("EVERY");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
                  "bytes_written'");

@@ -116,14 +116,30 @@ ServerReport run_training_job(const std::filesystem::path& directory,
               .bytes_written = written});
     };
     progress(state.iteration);
-    while (state.iteration < report.iterations) {
-        require(options.stop == nullptr || !options.stop->load(), ErrorCode::interrupted,
-                "stopped after iteration {} of {}: run again to go on from there", state.iteration,
-                report.iterations);
-        state = trainer.step(state);
+    int written_at = state.iteration;
+    const auto write_checkpoint = [&] {
         written +=
             value_or_throw(write_state(files.checkpoint(), ContainerKind::checkpoint, job, state));
-        if (options.keep_checkpoints && state.iteration < report.iterations) {
+        written_at = state.iteration;
+    };
+    while (state.iteration < report.iterations) {
+        if (options.stop != nullptr && options.stop->load()) {
+            if (written_at != state.iteration) {
+                write_checkpoint();
+            }
+            throw Error(ErrorCode::interrupted,
+                        fmt::format("stopped after iteration {} of {}: run again to go on from "
+                                    "there",
+                                    state.iteration, report.iterations));
+        }
+        state = trainer.step(state);
+        const bool done = state.iteration == report.iterations;
+        const bool keep =
+            options.keep_every > 0 && !done && state.iteration % options.keep_every == 0;
+        if (keep || done || state.iteration % options.checkpoint_every == 0) {
+            write_checkpoint();
+        }
+        if (keep) {
             keep_checkpoint(files, state.iteration);
         }
         progress(state.iteration);

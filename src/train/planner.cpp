@@ -320,6 +320,17 @@ class Search {
     double least_memory_ = std::numeric_limits<double>::infinity();
 };
 
+// Whether a chain of that many levels is secure in a ring, with any number of digits.
+bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits) {
+    for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
+        if (nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
+            largest_secure_log_qp(log_n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Iterations that a ring holds.
 int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_levels,
                     unsigned scale_bits, unsigned log_n) {
@@ -330,12 +341,7 @@ int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_level
         const auto levels =
             static_cast<std::size_t>(iteration_levels(shorter, solver).front().start) +
             extra_levels;
-        bool fits = false;
-        for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
-            fits = fits || nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
-                               largest_secure_log_qp(log_n);
-        }
-        if (!fits) {
+        if (!holds(log_n, levels, scale_bits)) {
             break;
         }
         fitting = iterations;
@@ -455,6 +461,11 @@ unsigned state_bits_of(const Candidate& candidate, const PlanOptions& options) {
 }
 
 }  // namespace
+
+bool fits_one_chain(const Recipe& recipe, Solver solver) {
+    const auto levels = static_cast<std::size_t>(iteration_levels(recipe, solver).front().start);
+    return holds(17, levels, scale_choices.back());
+}
 
 TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& recipe,
                                   const PlanOptions& options) {

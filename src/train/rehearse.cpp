@@ -101,7 +101,9 @@ std::vector<Recipe> make_grid(const RehearsalOptions& options) {
     for (const double range : ranges) {
         const SigmoidPolynomial sigmoid = fit_sigmoid(options.degree.value_or(3), range);
         for (const double step : steps) {
-            grid.push_back(standard_recipe(options.iterations, step, sigmoid));
+            Recipe recipe = standard_recipe(options.iterations, step, sigmoid);
+            recipe.decay = options.decay;
+            grid.push_back(std::move(recipe));
         }
     }
     return grid;

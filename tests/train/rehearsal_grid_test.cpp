@@ -70,10 +70,10 @@ TEST(RehearsalGrid, TheCurveEndsAtWhatTheRunReachesAndEveryRunStaysInRange) {
 TEST(RehearsalGrid, RefusesWhatCannotRunAndUsesTheRest) {
     const Dataset data = synthetic(40, 20, 3, 0.8, 5);
     // 60 iterations of the cubic need 237 levels.
-    const RehearsalGrid grid = rehearse(
-        data, {.iterations = {2, 60},
-               .degrees = {3},
-               .plan = {.refresh = PlanOptions::Refresh::never}});
+    PlanOptions one_chain;
+    one_chain.refresh = PlanOptions::Refresh::never;
+    const RehearsalGrid grid =
+        rehearse(data, {.iterations = {2, 60}, .degrees = {3}, .plan = one_chain});
     EXPECT_TRUE(grid.runs[0].usable());
     EXPECT_FALSE(grid.runs[1].usable());
     EXPECT_EQ(grid.chosen, 0U);

@@ -1,5 +1,5 @@
-// The server's whole work on a job directory: load, train with a checkpoint after every iteration,
-// write the model. Holds no secret.
+// The server's whole work on a job directory: load, train with checkpoints, write the model. Holds
+// no secret.
 #pragma once
 
 #include "cipherfit/protocol/job_files.h"
@@ -26,9 +26,12 @@ struct ServerOptions {
     // A plan that would need more is refused before anything is loaded; 0: the machine's memory.
     double memory_limit_bytes = 0;
     TestParameters tests = TestParameters::refuse;
-    // Whether the checkpoints of all iterations but the last stay, in checkpoints/: a learning
-    // curve for the owner. They take no time and their bytes on the disk.
-    bool keep_checkpoints = false;
+    // The checkpoint of every so many iterations but the last stays, in checkpoints/: a learning
+    // curve for the owner. 0: none.
+    int keep_every = 0;
+    // A checkpoint to go on from is written after every so many iterations, and when the run is
+    // stopped; at least 1.
+    int checkpoint_every = 1;
     // Set from a signal handler to stop before the next iteration.
     const std::atomic<bool>* stop = nullptr;
 };

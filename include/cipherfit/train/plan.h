@@ -121,6 +121,11 @@ class TrainingPlan {
     // The bootstrappings of a run that one chain does not hold.
     const std::optional<RefreshPlan>& refresh() const noexcept { return refresh_; }
     std::size_t refresh_count() const noexcept;
+    // Whether a model can be had from the states between the first and the last iteration: not in
+    // the dual with bootstrappings, where the coefficients are those of the last one only.
+    bool has_intermediate_models() const noexcept {
+        return solver() == Solver::primal || !refresh_;
+    }
     // Mini-batches, 1 where every iteration takes all samples, and the rows of one.
     std::size_t batches() const noexcept { return batch_count(recipe_, shape_.samples); }
     std::size_t batch_of(int t) const noexcept { return static_cast<std::size_t>(t) % batches(); }
@@ -207,6 +212,9 @@ class TrainingPlan {
     std::optional<RefreshPlan> refresh_;
     std::vector<IterationLevels> levels_;
 };
+
+// Whether the largest ring holds the recipe's iterations without a bootstrapping.
+bool fits_one_chain(const Recipe& recipe, Solver solver);
 
 // Of the sum of errors that becomes a dual model in a run with bootstrappings, before its
 // rescaling.

@@ -19,6 +19,7 @@ struct RehearsalOptions {
     std::optional<double> step = std::nullopt;   // in (0, 1e6]
     std::optional<int> degree = std::nullopt;    // 1, 3, 5 or 7
     std::optional<double> range = std::nullopt;  // in (0, 64]
+    double decay = 0.0;                          // of the weights, see recipe.h; not searched
     int folds = 5;                               // >= 2; as many as rows where there are fewer
     std::uint64_t seed = 1;                      // of the folds, which keep the classes' shares
 };

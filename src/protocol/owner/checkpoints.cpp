@@ -10,6 +10,9 @@ std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Jo
                                                  const SecretKey& key, const RowMatrix& xs) {
     std::vector<CheckpointModel> models;
     const Recipe& recipe = job.plan.recipe();
+    if (!job.plan.has_intermediate_models()) {
+        return models;
+    }
     for (int iteration = 1; iteration < recipe.iterations; ++iteration) {
         const std::filesystem::path path = files.kept_checkpoint(iteration);
         if (!std::filesystem::exists(path)) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <random>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -58,63 +60,152 @@ RehearsalCandidate candidate_from_json(const nlohmann::json& json) {
 
 }  // namespace
 
+namespace {
+
+int iterations_of(const SetupOptions& options, std::size_t samples) {
+    if (options.epochs == 0) {
+        return options.recipe.iterations;
+    }
+    Recipe batches;
+    batches.batch = options.batch;
+    const std::size_t count = batch_count(batches, samples);
+    require(count * static_cast<std::size_t>(options.epochs) <=
+                static_cast<std::size_t>(max_iterations),
+            ErrorCode::bad_input,
+            "{} epochs of {} batches are more than {} iterations: use larger batches or fewer "
+            "epochs",
+            options.epochs, count, max_iterations);
+    return options.epochs * static_cast<int>(count);
+}
+
+void require_batches(const SetupOptions& options, std::size_t samples) {
+    require(options.batch == 0 || static_cast<std::size_t>(options.batch) <= samples,
+            ErrorCode::bad_input,
+            "batches of {} samples are more than the {} there are: use smaller batches, or leave "
+            "--batch out",
+            options.batch, samples);
+}
+
+// The recipe with what does not come from a rehearsal.
+Recipe completed(Recipe recipe, const SetupOptions& options) {
+    recipe.decay = options.decay;
+    recipe.batch = options.batch;
+    value_or_throw(check(recipe).map([] { return true; }));
+    return recipe;
+}
+
+// Draws the same order on every machine.
+std::vector<Eigen::Index> shuffled(Eigen::Index count, std::uint64_t seed) {
+    std::vector<Eigen::Index> order(static_cast<std::size_t>(count));
+    std::iota(order.begin(), order.end(), Eigen::Index{0});
+    std::mt19937_64 engine(seed);
+    for (std::size_t left = order.size(); left > 1; --left) {
+        std::swap(order[left - 1], order[static_cast<std::size_t>(engine() % left)]);
+    }
+    return order;
+}
+
+PreparedData in_batch_order(PreparedData data, std::uint64_t seed) {
+    const std::vector<Eigen::Index> order = shuffled(data.samples(), seed);
+    for (RowMatrix* matrix : {&data.xs, &data.y, &data.z0}) {
+        *matrix = RowMatrix((*matrix)(order, Eigen::all));
+    }
+    return data;
+}
+
+}  // namespace
+
 Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
+    require_batches(options, samples);
+    const int iterations = iterations_of(options, samples);
     if (options.preset == Preset::chiang2023) {
         require_nothing_pinned(options);
-        return chiang2023_recipe(options.recipe.iterations, static_cast<Eigen::Index>(samples));
+        return completed(chiang2023_recipe(iterations, static_cast<Eigen::Index>(samples)),
+                         options);
     }
-    return standard_recipe(options.recipe.iterations, options.recipe.step.value_or(default_step),
-                           pinned_sigmoid(options.recipe));
+    return completed(standard_recipe(iterations, options.recipe.step.value_or(default_step),
+                                     pinned_sigmoid(options.recipe)),
+                     options);
+}
+
+PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
+                          std::span<const int> labels) {
+    PreparedData data = prepare(features, labels, static_cast<int>(setup.plan.shape().classes),
+                                setup.preprocessing, setup.plan.recipe());
+    return setup.plan.batches() == 1 ? data : in_batch_order(std::move(data), setup.shuffle_seed);
 }
 
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options) {
     value_or_throw(check_trainable(training));
+    require_batches(options, training.size());
     const auto classes = static_cast<int>(training.class_count());
-    Preprocessing preprocessing = fit_preprocessing(training.features, options.preset);
+    const int iterations = iterations_of(options, training.size());
+    const bool batched = options.batch != 0;
+    const double share =
+        batched ? static_cast<double>(options.batch) / static_cast<double>(training.size()) : 1.0;
+    Preprocessing preprocessing = fit_preprocessing(training.features, options.preset, share);
     std::optional<RehearsalCandidate> chosen;
     Recipe recipe;
-    if (options.preset == Preset::chiang2023 || (!options.rehearse && options.recipe.step)) {
+    const bool rehearsed = options.rehearse && !batched;
+    if (options.preset == Preset::chiang2023 || (!rehearsed && options.recipe.step)) {
         recipe = recipe_without_data(options, training.size());
-    } else if (options.rehearse) {
-        Rehearsal rehearsal = rehearse(training.features, training.labels, classes, options.recipe);
-        recipe = std::move(rehearsal.recipe);
+    } else if (rehearsed) {
+        RehearsalOptions rehearsed_options = options.recipe;
+        rehearsed_options.decay = options.decay;
+        Rehearsal rehearsal =
+            rehearse(training.features, training.labels, classes, rehearsed_options);
+        recipe = completed(std::move(rehearsal.recipe), options);
         chosen = rehearsal.chosen;
     } else {
+        const auto rows = static_cast<Eigen::Index>(
+            batched ? static_cast<std::size_t>(options.batch) : training.size());
         recipe =
-            recipe_from_norms(preprocessing.scaled(training.features), options.recipe.iterations,
-                              options.recipe.degree.value_or(default_degree),
-                              options.recipe.range.value_or(default_range));
+            completed(recipe_from_norms(preprocessing.scaled(training.features.topRows(rows)),
+                                        iterations, options.recipe.degree.value_or(default_degree),
+                                        options.recipe.range.value_or(default_range)),
+                      options);
     }
     const TrainingShape shape{training.size(), training.feature_count() + 1,
                               training.class_count()};
     // Large states need room at the lowest level; ordinary ones share the default, so that the plan
     // tells nothing of their size.
     PlanOptions plan = options.plan;
-    const PreparedData data =
-        prepare(training.features, training.labels, classes, preprocessing, recipe);
-    const auto planned = [&](double largest_state) {
+    PreparedData data = prepare(training.features, training.labels, classes, preprocessing, recipe);
+    if (batch_count(recipe, training.size()) > 1) {
+        data = in_batch_order(std::move(data), options.recipe.seed);
+    }
+    const auto planned = [&](double largest_state, double bootstrapped) {
         PlanOptions fitted = plan;
+        // Bootstrappings are the more precise the closer their range: it is in the plan.
+        if (std::isfinite(bootstrapped)) {
+            fitted.refresh_range = std::clamp(1.25 * bootstrapped, 0x1p-10, 0x1p24);
+        }
         if (std::isfinite(largest_state)) {
             fitted.largest_state = std::clamp(1.25 * largest_state, plan.largest_state, 0x1p24);
         }
         return TrainingPlan::create(shape, recipe, fitted);
     };
-    TrainingPlan made = planned(run_twin(data, recipe).max_abs_state);
+    const double largest = run_twin(data, recipe).max_abs_state;
+    TrainingPlan made = planned(largest, largest);
     if (made.solver() == Solver::dual) {
         // The states are coefficients then. Their size changes nothing but the states' scale.
         plan.solver = Solver::dual;
         plan.scale_bits = made.scale_bits();
         plan.log_n = made.parameters().log_n();
-        made = planned(run_dual_twin(data, recipe).max_abs_state);
+        plan.refresh = made.refresh() ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
+        made =
+            planned(run_dual_twin(data, recipe).max_abs_state, largest_carried_logit(data, recipe));
     }
-    return {std::move(made), std::move(preprocessing), training.class_names, chosen};
+    return {std::move(made), std::move(preprocessing), training.class_names, chosen,
+            options.recipe.seed};
 }
 
 nlohmann::json to_json(const OwnerSetup& setup) {
     nlohmann::json json{{"plan", setup.plan.to_json()},
                         {"preprocessing", to_json(setup.preprocessing)},
                         {"class_names", setup.class_names},
-                        {"rehearsal", nullptr}};
+                        {"rehearsal", nullptr},
+                        {"shuffle_seed", setup.shuffle_seed}};
     if (setup.rehearsal) {
         json["rehearsal"] = to_json(*setup.rehearsal);
     }
@@ -126,7 +217,8 @@ Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json) {
         OwnerSetup setup{value_or_throw(TrainingPlan::from_json(json.at("plan"))),
                          value_or_throw(preprocessing_from_json(json.at("preprocessing"))),
                          json.at("class_names").get<std::vector<std::string>>(),
-                         {}};
+                         {},
+                         json.at("shuffle_seed").get<std::uint64_t>()};
         if (!json.at("rehearsal").is_null()) {
             setup.rehearsal = candidate_from_json(json.at("rehearsal"));
         }

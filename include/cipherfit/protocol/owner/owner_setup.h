@@ -7,7 +7,9 @@
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/rehearse.h"
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,12 @@ struct SetupOptions {
     // Iterations, and what of step, degree and range is pinned. The preset chiang2023 takes the
     // iterations alone.
     RehearsalOptions recipe;
-    // Whether step and range that are not pinned come from a rehearsal, or from norms.
+    // Whether step and range that are not pinned come from a rehearsal, or from norms. With
+    // mini-batches they always come from norms.
     bool rehearse = true;
+    int batch = 0;   // samples an iteration, 0: all
+    int epochs = 0;  // passes over the batches, in place of recipe.iterations; 0: not given
+    double decay = 0.0;
     PlanOptions plan;
 };
 
@@ -30,7 +36,14 @@ struct OwnerSetup {
     Preprocessing preprocessing;
     std::vector<std::string> class_names;
     std::optional<RehearsalCandidate> rehearsal;  // what was chosen, where there was a rehearsal
+    // Of the order in which the rows go into mini-batches; of no account without them.
+    std::uint64_t shuffle_seed = 1;
 };
+
+// The training rows as they are encrypted, and as the twin takes them: prepared, and in a run with
+// mini-batches in an order drawn from the seed. Throws Error(bad_input) as prepare().
+PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
+                          std::span<const int> labels);
 
 // The recipe of a preset for n = `samples` rows that were not seen: as pinned, or step 4 and the
 // cubic on [-12, 12]. For plans made from sizes alone.
