@@ -21,6 +21,16 @@ ByteProgress show_bytes(ProgressLine& line) {
     };
 }
 
+// Shows rows on the line, and stops the work where a signal asked for that.
+FeatureProgress show_rows(ProgressLine& line, const char* what) {
+    return [&line, what](Eigen::Index done, Eigen::Index total) {
+        check_interrupt();
+        line.update(static_cast<double>(done) / static_cast<double>(total),
+                    fmt::format("{} of {} rows {}", format_count(static_cast<std::uint64_t>(done)),
+                                format_count(static_cast<std::uint64_t>(total)), what));
+    };
+}
+
 // Whether the file is there, complete by its header and of this job. A file of another job is an
 // error, not a file to be replaced.
 bool is_there(const fs::path& path, ContainerKind kind, const ContainerIdentity& identity,
@@ -40,9 +50,10 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     const SetupOptions options = setup_options(recipe, features);
     value_or_throw(check_trainable(training.data));
     line.phase("owner: features");
-    auto extractor = fit_extractor(features, training);
+    auto extractor = fit_extractor(features, training, show_rows(line, "seen"));
     const std::string backbone = training.backbone;
-    Dataset rows = extract(extractor.get(), std::move(training.data));
+    Dataset rows =
+        extract(extractor.get(), std::move(training.data), show_rows(line, "transformed"));
     check_interrupt();
     line.phase("owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);

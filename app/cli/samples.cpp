@@ -46,12 +46,13 @@ std::string backbone_beside(const std::filesystem::path& file) {
     return found->get<std::string>();
 }
 
-std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const Samples& training) {
+std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const Samples& training,
+                                          const FeatureProgress& progress) {
     PcaOptions pca;
     pca.components = options.components;
     pca.whitening = options.whitening.value_or(pca.whitening);
     std::unique_ptr<FeatureExtractor> extractor = PcaFeatures::create(pca);
-    extractor->fit(training.data.features);
+    extractor->fit(training.data.features, progress);
     return extractor;
 }
 
@@ -102,10 +103,11 @@ std::string digest_of(const Dataset& data) {
 }
 
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
-                                                const Samples& training) {
+                                                const Samples& training,
+                                                const FeatureProgress& progress) {
     const bool automatic = options.kind == "auto";
     if (options.kind == "pca" || (automatic && !training.backbone.empty())) {
-        return fit_pca(options, training);
+        return fit_pca(options, training, progress);
     }
     if (options.kind != "random-conv" && !(automatic && training.image.has_value())) {
         require(options.components == 0 && !options.whitening, ErrorCode::bad_input,
@@ -132,13 +134,13 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
         conv.shape = {side, side};
     }
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
-    extractor->fit(training.data.features);
+    extractor->fit(training.data.features, progress);
     return extractor;
 }
 
-Dataset extract(const FeatureExtractor* extractor, Dataset data) {
+Dataset extract(const FeatureExtractor* extractor, Dataset data, const FeatureProgress& progress) {
     if (extractor != nullptr) {
-        data.features = extractor->transform(data.features);
+        data.features = extractor->transform(data.features, progress);
     }
     return data;
 }

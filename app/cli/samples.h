@@ -31,9 +31,11 @@ std::string digest_of(const Dataset& data);
 // The extractor that the options ask for, fitted on the training images; null for raw features.
 // Throws Error(bad_input) for images of unknown shape and for more components than the rank.
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
-                                                const Samples& training);
+                                                const Samples& training,
+                                                const FeatureProgress& progress = {});
 
 // The samples with the extractor's features in place of their own; as they are where it is null.
-Dataset extract(const FeatureExtractor* extractor, Dataset data);
+Dataset extract(const FeatureExtractor* extractor, Dataset data,
+                const FeatureProgress& progress = {});
 
 }  // namespace cipherfit

@@ -21,7 +21,20 @@ namespace {
 // Larger than any state within the limits of the options, smaller than what would hurt to parse.
 constexpr std::size_t max_state_bytes = std::size_t{1} << 30;
 
+FeatureProgress callable(const FeatureProgress& progress) {
+    return progress ? progress : [](Eigen::Index, Eigen::Index) {};
+}
+
 }  // namespace
+
+void FeatureExtractor::fit(const RowMatrix& images, const FeatureProgress& progress) {
+    fit_rows(images, callable(progress));
+}
+
+RowMatrix FeatureExtractor::transform(const RowMatrix& images,
+                                      const FeatureProgress& progress) const {
+    return transform_rows(images, callable(progress));
+}
 
 Expected<std::unique_ptr<FeatureExtractor>> feature_extractor_from_json(
     const nlohmann::json& json) {

@@ -38,7 +38,7 @@ Eigen::Index PcaFeatures::output_dimension() const {
     return components_ ? components_->components() : 0;
 }
 
-void PcaFeatures::fit(const RowMatrix& rows) {
+void PcaFeatures::fit_rows(const RowMatrix& rows, const FeatureProgress& progress) {
     require(rows.rows() >= 2, ErrorCode::bad_input,
             "{} training rows are too few: principal components need 2 or more", rows.rows());
     const Eigen::Index wanted = options_.components > 0 ? options_.components : default_components;
@@ -47,15 +47,19 @@ void PcaFeatures::fit(const RowMatrix& rows) {
             "{} principal components were asked for, but the {} training rows of {} features have "
             "the rank {}: ask for at most that many",
             wanted, rows.rows(), rows.cols(), components.components());
+    progress(rows.rows(), rows.rows());
     components_ = std::move(components);
 }
 
-RowMatrix PcaFeatures::transform(const RowMatrix& rows) const {
+RowMatrix PcaFeatures::transform_rows(const RowMatrix& rows,
+                                      const FeatureProgress& progress) const {
     require(rows.cols() == fitted().inputs(), ErrorCode::bad_input,
             "rows of {} features were given where the principal components are of {}: give "
             "features of the same network",
             rows.cols(), fitted().inputs());
-    return fitted().project(rows);
+    RowMatrix result = fitted().project(rows);
+    progress(rows.rows(), rows.rows());
+    return result;
 }
 
 nlohmann::json PcaFeatures::state() const {

@@ -17,8 +17,10 @@ namespace {
 
 constexpr Eigen::Index max_side = 4096;
 constexpr Eigen::Index max_features = 16384;
-// Images per piece of work, and per block of the projection.
+// Images that a thread takes at a time.
 constexpr Eigen::Index chunk = 64;
+// Images between two reports of progress.
+constexpr Eigen::Index piece = 64 * chunk;
 
 void require_range(const char* what, Eigen::Index value, Eigen::Index low, Eigen::Index high) {
     require(value >= low && value <= high, ErrorCode::invalid_argument,
@@ -75,27 +77,38 @@ Eigen::Index RandomConvFeatures::output_dimension() const {
     return components_ ? components_->components() : 0;
 }
 
-RowMatrix RandomConvFeatures::pooled(const RowMatrix& images) const {
-    check_width(images, options_.shape);
-    const Eigen::Index features = options_.filters * options_.grid * options_.grid;
+void RandomConvFeatures::pool(const RowMatrix& images, Eigen::Index first,
+                              Eigen::Ref<RowMatrix> out) const {
     const auto threshold = static_cast<float>(std::round(options_.threshold * 255.0 * filter_unit));
     const ConvolutionShape shape{options_.shape.height, options_.shape.width, options_.filter_size,
                                  options_.grid};
-    RowMatrix result(images.rows(), features);
-    const Eigen::Index chunks = (images.rows() + chunk - 1) / chunk;
+    const Eigen::Index chunks = (out.rows() + chunk - 1) / chunk;
     parallel_for(0, static_cast<std::size_t>(chunks), [&](std::size_t index) {
         const Eigen::Index start = static_cast<Eigen::Index>(index) * chunk;
-        FloatRows pixels(std::min(chunk, images.rows() - start), images.cols());
-        read_pixels(images, start, pixels);
+        FloatRows pixels(std::min(chunk, out.rows() - start), images.cols());
+        read_pixels(images, first + start, pixels);
         PooledConvolution convolution(shape, filters_, threshold);
         for (Eigen::Index i = 0; i < pixels.rows(); ++i) {
-            convolution.run(pixels.row(i).data(), result.row(start + i).data());
+            convolution.run(pixels.row(i).data(), out.row(start + i).data());
         }
     });
+}
+
+RowMatrix RandomConvFeatures::pooled(const RowMatrix& images,
+                                     const FeatureProgress& progress) const {
+    check_width(images, options_.shape);
+    RowMatrix result(images.rows(), options_.filters * options_.grid * options_.grid);
+    for (Eigen::Index start = 0; start < images.rows(); start += piece) {
+        const Eigen::Index rows = std::min(piece, images.rows() - start);
+        pool(images, start, result.middleRows(start, rows));
+        if (progress) {
+            progress(start + rows, images.rows());
+        }
+    }
     return result;
 }
 
-void RandomConvFeatures::fit(const RowMatrix& images) {
+void RandomConvFeatures::fit_rows(const RowMatrix& images, const FeatureProgress& progress) {
     check_width(images, options_.shape);
     require(images.rows() >= 2, ErrorCode::bad_input,
             "{} training images are too few: principal components need 2 or more", images.rows());
@@ -104,7 +117,8 @@ void RandomConvFeatures::fit(const RowMatrix& images) {
             "the brightest pixel of {} training images is {}: pixels range from 0 to 255; multiply "
             "images scaled to 0..1 by 255",
             images.rows(), images.maxCoeff());
-    components_ = fit_principal_components(pooled(images), options_.components, options_.whitening);
+    components_ =
+        fit_principal_components(pooled(images, progress), options_.components, options_.whitening);
 }
 
 const PrincipalComponents& RandomConvFeatures::fitted_components() const {
@@ -117,15 +131,20 @@ const PrincipalComponents& RandomConvFeatures::fitted_components() const {
     return *components_;
 }
 
-RowMatrix RandomConvFeatures::transform(const RowMatrix& images) const {
+RowMatrix RandomConvFeatures::transform_rows(const RowMatrix& images,
+                                             const FeatureProgress& progress) const {
     const PrincipalComponents& components = fitted_components();
     check_width(images, options_.shape);
     // Piece by piece, so that the pooled features of a large data set never exist all at once.
-    constexpr Eigen::Index piece = 64 * chunk;
+    RowMatrix features(std::min(piece, images.rows()),
+                       options_.filters * options_.grid * options_.grid);
     RowMatrix result(images.rows(), components.components());
     for (Eigen::Index start = 0; start < images.rows(); start += piece) {
         const Eigen::Index rows = std::min(piece, images.rows() - start);
-        result.middleRows(start, rows) = components.project(pooled(images.middleRows(start, rows)));
+        features.conservativeResize(rows, Eigen::NoChange);
+        pool(images, start, features);
+        result.middleRows(start, rows) = components.project(features);
+        progress(start + rows, images.rows());
     }
     return result;
 }

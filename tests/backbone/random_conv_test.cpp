@@ -81,6 +81,32 @@ TEST(RandomConv, DoesNotDependOnTheNumberOfThreads) {
     EXPECT_EQ(one, five);
 }
 
+TEST(RandomConv, TellsHowManyImagesAreDoneAndCanBeStopped) {
+    // More than one piece of 4,096.
+    const RowMatrix images = sample_images(40, small_shape).replicate(110, 1);
+    using Reports = std::vector<std::pair<Eigen::Index, Eigen::Index>>;
+    const Reports expected{{4096, 4400}, {4400, 4400}};
+    Reports reports;
+    const FeatureProgress collect = [&reports](Eigen::Index done, Eigen::Index total) {
+        reports.emplace_back(done, total);
+    };
+    auto extractor = RandomConvFeatures::create(small_options());
+    extractor->fit(images, collect);
+    EXPECT_EQ(reports, expected);
+    reports.clear();
+    const RowMatrix all = extractor->transform(images, collect);
+    EXPECT_EQ(reports, expected);
+    EXPECT_EQ(all.bottomRows(40), all.topRows(40));
+
+    const nlohmann::json before = extractor->state();
+    const FeatureProgress stop = [](Eigen::Index, Eigen::Index) {
+        throw Error(ErrorCode::interrupted, "stop");
+    };
+    EXPECT_EQ(error_of([&] { extractor->fit(sample_images(50, small_shape, 9), stop); }).code,
+              ErrorCode::interrupted);
+    EXPECT_EQ(extractor->state(), before);
+}
+
 TEST(RandomConv, FeaturesOfAnImageDependOnThatImageAlone) {
     const auto extractor = fitted();
     const RowMatrix images = sample_images(150, small_shape, 3);

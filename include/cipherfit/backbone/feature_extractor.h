@@ -10,6 +10,7 @@
 #include "cipherfit/io/matrix.h"
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -26,6 +27,10 @@ struct ImageShape {
     Eigen::Index pixels() const noexcept { return height * width; }
     bool operator==(const ImageShape&) const = default;
 };
+
+// Told from the calling thread, between pieces of work, how many of how many images are done. May
+// throw, which ends the work.
+using FeatureProgress = std::function<void(Eigen::Index done, Eigen::Index total)>;
 
 // Images are the rows of a matrix, pixel by pixel from the top left corner, row-major, with the
 // values 0 (black) to 255 (white) of the usual 8-bit formats. An extractor says in its own header
@@ -46,16 +51,23 @@ class FeatureExtractor {
 
     // Learns from the training images (n x pixels) what there is to learn without labels; a second
     // call replaces the first. Throws Error (bad_input) for images of another size, values outside
-    // 0..255, or images that are too few or all alike.
-    virtual void fit(const RowMatrix& images) = 0;
+    // 0..255, or images that are too few or all alike; whatever `progress` throws, and then the
+    // extractor is as it was before.
+    void fit(const RowMatrix& images, const FeatureProgress& progress = {});
 
     // Features of n >= 0 images, n x output_dimension(). A row depends on its own image alone, to
     // the last bit. Throws Error (bad_input) as fit() does, (invalid_argument) before fit().
-    virtual RowMatrix transform(const RowMatrix& images) const = 0;
+    RowMatrix transform(const RowMatrix& images, const FeatureProgress& progress = {}) const;
 
     // All that feature_extractor_from_json() needs; doubles survive bit for bit. Throws Error
     // (invalid_argument) before fit().
     virtual nlohmann::json state() const = 0;
+
+  private:
+    // `progress` can be called.
+    virtual void fit_rows(const RowMatrix& images, const FeatureProgress& progress) = 0;
+    virtual RowMatrix transform_rows(const RowMatrix& images,
+                                     const FeatureProgress& progress) const = 0;
 };
 
 // The extractor whose state() this is. Untrusted JSON of another shape gives

@@ -23,7 +23,8 @@ struct PcaOptions {
     double whitening = 0.5;  // 0 (plain principal components) to 1 (equal variances)
 };
 
-// Takes rows of any finite numbers.
+// Takes rows of any finite numbers. fit() throws Error (bad_input) for fewer than 2 rows, equal
+// rows, or more components than the rank.
 class PcaFeatures final : public FeatureExtractor {
   public:
     static constexpr const char* kind = "pca";
@@ -36,9 +37,6 @@ class PcaFeatures final : public FeatureExtractor {
     // 0 before fit().
     Eigen::Index input_dimension() const override;
     Eigen::Index output_dimension() const override;
-    // Throws Error (bad_input) for fewer than 2 rows, equal rows, or more components than the rank.
-    void fit(const RowMatrix& rows) override;
-    RowMatrix transform(const RowMatrix& rows) const override;
     nlohmann::json state() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json().
@@ -49,6 +47,8 @@ class PcaFeatures final : public FeatureExtractor {
   private:
     explicit PcaFeatures(const PcaOptions& options) : options_(options) {}
     const PrincipalComponents& fitted() const;
+    void fit_rows(const RowMatrix& rows, const FeatureProgress& progress) override;
+    RowMatrix transform_rows(const RowMatrix& rows, const FeatureProgress& progress) const override;
 
     PcaOptions options_;
     std::optional<PrincipalComponents> components_;

