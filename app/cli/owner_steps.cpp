@@ -21,11 +21,12 @@ ByteProgress show_bytes(ProgressLine& line) {
     };
 }
 
-// Shows rows on the line, and stops the work where a signal asked for that.
-FeatureProgress show_rows(ProgressLine& line, const char* what) {
-    return [&line, what](Eigen::Index done, Eigen::Index total) {
+// Shows rows on the line, as the half of a phase that begins at `start`, and stops the work where a
+// signal asked for that.
+FeatureProgress show_rows(ProgressLine& line, const char* what, double start) {
+    return [&line, what, start](Eigen::Index done, Eigen::Index total) {
         check_interrupt();
-        line.update(static_cast<double>(done) / static_cast<double>(total),
+        line.update(start + 0.5 * static_cast<double>(done) / static_cast<double>(total),
                     fmt::format("{} of {} rows {}", format_count(static_cast<std::uint64_t>(done)),
                                 format_count(static_cast<std::uint64_t>(total)), what));
     };
@@ -50,10 +51,10 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     const SetupOptions options = setup_options(recipe, features);
     value_or_throw(check_trainable(training.data));
     line.phase("owner: features");
-    auto extractor = fit_extractor(features, training, show_rows(line, "seen"));
+    auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
     const std::string backbone = training.backbone;
     Dataset rows =
-        extract(extractor.get(), std::move(training.data), show_rows(line, "transformed"));
+        extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
     check_interrupt();
     line.phase("owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);

@@ -25,8 +25,12 @@ std::unique_ptr<PcaFeatures> PcaFeatures::create(const PcaOptions& options) {
 }
 
 const PrincipalComponents& PcaFeatures::fitted() const {
-    require(components_.has_value(), ErrorCode::invalid_argument,
-            "the {} extractor has not been fitted: call fit() with the training rows first", kind);
+    if (!components_) {
+        throw Error(ErrorCode::invalid_argument,
+                    fmt::format("the {} extractor has not been fitted: call fit() with the "
+                                "training rows first",
+                                kind));
+    }
     return *components_;
 }
 
