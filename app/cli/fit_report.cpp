@@ -83,7 +83,7 @@ json spending(const TrainingPlan& plan) {
             const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
             row["from_level"] = at.start;
             row["to_level"] = at.end;
-            row["bootstraps"] = at.refresh ? plan.state_ciphertexts() : 0;
+            row["bootstraps"] = at.refresh ? plan.bootstraps_per_refresh() : 0;
         }
         rows.push_back(std::move(row));
     }
@@ -105,7 +105,8 @@ json plan_figures(const TrainingPlan& plan) {
             {"batches", plan.batches()},
             {"batch", rows_per_batch(recipe, plan.shape().samples)},
             {"decay", recipe.decay},
-            {"bootstraps", plan.refresh_count() * plan.state_ciphertexts()},
+            {"momentum", name(has_momentum(recipe) ? Momentum::nesterov : Momentum::none)},
+            {"bootstraps", plan.refresh_count() * plan.bootstraps_per_refresh()},
             {"step", recipe.steps.front()},
             {"sigmoid", to_json(recipe.sigmoid)},
             {"sigmoid_degree", recipe.sigmoid.degree()},

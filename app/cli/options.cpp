@@ -123,6 +123,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->excludes(iterations)
         ->needs(batch)
         ->check(CLI::Range(1, max_iterations));
+    app.add_option("--momentum", recipe.momentum,
+                   "nesterov, or none: plain gradient descent, which keeps half as much to "
+                   "bootstrap and forgets its errors")
+        ->group(recipe_group)
+        ->excludes(file)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"nesterov", "none"}));
     app.add_option("--decay", recipe.decay,
                    "Decoupled weight decay: the part of the weights that an iteration takes away")
         ->group(recipe_group)
@@ -203,6 +210,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.epochs = recipe.epochs;
     options.batch = recipe.batch;
     options.decay = recipe.decay;
+    options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
     options.recipe.seed = features.seed;
     if (recipe.degree != 0) {
         options.recipe.degree = recipe.degree;
@@ -238,6 +246,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"epochs", recipe.epochs},
                         {"batch", recipe.batch},
                         {"decay", recipe.decay},
+                        {"momentum", recipe.momentum},
                         {"sigmoid_degree", recipe.degree},
                         {"sigmoid_range", recipe.range},
                         {"step", recipe.step},

@@ -45,6 +45,7 @@ struct RecipeOptions {
     int epochs = 0;  // 0: iterations are given
     int batch = 0;   // 0: all samples in every iteration
     double decay = 0;
+    std::string momentum = "nesterov";
     int degree = 0;  // 0: not pinned
     double range = 0, step = 0;
     bool no_rehearsal = false;

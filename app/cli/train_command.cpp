@@ -13,7 +13,8 @@ namespace {
 struct TrainOptions {
     std::filesystem::path job;
     RunOptions run;
-    int keep_checkpoints = 0, checkpoint_every = 1;
+    int keep_checkpoints = 0, checkpoint_every = 1, review_every = 0;
+    double review_wait = 0;
 };
 
 }  // namespace
@@ -41,6 +42,17 @@ void add_train_command(CLI::App& app) {
                      "Write a checkpoint to go on from after every so many iterations")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
+    command
+        ->add_option("--review-every", options->review_every,
+                     "Stop after every so many iterations until the owner has answered with "
+                     "'cipherfit review'; 0: never")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
+    command
+        ->add_option("--review-wait", options->review_wait,
+                     "Seconds to wait for such an answer before ending, to be started again")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber);
     add_run_options(*command, options->run);
     command->callback([options] {
         std::vector<std::string> arguments{options->job.string(), "--threads",
@@ -50,7 +62,9 @@ void add_train_command(CLI::App& app) {
         }
         arguments.insert(arguments.end(),
                          {"--keep-checkpoints", std::to_string(options->keep_checkpoints),
-                          "--checkpoint-every", std::to_string(options->checkpoint_every)});
+                          "--checkpoint-every", std::to_string(options->checkpoint_every),
+                          "--review-every", std::to_string(options->review_every), "--review-wait",
+                          std::to_string(options->review_wait)});
         become_server(arguments);
     });
 }

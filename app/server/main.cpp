@@ -27,7 +27,8 @@ struct Options {
     std::filesystem::path job, model;
     RunOptions run;
     bool machine = false;
-    int keep_checkpoints = 0, checkpoint_every = 1;
+    int keep_checkpoints = 0, checkpoint_every = 1, review_every = 0;
+    double review_wait = 0;
 };
 
 void write_report(const std::filesystem::path& job, const ServerReport& report, double seconds) {
@@ -66,6 +67,8 @@ void train(const Options& options) {
     server.stop = &stop_requested();
     server.keep_every = options.keep_checkpoints;
     server.checkpoint_every = options.checkpoint_every;
+    server.review_every = options.review_every;
+    server.review_wait_seconds = options.review_wait;
     server.progress = [&](const ServerProgress& progress) {
         if (options.machine) {
             fmt::print(stderr, "{}\n", encode_progress(progress));
@@ -75,6 +78,11 @@ void train(const Options& options) {
     };
     const ServerReport report = run_training_job(options.job, server);
     line.finish();
+    if (report.stopped_by_owner) {
+        fmt::print(stderr, "the owner has stopped the run after iteration {} of {}\n",
+                   report.stopped_at, report.iterations);
+        return;
+    }
     if (!report.already_done) {
         const auto spent = std::chrono::steady_clock::now() - start;
         write_report(options.job, report, std::chrono::duration<double>(spent).count());
@@ -124,6 +132,17 @@ void build(CLI::App& app) {
         ->capture_default_str()
         ->check(CLI::PositiveNumber)
         ->type_name("EVERY");
+    app.add_option("--review-every", options->review_every,
+                   "Stop after every so many iterations until the owner has answered to the "
+                   "checkpoint; 0: never")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("EVERY");
+    app.add_option("--review-wait", options->review_wait,
+                   "Seconds to wait for such an answer before ending, to be started again")
+        ->capture_default_str()
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("SECONDS");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
                  "bytes_written'");

@@ -1,11 +1,13 @@
 #include "cipherfit/protocol/training_server.h"
 
 #include "cipherfit/io/file.h"
+#include "cipherfit/protocol/review.h"
 #include "cipherfit/train/cost.h"
 #include "protocol/batch_reader.h"
 
 #include <chrono>
 #include <optional>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -33,6 +35,28 @@ void keep_checkpoint(const JobFiles& files, int iteration) {
     fs::create_hard_link(files.checkpoint(), kept, error);
     if (error) {  // a file system without links
         fs::copy_file(files.checkpoint(), kept);
+    }
+}
+
+bool is_reviewed(const ServerOptions& options, int iteration) {
+    return options.review_every > 0 && iteration > 0 && iteration % options.review_every == 0;
+}
+
+// Waits for the owner's answer. Throws Error(interrupted) where it does not come in time.
+bool owner_stops(const JobFiles& files, const ServerOptions& options, int iteration) {
+    constexpr auto pause = std::chrono::milliseconds(200);
+    const auto start = Clock::now();
+    for (;;) {
+        if (const auto answer = value_or_throw(read_answer(files, iteration))) {
+            return *answer == Answer::stop;
+        }
+        require((options.stop == nullptr || !options.stop->load()) &&
+                    seconds_since(start) < options.review_wait_seconds,
+                ErrorCode::interrupted,
+                "{}: iteration {} waits for the owner's answer: have it given with 'cipherfit "
+                "review', and run again to go on",
+                files.kept_checkpoint(iteration).string(), iteration);
+        std::this_thread::sleep_for(pause);
     }
 }
 
@@ -70,6 +94,11 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         std::filesystem::remove(files.checkpoint());
         return report;
     }
+
+    require(options.review_every == 0 || job.plan.has_intermediate_models(), ErrorCode::bad_input,
+            "{}: the dual solver with bootstrappings has no model before the last iteration, so "
+            "that there is nothing to review: leave --review-every out",
+            files.plan().string());
 
     // The checkpoint first: a damaged one must stop the run before minutes of loading.
     TrainingState state;
@@ -123,6 +152,18 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         written_at = state.iteration;
     };
     while (state.iteration < report.iterations) {
+        if (is_reviewed(options, state.iteration)) {
+            if (written_at != state.iteration) {
+                write_checkpoint();
+            }
+            keep_checkpoint(files, state.iteration);
+            if (owner_stops(files, options, state.iteration)) {
+                report.stopped_by_owner = true;
+                report.stopped_at = state.iteration;
+                report.training_seconds = seconds_since(train_start);
+                return report;
+            }
+        }
         if (options.stop != nullptr && options.stop->load()) {
             if (written_at != state.iteration) {
                 write_checkpoint();

@@ -203,7 +203,7 @@ OperationCounts count_operations(const TrainingPlan& plan, int iteration) {
     }
     if (at.refresh) {
         counts.limb_transforms +=
-            static_cast<double>(plan.state_ciphertexts()) *
+            static_cast<double>(plan.bootstraps_per_refresh()) *
             refresh_transforms(ring.log_n, plan.refresh()->bootstrap.literal().log_slots);
     }
     return counts;

@@ -67,6 +67,10 @@ TrainingState DualIteration::step(const TrainingState& state) {
     const bool last = state.iteration + 1 == recipe.iterations;
     // M' = (1 - decay) U + step E and U' = (1 - eta) M' + eta M.
     TrainingState next{.iteration = state.iteration + 1, .main = {}, .extrapolated = {}};
+    if (!has_momentum(recipe)) {
+        next.main.push_back(join_states(evaluator_, e, step, state, 0.0, kept));
+        return next;
+    }
     if (!last || recipe.model == ModelSequence::main) {
         next.main.push_back(join_states(evaluator_, e, step, state, kept, 0.0));
     }

@@ -111,7 +111,8 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
     }
     const bool last = state.iteration == recipe.iterations;
     const auto count = [&](ModelSequence sequence) {
-        const bool kept = state.iteration > 0 && (!last || recipe.model == sequence);
+        const bool kept = state.iteration > 0 && (!last || recipe.model == sequence) &&
+                          (sequence == ModelSequence::main || has_momentum(recipe));
         return kept ? plan.state_ciphertexts() : 0;
     };
     const auto fits = [&](const std::vector<Ciphertext>& blocks, ModelSequence sequence) {

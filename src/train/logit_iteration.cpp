@@ -88,6 +88,10 @@ TrainingState LogitIteration::step(const TrainingState& given) {
     const double step = recipe.steps[t];
     const double eta = recipe.etas[t];
     const double kept = 1.0 - recipe.decay;
+    if (!has_momentum(recipe)) {
+        next.main.push_back(join_states(evaluator_, update, step, state, 0.0, kept));
+        return next;
+    }
     next.main.push_back(join_states(evaluator_, update, step, state, kept, 0.0));
     next.extrapolated.push_back(
         join_states(evaluator_, update, (1.0 - eta) * step, state, (1.0 - eta) * kept, eta));

@@ -105,6 +105,14 @@ void TrainingPlan::check_refresh() const {
             refresh_->range_bits, state_bits_);
 }
 
+std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexcept {
+    return has_momentum(recipe) ? state_blocks : (state_blocks + 1) / 2;
+}
+
+std::size_t TrainingPlan::bootstraps_per_refresh() const noexcept {
+    return bootstraps_of(recipe_, state_ciphertexts());
+}
+
 std::size_t TrainingPlan::refresh_count() const noexcept {
     return static_cast<std::size_t>(std::count_if(
         levels_.begin(), levels_.end(), [](const IterationLevels& at) { return at.refresh; }));

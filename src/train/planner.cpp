@@ -163,14 +163,14 @@ class Search {
         const unsigned log_n = candidate.ring.log_n;
         const std::size_t slots = std::size_t{1} << (log_n - 1);
         const Candidate common = candidate;
-        // One bootstrapping for each block of the states.
         const auto refreshing = [&](unsigned log_slots, std::size_t blocks) {
             candidate = common;
             if (common.refreshed > 0) {
                 const auto count = std::count_if(schedule.begin(), schedule.end(),
                                                  [](const auto& at) { return at.refresh; });
                 candidate.log_slots = log_slots;
-                candidate.extra_cost += static_cast<double>(count) * static_cast<double>(blocks) *
+                candidate.extra_cost += static_cast<double>(count) *
+                                        static_cast<double>(bootstraps_of(recipe_, blocks)) *
                                         refresh_transforms(log_n, log_slots);
             }
         };

@@ -100,7 +100,12 @@ TrainingState PrimalIteration::step(const TrainingState& state, const Batch& bat
         add(state.main, m_factor);
         return evaluator_.rescale(sum);
     };
+    const bool momentum = has_momentum(recipe);
     for (std::size_t b = 0; b < gradient.size(); ++b) {
+        if (!momentum) {
+            next.main.push_back(joined(b, step, 0.0, kept));
+            continue;
+        }
         if (!last || recipe.model == ModelSequence::main) {
             next.main.push_back(joined(b, step, kept, 0.0));
         }

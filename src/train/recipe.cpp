@@ -104,11 +104,34 @@ std::vector<double> nesterov_etas(double a0, int iterations) {
     return etas;
 }
 
-Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid) {
+std::string_view name(Momentum momentum) noexcept {
+    return momentum == Momentum::none ? "none" : "nesterov";
+}
+
+Expected<Momentum> momentum_from_name(std::string_view text) {
+    for (const auto momentum : {Momentum::nesterov, Momentum::none}) {
+        if (text == name(momentum)) {
+            return momentum;
+        }
+    }
+    return make_error(ErrorCode::bad_input, "no momentum is named '{}'; choose nesterov or none",
+                      text);
+}
+
+bool has_momentum(const Recipe& recipe) noexcept {
+    return recipe.gradient_at != ModelSequence::main || recipe.model != ModelSequence::main ||
+           std::any_of(recipe.etas.begin(), recipe.etas.end(), [](double eta) { return eta != 0; });
+}
+
+Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid, Momentum momentum) {
     Recipe recipe;
     recipe.iterations = iterations;
     recipe.sigmoid = std::move(sigmoid);
     recipe.etas = nesterov_etas(1.0, iterations);
+    if (momentum == Momentum::none) {
+        std::fill(recipe.etas.begin(), recipe.etas.end(), 0.0);
+        recipe.gradient_at = ModelSequence::main;
+    }
     recipe.steps.assign(recipe.etas.size(), step);
     value_or_throw(check(recipe).map([] { return true; }));
     return recipe;

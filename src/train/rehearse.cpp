@@ -101,7 +101,7 @@ std::vector<Recipe> make_grid(const RehearsalOptions& options) {
     for (const double range : ranges) {
         const SigmoidPolynomial sigmoid = fit_sigmoid(options.degree.value_or(3), range);
         for (const double step : steps) {
-            Recipe recipe = standard_recipe(options.iterations, step, sigmoid);
+            Recipe recipe = standard_recipe(options.iterations, step, sigmoid, options.momentum);
             recipe.decay = options.decay;
             grid.push_back(std::move(recipe));
         }
@@ -250,7 +250,8 @@ double largest_eigenvalue(const RowMatrix& xs) {
     return eigenvalue;
 }
 
-Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree, double range) {
+Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree, double range,
+                         Momentum momentum) {
     const SigmoidPolynomial sigmoid = fit_sigmoid(degree, range);
     const double lambda = largest_eigenvalue(xs);
     require(lambda > 0.0, ErrorCode::bad_input,
@@ -258,7 +259,7 @@ Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree, double
     const double step = 1.3 / (sigmoid.derivative(0.0) * lambda);
     require(step <= 1e6, ErrorCode::bad_input,
             "scaled features whose largest eigenvalue is {} are too small to train on", lambda);
-    return standard_recipe(iterations, step, sigmoid);
+    return standard_recipe(iterations, step, sigmoid, momentum);
 }
 
 }  // namespace cipherfit

@@ -6,7 +6,9 @@
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/plan.h"
 
+#include <cstddef>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace cipherfit {
@@ -18,11 +20,14 @@ class StateRefresh {
     StateRefresh(const TrainingPlan& plan, const EvaluationKeys& keys);
 
     // M and U at the levels that a bootstrapping leaves, both of each block in one: as real and
-    // imaginary part, at a common scale. |entries| must be below the plan's range. Of the dual,
-    // what is not in lane 0 becomes zero, for the level that is spare.
+    // imaginary part, at a common scale. Without momentum, two blocks of M. |entries| must be below
+    // the plan's range. Of the dual, what is not in lane 0 becomes zero, for the level that is
+    // spare.
     TrainingState operator()(const TrainingState& state) const;
 
   private:
+    std::pair<Ciphertext, Ciphertext> refreshed(const Ciphertext& first, const Ciphertext& second,
+                                                std::size_t level) const;
     // The dual's values at level 0, at the scale for the bootstrapping.
     Ciphertext cleaned(const Ciphertext& values) const;
 

@@ -56,6 +56,10 @@ std::vector<Case> cases() {
     Recipe batches_elsewhere = chiang2023_recipe(7, 20);
     batches_elsewhere.batch = 9;
     batches_elsewhere.decay = 0.01;
+    Recipe plain = standard_recipe(9, stable_step, fit_sigmoid(3, 8), Momentum::none);
+    plain.decay = 0.02;
+    Recipe plain_batches = plain;
+    plain_batches.batch = 8;
     Recipe chiang = chiang2023_recipe(8, 20);
     chiang.decay = 0.02;
     return {{"primal", shape, standard, Solver::primal},
@@ -67,6 +71,12 @@ std::vector<Case> cases() {
              {.samples = 150, .features = 40, .classes = 4},
              standard,
              Solver::primal},
+            {"primal, no momentum",
+             {.samples = 50, .features = 300, .classes = 3},  // three blocks
+             plain,
+             Solver::primal},
+            {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
+            {"dual, no momentum", shape, plain, Solver::dual},
             {"mini-batches", shape, batches, Solver::primal},
             {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
             {"dual", shape, standard, Solver::dual},

@@ -6,6 +6,7 @@
 //   batches/*.cft         owner  -> server   the same of each mini-batch, in its place
 //   checkpoint.cft        server             after every iteration
 //   checkpoints/*.cft     server -> owner    the same, one for each, where they are asked for
+//   checkpoints/*.json    owner  -> server   whether to go on after it, where that is asked
 //   model.cft             server -> owner
 //
 // All of them carry the fingerprints of the parameters, the key and the plan; all but the keys,
@@ -49,6 +50,10 @@ struct JobFiles {
     // Of iteration 1.., kept for the owner to look at.
     std::filesystem::path kept_checkpoint(int iteration) const {
         return directory / "checkpoints" / fmt::format("iteration_{:04}.cft", iteration);
+    }
+    // The owner's answer to it, see review.h.
+    std::filesystem::path answer(int iteration) const {
+        return directory / "checkpoints" / fmt::format("iteration_{:04}.answer.json", iteration);
     }
     std::filesystem::path model() const { return directory / "model.cft"; }
 };

@@ -32,14 +32,21 @@ struct ServerOptions {
     // A checkpoint to go on from is written after every so many iterations, and when the run is
     // stopped; at least 1.
     int checkpoint_every = 1;
+    // After every so many iterations but the last, the run stops until the owner's answer to the
+    // kept checkpoint is there (review.h); 0: never.
+    int review_every = 0;
+    // How long it waits for an answer before it ends, to be run again; 0: not at all.
+    double review_wait_seconds = 0;
     // Set from a signal handler to stop before the next iteration.
     const std::atomic<bool>* stop = nullptr;
 };
 
 struct ServerReport {
-    int iterations = 0;           // in all
-    int resumed_at = 0;           // iterations found in the checkpoint
-    bool already_done = false;    // the model was there
+    int iterations = 0;             // in all
+    int resumed_at = 0;             // iterations found in the checkpoint
+    bool already_done = false;      // the model was there
+    bool stopped_by_owner = false;  // at `stopped_at`; there is no model then
+    int stopped_at = 0;
     double load_seconds = 0;      // keys and data
     double prepare_seconds = 0;   // shifted copies of the features
     double training_seconds = 0;  // iterations of this process
@@ -48,7 +55,8 @@ struct ServerReport {
 
 // Locks the directory, resumes from its checkpoint where there is one, and leaves the model; the
 // checkpoint is removed once the model is there. Killed at any moment and run again, it ends with
-// the same bytes. Throws Error: busy, interrupted, and what the readers report.
+// the same bytes. Throws Error: busy, interrupted (by a signal, or for want of the owner's answer),
+// and what the readers report.
 ServerReport run_training_job(const std::filesystem::path& directory,
                               const ServerOptions& options = {});
 

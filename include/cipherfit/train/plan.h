@@ -121,6 +121,9 @@ class TrainingPlan {
     // The bootstrappings of a run that one chain does not hold.
     const std::optional<RefreshPlan>& refresh() const noexcept { return refresh_; }
     std::size_t refresh_count() const noexcept;
+    // Of one refresh: both sequences of a block go through one, or two blocks where there is but
+    // one sequence.
+    std::size_t bootstraps_per_refresh() const noexcept;
     // Whether a model can be had from the states between the first and the last iteration: not in
     // the dual with bootstrappings, where the coefficients are those of the last one only.
     bool has_intermediate_models() const noexcept {
@@ -222,6 +225,9 @@ inline constexpr std::size_t coefficient_level = 2;
 
 // Levels that the server spends on making the kernel.
 inline constexpr std::size_t kernel_levels = 2;
+
+// See TrainingPlan::bootstraps_per_refresh().
+std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexcept;
 
 // Levels of an iteration that is not the first.
 std::size_t iteration_depth(const Recipe& recipe, Solver solver);

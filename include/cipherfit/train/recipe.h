@@ -64,9 +64,22 @@ struct Recipe {
 // eta_0..eta_{iterations-1} for a start a_0 >= 0. With a_0 = 1: eta_0 = 0, so that U_1 = M_1.
 std::vector<double> nesterov_etas(double a0, int iterations);
 
-// a_0 = 1, a constant step, zero start, gradient at U, model M. Throws Error (invalid_argument)
-// for values that check() refuses.
-Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid);
+enum class Momentum {
+    nesterov,
+    none,  // all etas are 0, so that U = M: plain gradient descent, with one sequence
+};
+std::string_view name(Momentum momentum) noexcept;
+// The momentum of that name. ErrorCode::bad_input, listing the names there are.
+Expected<Momentum> momentum_from_name(std::string_view name);
+
+// a_0 = 1, a constant step, zero start, gradient at U (without momentum: at M), model M. Throws
+// Error (invalid_argument) for values that check() refuses.
+Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid,
+                       Momentum momentum = Momentum::nesterov);
+
+// Whether U is needed: not where all etas are 0 and gradient and model are those of M, which is
+// then all that is kept.
+bool has_momentum(const Recipe& recipe) noexcept;
 
 // The paper's code for n = `samples` >= 1 training samples: W_0 = 0.0128 everywhere, a_0 = 0.01,
 // step_t = 1 + 1 / (n (t + 1)), gradient at M, model U.

@@ -19,9 +19,10 @@ struct RehearsalOptions {
     std::optional<double> step = std::nullopt;   // in (0, 1e6]
     std::optional<int> degree = std::nullopt;    // 1, 3, 5 or 7
     std::optional<double> range = std::nullopt;  // in (0, 64]
-    double decay = 0.0;                          // of the weights, see recipe.h; not searched
-    int folds = 5;                               // >= 2; as many as rows where there are fewer
-    std::uint64_t seed = 1;                      // of the folds, which keep the classes' shares
+    Momentum momentum = Momentum::nesterov;
+    double decay = 0.0;      // of the weights, see recipe.h; not searched
+    int folds = 5;           // >= 2; as many as rows where there are fewer
+    std::uint64_t seed = 1;  // of the folds, which keep the classes' shares
 };
 
 // One combination, measured by cross-validation. "Training |z|" is that of every point at which a
@@ -70,6 +71,7 @@ double largest_eigenvalue(const RowMatrix& xs);
 // runs on classes that overlap can diverge. Rehearse where the training rows are at hand; check the
 // twin's |z| where they are not. `xs` from Preprocessing::scaled(). Throws Error
 // (invalid_argument, bad_input) for values out of range.
-Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree = 3, double range = 12.0);
+Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree = 3, double range = 12.0,
+                         Momentum momentum = Momentum::nesterov);
 
 }  // namespace cipherfit

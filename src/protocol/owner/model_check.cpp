@@ -22,13 +22,22 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
     TwinReference reference;
     reference.largest_abs_z = twin.largest_abs_z();
     reference.largest_abs_state = twin.max_abs_state;
-    require(reference.largest_abs_z <= recipe.sigmoid.range, ErrorCode::bad_input,
+    // A straight line pulls back wherever it is evaluated: its range is only where it was fitted.
+    require(recipe.sigmoid.degree() == 1 || reference.largest_abs_z <= recipe.sigmoid.range,
+            ErrorCode::bad_input,
             "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}: use a wider "
             "range, a smaller step or fewer iterations{}",
             reference.largest_abs_z, recipe.sigmoid.range,
             recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
     if (setup.plan.solver() == Solver::dual) {
         reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_state;
+        if (const auto& refresh = setup.plan.refresh()) {
+            const double carried = largest_carried_logit(data, recipe);
+            require(carried <= refresh->range() / 2, ErrorCode::bad_input,
+                    "the logits grow to {:.3g}, more than the {:.3g} that the bootstrapping takes: "
+                    "plan again from these rows",
+                    carried, refresh->range() / 2);
+        }
     }
     const double most = setup.plan.state_capacity();
     require(reference.largest_abs_state <= most, ErrorCode::bad_input,

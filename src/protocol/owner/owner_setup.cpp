@@ -24,10 +24,11 @@ SigmoidPolynomial pinned_sigmoid(const RehearsalOptions& options) {
 
 // The preset is what the paper's code computes; another step or sigmoid would be another recipe.
 void require_nothing_pinned(const SetupOptions& options) {
-    require(!options.recipe.step && !options.recipe.degree && !options.recipe.range,
+    require(!options.recipe.step && !options.recipe.degree && !options.recipe.range &&
+                options.recipe.momentum == Momentum::nesterov,
             ErrorCode::invalid_argument,
-            "the preset chiang2023 has its own step and sigmoid: leave out --step, "
-            "--sigmoid-degree and --sigmoid-range, or use the preset standard");
+            "the preset chiang2023 has its own step, sigmoid and momentum: leave out --step, "
+            "--sigmoid-degree, --sigmoid-range and --momentum, or use the preset standard");
 }
 
 nlohmann::json to_json(const RehearsalCandidate& candidate) {
@@ -124,7 +125,7 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
                          options);
     }
     return completed(standard_recipe(iterations, options.recipe.step.value_or(default_step),
-                                     pinned_sigmoid(options.recipe)),
+                                     pinned_sigmoid(options.recipe), options.recipe.momentum),
                      options);
 }
 

@@ -1,0 +1,161 @@
+// cipherfit review: whether an encrypted run goes on, which the owner alone can tell.
+#include "cipherfit/base/parallel.h"
+#include "cipherfit/protocol/owner/checkpoints.h"
+#include "cipherfit/protocol/review.h"
+#include "cipherfit/train/noise.h"
+#include "cli/commands.h"
+#include "cli/owner_steps.h"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace cipherfit {
+namespace {
+
+struct ReviewOptions {
+    std::filesystem::path owner, job, out;
+    SampleOptions train, validation;
+    std::string answer = "auto";
+    int patience = 2;
+    RunOptions run;
+    Passphrase passphrase;
+};
+
+struct Reviewed {
+    int iteration = 0;
+    Head head;
+    double accuracy = 0;
+};
+
+double accuracy(const Head& head, const TestRows& rows) {
+    const std::vector<int> predicted = head.predict(rows.features);
+    std::size_t right = 0;
+    for (std::size_t i = 0; i < predicted.size(); ++i) {
+        right += predicted[i] == rows.labels[i] ? 1 : 0;
+    }
+    return static_cast<double>(right) / static_cast<double>(predicted.size());
+}
+
+// The decrypted models, each held to the twin's after as many iterations.
+std::vector<Reviewed> reviewed_models(const OwnerState& state,
+                                      const std::vector<CheckpointModel>& checkpoints,
+                                      const PreparedData& training, const TestRows& rows) {
+    const std::vector<RowMatrix> twins =
+        twin_models(state.setup.plan.solver(), training, state.setup.plan.recipe());
+    std::vector<Reviewed> models;
+    for (const CheckpointModel& checkpoint : checkpoints) {
+        TwinReference reference = state.reference;
+        reference.head = finish_model(twins.at(static_cast<std::size_t>(checkpoint.iteration - 1)),
+                                      state.setup.preprocessing, state.setup.plan.recipe(),
+                                      state.setup.class_names);
+        Head head = checked_model(checkpoint.state, state.setup, reference);
+        const double share = accuracy(head, rows);
+        models.push_back({checkpoint.iteration, std::move(head), share});
+    }
+    return models;
+}
+
+// Stops where the last `patience` checkpoints are no better than the best before them.
+Answer decide(const ReviewOptions& options, const std::vector<Reviewed>& models) {
+    if (options.answer != "auto") {
+        return value_or_throw(answer_from_name(options.answer));
+    }
+    const auto best = std::max_element(
+        models.begin(), models.end(),
+        [](const Reviewed& a, const Reviewed& b) { return a.accuracy < b.accuracy; });
+    return models.end() - best > options.patience ? Answer::stop : Answer::go_on;
+}
+
+void review(ReviewOptions& options) {
+    set_thread_count(options.run.threads);
+    const OwnerFiles files{options.owner};
+    const JobFiles job{options.job};
+    const OwnerState state = read_owner_state(files);
+    const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
+    const Dataset training =
+        extract(state.extractor.get(), read_planned_rows(files, options.train).data);
+    Samples validation = read_samples(options.validation);
+    require_backbone(validation, state.backbone, options.validation.file.string());
+    const TestRows rows = test_rows(std::move(validation), state.extractor.get(),
+                                    state.reference.head, options.validation.file.string());
+    const SecretKey key = load_key(files, state.setup, options.passphrase);
+    const auto checkpoints =
+        decrypt_checkpoints(job, {state.setup.plan, identity}, key, state.scaled_rows);
+    require(!checkpoints.empty(), ErrorCode::bad_input,
+            "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
+            (job.directory / "checkpoints").string());
+    const std::vector<Reviewed> models = reviewed_models(
+        state, checkpoints, prepare_rows(state.setup, training.features, training.labels), rows);
+    for (const Reviewed& model : models) {
+        fmt::print("  {:<22}{:.2f} % of {} rows\n", fmt::format("iteration {}", model.iteration),
+                   100 * model.accuracy, rows.labels.size());
+    }
+    const Reviewed& last = models.back();
+    const Answer answer = decide(options, models);
+    require(answer == Answer::go_on || !options.out.empty(), ErrorCode::bad_input,
+            "the answer is to stop: give --out DIR for the model");
+    if (answer == Answer::stop) {
+        const auto best = std::max_element(
+            models.begin(), models.end(),
+            [](const Reviewed& a, const Reviewed& b) { return a.accuracy < b.accuracy; });
+        write_model(options.out, best->head, state);
+        fmt::print("  {:<22}{}, of iteration {}\n", "model", (options.out / "weights.npy").string(),
+                   best->iteration);
+    }
+    value_or_throw(write_answer(job, last.iteration, answer));
+    fmt::print("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
+               state.setup.plan.recipe().iterations);
+}
+
+}  // namespace
+
+void add_review_command(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "review",
+        "Decrypt the checkpoints of a run that waits, and tell it to continue or to stop");
+    command->footer(
+        "Example, in turns with 'cipherfit train --job job --review-every 10':\n"
+        "  cipherfit review --owner private --job job --validation val.csv --out model\n\n"
+        "Every checkpoint that was kept is decrypted, held to the plaintext twin and tested on "
+        "the\n"
+        "validation rows. The answer goes into the job directory, and nothing else: the server\n"
+        "learns that the run goes on, or that it ends. To stop, the best model is written first.");
+    auto options = std::make_shared<ReviewOptions>();
+    command->add_option("--owner", options->owner, "The owner's private directory")
+        ->required()
+        ->type_name("DIR");
+    command->add_option("--job", options->job, "The job directory with the checkpoints")
+        ->required()
+        ->type_name("DIR");
+    command
+        ->add_option("--validation", options->validation.file,
+                     "Rows that were not trained on, in a form as --train's")
+        ->required()
+        ->type_name("PATH");
+    command->add_option("--validation-labels", options->validation.labels, "Their labels")
+        ->type_name("FILE");
+    command->add_option("--validation-rows", options->validation.rows, "Use only these rows")
+        ->type_name("FIRST:END");
+    command
+        ->add_option("--answer", options->answer,
+                     "continue, stop, or auto: stop when the last checkpoints are no better than "
+                     "the best before")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"auto", "continue", "stop"}));
+    command->add_option("--patience", options->patience, "How many of them auto waits for")
+        ->capture_default_str()
+        ->check(CLI::PositiveNumber);
+    command->add_option("--out", options->out, "Directory for the model, if the run stops")
+        ->type_name("DIR");
+    add_train_options(*command, options->train, false);
+    options->passphrase.add_options(*command);
+    add_run_options(*command, options->run);
+    command->callback([options] { review(*options); });
+}
+
+}  // namespace cipherfit
