@@ -46,6 +46,12 @@ std::string backbone_beside(const std::filesystem::path& file) {
     return found->get<std::string>();
 }
 
+std::filesystem::path thumbnails_beside(const std::filesystem::path& file) {
+    const std::filesystem::path thumbnails = file.parent_path() / "thumbnails.npy";
+    std::error_code ignored;
+    return std::filesystem::exists(thumbnails, ignored) ? thumbnails : std::filesystem::path();
+}
+
 std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const Samples& training) {
     PcaOptions pca;
     pca.components = options.components;
@@ -67,8 +73,15 @@ Samples read_samples(const SampleOptions& options) {
     const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
                                                : std::optional(options.labels);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
-    Samples samples{value_or_throw(read_dataset(file, labels)), idx_shape(file),
-                    backbone_beside(file)};
+    Samples samples;
+    samples.data = value_or_throw(read_dataset(file, labels));
+    samples.image = idx_shape(file);
+    samples.backbone = backbone_beside(file);
+    if (!samples.backbone.empty()) {
+        samples.thumbnails = thumbnails_beside(file);
+    }
+    samples.first_row = rows.begin;
+    samples.file_rows = samples.data.size();
     if (!options.rows.empty()) {
         auto part = take_rows(samples.data, rows.begin, rows.end.value_or(samples.data.size()));
         if (!part) {

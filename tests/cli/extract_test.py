@@ -4,6 +4,7 @@
 import json
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import time
@@ -49,7 +50,26 @@ class Features(ExtractTest):
         self.assertEqual(names, ["ant", "bird", "cat"])
         self.assertEqual(sorted(p.name for p in self.out.iterdir()),
                          [".lock", "class_names.json", "extraction.json", "features.npy",
-                          "labels.npy"])
+                          "labels.npy", "thumbnails.npy"])
+
+    def test_small_copies(self):
+        pictures = write_folder(self.photos, {"ant": 2, "bird": 3})
+        self.succeed(*self.arguments())
+        file = self.out / "thumbnails.npy"
+        copies = np.load(file)
+        self.assertEqual(copies.dtype, np.uint8)
+        np.testing.assert_array_equal(copies, pictures)  # 8 x 8: small enough as they are
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        about = json.loads((self.out / "extraction.json").read_text())
+        self.assertEqual(about["thumbnails"], [8, 8, 3])
+        # Of one size, larger: twice as large in squares of four equal pixels, half of it is exact.
+        for path in self.photos.rglob("*.png"):
+            path.unlink()
+        small = np.random.default_rng(4).integers(0, 256, (2, 30, 48, 3)).astype(np.uint8)
+        for name, pixels in zip(("ant", "bird"), small.repeat(2, axis=1).repeat(2, axis=2)):
+            (self.photos / name / "1.png").write_bytes(png_bytes(pixels))
+        self.succeed(*self.arguments("--force"))
+        np.testing.assert_array_equal(np.load(file), small)
 
     def test_threads_and_neighbours_change_no_bit(self):
         write_folder(self.photos, {"a": 40, "b": 40})
@@ -79,6 +99,9 @@ class Features(ExtractTest):
             (self.photos / name / "1.png").write_bytes(png_bytes(pixels))
         self.succeed(*self.arguments())
         self.check(np.full((2, 8, 8, 3), 200), self.loaded()[0])
+        # Of several sizes: squares of the middles.
+        np.testing.assert_array_equal(np.load(self.out / "thumbnails.npy"),
+                                      np.full((2, 48, 48, 3), 200))
         self.network.write(self.backbone, about={**description, "resize": "stretch"})
         self.succeed(*self.arguments("--force"))
         self.assertGreater(abs(self.loaded()[0] - self.network.features(
@@ -97,6 +120,7 @@ class Features(ExtractTest):
         features, classes, names = self.loaded()
         self.check(np.repeat(pixels[1:5, :, :, None], 3, axis=3), features)
         self.assertEqual([names[c] for c in classes], ["3", "3", "7", "9"])
+        np.testing.assert_array_equal(np.load(self.out / "thumbnails.npy"), pixels[1:5, :, :, None])
 
     def test_cifar10_files(self):
         self.network = SmallNetwork(size=32)
@@ -164,23 +188,32 @@ class Stops(ExtractTest):
         whole = self.home / "whole"
         self.succeed(*self.arguments(out=whole))
         features = self.loaded(whole)[0]
+        copies = np.load(whole / "thumbnails.npy")
         identity = json.loads((whole / "extraction.json").read_text())["identity"]
         self.out.mkdir()
-        # Eleven rows that show where they come from, and a torn one.
+        # Eleven rows that show where they come from, each with a small copy, and a torn one.
         mark = np.full((11, 6), 7, np.float32)
-        (self.out / ".rows").write_bytes(mark.tobytes() + features[11].tobytes()[:10])
-        (self.out / ".rows.json").write_text(json.dumps({"identity": identity}))
+        black = np.zeros((11, 8, 8, 3), np.uint8)
+        rows = b"".join(m.tobytes() + b.tobytes() for m, b in zip(mark, black))
+        (self.out / ".rows").write_bytes(rows + features[11].tobytes()[:10])
+        (self.out / ".rows.json").write_text(json.dumps({"identity": identity,
+                                                         "row_bytes": 6 * 4 + 8 * 8 * 3}))
         result = self.succeed(*self.arguments())
         self.assertRegex(result.stdout, r"were there before +11\n")
-        again = self.loaded()[0]
+        again, small = self.loaded()[0], np.load(self.out / "thumbnails.npy")
         np.testing.assert_array_equal(again[:11], mark)
         np.testing.assert_array_equal(again[11:], features[11:])
-        # Those of other pictures are not.
-        (whole / "extraction.json").unlink()
-        (whole / ".rows").write_bytes(mark.tobytes())
-        (whole / ".rows.json").write_text(json.dumps({"identity": "0" * 64}))
-        self.succeed(*self.arguments(out=whole))
-        np.testing.assert_array_equal(self.loaded(whole)[0], features)
+        np.testing.assert_array_equal(small[:11], black)
+        np.testing.assert_array_equal(small[11:], copies[11:])
+        # Those of other pictures are not, nor rows of another size.
+        for owner in ({"identity": "0" * 64, "row_bytes": 216}, {"identity": identity},
+                      {"identity": identity, "row_bytes": 24}):
+            (whole / "extraction.json").unlink()
+            (whole / ".rows").write_bytes(rows)
+            (whole / ".rows.json").write_text(json.dumps(owner))
+            self.succeed(*self.arguments(out=whole))
+            np.testing.assert_array_equal(self.loaded(whole)[0], features)
+            np.testing.assert_array_equal(np.load(whole / "thumbnails.npy"), copies)
 
     def test_a_killed_extraction_goes_on(self):
         write_folder(self.photos, {"a": 400, "b": 400}, size=64)
