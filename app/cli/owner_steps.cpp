@@ -92,6 +92,7 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
             ? source_from_json(inputs.value("source", nlohmann::json::object()), "train")
             : given;
     Samples training = read_samples(source);
+    require_backbone(training, read_json(files.plan()).value("backbone", ""), source.file.string());
     require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,
             "{}: these are not the rows that the plan in {} was made for: give those, or plan anew "
             "in another directory",

@@ -13,7 +13,8 @@ import unittest
 import numpy as np
 
 from cli_support import ProgramTest, cipherfit, files_of
-from image_support import SmallNetwork, description, helper, png_bytes, write_folder
+from image_support import (SmallNetwork, cmyk_jpeg, description, helper, png_bytes,
+                           write_folder)
 
 
 class ExtractTest(ProgramTest):
@@ -171,6 +172,14 @@ class LeftOut(ExtractTest):
         (self.photos / ".hidden").write_text("no matter")
         result = self.succeed(*self.arguments())
         self.assertIn("1 of 5 files: README.md (in no class folder)", result.stdout)
+
+    def test_pictures_of_other_channel_counts(self):
+        write_folder(self.photos, {"a": 2, "b": 2})
+        (self.photos / "a/print.jpg").write_bytes(cmyk_jpeg())
+        self.refuse(*self.arguments("--strict"), words=["1 of 5 files", "a/print.jpg", "CMYK"])
+        self.assertFalse(self.out.exists())
+        result = self.succeed(*self.arguments())
+        self.assertRegex(result.stdout, r"1 of 5 files: a/print.jpg \(JPEG of 4 channels, CMYK")
 
     def test_nothing_usable(self):
         self.photos.mkdir()
@@ -330,6 +339,36 @@ class Training(ExtractTest):
     def test_more_components_than_the_rank(self):
         self.refuse(*self.fit_on("--pca", "7"), words=["7 principal components", "rank 6"])
         self.assertFalse((self.home / "run").exists())
+        planning = ("--train", self.out, "--pca", "7", "--quiet", "--owner", self.home / "owner")
+        for command in ("plan", "rehearse"):
+            self.refuse(command, *planning, words=["7 principal components", "rank 6"])
+        self.assertFalse((self.home / "owner").exists())
+
+    def test_keys_that_were_planned_for_another_network(self):
+        owner, job, page = (self.home / name for name in ("owner", "job", "page.html"))
+        self.succeed("plan", "--train", self.out, "--iterations", "2", "--owner", owner, "--quiet")
+        self.succeed("keygen", "--owner", owner, "--job", job, "--quiet")
+        SmallNetwork(seed=6).write(self.backbone)
+        other = self.home / "other"
+        self.succeed(*self.arguments(out=other))
+        before = files_of(job)
+        words = ["other", "another network"]
+        self.refuse("encrypt", "--owner", owner, "--job", job, "--train", other, "--quiet",
+                    words=words)
+        self.assertEqual(files_of(job), before)
+        self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
+        self.succeed("train", "--job", job, "--quiet")
+        self.refuse("report", "--owner", owner, "--job", job, "--test", other, "--out", page,
+                    words=words)
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
+        private, rows = self.home / "private", self.home / "rows"
+        for more in ((), ("--no-labels",)):
+            self.refuse("predict", "--model", self.home / "model", "--data", other, "--out",
+                        self.home / "p.csv", "--quiet", *more, words=words)
+            self.refuse("encrypt-rows", "--model", self.home / "model", "--data", other, "--owner",
+                        private, "--job", rows, "--quiet", *more, words=words)
+        for path in (page, private, rows, self.home / "p.csv"):
+            self.assertFalse(path.exists(), path)
 
     def test_features_of_another_network(self):
         self.succeed(*self.fit_on())
@@ -347,10 +386,19 @@ class Training(ExtractTest):
         write_folder(self.photos, {"red": 4})
         self.succeed(*self.arguments("--force"))
         self.refuse(*self.fit_on(), words=["two classes"])
+        self.refuse_planning("two classes")
         shutil.rmtree(self.photos)
         write_folder(self.photos, {"a": 1, "b": 1, "c": 1})
         self.succeed(*self.arguments("--force"))
         self.refuse(*self.fit_on("--train-rows", "0:2"), words=["2 rows", "3 classes"])
+        self.refuse_planning("2 rows", "3 classes", rows="0:2")
+        self.assertFalse((self.home / "run").exists())
+
+    def refuse_planning(self, *words, rows="0:"):
+        for command in ("plan", "rehearse"):
+            self.refuse(command, "--train", self.out, "--train-rows", rows, "--quiet", "--owner",
+                        self.home / "owner", words=words)
+        self.assertFalse((self.home / "owner").exists())
 
 
 if __name__ == "__main__":
