@@ -66,15 +66,26 @@ void feed(Sha256& hash, const T* values, std::size_t count) {
     hash.update({reinterpret_cast<const std::uint8_t*>(values), count * sizeof(T)});
 }
 
+Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options) {
+    if (!options.unlabelled) {
+        const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
+                                                   : std::optional(options.labels);
+        return value_or_throw(read_dataset(file, labels));
+    }
+    Dataset rows;
+    rows.features = value_or_throw(read_unlabelled(file));
+    rows.labels.assign(static_cast<std::size_t>(rows.features.rows()), 0);
+    rows.class_names = {"0"};
+    return rows;
+}
+
 }  // namespace
 
 Samples read_samples(const SampleOptions& options) {
     const RowRange rows = parse_rows(options.rows);
-    const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
-                                               : std::optional(options.labels);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
     Samples samples;
-    samples.data = value_or_throw(read_dataset(file, labels));
+    samples.data = read_rows(file, options);
     samples.image = idx_shape(file);
     samples.backbone = backbone_beside(file);
     if (!samples.backbone.empty()) {
