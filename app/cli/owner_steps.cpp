@@ -43,7 +43,7 @@ PreparedData prepare_rows(const OwnerSetup& setup, const Dataset& rows) {
 PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
                           const FeatureOptions& features, ProgressLine& line) {
     const SetupOptions options = setup_options(recipe, features);
-    value_or_throw(check_trainable(training.data));
+    require_trainable(training);
     line.phase("owner: features");
     auto extractor = fit_extractor(features, training);
     const std::string backbone = training.backbone;

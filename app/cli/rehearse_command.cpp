@@ -157,7 +157,7 @@ void rehearse_command(RehearseOptions& options) {
             ErrorCode::bad_input, "{}: holds a plan already: use another directory",
             options.owner.string());
     Samples samples = read_samples(is_open ? options.open : options.train);
-    value_or_throw(check_trainable(samples.data));
+    require_trainable(samples);
     options.grid.seed = options.features.seed;
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {

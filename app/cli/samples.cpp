@@ -85,6 +85,7 @@ Samples read_samples(const SampleOptions& options) {
     const RowRange rows = parse_rows(options.rows);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
     Samples samples;
+    samples.file = options.file.string();
     samples.data = read_rows(file, options);
     samples.image = idx_shape(file);
     samples.backbone = backbone_beside(file);
@@ -102,6 +103,13 @@ Samples read_samples(const SampleOptions& options) {
         samples.data = std::move(*part);
     }
     return samples;
+}
+
+void require_trainable(const Samples& samples) {
+    if (const auto checked = check_trainable(samples.data); !checked) {
+        throw Error(checked.error().code,
+                    fmt::format("{}: {}", samples.file, checked.error().message));
+    }
 }
 
 void require_backbone(const Samples& samples, const std::string& backbone,
@@ -157,6 +165,12 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
     }
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
     extractor->fit(training.data.features);
+    // Of its own choice fewer may come out; a number that was asked for is one to rely on.
+    require(options.components == 0 || extractor->output_dimension() == options.components,
+            ErrorCode::bad_input,
+            "{} principal components were asked for, but the random-conv features of the {} "
+            "training images have the rank {}: ask for at most that many",
+            options.components, training.data.size(), extractor->output_dimension());
     return extractor;
 }
 

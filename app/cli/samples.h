@@ -14,6 +14,7 @@
 namespace cipherfit {
 
 struct Samples {
+    std::string file;  // as messages name it
     Dataset data;
     std::optional<ImageShape> image;  // of IDX images
     // The fingerprint of the network whose features these are; empty where it is not known.
@@ -26,6 +27,10 @@ struct Samples {
 
 // The rows that the options name. Throws Error (bad_input, io_failure).
 Samples read_samples(const SampleOptions& options);
+
+// Throws Error(bad_input), with the file, where nothing can be trained on the rows; see
+// check_trainable().
+void require_trainable(const Samples& samples);
 
 // Throws Error(bad_input) where both are known and differ: features of one network tell a head of
 // another nothing. `file` opens the message.

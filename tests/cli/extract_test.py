@@ -385,13 +385,13 @@ class Training(ExtractTest):
         shutil.rmtree(self.photos)
         write_folder(self.photos, {"red": 4})
         self.succeed(*self.arguments("--force"))
-        self.refuse(*self.fit_on(), words=["two classes"])
-        self.refuse_planning("two classes")
+        self.refuse(*self.fit_on(), words=["out: ", "two classes"])
+        self.refuse_planning("out: ", "two classes")
         shutil.rmtree(self.photos)
         write_folder(self.photos, {"a": 1, "b": 1, "c": 1})
         self.succeed(*self.arguments("--force"))
-        self.refuse(*self.fit_on("--train-rows", "0:2"), words=["2 rows", "3 classes"])
-        self.refuse_planning("2 rows", "3 classes", rows="0:2")
+        self.refuse(*self.fit_on("--train-rows", "0:2"), words=["out: ", "2 rows", "3 classes"])
+        self.refuse_planning("out: ", "2 rows", "3 classes", rows="0:2")
         self.assertFalse((self.home / "run").exists())
 
     def refuse_planning(self, *words, rows="0:"):
