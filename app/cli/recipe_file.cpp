@@ -31,15 +31,14 @@ double number(const nlohmann::json& json, const char* name, double most,
 void take_features(const nlohmann::json& json, const std::filesystem::path& path,
                    FeatureOptions& features) {
     if (json.contains("features")) {
-        const nlohmann::json& kind = json["features"];
-        require(
-            kind.is_string() && std::ranges::find(kinds, kind.get<std::string>()) != kinds.end(),
-            ErrorCode::corrupt_data,
-            "{}: is no recipe: \"features\" is none of {}: write one with 'cipherfit rehearse'",
-            path.string(), fmt::join(kinds, ", "));
+        const nlohmann::json& named = json["features"];
+        const std::string kind = named.is_string() ? named.get<std::string>() : std::string();
+        require(std::ranges::find(kinds, kind) != kinds.end(), ErrorCode::corrupt_data,
+                "{}: is no recipe: \"features\" is none of {}: write one with 'cipherfit rehearse'",
+                path.string(), fmt::join(kinds, ", "));
         require(features.kind == "auto" || features.kind == kind, ErrorCode::bad_input,
                 "{}: was rehearsed with --features {}: leave out --features {}", path.string(),
-                kind.get<std::string>(), features.kind);
+                kind, features.kind);
         features.kind = kind;
     }
     if (json.contains("pca") && json["pca"] != 0) {

@@ -86,8 +86,9 @@ class Rehearse(ProgramTest):
         self.assertEqual(json.loads(plan.read_text())["features"], 4)
         self.refuse(*planning, "--pca", "3", words=["recipe.json", "--pca 4", "--pca 3"])
         self.refuse(*planning, "--features", "raw", words=["--features pca", "--features raw"])
-        file.write_text(json.dumps({**recipe, "features": "wavelets"}))
-        self.refuse(*planning, words=["recipe.json", "features"])
+        for kind in ("wavelets", "auto", 3, None):
+            file.write_text(json.dumps({**recipe, "features": kind}))
+            self.refuse(*planning, words=["recipe.json", "features"])
         self.refuse("rehearse", "--train", self.train, "--features", "pca", "--pca", "4,7",
                     "--out", self.home / "none.json", "--quiet",
                     words=["7 principal components", "rank 6"])
