@@ -14,5 +14,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         claim(static_cast<std::size_t>(rows->features.size()) <= size);
         claim(rows->features.allFinite());
     }
+    const auto unlabelled = read_csv_unlabelled(source);
+    claim_clear_refusal(unlabelled);
+    if (unlabelled) {
+        claim(unlabelled->rows() >= 1 && unlabelled->cols() >= 1);
+        claim(static_cast<std::size_t>(unlabelled->size()) <= size);
+        claim(unlabelled->allFinite());
+    }
     return 0;
 }

@@ -1,6 +1,7 @@
 // The .npy readers. Whatever is accepted has as many values as bytes allow, all of them finite.
 #include "cipherfit/io/npy.h"
 
+#include "cipherfit/io/picture_file.h"
 #include "fuzz_support.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -16,6 +17,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     claim_clear_refusal(integers);
     if (integers) {
         claim(integers->size() <= size);
+    }
+    const auto pictures = PictureFile::open(std::make_unique<MemorySource>(std::span(data, size)));
+    claim_clear_refusal(pictures);
+    if (pictures && pictures->count() > 0) {
+        claim(pictures->count() * pictures->shape().bytes() <= size);
+        claim(pictures->read(pictures->count() - 1).has_value());
     }
     return 0;
 }

@@ -99,6 +99,8 @@ nlohmann::json describe(const ExtractOptions& options, const Cnn& network,
             {"input_size", {network.input_height(), network.input_width()}},
             {"features", network.dimension()},
             {"images", images.good.size()},
+            {"thumbnails",
+             {images.thumbnail.height, images.thumbnail.width, images.thumbnail.channels}},
             {"classes", source.class_names().size()},
             {"left_out", left_out}};
 }

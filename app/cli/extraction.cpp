@@ -1,9 +1,11 @@
 #include "cli/extraction.h"
 
+#include "backbone/cnn/thumbnail.h"
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/io/npy.h"
+#include "cli/extracted_rows.h"
 #include "cli/owner_files.h"
 #include "common/signals.h"
 
@@ -11,7 +13,6 @@
 #include <array>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -25,11 +26,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t check_piece = 64;
 constexpr std::size_t run_piece = 32;
 
-constexpr std::string_view rows_name = ".rows";
-constexpr std::string_view rows_identity_name = ".rows.json";
-constexpr std::array<std::string_view, 7> own_names{
-    "features.npy",     "labels.npy", "class_names.json", "extraction.json", rows_name,
-    rows_identity_name, ".lock"};
+constexpr std::array<std::string_view, 8> own_names{
+    "features.npy",   "labels.npy",       "class_names.json",     "extraction.json",
+    "thumbnails.npy", RowFile::rows_name, RowFile::identity_name, ".lock"};
 
 Digest digest_of(const Image& image) {
     Sha256 hash;
@@ -57,6 +56,26 @@ void feed(Sha256& hash, std::string_view text) {
 struct Checked {
     Digest digest{};
     std::string reason;  // empty: a good picture
+    int height = 0, width = 0, channels = 0;
+};
+
+// Gathers what the small copies' shape depends on.
+class ThumbnailShape {
+  public:
+    void add(const Checked& image) {
+        same_ = same_ && (channels_ == 0 || (image.height == height_ && image.width == width_));
+        height_ = image.height;
+        width_ = image.width;
+        channels_ = std::max(channels_, image.channels);
+    }
+    PictureShape shape() const {
+        return same_ ? thumbnail_shape(height_, width_, channels_)
+                     : thumbnail_shape(thumbnail_side, thumbnail_side, channels_);
+    }
+
+  private:
+    bool same_ = true;
+    int height_ = 0, width_ = 0, channels_ = 0;
 };
 
 bool holds_foreign_files(const fs::path& directory) {
@@ -71,53 +90,6 @@ bool holds_foreign_files(const fs::path& directory) {
     return false;
 }
 
-std::string identity_in(const fs::path& file) {
-    std::error_code ignored;
-    return fs::exists(file, ignored) ? read_json(file).value("identity", "") : "";
-}
-
-// The rows on the disk: whole rows that belong to this extraction; the rest is cut off.
-class RowFile {
-  public:
-    RowFile(const fs::path& directory, const std::string& identity, std::size_t row_bytes)
-        : path_(directory / rows_name), row_bytes_(row_bytes) {
-        const fs::path owner = directory / rows_identity_name;
-        if (identity_in(owner) == identity && fs::exists(path_)) {
-            rows_ = fs::file_size(path_) / row_bytes;
-            fs::resize_file(path_, rows_ * row_bytes);
-        } else {
-            fs::remove(path_);
-            write_json(owner, {{"identity", identity}}, true);
-        }
-        stream_.open(path_, std::ios::binary | std::ios::app);
-    }
-    std::size_t rows() const noexcept { return rows_; }
-    void append(const RowMatrixF32& features) {
-        const auto count = static_cast<std::size_t>(features.rows());
-        stream_.write(reinterpret_cast<const char*>(features.data()),
-                      static_cast<std::streamsize>(count * row_bytes_));
-        stream_.flush();
-        require(stream_.good(), ErrorCode::io_failure,
-                "cannot write {}: the disk may be full; give the same command again to go on",
-                path_.string());
-        rows_ += count;
-    }
-    RowMatrixF32 read(Eigen::Index columns) const {
-        const auto bytes = value_or_throw(read_file(path_, rows_ * row_bytes_));
-        RowMatrixF32 result(static_cast<Eigen::Index>(rows_), columns);
-        require(bytes.size() == rows_ * row_bytes_, ErrorCode::io_failure,
-                "{}: changed while it was in use", path_.string());
-        std::copy(bytes.begin(), bytes.end(), reinterpret_cast<std::uint8_t*>(result.data()));
-        return result;
-    }
-
-  private:
-    fs::path path_;
-    std::size_t row_bytes_;
-    std::size_t rows_ = 0;
-    std::ofstream stream_;
-};
-
 void extract_rows(const Extraction& extraction, RowFile& rows, ProgressLine& line) {
     const std::vector<std::size_t>& good = extraction.images.good;
     const std::size_t before = rows.rows();
@@ -126,13 +98,16 @@ void extract_rows(const Extraction& extraction, RowFile& rows, ProgressLine& lin
         check_interrupt();
         const std::size_t first = rows.rows();
         const std::size_t count = std::min(run_piece, good.size() - first);
-        rows.append(extraction.network.run(count, [&](std::size_t i) {
+        std::vector<Image> thumbnails(count);
+        const RowMatrixF32 features = extraction.network.run(count, [&](std::size_t i) {
             auto image = extraction.source.load(good[first + i]);
             require(image.has_value(), ErrorCode::io_failure,
                     "{}: changed while it was read; give the same command again",
                     extraction.source.name(good[first + i]));
+            thumbnails[i] = thumbnail(*image, extraction.images.thumbnail);
             return std::move(*image);
-        }));
+        });
+        rows.append(features, thumbnails);
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - started;
         line.update(static_cast<double>(rows.rows()) / static_cast<double>(good.size()),
                     fmt::format("{} of {} images, {:.0f} a second", format_count(rows.rows()),
@@ -141,7 +116,17 @@ void extract_rows(const Extraction& extraction, RowFile& rows, ProgressLine& lin
     }
 }
 
-void write_results(const Extraction& extraction, const RowMatrixF32& features) {
+void write_thumbnails(const Extraction& extraction, const RowFile& rows) {
+    auto file = value_or_throw(
+        AtomicFile::create(extraction.out / "thumbnails.npy", {.exclusive = false, .mode = 0600}));
+    value_or_throw(write_pictures(file, rows.rows(), extraction.images.thumbnail,
+                                  [&rows](std::size_t i, std::span<std::uint8_t> pixels) {
+                                      return rows.read_thumbnail(i, pixels);
+                                  }));
+}
+
+void write_results(const Extraction& extraction, const RowMatrixF32& features,
+                   const RowFile& rows) {
     std::vector<std::int64_t> labels;
     labels.reserve(extraction.images.good.size());
     for (const std::size_t i : extraction.images.good) {
@@ -150,6 +135,7 @@ void write_results(const Extraction& extraction, const RowMatrixF32& features) {
     value_or_throw(write_npy(extraction.out / "features.npy", features));
     value_or_throw(write_npy(extraction.out / "labels.npy", std::span<const std::int64_t>(labels)));
     write_json(extraction.out / "class_names.json", extraction.source.class_names(), false);
+    write_thumbnails(extraction, rows);
     write_json(extraction.out / "extraction.json", extraction.about, false);
 }
 
@@ -158,6 +144,7 @@ void write_results(const Extraction& extraction, const RowMatrixF32& features) {
 CheckedImages check_images(const ImageSource& source, std::size_t begin, std::size_t end,
                            ProgressLine& line) {
     CheckedImages result;
+    ThumbnailShape thumbnails;
     Sha256 all;
     for (const std::string& name : source.class_names()) {
         feed(all, name);
@@ -167,14 +154,16 @@ CheckedImages check_images(const ImageSource& source, std::size_t begin, std::si
         std::vector<Checked> checked(std::min(check_piece, end - first));
         parallel_for(0, checked.size(), [&](std::size_t i) {
             const auto image = source.load(first + i);
-            image ? void(checked[i].digest = digest_of(*image))
-                  : void(checked[i].reason = image.error().message);
+            checked[i] =
+                image ? Checked{digest_of(*image), {}, image->height, image->width, image->channels}
+                      : Checked{{}, image.error().message};
         });
         for (std::size_t i = 0; i < checked.size(); ++i) {
             if (checked[i].reason.empty()) {
                 result.good.push_back(first + i);
                 feed(all, fmt::format("{}", source.label(first + i)));
                 all.update(checked[i].digest);
+                thumbnails.add(checked[i]);
             } else {
                 result.bad.push_back({first + i, checked[i].reason});
             }
@@ -182,6 +171,7 @@ CheckedImages check_images(const ImageSource& source, std::size_t begin, std::si
         line.update(static_cast<double>(first - begin) / static_cast<double>(end - begin), "");
     }
     result.digest = to_hex(all.finish());
+    result.thumbnail = thumbnails.shape();
     return result;
 }
 
@@ -229,20 +219,20 @@ std::size_t run_extraction(const Extraction& extraction, ProgressLine& line) {
     remove_stale_files(extraction.out);
     fs::remove(extraction.out / "extraction.json");
     line.phase("features");
-    const auto columns = static_cast<std::size_t>(extraction.network.dimension());
-    RowFile rows(extraction.out, extraction.identity(), columns * sizeof(float));
+    RowFile rows(extraction.out, extraction.identity(), extraction.network.dimension(),
+                 extraction.images.thumbnail.bytes());
     const std::size_t before = rows.rows();
     extract_rows(extraction, rows, line);
-    const RowMatrixF32 features = rows.read(extraction.network.dimension());
+    rows.finish();
+    const RowMatrixF32 features = rows.read_features();
     for (Eigen::Index i = 0; i < features.rows(); ++i) {
         require(features.row(i).allFinite(), ErrorCode::bad_input,
                 "{}: the network's features of it are not finite: use another network, or correct "
                 "mean and scale of its description",
                 extraction.source.name(extraction.images.good[static_cast<std::size_t>(i)]));
     }
-    write_results(extraction, features);
-    fs::remove(extraction.out / rows_name);
-    fs::remove(extraction.out / rows_identity_name);
+    write_results(extraction, features, rows);
+    rows.remove();
     line.finish();
     return before;
 }

@@ -4,13 +4,17 @@
 //   OUT/features.npy       float32, pictures x features
 //   OUT/labels.npy         int64, indices into the class names
 //   OUT/class_names.json   a list of strings
+//   OUT/thumbnails.npy     uint8, pictures x height x width x channels: small copies, for reports;
+//                          readable by the user alone
 //   OUT/extraction.json    the network, where the features were taken, what was left out; written
 //                          last: its presence says that the others are there
-//   OUT/.rows              the rows that are done, of the extraction of OUT/.rows.json
+//   OUT/.rows              the rows that are done, of the extraction of OUT/.rows.json: of each the
+//                          features and the small copy
 #pragma once
 
 #include "backbone/cnn/cnn.h"
 #include "backbone/cnn/image_source.h"
+#include "cipherfit/io/picture_file.h"
 #include "common/progress_line.h"
 
 #include <cstddef>
@@ -32,6 +36,8 @@ struct CheckedImages {
     std::vector<std::size_t> good;  // indices in the source, ascending
     std::vector<BadImage> bad;      // ascending
     std::string digest;             // SHA-256 of the good ones' pixels, labels and class names
+    // Of the small copies: as the good ones have it where it is the same for all, else a square.
+    PictureShape thumbnail;
 };
 
 // Decodes pictures begin..end-1. Throws Error(interrupted) after a signal.

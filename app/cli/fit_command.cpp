@@ -206,7 +206,7 @@ void fit(FitOptions& options) {
         static_cast<void>(server_program());
     }
     Samples training = read_samples(options.train);
-    value_or_throw(check_trainable(training.data));
+    require_trainable(training);
     Samples test = read_samples(options.test);
     require_backbone(test, training.backbone, options.test.file.string());
     ProgressLine line(options.run.quiet);

@@ -30,11 +30,13 @@ RowRange parse_rows(const std::string& text) {
     const std::string last = colon == std::string::npos ? "" : text.substr(colon + 1);
     const auto begin = first.empty() ? std::optional<std::size_t>(0) : parse_index(first);
     range.end = parse_index(last);
-    require(colon != std::string::npos && begin && (last.empty() || range.end) &&
-                (!range.end || *begin < *range.end),
-            ErrorCode::bad_input,
-            "rows '{}' are no range: write FIRST:END, for example 0:128 for the first 128 rows",
-            text);
+    if (colon == std::string::npos || !begin || (!last.empty() && !range.end) ||
+        (range.end && *begin >= *range.end)) {
+        throw Error(ErrorCode::bad_input,
+                    fmt::format("rows '{}' are no range: write FIRST:END, for example 0:128 for "
+                                "the first 128 rows",
+                                text));
+    }
     range.begin = *begin;
     return range;
 }

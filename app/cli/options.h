@@ -30,6 +30,7 @@ struct SampleOptions {
     std::filesystem::path file, labels;
     std::string rows;
     DatasetPart part = DatasetPart::train;  // which files a folder stands for
+    bool unlabelled = false;                // rows without labels; each gets the label 0
 };
 
 struct FeatureOptions {

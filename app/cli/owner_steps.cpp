@@ -49,7 +49,7 @@ bool is_there(const fs::path& path, ContainerKind kind, const ContainerIdentity&
 PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
                           const FeatureOptions& features, ProgressLine& line) {
     const SetupOptions options = setup_options(recipe, features);
-    value_or_throw(check_trainable(training.data));
+    require_trainable(training);
     line.phase("owner: features");
     auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
     const std::string backbone = training.backbone;
@@ -99,6 +99,7 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
             ? source_from_json(inputs.value("source", nlohmann::json::object()), "train")
             : given;
     Samples training = read_samples(source);
+    require_backbone(training, read_json(files.plan()).value("backbone", ""), source.file.string());
     require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,
             "{}: these are not the rows that the plan in {} was made for: give those, or plan anew "
             "in another directory",

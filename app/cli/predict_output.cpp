@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -34,8 +35,9 @@ std::string csv_field(const std::string& text) {
 std::vector<Eigen::Index> ranking(const Eigen::RowVectorXd& scores) {
     std::vector<Eigen::Index> order(static_cast<std::size_t>(scores.size()));
     std::iota(order.begin(), order.end(), Eigen::Index{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](Eigen::Index a, Eigen::Index b) { return scores(a) > scores(b); });
+    std::sort(order.begin(), order.end(), [&](Eigen::Index a, Eigen::Index b) {
+        return std::pair(-scores(a), a) < std::pair(-scores(b), b);
+    });
     return order;
 }
 

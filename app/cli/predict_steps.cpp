@@ -31,28 +31,6 @@ SavedModel read_model_card(const fs::path& directory) {
     return model;
 }
 
-// Rows without labels have the label 0, which nobody reads.
-Samples read_unlabelled(const SampleOptions& options) {
-    require(options.labels.empty(), ErrorCode::bad_input,
-            "--data-labels and --no-labels exclude each other");
-    auto features = read_npy_matrix(options.file);
-    if (!features) {
-        throw Error(features.error().code,
-                    fmt::format("{} (--no-labels takes .npy files)", features.error().message));
-    }
-    require(features->rows() >= 1 && features->cols() >= 1 && features->allFinite(),
-            ErrorCode::bad_input, "{}: needs a row, a column and finite values",
-            options.file.string());
-    Samples samples;
-    samples.data.labels.assign(static_cast<std::size_t>(features->rows()), 0);
-    samples.data.class_names = {"0"};
-    samples.data.features = std::move(*features);
-    const RowRange rows = parse_rows(options.rows);
-    samples.data =
-        value_or_throw(take_rows(samples.data, rows.begin, rows.end.value_or(samples.data.size())));
-    return samples;
-}
-
 }  // namespace
 
 void add_predict_source_options(CLI::App& app, PredictSource& source) {
@@ -75,8 +53,11 @@ void add_predict_source_options(CLI::App& app, PredictSource& source) {
     app.add_option("--data-rows", source.data.rows, "Use only these rows")
         ->group(group)
         ->type_name("FIRST:END");
-    app.add_flag("--no-labels", source.unlabelled, "The rows have no labels (.npy only)")
+    app.add_flag("--no-labels", source.data.unlabelled,
+                 "The rows have no labels: CSV of features alone, .npy, IDX, or what 'cipherfit "
+                 "extract' wrote")
         ->group(group);
+    source.data.part = DatasetPart::test;
 }
 
 RowsToScore read_rows_to_score(const PredictSource& source) {
@@ -86,18 +67,21 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
             "server's");
     const SavedModel model =
         own ? read_model_directory(source.model) : read_model_card(source.server_model);
-    Samples samples = source.unlabelled ? read_unlabelled(source.data) : read_samples(source.data);
+    require(!source.data.unlabelled || source.data.labels.empty(), ErrorCode::bad_input,
+            "--data-labels and --no-labels exclude each other");
+    Samples samples = read_samples(source.data);
     const std::string file = source.data.file.string();
     require_backbone(samples, model.backbone, file);
     RowMatrix features;
     RowsToScore rows;
-    if (source.unlabelled) {
+    if (source.data.unlabelled) {
         const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
         const Eigen::Index expected =
             model.extractor ? model.extractor->input_dimension() : model.head.features();
         require(columns == expected, ErrorCode::bad_input,
-                "{}: has {} features, the model was trained on {}: give data of the same kind",
-                file, columns, expected);
+                "{}: has {} features, the model was trained on {}: {}", file, columns, expected,
+                columns == expected + 1 ? "leave out --no-labels where the first is the label"
+                                        : "give data of the same kind");
         features = extract(model.extractor.get(), std::move(samples.data)).features;
     } else {
         TestRows labelled = test_rows(std::move(samples), model.extractor.get(), model.head, file);

@@ -18,7 +18,6 @@ struct PredictSource {
     std::filesystem::path model;         // the owner's: fit's or decrypt's directory
     std::filesystem::path server_model;  // the server's: a directory with its model.json
     SampleOptions data;
-    bool unlabelled = false;
 };
 void add_predict_source_options(CLI::App& app, PredictSource& source);
 

@@ -2,12 +2,17 @@
 
 #include "cli/owner_files.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <string>
+#include <string_view>
 
 namespace cipherfit {
 namespace {
 
 constexpr int largest_pca = 16384;
+constexpr std::array<std::string_view, 3> kinds{"raw", "random-conv", "pca"};
 
 // A number in (0, most], or an error that names the member.
 double number(const nlohmann::json& json, const char* name, double most,
@@ -22,6 +27,29 @@ double number(const nlohmann::json& json, const char* name, double most,
     return found->get<double>();
 }
 
+// Step and range are those of one kind of features; a recipe may leave it open.
+void take_features(const nlohmann::json& json, const std::filesystem::path& path,
+                   FeatureOptions& features) {
+    if (json.contains("features")) {
+        const nlohmann::json& named = json["features"];
+        const std::string kind = named.is_string() ? named.get<std::string>() : std::string();
+        require(std::ranges::find(kinds, kind) != kinds.end(), ErrorCode::corrupt_data,
+                "{}: is no recipe: \"features\" is none of {}: write one with 'cipherfit rehearse'",
+                path.string(), fmt::join(kinds, ", "));
+        require(features.kind == "auto" || features.kind == kind, ErrorCode::bad_input,
+                "{}: was rehearsed with --features {}: leave out --features {}", path.string(),
+                kind, features.kind);
+        features.kind = kind;
+    }
+    if (json.contains("pca") && json["pca"] != 0) {
+        const auto components = static_cast<int>(number(json, "pca", largest_pca, path));
+        require(features.components == 0 || features.components == components, ErrorCode::bad_input,
+                "{}: was rehearsed with --pca {}: leave out --pca {}", path.string(), components,
+                features.components);
+        features.components = components;
+    }
+}
+
 }  // namespace
 
 void pin(const RehearsedRun& run, RecipeOptions& recipe) {
@@ -31,14 +59,16 @@ void pin(const RehearsedRun& run, RecipeOptions& recipe) {
     recipe.range = run.chosen.range;
 }
 
-void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run, int components) {
+void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run,
+                       const FeatureOptions& features) {
     write_json(path,
                {{"format", 1},
                 {"iterations", run.iterations},
                 {"step", run.chosen.step},
                 {"sigmoid_degree", run.degree},
                 {"sigmoid_range", run.chosen.range},
-                {"pca", components},
+                {"features", features.kind},
+                {"pca", features.components},
                 {"rehearsed", to_json(run)}},
                true);
 }
@@ -60,13 +90,7 @@ void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {
     recipe.degree = static_cast<int>(degree);
     recipe.step = number(json, "step", 1e6, recipe.file);
     recipe.range = number(json, "sigmoid_range", 64, recipe.file);
-    if (json.contains("pca") && json["pca"] != 0) {
-        const auto components = static_cast<int>(number(json, "pca", largest_pca, recipe.file));
-        require(features.components == 0 || features.components == components, ErrorCode::bad_input,
-                "{}: was rehearsed with --pca {}: leave out --pca {}", recipe.file.string(),
-                components, features.components);
-        features.components = components;
-    }
+    take_features(json, recipe.file, features);
 }
 
 }  // namespace cipherfit

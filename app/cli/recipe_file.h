@@ -8,13 +8,14 @@
 
 namespace cipherfit {
 
-// {"format", "iterations", "step", "sigmoid_degree", "sigmoid_range", "pca", "rehearsed"}; 0600, as
-// it may be made from private rows. `components`: principal components of random-conv, 0 for none
-// pinned.
-void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run, int components);
+// {"format", "iterations", "step", "sigmoid_degree", "sigmoid_range", "features", "pca",
+// "rehearsed"}; 0600, as it may be made from private rows. Of `features` the kind, which must not
+// be auto, and the principal components, 0 for none pinned.
+void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run,
+                       const FeatureOptions& features);
 
 // Puts the pins of recipe.file, where one was given, into both. Throws Error (corrupt_data,
-// bad_input) for a file that is no recipe or that contradicts --pca.
+// bad_input) for a file that is no recipe or that contradicts --features or --pca.
 void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features);
 
 // The options that this run stands for.

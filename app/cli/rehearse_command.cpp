@@ -30,6 +30,7 @@ struct RehearseOptions {
 // One grid, of the features with that many principal components (0: the extractor's own choice).
 struct Part {
     int components = 0;
+    std::string features;  // the kind that they are of
     RehearsalGrid grid;
 };
 
@@ -114,8 +115,8 @@ std::vector<Part> rehearse_parts(const RehearseOptions& options, const Samples& 
         features.components = components;
         const auto extractor = fit_extractor(features, samples);
         const Dataset rows = extract(extractor.get(), samples.data);
-        parts.push_back(
-            {components, rehearse_grid(rows.features, rows.labels,
+        parts.push_back({components, extractor ? extractor->name() : "raw",
+                         rehearse_grid(rows.features, rows.labels,
                                        static_cast<int>(rows.class_count()), options.grid)});
     }
     line.finish();
@@ -156,7 +157,7 @@ void rehearse_command(RehearseOptions& options) {
             ErrorCode::bad_input, "{}: holds a plan already: use another directory",
             options.owner.string());
     Samples samples = read_samples(is_open ? options.open : options.train);
-    value_or_throw(check_trainable(samples.data));
+    require_trainable(samples);
     options.grid.seed = options.features.seed;
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
@@ -169,11 +170,12 @@ void rehearse_command(RehearseOptions& options) {
     const RehearsedRun& best = parts[chosen].grid.best();
     pin(best, options.recipe);
     options.features.components = parts[chosen].components;
+    options.features.kind = parts[chosen].features;
     if (!options.owner.empty()) {
         keep_plan(options, std::move(samples), line);
     }
     if (!options.out.empty()) {
-        write_recipe_file(options.out, best, parts[chosen].components);
+        write_recipe_file(options.out, best, options.features);
     }
     if (!options.json.empty()) {
         write_json(options.json, figures_of(parts, chosen, rows), true);
@@ -207,6 +209,7 @@ void add_rehearse_command(CLI::App& app) {
         "Examples:\n"
         "  cipherfit rehearse --train train.csv --out recipe.json\n"
         "  cipherfit rehearse --train train.csv --iterations 2,4,8 --owner private\n"
+        "  cipherfit rehearse --train features --pca 32,64,112 --out recipe.json\n"
         "  cipherfit rehearse --public other.csv --out recipe.json   (tells nothing of your "
         "rows)\n\n"
         "For each number of iterations and degree, step and range of the sigmoid are searched by\n"
@@ -237,7 +240,7 @@ void add_rehearse_command(CLI::App& app) {
         ->check(CLI::IsMember({1, 3, 5, 7}));
     command
         ->add_option("--pca", options->components,
-                     "Numbers of principal components to try, of random-conv")
+                     "Numbers of principal components to try, of random-conv or pca")
         ->group(grid_group)
         ->delimiter(',')
         ->check(CLI::Range(1, 16384));
@@ -253,7 +256,7 @@ void add_rehearse_command(CLI::App& app) {
         ->group(grid_group);
     command->add_option("--features", options->features.kind, "As for fit")
         ->capture_default_str()
-        ->check(CLI::IsMember({"auto", "raw", "random-conv"}));
+        ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
     command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
         ->capture_default_str();
     command

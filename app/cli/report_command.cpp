@@ -57,6 +57,7 @@ void report(ReportOptions& options) {
     const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
     const SampleOptions source = test_source(options, files);
     Samples test = read_samples(source);
+    require_backbone(test, state.backbone, source.file.string());
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        source.file.string());

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -26,7 +27,17 @@ double checkpoint_bytes(const JobFiles& files, int iterations) {
 
 }  // namespace
 
-Pictures::Pictures(const Samples& samples) {
+Pictures::Pictures(const Samples& samples) : first_row_(samples.first_row) {
+    if (!samples.thumbnails.empty()) {
+        file_ = value_or_throw(PictureFile::open(samples.thumbnails));
+        require(file_->count() == samples.file_rows &&
+                    std::max(file_->shape().height, file_->shape().width) <= longest_side,
+                ErrorCode::bad_input,
+                "{}: has {} pictures of {} x {} pixels beside {} rows of features: extract them "
+                "again, or remove it",
+                samples.thumbnails.string(), file_->count(), file_->shape().width,
+                file_->shape().height, samples.file_rows);
+    }
     if (!samples.image) {
         return;
     }
@@ -40,6 +51,13 @@ Pictures::Pictures(const Samples& samples) {
 }
 
 std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
+    if (file_) {
+        auto pixels = file_->read(first_row_ + row);
+        const PictureShape& shape = file_->shape();
+        return pixels ? std::optional(Thumbnail{shape.width, shape.height, shape.channels,
+                                                std::move(*pixels)})
+                      : std::nullopt;
+    }
     if (pixels_.empty()) {
         return std::nullopt;
     }

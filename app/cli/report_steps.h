@@ -1,6 +1,7 @@
 // From a finished run to its report.
 #pragma once
 
+#include "cipherfit/io/picture_file.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cli/fit_report.h"
 #include "cli/owner_steps.h"
@@ -14,17 +15,21 @@
 
 namespace cipherfit {
 
-// Small pictures of images, kept while features take the place of their pixels; none for rows that
-// are no images.
+// Small pictures of images: of IDX images, kept while features take the place of their pixels; of
+// features that `cipherfit extract` wrote, in the file beside them. None for other rows.
 class Pictures {
   public:
+    // Throws Error(bad_input) for a file of pictures that does not belong to the rows.
     explicit Pictures(const Samples& samples);
-    // Reduced by whole factors to at most 96 pixels a side.
+    // IDX images are reduced by whole factors to at most 96 pixels a side. None where the file
+    // cannot be read any more: a report does without.
     std::optional<Thumbnail> operator()(std::size_t row) const;
 
   private:
     std::size_t width_ = 0, height_ = 0;
     std::vector<std::uint8_t> pixels_;
+    std::optional<PictureFile> file_;
+    std::size_t first_row_ = 0;
 };
 
 // The models of the kept checkpoints, and `head` as the last.

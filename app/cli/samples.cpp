@@ -46,6 +46,12 @@ std::string backbone_beside(const std::filesystem::path& file) {
     return found->get<std::string>();
 }
 
+std::filesystem::path thumbnails_beside(const std::filesystem::path& file) {
+    const std::filesystem::path thumbnails = file.parent_path() / "thumbnails.npy";
+    std::error_code ignored;
+    return std::filesystem::exists(thumbnails, ignored) ? thumbnails : std::filesystem::path();
+}
+
 std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const Samples& training,
                                           const FeatureProgress& progress) {
     PcaOptions pca;
@@ -61,15 +67,34 @@ void feed(Sha256& hash, const T* values, std::size_t count) {
     hash.update({reinterpret_cast<const std::uint8_t*>(values), count * sizeof(T)});
 }
 
+Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options) {
+    if (!options.unlabelled) {
+        const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
+                                                   : std::optional(options.labels);
+        return value_or_throw(read_dataset(file, labels));
+    }
+    Dataset rows;
+    rows.features = value_or_throw(read_unlabelled(file));
+    rows.labels.assign(static_cast<std::size_t>(rows.features.rows()), 0);
+    rows.class_names = {"0"};
+    return rows;
+}
+
 }  // namespace
 
 Samples read_samples(const SampleOptions& options) {
     const RowRange rows = parse_rows(options.rows);
-    const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
-                                               : std::optional(options.labels);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
-    Samples samples{value_or_throw(read_dataset(file, labels)), idx_shape(file),
-                    backbone_beside(file)};
+    Samples samples;
+    samples.file = options.file.string();
+    samples.data = read_rows(file, options);
+    samples.image = idx_shape(file);
+    samples.backbone = backbone_beside(file);
+    if (!samples.backbone.empty()) {
+        samples.thumbnails = thumbnails_beside(file);
+    }
+    samples.first_row = rows.begin;
+    samples.file_rows = samples.data.size();
     if (!options.rows.empty()) {
         auto part = take_rows(samples.data, rows.begin, rows.end.value_or(samples.data.size()));
         if (!part) {
@@ -79,6 +104,13 @@ Samples read_samples(const SampleOptions& options) {
         samples.data = std::move(*part);
     }
     return samples;
+}
+
+void require_trainable(const Samples& samples) {
+    if (const auto checked = check_trainable(samples.data); !checked) {
+        throw Error(checked.error().code,
+                    fmt::format("{}: {}", samples.file, checked.error().message));
+    }
 }
 
 void require_backbone(const Samples& samples, const std::string& backbone,
@@ -135,6 +167,12 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
     }
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
     extractor->fit(training.data.features, progress);
+    // Of its own choice fewer may come out; a number that was asked for is one to rely on.
+    require(options.components == 0 || extractor->output_dimension() == options.components,
+            ErrorCode::bad_input,
+            "{} principal components were asked for, but the random-conv features of the {} "
+            "training images have the rank {}: ask for at most that many",
+            options.components, training.data.size(), extractor->output_dimension());
     return extractor;
 }
 

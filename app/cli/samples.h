@@ -5,6 +5,8 @@
 #include "cipherfit/io/dataset.h"
 #include "cli/options.h"
 
+#include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,14 +14,23 @@
 namespace cipherfit {
 
 struct Samples {
+    std::string file;  // as messages name it
     Dataset data;
     std::optional<ImageShape> image;  // of IDX images
     // The fingerprint of the network whose features these are; empty where it is not known.
     std::string backbone;
+    // Small copies of the pictures whose features `cipherfit extract` wrote; empty where there are
+    // none. Row i is picture first_row + i of the file, which should have `file_rows` of them.
+    std::filesystem::path thumbnails;
+    std::size_t first_row = 0, file_rows = 0;
 };
 
 // The rows that the options name. Throws Error (bad_input, io_failure).
 Samples read_samples(const SampleOptions& options);
+
+// Throws Error(bad_input), with the file, where nothing can be trained on the rows; see
+// check_trainable().
+void require_trainable(const Samples& samples);
 
 // Throws Error(bad_input) where both are known and differ: features of one network tell a head of
 // another nothing. `file` opens the message.

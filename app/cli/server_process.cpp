@@ -62,11 +62,13 @@ Arguments clean_environment() {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // its checkpoint makes that harmless
     ::dup2(messages, STDERR_FILENO);
     const int null = ::open("/dev/null", O_RDWR);
-    ::dup2(null, STDIN_FILENO);
-    ::dup2(null, STDOUT_FILENO);
-    ::close_range(STDERR_FILENO + 1, ~0U, 0);
-    static_cast<void>(::chdir("/") == 0);
-    ::execve(program, arguments, environment);
+    if (null >= 0) {  // else the server would have the parent's terminal
+        ::dup2(null, STDIN_FILENO);
+        ::dup2(null, STDOUT_FILENO);
+        ::close_range(STDERR_FILENO + 1, ~0U, 0);
+        static_cast<void>(::chdir("/") == 0);
+        ::execve(program, arguments, environment);
+    }
     constexpr std::string_view text = "cipherfit: cannot start the server's program\n";
     static_cast<void>(::write(STDERR_FILENO, text.data(), text.size()) >= 0);
     ::_exit(2);

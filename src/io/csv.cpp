@@ -130,7 +130,8 @@ tl::unexpected<ErrorInfo> field_error(const std::string& file, std::uint64_t lin
 
 class CsvParser {
   public:
-    explicit CsvParser(ByteSource& source) : source_(source), lines_(source) {}
+    CsvParser(ByteSource& source, bool labelled)
+        : source_(source), lines_(source), labels_(labelled ? 1 : 0) {}
 
     Expected<LabelledRows> run() {
         for (;;) {
@@ -175,7 +176,7 @@ class CsvParser {
 
     Expected<void> set_columns(std::string_view line) {
         columns_ = count_fields(line);
-        if (columns_ < 2) {
+        if (columns_ == labels_) {
             return make_error(ErrorCode::bad_input,
                               "{}: row {} has no comma; give a label and the features, separated "
                               "by commas",
@@ -193,8 +194,8 @@ class CsvParser {
         }
         capacity_ = std::min(*lines, (source_.size() + 1) / (2 * columns_) + 1);
         rows_.features.resize(static_cast<Eigen::Index>(capacity_),
-                              static_cast<Eigen::Index>(columns_ - 1));
-        rows_.labels.reserve(capacity_);
+                              static_cast<Eigen::Index>(columns_ - labels_));
+        rows_.labels.reserve(labels_ * capacity_);
         return {};
     }
 
@@ -211,12 +212,11 @@ class CsvParser {
             }
         }
         // Every line was counted, unless somebody else writes to the file meanwhile.
-        if (rows_.labels.size() == capacity_) {
+        if (count_ == capacity_) {
             return make_error(ErrorCode::io_failure, "{}: changed while it was read; try again",
                               source_.name());
         }
-        double* features =
-            rows_.features.data() + rows_.labels.size() * static_cast<std::size_t>(columns_ - 1);
+        double* features = rows_.features.data() + count_ * (columns_ - labels_);
         Fields fields(line);
         std::string_view field;
         std::uint64_t column = 0;
@@ -229,8 +229,8 @@ class CsvParser {
             if (kind != Field::number) {
                 return field_error(source_.name(), lines_.line(), column + 1, kind, field);
             }
-            if (column > 0) {
-                features[column - 1] = value;
+            if (column >= labels_) {
+                features[column - labels_] = value;
                 continue;
             }
             if (!(std::abs(value) < max_exact_integer) || std::trunc(value) != value) {
@@ -241,22 +241,24 @@ class CsvParser {
             }
             rows_.labels.push_back(static_cast<std::int64_t>(value));
         }
+        ++count_;
         return column == columns_ ? Expected<void>{} : ragged(column);
     }
 
     Expected<LabelledRows> finish() {
-        if (rows_.labels.empty()) {
+        if (count_ == 0) {
             return make_error(ErrorCode::bad_input, "{}: has no rows", source_.name());
         }
-        rows_.features.conservativeResize(static_cast<Eigen::Index>(rows_.labels.size()),
-                                          Eigen::NoChange);
+        rows_.features.conservativeResize(static_cast<Eigen::Index>(count_), Eigen::NoChange);
         return std::move(rows_);
     }
 
     ByteSource& source_;
     LineReader lines_;
+    std::uint64_t labels_ = 1;    // columns of labels, the first ones: 1 or none
     std::uint64_t columns_ = 0;   // label and features; 0 before the first line
     std::uint64_t capacity_ = 0;  // rows that rows_.features has room for
+    std::uint64_t count_ = 0;     // rows that are there
     std::uint64_t empty_line_ = 0;
     LabelledRows rows_;
 };
@@ -264,7 +266,15 @@ class CsvParser {
 }  // namespace
 
 Expected<LabelledRows> read_csv(ByteSource& source) {
-    return CsvParser(source).run();
+    return CsvParser(source, true).run();
+}
+
+Expected<RowMatrix> read_csv_unlabelled(ByteSource& source) {
+    auto rows = CsvParser(source, false).run();
+    if (!rows) {
+        return tl::unexpected<ErrorInfo>(rows.error());
+    }
+    return std::move(rows->features);
 }
 
 Expected<LabelledRows> read_csv(const std::filesystem::path& path) {

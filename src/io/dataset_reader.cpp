@@ -65,10 +65,14 @@ RowMatrix grey_values(const std::vector<std::uint8_t>& pixels, std::size_t rows,
         .cast<double>();
 }
 
-// The features as the readers give them, with IDX grey values as numbers.
+// The features as the readers give them, with IDX grey values as numbers; the columns of a CSV file
+// are features all.
 Expected<RowMatrix> read_features(ByteSource& source, Format format) {
     if (format == Format::npy) {
         return read_npy_matrix(source);
+    }
+    if (format == Format::csv) {
+        return read_csv_unlabelled(source);
     }
     auto images = read_idx_images(source);
     if (!images) {
@@ -254,6 +258,27 @@ Expected<Dataset> read_dataset(const std::filesystem::path& path,
         return tl::unexpected<ErrorInfo>(labels_path.error());
     }
     return read_with_labels(**source, *format, *labels_path);
+}
+
+Expected<RowMatrix> read_unlabelled(const std::filesystem::path& path) {
+    auto source = FileSource::open(path);
+    if (!source) {
+        return tl::unexpected<ErrorInfo>(source.error());
+    }
+    const auto format = detect(**source);
+    if (!format) {
+        return tl::unexpected<ErrorInfo>(format.error());
+    }
+    if (*format == Format::cifar10) {
+        return make_error(ErrorCode::bad_input,
+                          "{}: the records of a CIFAR-10 file have labels; read them as labelled",
+                          (*source)->name());
+    }
+    auto features = read_features(**source, *format);
+    if (features && (features->rows() == 0 || features->cols() == 0)) {
+        return make_error(ErrorCode::bad_input, "{}: has no rows or no columns", (*source)->name());
+    }
+    return features;
 }
 
 }  // namespace cipherfit

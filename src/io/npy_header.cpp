@@ -174,15 +174,20 @@ Expected<void> set_type(const std::string& file, std::string_view descr, NpyHead
 }
 
 Expected<void> set_shape(const std::string& file, const std::vector<std::uint64_t>& shape,
-                         std::uint64_t data_bytes, NpyHeader& header) {
-    if (shape.empty() || shape.size() > 2) {
+                         std::size_t most_dimensions, std::uint64_t data_bytes, NpyHeader& header) {
+    if (shape.empty() || shape.size() > most_dimensions) {
         return make_error(ErrorCode::bad_input,
                           "{}: has {} dimensions; give one row of numbers per sample (1 or 2 "
                           "dimensions)",
                           file, shape.size());
     }
+    header.shape = shape;
     header.rows = shape[0];
-    header.columns = shape.size() == 2 ? shape[1] : 1;
+    header.columns = 1;
+    for (std::size_t i = 1; i < shape.size() && header.columns <= max_dimension; ++i) {
+        // Of two factors of at most 2^31, the product cannot wrap.
+        header.columns *= std::min(shape[i], max_dimension + 1);
+    }
     if (header.rows > max_dimension || header.columns > max_dimension) {
         return make_error(ErrorCode::bad_input,
                           "{}: {} rows of {} columns are too many; at most {}", file, header.rows,
@@ -202,7 +207,7 @@ Expected<void> set_shape(const std::string& file, const std::vector<std::uint64_
 
 }  // namespace
 
-Expected<NpyHeader> read_npy_header(ByteSource& source) {
+Expected<NpyHeader> read_npy_header(ByteSource& source, std::size_t most_dimensions) {
     const std::string& file = source.name();
     std::array<std::uint8_t, 12> start{};
     const auto available =
@@ -248,7 +253,8 @@ Expected<NpyHeader> read_npy_header(ByteSource& source) {
         return make_error(ErrorCode::bad_input, "{}: the .npy header is damaged", file);
     }
     header.fortran_order = *dictionary->fortran_order;
-    if (auto done = set_shape(file, *dictionary->shape, source.size() - header.data_offset, header);
+    if (auto done = set_shape(file, *dictionary->shape, most_dimensions,
+                              source.size() - header.data_offset, header);
         !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }

@@ -29,7 +29,7 @@ class BadData(ProgramTest):
 
     def test_one_class_only(self):
         self.train.write_text("4,1,2\n4,2,1\n")
-        self.refuse(*self.fit_arguments(self.home / "out"), words=["two classes"])
+        self.refuse(*self.fit_arguments(self.home / "out"), words=["train.csv", "two classes"])
 
     def test_missing_files(self):
         self.train.unlink()
@@ -62,6 +62,20 @@ class BadOptions(ProgramTest):
         self.refuse(*self.fit_arguments(self.home / "out", "--preset", "chiang2023", "--step",
                                         "3"), words=["--step"])
         self.refuse(*self.fit_arguments(self.home / "out", "--pca", "3"), words=["--pca"])
+
+    def test_more_components_than_the_rank(self):
+        pixels = np.random.default_rng(1).integers(0, 256, (48, 144))
+        rows = np.column_stack([np.arange(48) % 3, pixels])
+        np.savetxt(self.train, rows, delimiter=",", fmt="%d")
+        out = self.home / "out"
+        conv = ("--train", self.train, "--features", "random-conv", "--quiet")
+        for command in (("fit", "--test", self.train, "--out", out, *conv),
+                        ("fit", "--test", self.train, "--out", out, "--fhe", "simulate", *conv),
+                        ("plan", "--owner", out, *conv), ("rehearse", "--owner", out, *conv)):
+            self.refuse(*command, "--pca", "48", words=["48 principal components", "rank 47"])
+            self.refuse(*command, "--pca", "16384", words=["16384"])
+            self.assertFalse(out.exists())
+        self.succeed("plan", "--iterations", "1", "--pca", "47", *conv)
 
     def test_more_iterations_than_levels(self):
         out = self.home / "out"

@@ -4,6 +4,7 @@
 import json
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import time
@@ -12,7 +13,8 @@ import unittest
 import numpy as np
 
 from cli_support import ProgramTest, cipherfit, files_of
-from image_support import SmallNetwork, description, helper, png_bytes, write_folder
+from image_support import (SmallNetwork, cmyk_jpeg, description, helper, png_bytes,
+                           write_folder)
 
 
 class ExtractTest(ProgramTest):
@@ -49,7 +51,26 @@ class Features(ExtractTest):
         self.assertEqual(names, ["ant", "bird", "cat"])
         self.assertEqual(sorted(p.name for p in self.out.iterdir()),
                          [".lock", "class_names.json", "extraction.json", "features.npy",
-                          "labels.npy"])
+                          "labels.npy", "thumbnails.npy"])
+
+    def test_small_copies(self):
+        pictures = write_folder(self.photos, {"ant": 2, "bird": 3})
+        self.succeed(*self.arguments())
+        file = self.out / "thumbnails.npy"
+        copies = np.load(file)
+        self.assertEqual(copies.dtype, np.uint8)
+        np.testing.assert_array_equal(copies, pictures)  # 8 x 8: small enough as they are
+        self.assertEqual(stat.S_IMODE(file.stat().st_mode), 0o600)
+        about = json.loads((self.out / "extraction.json").read_text())
+        self.assertEqual(about["thumbnails"], [8, 8, 3])
+        # Of one size, larger: twice as large in squares of four equal pixels, half of it is exact.
+        for path in self.photos.rglob("*.png"):
+            path.unlink()
+        small = np.random.default_rng(4).integers(0, 256, (2, 30, 48, 3)).astype(np.uint8)
+        for name, pixels in zip(("ant", "bird"), small.repeat(2, axis=1).repeat(2, axis=2)):
+            (self.photos / name / "1.png").write_bytes(png_bytes(pixels))
+        self.succeed(*self.arguments("--force"))
+        np.testing.assert_array_equal(np.load(file), small)
 
     def test_threads_and_neighbours_change_no_bit(self):
         write_folder(self.photos, {"a": 40, "b": 40})
@@ -79,6 +100,9 @@ class Features(ExtractTest):
             (self.photos / name / "1.png").write_bytes(png_bytes(pixels))
         self.succeed(*self.arguments())
         self.check(np.full((2, 8, 8, 3), 200), self.loaded()[0])
+        # Of several sizes: squares of the middles.
+        np.testing.assert_array_equal(np.load(self.out / "thumbnails.npy"),
+                                      np.full((2, 48, 48, 3), 200))
         self.network.write(self.backbone, about={**description, "resize": "stretch"})
         self.succeed(*self.arguments("--force"))
         self.assertGreater(abs(self.loaded()[0] - self.network.features(
@@ -97,6 +121,7 @@ class Features(ExtractTest):
         features, classes, names = self.loaded()
         self.check(np.repeat(pixels[1:5, :, :, None], 3, axis=3), features)
         self.assertEqual([names[c] for c in classes], ["3", "3", "7", "9"])
+        np.testing.assert_array_equal(np.load(self.out / "thumbnails.npy"), pixels[1:5, :, :, None])
 
     def test_cifar10_files(self):
         self.network = SmallNetwork(size=32)
@@ -148,6 +173,14 @@ class LeftOut(ExtractTest):
         result = self.succeed(*self.arguments())
         self.assertIn("1 of 5 files: README.md (in no class folder)", result.stdout)
 
+    def test_pictures_of_other_channel_counts(self):
+        write_folder(self.photos, {"a": 2, "b": 2})
+        (self.photos / "a/print.jpg").write_bytes(cmyk_jpeg())
+        self.refuse(*self.arguments("--strict"), words=["1 of 5 files", "a/print.jpg", "CMYK"])
+        self.assertFalse(self.out.exists())
+        result = self.succeed(*self.arguments())
+        self.assertRegex(result.stdout, r"1 of 5 files: a/print.jpg \(JPEG of 4 channels, CMYK")
+
     def test_nothing_usable(self):
         self.photos.mkdir()
         self.refuse(*self.arguments(), words=["photos", "class folders"])
@@ -164,23 +197,32 @@ class Stops(ExtractTest):
         whole = self.home / "whole"
         self.succeed(*self.arguments(out=whole))
         features = self.loaded(whole)[0]
+        copies = np.load(whole / "thumbnails.npy")
         identity = json.loads((whole / "extraction.json").read_text())["identity"]
         self.out.mkdir()
-        # Eleven rows that show where they come from, and a torn one.
+        # Eleven rows that show where they come from, each with a small copy, and a torn one.
         mark = np.full((11, 6), 7, np.float32)
-        (self.out / ".rows").write_bytes(mark.tobytes() + features[11].tobytes()[:10])
-        (self.out / ".rows.json").write_text(json.dumps({"identity": identity}))
+        black = np.zeros((11, 8, 8, 3), np.uint8)
+        rows = b"".join(m.tobytes() + b.tobytes() for m, b in zip(mark, black))
+        (self.out / ".rows").write_bytes(rows + features[11].tobytes()[:10])
+        (self.out / ".rows.json").write_text(json.dumps({"identity": identity,
+                                                         "row_bytes": 6 * 4 + 8 * 8 * 3}))
         result = self.succeed(*self.arguments())
         self.assertRegex(result.stdout, r"were there before +11\n")
-        again = self.loaded()[0]
+        again, small = self.loaded()[0], np.load(self.out / "thumbnails.npy")
         np.testing.assert_array_equal(again[:11], mark)
         np.testing.assert_array_equal(again[11:], features[11:])
-        # Those of other pictures are not.
-        (whole / "extraction.json").unlink()
-        (whole / ".rows").write_bytes(mark.tobytes())
-        (whole / ".rows.json").write_text(json.dumps({"identity": "0" * 64}))
-        self.succeed(*self.arguments(out=whole))
-        np.testing.assert_array_equal(self.loaded(whole)[0], features)
+        np.testing.assert_array_equal(small[:11], black)
+        np.testing.assert_array_equal(small[11:], copies[11:])
+        # Those of other pictures are not, nor rows of another size.
+        for owner in ({"identity": "0" * 64, "row_bytes": 216}, {"identity": identity},
+                      {"identity": identity, "row_bytes": 24}):
+            (whole / "extraction.json").unlink()
+            (whole / ".rows").write_bytes(rows)
+            (whole / ".rows.json").write_text(json.dumps(owner))
+            self.succeed(*self.arguments(out=whole))
+            np.testing.assert_array_equal(self.loaded(whole)[0], features)
+            np.testing.assert_array_equal(np.load(whole / "thumbnails.npy"), copies)
 
     def test_a_killed_extraction_goes_on(self):
         write_folder(self.photos, {"a": 400, "b": 400}, size=64)
@@ -297,6 +339,36 @@ class Training(ExtractTest):
     def test_more_components_than_the_rank(self):
         self.refuse(*self.fit_on("--pca", "7"), words=["7 principal components", "rank 6"])
         self.assertFalse((self.home / "run").exists())
+        planning = ("--train", self.out, "--pca", "7", "--quiet", "--owner", self.home / "owner")
+        for command in ("plan", "rehearse"):
+            self.refuse(command, *planning, words=["7 principal components", "rank 6"])
+        self.assertFalse((self.home / "owner").exists())
+
+    def test_keys_that_were_planned_for_another_network(self):
+        owner, job, page = (self.home / name for name in ("owner", "job", "page.html"))
+        self.succeed("plan", "--train", self.out, "--iterations", "2", "--owner", owner, "--quiet")
+        self.succeed("keygen", "--owner", owner, "--job", job, "--quiet")
+        SmallNetwork(seed=6).write(self.backbone)
+        other = self.home / "other"
+        self.succeed(*self.arguments(out=other))
+        before = files_of(job)
+        words = ["other", "another network"]
+        self.refuse("encrypt", "--owner", owner, "--job", job, "--train", other, "--quiet",
+                    words=words)
+        self.assertEqual(files_of(job), before)
+        self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
+        self.succeed("train", "--job", job, "--quiet")
+        self.refuse("report", "--owner", owner, "--job", job, "--test", other, "--out", page,
+                    words=words)
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
+        private, rows = self.home / "private", self.home / "rows"
+        for more in ((), ("--no-labels",)):
+            self.refuse("predict", "--model", self.home / "model", "--data", other, "--out",
+                        self.home / "p.csv", "--quiet", *more, words=words)
+            self.refuse("encrypt-rows", "--model", self.home / "model", "--data", other, "--owner",
+                        private, "--job", rows, "--quiet", *more, words=words)
+        for path in (page, private, rows, self.home / "p.csv"):
+            self.assertFalse(path.exists(), path)
 
     def test_features_of_another_network(self):
         self.succeed(*self.fit_on())
@@ -313,11 +385,20 @@ class Training(ExtractTest):
         shutil.rmtree(self.photos)
         write_folder(self.photos, {"red": 4})
         self.succeed(*self.arguments("--force"))
-        self.refuse(*self.fit_on(), words=["two classes"])
+        self.refuse(*self.fit_on(), words=["out: ", "two classes"])
+        self.refuse_planning("out: ", "two classes")
         shutil.rmtree(self.photos)
         write_folder(self.photos, {"a": 1, "b": 1, "c": 1})
         self.succeed(*self.arguments("--force"))
-        self.refuse(*self.fit_on("--train-rows", "0:2"), words=["2 rows", "3 classes"])
+        self.refuse(*self.fit_on("--train-rows", "0:2"), words=["out: ", "2 rows", "3 classes"])
+        self.refuse_planning("out: ", "2 rows", "3 classes", rows="0:2")
+        self.assertFalse((self.home / "run").exists())
+
+    def refuse_planning(self, *words, rows="0:"):
+        for command in ("plan", "rehearse"):
+            self.refuse(command, "--train", self.out, "--train-rows", rows, "--quiet", "--owner",
+                        self.home / "owner", words=words)
+        self.assertFalse((self.home / "owner").exists())
 
 
 if __name__ == "__main__":

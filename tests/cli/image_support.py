@@ -23,6 +23,15 @@ def png_bytes(pixels):
             chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
 
 
+def cmyk_jpeg():
+    """The headers of a JPEG of 8 x 8 pixels of four components, and no pixels."""
+    components = range(1, 5)
+    frame = struct.pack(">BHHB", 8, 8, 8, 4) + b"".join(bytes([c, 0x11, 0]) for c in components)
+    scan = b"\4" + b"".join(bytes([c, 0]) for c in components) + b"\0\x3f\0"
+    return (b"\xff\xd8\xff\xc0" + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xda" +
+            struct.pack(">H", len(scan) + 2) + scan + b"\xff\xd9")
+
+
 def write_folder(root, counts, size=8, seed=1):
     """root/<class>/<number>.png; the class decides which channel is bright. Returns the pixels in
     the order of the names."""

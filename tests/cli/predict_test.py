@@ -53,13 +53,27 @@ class Predict(ProgramTest):
         self.assertIn("128-bit", text)
 
     def test_rows_without_labels(self):
-        rows = self.home / "rows.npy"
-        np.save(rows, self.test_values)
+        np.save(self.home / "rows.npy", self.test_values)
+        np.savetxt(self.home / "rows.csv", self.test_values, delimiter=",")
+        np.savetxt(self.home / "titled.csv", self.test_values, delimiter=",", comments="",
+                   header="a,b,c,d,e,f")
+        folder = self.home / "folder"
+        folder.mkdir()
+        np.save(folder / "features.npy", self.test_values)
         table, scores = self.home / "predictions.csv", self.home / "scores.npy"
-        text = self.succeed("predict", "--model", self.model, "--data", rows, "--no-labels", "--out",
-                            table, "--top", "2", "--scores", scores, "--quiet").stdout
-        self.check(table, scores, 1e-3)
-        self.assertNotIn("accuracy", text)
+        for rows in ("rows.npy", "rows.csv", "titled.csv", "folder"):
+            with self.subTest(rows):
+                text = self.succeed("predict", "--model", self.model, "--data", self.home / rows,
+                                    "--no-labels", "--out", table, "--top", "2", "--scores", scores,
+                                    "--quiet").stdout
+                self.check(table, scores, 1e-3)
+                self.assertNotIn("accuracy", text)
+                table.unlink()
+                scores.unlink()
+        part = self.home / "part.csv"
+        self.succeed("predict", "--model", self.model, "--data", self.home / "rows.csv",
+                     "--no-labels", "--data-rows", "4:9", "--out", part, "--quiet")
+        self.assertEqual(len(part.read_text().splitlines()), 6)
 
     def test_step_by_step_with_a_passphrase(self):
         owner, job = self.home / "private", self.home / "job"
@@ -131,6 +145,17 @@ class Predict(ProgramTest):
         rows = self.home / "rows.npy"
         np.save(rows, np.full((3, 6), np.nan))
         self.refuse(*one, "--data", rows, "--no-labels", "--model", self.model, words=["rows.npy"])
+        np.save(rows, self.test_values)
+        self.refuse(*one, "--data", rows, "--no-labels", "--data-labels", rows, "--model",
+                    self.model, words=["--data-labels"])
+        for text in ("", "1,2\n", "1,2,3,4,5,x\n", "1,2,3,4,5,6\n1,2\n"):
+            narrow.write_text(text)
+            self.refuse(*one, "--data", narrow, "--no-labels", "--model", self.model,
+                        words=["narrow.csv"])
+        batch = self.home / "data_batch_1.bin"
+        batch.write_bytes(bytes(3073 * 2))
+        self.refuse(*one, "--data", batch, "--no-labels", "--model", self.model,
+                    words=["data_batch_1.bin", "labels"])
         self.refuse("decrypt-scores", "--owner", self.home, "--job", self.home, "--out", table,
                     words=["encrypt-rows"])
         card = json.loads((self.model / "model.json").read_text())

@@ -5,6 +5,8 @@ import json
 import stat
 import unittest
 
+import numpy as np
+
 from cli_support import ProgramTest, write_csv
 
 
@@ -60,6 +62,37 @@ class Rehearse(ProgramTest):
         figures = json.loads(figures.read_text())
         self.assertEqual(figures["iterations"], 2)
         self.assertGreater(figures["test_accuracy"], 0.9)
+
+    def test_components_are_chosen_and_kept(self):
+        # The widest direction is noise: with it alone more than a standard error is lost.
+        values, labels = write_csv(self.train)
+        values[:, 5] = 20 * np.random.default_rng(3).normal(size=48)
+        np.savetxt(self.train, np.column_stack([labels, values]), delimiter=",")
+        owner = self.home / "owner"
+        recipe, report, text = self.rehearse("--features", "pca", "--pca", "1,4", "--owner", owner)
+        tried = [(run["pca"], run["iterations"], run["sigmoid_degree"]) for run in report["runs"]]
+        self.assertEqual(tried, [(k, t, d) for k in (1, 4) for d in (3, 5) for t in (1, 2, 3)])
+        best = {k: max(r["accuracy"] for r in report["runs"] if r["pca"] == k) for k in (1, 4)}
+        self.assertLess(best[1], best[4] - (best[4] * (1 - best[4]) / 48) ** 0.5)
+        self.assertEqual((recipe["features"], recipe["pca"]), ("pca", 4))
+        self.assertEqual(report["chosen"]["pca"], 4)
+        self.assertEqual(text.count("\n  > "), 1)
+
+        kept = json.loads((owner / "features.json").read_text())
+        self.assertEqual((kept["kind"], len(kept["standard_deviation"])), ("pca", 4))
+        file, plan = self.home / "recipe.json", self.home / "plan.json"
+        planning = ("plan", "--train", self.train, "--recipe", file, "--quiet")
+        self.succeed(*planning, "--json", plan)
+        self.assertEqual(json.loads(plan.read_text())["features"], 4)
+        self.refuse(*planning, "--pca", "3", words=["recipe.json", "--pca 4", "--pca 3"])
+        self.refuse(*planning, "--features", "raw", words=["--features pca", "--features raw"])
+        for kind in ("wavelets", "auto", 3, None):
+            file.write_text(json.dumps({**recipe, "features": kind}))
+            self.refuse(*planning, words=["recipe.json", "features"])
+        self.refuse("rehearse", "--train", self.train, "--features", "pca", "--pca", "4,7",
+                    "--out", self.home / "none.json", "--quiet",
+                    words=["7 principal components", "rank 6"])
+        self.assertFalse((self.home / "none.json").exists())
 
     def test_a_plan_that_leaves_the_range_is_refused(self):
         # Rehearsed for one iteration, which has z = 0 throughout, and pinned on a tiny range.

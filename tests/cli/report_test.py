@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from cli_support import ProgramTest
+from image_support import SmallNetwork, write_folder
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
 import chromium  # noqa: E402
@@ -100,6 +101,50 @@ class Report(ProgramTest):
             self.assertEqual(base64.b64decode(picture["pixels"]),
                              images[mistake["row"]].astype(np.uint8).tobytes())
         self.assertEqual(regrets, sorted(regrets, reverse=True))
+
+    def test_pictures_of_extracted_features(self):
+        network = self.home / "net.onnx"
+        SmallNetwork().write(network)
+        # Which channel is bright goes by the order of the classes, so that in the test folder,
+        # which has no class a, every picture looks like one of another class.
+        write_folder(self.home / "train", {"a": 10, "b": 10, "c": 10})
+        pictures = write_folder(self.home / "test", {"b": 70, "c": 70}, size=96, seed=2)
+        for name in ("train", "test"):
+            self.succeed("extract", "--images", self.home / name, "--backbone", network, "--out",
+                         self.home / f"{name}-features", "--quiet")
+        features, out = self.home / "test-features", self.home / "out"
+        self.succeed("fit", "--train", self.home / "train-features", "--test", features,
+                     "--test-rows", "5:140", "--out", out, "--iterations", "2", "--quiet")
+        page = out / "report.html"
+        self.assertLess(page.stat().st_size, 2e6)
+        mistakes = data_of(page)["mistakes"]
+        self.assertEqual((mistakes["count"], len(mistakes["rows"])), (135, 120))
+        # Means of 2 x 2 pixels, of which OpenCV may round a half either way.
+        small = pictures.reshape(140, 48, 2, 48, 2, 3).mean(axis=(2, 4))
+        shown = [m for m in mistakes["rows"] if "picture" in m]
+        self.assertEqual(len(shown), 700_000 // (48 * 48 * 3))
+        for mistake in shown:
+            picture = mistake["picture"]
+            self.assertEqual((picture["width"], picture["height"], picture["channels"]), (48, 48, 3))
+            pixels = np.frombuffer(base64.b64decode(picture["pixels"]), np.uint8)
+            difference = pixels.reshape(48, 48, 3) - small[5 + mistake["row"]]
+            self.assertLessEqual(np.abs(difference).max(), 0.5)
+        if chromium.program():
+            self.shown(page, "photos")
+
+        # A file of other pictures is refused; without one there are none.
+        copies = features / "thumbnails.npy"
+        np.save(copies, np.load(copies)[:-1])
+        again = ("report", "--run", out)
+        self.refuse(*again, words=["thumbnails.npy", "139", "140"])
+        for damage in (b"no pictures", copies.read_bytes()[:-1]):
+            copies.write_bytes(damage)
+            self.refuse(*again, words=["thumbnails.npy"])
+        copies.unlink()
+        self.succeed(*again)
+        without = data_of(page)["mistakes"]["rows"]
+        self.assertEqual([m["row"] for m in without], [m["row"] for m in mistakes["rows"]])
+        self.assertFalse(any("picture" in m for m in without))
 
     def test_report_again_step_by_step_and_without_checkpoints(self):
         out = self.home / "out"

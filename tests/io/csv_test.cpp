@@ -35,6 +35,25 @@ TEST(CsvTest, TheUsualFormsOfOneTable) {
         "5,1,-2.5\n-1,1e-3,4\n");
 }
 
+TEST(CsvTest, RowsWithoutLabels) {
+    const auto unlabelled = [](const std::string& text) {
+        MemorySource source(bytes_of(text), "x.csv");
+        return read_csv_unlabelled(source);
+    };
+    RowMatrix expected(2, 3);
+    expected << 0.5, 1, -2.5, -1, 0.001, 4;
+    for (const char* text : {"0.5,1,-2.5\n-1,1e-3,4\n", "a,b,c\n0.5,1,-2.5\n-1,1e-3,4"}) {
+        EXPECT_EQ(value_or_throw(unlabelled(text)), expected) << text;
+    }
+    expected.resize(3, 1);
+    expected << 1, 2.5, 3;
+    EXPECT_EQ(value_or_throw(unlabelled("1\n2.5\n3\n")), expected);
+    EXPECT_TRUE(fails_with(unlabelled(""), ErrorCode::bad_input, "no rows"));
+    EXPECT_TRUE(fails_with(unlabelled("a,b\n"), ErrorCode::bad_input, "no rows"));
+    EXPECT_TRUE(fails_with(unlabelled("1,2\n3\n"), ErrorCode::bad_input, "row 2 has 1 columns"));
+    EXPECT_TRUE(fails_with(unlabelled("1,2\n3,x\n"), ErrorCode::bad_input, "row 2, column 2"));
+}
+
 TEST(CsvTest, HeadersAreRecognised) {
     expect_two_rows("label,width,height\n5,1,-2.5\n-1,1e-3,4\n");
     expect_two_rows("\"label\",\"a\",\"b\"\r\n5,1,-2.5\r\n-1,1e-3,4\r\n");

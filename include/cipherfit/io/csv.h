@@ -1,4 +1,4 @@
-// Comma-separated samples: one per line, the class label first, then the features.
+// Comma-separated samples: one per line, the class label first, then the features; or no label.
 #pragma once
 
 #include "cipherfit/base/error.h"
@@ -26,5 +26,8 @@ struct LabelledRows {
 // of a double, a label that is no integer, a line of 64 MiB or more, no rows, no features.
 Expected<LabelledRows> read_csv(const std::filesystem::path& path);
 Expected<LabelledRows> read_csv(ByteSource& source);
+
+// The same for rows without a label: every column is a feature.
+Expected<RowMatrix> read_csv_unlabelled(ByteSource& source);
 
 }  // namespace cipherfit

@@ -35,6 +35,10 @@ struct Dataset {
 Expected<Dataset> read_dataset(const std::filesystem::path& path,
                                const std::optional<std::filesystem::path>& labels = {});
 
+// The features alone of a file of rows without labels: CSV of features only, .npy or IDX images.
+// Errors as read_dataset(); bad_input for CIFAR-10's records, which have labels.
+Expected<RowMatrix> read_unlabelled(const std::filesystem::path& path);
+
 // The file of the labels of .npy or IDX features: X.npy has y.npy, X_test.npy y_test.npy,
 // features_train.npy labels_train.npy, and train-images-idx3-ubyte train-labels-idx1-ubyte.
 // bad_input where it is not there.

@@ -19,17 +19,6 @@ cv::Rect middle(const cv::Mat& image, int height, int width) {
     return {(image.cols - kept_columns) / 2, (image.rows - kept_rows) / 2, kept_columns, kept_rows};
 }
 
-// Cut first, so that a long and narrow picture never becomes a huge one.
-cv::Mat resized(const cv::Mat& image, const NetworkDescription& description, int height,
-                int width) {
-    const cv::Mat part =
-        description.resize == Resize::crop ? image(middle(image, height, width)) : image;
-    const bool grows = height > part.rows || width > part.cols;
-    cv::Mat result;
-    cv::resize(part, result, {width, height}, 0, 0, grows ? cv::INTER_LINEAR : cv::INTER_AREA);
-    return result;
-}
-
 // Grey pictures stay grey: where the network wants three channels, all three are that one.
 cv::Mat with_channels(const cv::Mat& image, Channels channels) {
     cv::Mat result = image;
@@ -43,13 +32,24 @@ cv::Mat with_channels(const cv::Mat& image, Channels channels) {
 
 }  // namespace
 
+cv::Mat as_matrix(const Image& image) {
+    return {image.height, image.width, image.channels == 1 ? CV_8UC1 : CV_8UC3,
+            const_cast<std::uint8_t*>(image.pixels.data())};
+}
+
+cv::Mat resized(const cv::Mat& image, Resize resize, int height, int width) {
+    // Cut first, so that a long and narrow picture never becomes a huge one.
+    const cv::Mat part = resize == Resize::crop ? image(middle(image, height, width)) : image;
+    const bool grows = height > part.rows || width > part.cols;
+    cv::Mat result;
+    cv::resize(part, result, {width, height}, 0, 0, grows ? cv::INTER_LINEAR : cv::INTER_AREA);
+    return result;
+}
+
 cv::Mat network_input(const Image& image, const NetworkDescription& description, int height,
                       int width) {
-    // OpenCV has no type for constant pixels; nothing writes to them.
-    const cv::Mat pixels(image.height, image.width, image.channels == 1 ? CV_8UC1 : CV_8UC3,
-                         const_cast<std::uint8_t*>(image.pixels.data()));
-    const cv::Mat picture =
-        resized(with_channels(pixels, description.channels), description, height, width);
+    const cv::Mat picture = resized(with_channels(as_matrix(image), description.channels),
+                                    description.resize, height, width);
     const int channels = description.channel_count();
     const std::array<int, 4> shape{1, channels, height, width};
     cv::Mat input(4, shape.data(), CV_32F);
