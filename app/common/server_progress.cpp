@@ -14,21 +14,12 @@ double share_of(std::uint64_t done, std::uint64_t total) {
     return total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total);
 }
 
-// The cost of iterations first..last-1 of `total`: each works one step lower in the modulus chain
-// than the one before, so the later ones are cheaper.
-double work(std::uint64_t first, std::uint64_t last, std::uint64_t total) {
-    double sum = 0;
-    for (std::uint64_t i = first; i < last; ++i) {
-        sum += static_cast<double>(total - i);
-    }
-    return sum;
-}
-
 }  // namespace
 
 std::string encode_progress(const ServerProgress& progress) {
-    return fmt::format("{} {} {} {} {} {}", mark, static_cast<int>(progress.phase), progress.done,
-                       progress.total, progress.level, progress.bytes_written);
+    return fmt::format("{} {} {} {} {} {} {}", mark, static_cast<int>(progress.phase),
+                       progress.done, progress.total, progress.level, progress.bytes_written,
+                       progress.work_done);
 }
 
 std::optional<ServerProgress> decode_progress(std::string_view line) {
@@ -37,7 +28,7 @@ std::optional<ServerProgress> decode_progress(std::string_view line) {
     int phase = 0;
     ServerProgress progress;
     if (!(words >> first >> phase >> progress.done >> progress.total >> progress.level >>
-          progress.bytes_written) ||
+          progress.bytes_written >> progress.work_done) ||
         first != mark || phase < 0 || phase > last_phase) {
         return std::nullopt;
     }
@@ -70,10 +61,11 @@ void ServerProgressView::show(const ServerProgress& progress) {
         case ServerProgress::Phase::train: {
             if (phase_ != progress.phase) {
                 first_iteration_ = progress.done;
+                first_work_ = progress.work_done;
             }
             begin(progress.phase, "server: training");
-            const double all = work(first_iteration_, progress.total, progress.total);
-            line_.update(all > 0 ? work(first_iteration_, progress.done, progress.total) / all : 1,
+            const double all = 1 - first_work_;
+            line_.update(all > 0 ? (progress.work_done - first_work_) / all : 1,
                          fmt::format("iteration {} of {}, level {}, {} written", progress.done,
                                      progress.total, progress.level,
                                      format_bytes(static_cast<double>(progress.bytes_written))),

@@ -10,7 +10,7 @@
 
 namespace cipherfit {
 
-// "@progress phase done total level bytes_written", and back; nothing for any other line.
+// "@progress phase done total level bytes_written work_done", and back; nothing for any other line.
 std::string encode_progress(const ServerProgress& progress);
 std::optional<ServerProgress> decode_progress(std::string_view line);
 
@@ -26,6 +26,7 @@ class ServerProgressView {
     ProgressLine& line_;
     std::optional<ServerProgress::Phase> phase_;
     std::uint64_t first_iteration_ = 0;
+    double first_work_ = 0;  // predicted work that had been done by then
 };
 
 }  // namespace cipherfit

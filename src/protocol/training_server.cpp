@@ -5,11 +5,13 @@
 #include "cipherfit/train/cost.h"
 #include "protocol/batch_reader.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <thread>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace cipherfit {
 namespace {
@@ -36,6 +38,18 @@ void keep_checkpoint(const JobFiles& files, int iteration) {
     if (error) {  // a file system without links
         fs::copy_file(files.checkpoint(), kept);
     }
+}
+
+// The part of the predicted work that is done after 0, 1, ... iterations.
+std::vector<double> work_shares(const TrainingPlan& plan) {
+    std::vector<double> shares{0.0};
+    for (int t = 0; t < plan.recipe().iterations; ++t) {
+        shares.push_back(shares.back() + count_operations(plan, t).limb_transforms);
+    }
+    const double all = std::max(shares.back(), 1.0);
+    std::transform(shares.begin(), shares.end(), shares.begin(),
+                   [all](double share) { return share / all; });
+    return shares;
 }
 
 bool is_reviewed(const ServerOptions& options, int iteration) {
@@ -134,6 +148,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
 
     const auto train_start = Clock::now();
     std::uint64_t written = 0;
+    const std::vector<double> work = work_shares(job.plan);
     const auto progress = [&](int iteration) {
         const auto level = iteration == 0
                                ? job.plan.levels().front().start
@@ -142,7 +157,8 @@ ServerReport run_training_job(const std::filesystem::path& directory,
               .done = static_cast<std::uint64_t>(iteration),
               .total = static_cast<std::uint64_t>(report.iterations),
               .level = static_cast<std::size_t>(level),
-              .bytes_written = written});
+              .bytes_written = written,
+              .work_done = work[static_cast<std::size_t>(iteration)]});
     };
     progress(state.iteration);
     int written_at = state.iteration;

@@ -19,6 +19,7 @@ struct ServerProgress {
     std::uint64_t total = 0;
     std::size_t level = 0;  // of the model, while training
     std::uint64_t bytes_written = 0;
+    double work_done = 0;  // while training, the part of all iterations' predicted work, 0 to 1
 };
 
 struct ServerOptions {

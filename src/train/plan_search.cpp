@@ -1,0 +1,263 @@
+#include "train/plan_search.h"
+
+#include "cipherfit/linalg/kernel_from_features.h"
+#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/matrix_products.h"
+#include "train/modulus_chain.h"
+#include "train/refresh.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace cipherfit {
+namespace {
+
+// Making, sending and loading a limb of a key or a ciphertext costs about as much as this many
+// transforms of it.
+constexpr double transfer_share = 10.0;
+// The server's memory unless a limit is given; keys for bootstrappings alone take 3 GB.
+constexpr double default_memory = 5.5e9;
+constexpr double default_refreshed_memory = 12e9;
+// Keys of a bootstrapping, at the highest level: beyond those of training.
+constexpr double refresh_keys = 30;
+
+// Keys that a layout needs, without their levels.
+std::size_t count_keys(const LaneLayout& layout, const ShiftPlan& shifts, bool forward) {
+    ProductLevels levels;
+    levels.uses_forward = forward;
+    return EncryptedFeatures::keys(layout, shifts, levels).levels().size();
+}
+
+}  // namespace
+
+unsigned smallest_log_n(const PlanOptions& options) {
+    return options.insecure_for_tests_only ? 8 : 12;
+}
+
+PlanSearch::PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
+                       Solver solver)
+    : shape_(shape),
+      recipe_(recipe),
+      options_(options),
+      solver_(solver),
+      schedule_(iteration_levels(recipe, solver)),
+      levels_(static_cast<std::size_t>(schedule_.front().start) + extra_levels()),
+      batch_(rows_per_batch(recipe, shape.samples)) {}
+
+std::optional<PlanCandidate> PlanSearch::run(unsigned scale_bits) {
+    if (options_.refresh != PlanOptions::Refresh::always) {
+        for (unsigned log_n = smallest_log_n(options_); log_n <= 17; ++log_n) {
+            if (options_.log_n == 0 || options_.log_n == log_n) {
+                try_ring(log_n, scale_bits);
+            }
+        }
+    }
+    if (options_.refresh != PlanOptions::Refresh::never && !server_makes_kernel()) {
+        const std::size_t depth = iteration_depth(recipe_, solver_);
+        for (std::size_t levels = depth + spare_levels(solver_, depth);
+             levels <= most_refreshed_levels; levels += depth) {
+            try_refreshed(levels, scale_bits);
+        }
+    }
+    return best_;
+}
+
+double PlanSearch::least_log_qp(unsigned scale_bits) const {
+    double least = std::numeric_limits<double>::infinity();
+    for (unsigned digits = 1; digits <= std::min(levels_ + 1, most_digits); ++digits) {
+        least = std::min(least, nominal_log_qp(chain(17, levels_, scale_bits, digits, false)));
+    }
+    return least;
+}
+
+void PlanSearch::try_ring(unsigned log_n, unsigned scale_bits) {
+    for (unsigned digits = 1; digits <= std::min(levels_ + 1, most_digits); ++digits) {
+        PlanCandidate candidate;
+        candidate.literal =
+            chain(log_n, levels_, scale_bits, digits, options_.insecure_for_tests_only);
+        if (!options_.insecure_for_tests_only &&
+            nominal_log_qp(candidate.literal) > largest_secure_log_qp(log_n)) {
+            continue;
+        }
+        candidate.ring = {log_n, levels_ + 1, candidate.literal.p_bits.size(),
+                          (levels_ + digits) / digits};
+        candidate.scale_bits = scale_bits;
+        try_layouts(candidate, schedule_);
+    }
+}
+
+void PlanSearch::try_refreshed(std::size_t levels, unsigned scale_bits) {
+    const unsigned log_n = options_.log_n == 0 ? refresh_log_n : options_.log_n;
+    if (log_n != refresh_log_n && !options_.insecure_for_tests_only) {
+        return;
+    }
+    BootstrapLiteral literal =
+        refresh_literal(log_n, log_n - 1, levels, options_.insecure_for_tests_only);
+    literal.level_bits = scale_bits;
+    PlanCandidate candidate;
+    candidate.literal = bootstrap_parameters(literal);
+    if (!options_.insecure_for_tests_only &&
+        nominal_log_qp(candidate.literal) > largest_secure_log_qp(log_n)) {
+        return;
+    }
+    const std::size_t all = candidate.literal.q_bits.size();
+    candidate.ring = {log_n, levels + 1, candidate.literal.p_bits.size(),
+                      (all + literal.digits - 1) / literal.digits};
+    candidate.scale_bits = scale_bits;
+    candidate.refreshed = levels;
+    const auto raised = static_cast<double>(all + candidate.ring.p_limbs);
+    const double limbs = 2 * refresh_keys * literal.digits * raised;
+    const double unit = std::exp2(static_cast<int>(log_n) - 16);
+    candidate.extra_cost = limbs * transfer_share * unit;
+    candidate.extra_memory = limbs * std::exp2(log_n) * sizeof(std::uint64_t);
+    try_layouts(candidate, iteration_levels(recipe_, solver_, levels));
+}
+
+void PlanSearch::try_layouts(PlanCandidate candidate,
+                             const std::vector<IterationLevels>& schedule) {
+    secure_ring_found_ = true;
+    candidate.solver = solver_;
+    const unsigned log_n = candidate.ring.log_n;
+    const std::size_t slots = std::size_t{1} << (log_n - 1);
+    const PlanCandidate common = candidate;
+    const auto refreshing = [&](unsigned log_slots, std::size_t blocks) {
+        candidate = common;
+        if (common.refreshed > 0) {
+            const auto count = std::count_if(schedule.begin(), schedule.end(),
+                                             [](const auto& at) { return at.refresh; });
+            candidate.log_slots = log_slots;
+            candidate.extra_cost += static_cast<double>(count) *
+                                    static_cast<double>(bootstraps_of(recipe_, blocks)) *
+                                    refresh_transforms(log_n, log_slots);
+        }
+    };
+    if (solver_ == Solver::dual) {
+        refreshing(log_n - 1, 1);
+        try_kernel(candidate, slots, schedule);
+        return;
+    }
+    for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
+        const LaneLayout layout =
+            LaneLayout::create(slots, lane, batch_, shape_.features, shape_.classes);
+        refreshing(static_cast<unsigned>(std::bit_width(layout.model_period()) - 1),
+                   layout.feature_blocks());
+        candidate.lane = lane;
+        try_layout(candidate, layout, schedule);
+    }
+}
+
+void PlanSearch::try_kernel(PlanCandidate candidate, std::size_t slots,
+                            const std::vector<IterationLevels>& schedule) {
+    if (!KernelLayout::fits(slots, shape_.samples, shape_.classes)) {
+        return;
+    }
+    const std::size_t blocks =
+        KernelLayout::create(slots, shape_.samples, shape_.classes, 1).kernel_blocks();
+    const std::size_t chunks = server_makes_kernel()
+                                   ? KernelLayout::create(slots, shape_.samples, shape_.classes, 1)
+                                         .feature_chunks(shape_.features)
+                                   : 0;
+    const std::size_t ciphertexts = (chunks > 0 ? 2 * chunks : blocks) + 2;
+    if (too_many(ciphertexts)) {
+        return;
+    }
+    for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
+        candidate.babies = babies;
+        const KernelLayout layout =
+            KernelLayout::create(slots, shape_.samples, shape_.classes, babies);
+        KeyRequest request = EncryptedKernel::keys(layout, {});
+        if (chunks > 0) {
+            request.merge(kernel_from_features_keys(layout, kernel_levels));
+        }
+        const std::size_t keys = request.levels().size();
+        double work = chunks > 0 ? count_kernel(layout, chunks, candidate.ring).limb_transforms : 0;
+        for (const IterationLevels& at : schedule) {
+            work += count_iteration(layout, recipe_.sigmoid.degree(), candidate.ring, at)
+                        .limb_transforms;
+        }
+        consider(candidate, keys, ciphertexts,
+                 server_memory_bytes(layout, chunks, candidate.ring, keys), work);
+    }
+}
+
+void PlanSearch::try_layout(PlanCandidate candidate, const LaneLayout& layout,
+                            const std::vector<IterationLevels>& schedule) {
+    const std::size_t c = layout.padded_classes();
+    const bool forward = recipe_.iterations > 1;
+    const std::size_t batches = batch_count(recipe_, shape_.samples);
+    const std::size_t ciphertexts =
+        batches * layout.sample_blocks() *
+        (layout.feature_blocks() + (recipe_.initial_weight != 0 ? 2 : 1));
+    if (too_many(ciphertexts)) {
+        return;
+    }
+    for (std::size_t gf = 1; gf <= (forward ? c : 1); gf *= 2) {
+        for (std::size_t gb = 1; gb <= c; gb *= 2) {
+            for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
+                candidate.shifts = {std::max(gf, inner), gb, inner};
+                const std::size_t keys = count_keys(layout, candidate.shifts, forward);
+                consider(
+                    candidate, keys, ciphertexts,
+                    server_memory_bytes(layout, candidate.shifts, candidate.ring, keys, forward),
+                    work(layout, candidate, schedule, batches));
+            }
+        }
+    }
+}
+
+bool PlanSearch::too_many(std::size_t ciphertexts) {
+    least_ciphertexts_ = std::min(least_ciphertexts_, ciphertexts);
+    return options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts;
+}
+
+double PlanSearch::work(const LaneLayout& layout, const PlanCandidate& candidate,
+                        const std::vector<IterationLevels>& schedule, std::size_t batches) const {
+    double sum = 0;
+    for (const IterationLevels& at : schedule) {
+        sum +=
+            count_iteration(layout, candidate.shifts, recipe_.sigmoid.degree(), candidate.ring, at)
+                .limb_transforms;
+        if (batches > 1 || &at == schedule.data()) {
+            sum += count_babies(layout, candidate.shifts, candidate.ring,
+                                std::max(at.forward, at.backward), recipe_.iterations > 1)
+                       .limb_transforms;
+        }
+    }
+    return sum;
+}
+
+double PlanSearch::memory_limit(bool refreshed) const {
+    if (options_.memory_limit_bytes > 0) {
+        return options_.memory_limit_bytes;
+    }
+    return refreshed ? default_refreshed_memory : default_memory;
+}
+
+void PlanSearch::consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
+                          double memory, double work) {
+    memory += candidate.extra_memory;
+    least_memory_ = std::min(least_memory_, memory);
+    if (memory > memory_limit(candidate.refreshed > 0)) {
+        return;
+    }
+    const RingShape& ring = candidate.ring;
+    const double digits =
+        std::ceil(static_cast<double>(ring.q_limbs) / static_cast<double>(ring.digit_size));
+    const double limbs =
+        2 * (static_cast<double>(keys) * digits * static_cast<double>(ring.q_limbs + ring.p_limbs) +
+             static_cast<double>(ciphertexts) * static_cast<double>(ring.q_limbs));
+    const double cost = limbs * transfer_share * std::exp2(static_cast<int>(ring.log_n) - 16) +
+                        candidate.extra_cost + work;
+    if (cost < best_cost()) {
+        best_ = candidate;
+        best_->cost = cost;
+    }
+}
+
+double PlanSearch::best_cost() const {
+    return best_ ? best_->cost : std::numeric_limits<double>::infinity();
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,90 @@
+// The search for the cheapest plan of one solver: ring, chain, layout, shifts and bootstrapping.
+#pragma once
+
+#include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/train/cost.h"
+#include "cipherfit/train/plan.h"
+
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <vector>
+
+namespace cipherfit {
+
+inline constexpr std::size_t most_digits = 8;
+
+unsigned smallest_log_n(const PlanOptions& options);
+
+struct PlanCandidate {
+    Solver solver = Solver::primal;
+    ParametersLiteral literal;
+    RingShape ring;
+    unsigned scale_bits = 0;
+    std::size_t lane = 0;  // primal
+    ShiftPlan shifts;
+    std::size_t babies = 0;  // dual
+    // Levels that a bootstrapping leaves, and log2 of its slots; 0 where there is none.
+    std::size_t refreshed = 0;
+    unsigned log_slots = 0;
+    // Of bootstrapping.
+    double extra_cost = 0, extra_memory = 0;
+    double cost = std::numeric_limits<double>::infinity();
+};
+
+class PlanSearch {
+  public:
+    // The arguments must outlive this object.
+    PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
+               Solver solver);
+
+    // The cheapest of all runs so far, this one at that scale included; none where none fits.
+    std::optional<PlanCandidate> run(unsigned scale_bits);
+
+    // The least log2(QP) of any number of digits, for messages.
+    double least_log_qp(unsigned scale_bits) const;
+    Solver solver() const { return solver_; }
+    // Levels beside those of the iterations.
+    std::size_t extra_levels() const { return server_makes_kernel() ? kernel_levels : 0; }
+    std::size_t levels() const { return levels_; }
+    // Why nothing was found: no ring is secure, needs so few ciphertexts, or fits the memory.
+    bool secure_ring_found() const { return secure_ring_found_; }
+    std::size_t least_ciphertexts() const { return least_ciphertexts_; }
+    double least_memory() const { return least_memory_; }
+    double memory_limit() const { return memory_limit(false); }
+
+  private:
+    void try_ring(unsigned log_n, unsigned scale_bits);
+    // With bootstrappings that leave `levels` levels.
+    void try_refreshed(std::size_t levels, unsigned scale_bits);
+    void try_layouts(PlanCandidate candidate, const std::vector<IterationLevels>& schedule);
+    void try_kernel(PlanCandidate candidate, std::size_t slots,
+                    const std::vector<IterationLevels>& schedule);
+    void try_layout(PlanCandidate candidate, const LaneLayout& layout,
+                    const std::vector<IterationLevels>& schedule);
+    bool server_makes_kernel() const {
+        return solver_ == Solver::dual && options_.kernel == KernelSource::server;
+    }
+    bool too_many(std::size_t ciphertexts);
+    // The transforms of all iterations, and of the babies: once, or for every mini-batch.
+    double work(const LaneLayout& layout, const PlanCandidate& candidate,
+                const std::vector<IterationLevels>& schedule, std::size_t batches) const;
+    double memory_limit(bool refreshed) const;
+    void consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
+                  double memory, double work);
+    double best_cost() const;
+
+    const TrainingShape& shape_;
+    const Recipe& recipe_;
+    const PlanOptions& options_;
+    Solver solver_;
+    std::vector<IterationLevels> schedule_;  // without bootstrappings
+    std::size_t levels_;
+    std::size_t batch_;
+    std::optional<PlanCandidate> best_;
+    bool secure_ring_found_ = false;
+    std::size_t least_ciphertexts_ = std::numeric_limits<std::size_t>::max();
+    double least_memory_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace cipherfit
