@@ -195,9 +195,11 @@ OperationCounts count_operations(const TrainingPlan& plan, int iteration) {
     }
     const IterationLevels& at = plan.levels()[static_cast<std::size_t>(iteration)];
     const int degree = plan.recipe().sigmoid.degree();
-    OperationCounts counts = primal
-                                 ? count_iteration(plan.layout(), plan.shifts(), degree, ring, at)
-                                 : count_iteration(plan.kernel(), degree, ring, at);
+    OperationCounts counts;
+    for (std::size_t group = 0; group < plan.class_groups(); ++group) {
+        counts += primal ? count_iteration(plan.layout(), plan.shifts(), degree, ring, at)
+                         : count_iteration(plan.kernel(), degree, ring, at);
+    }
     if (streamed) {
         counts += babies(plan.batch_of(iteration), at.forward >= 0);
     }
@@ -210,7 +212,7 @@ OperationCounts count_operations(const TrainingPlan& plan, int iteration) {
 }
 
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
-                           std::size_t keys, bool with_forward) {
+                           std::size_t keys, bool with_forward, std::size_t class_groups) {
     const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
     const auto q = static_cast<double>(ring.q_limbs);
     const double raised = q + static_cast<double>(ring.p_limbs);
@@ -222,13 +224,14 @@ double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, co
     const double key_bytes = static_cast<double>(keys) * 2 * digits * raised * limb;
     const auto copies =
         static_cast<double>(shifts.backward_baby + (with_forward ? shifts.forward_baby - 1 : 0));
-    const double data = (samples * features * copies + 2 * samples) * ciphertext;
+    const auto groups = static_cast<double>(class_groups);
+    const double data = (samples * features * copies + 2 * groups * samples) * ciphertext;
     // In a product: the raised operands, the rotations alive, sums and results; states and others.
     const double operands = std::max(samples, features);
-    const double work =
-        operands * digits * raised * limb + digits * raised * limb +
-        (std::max(16.0, static_cast<double>(shifts.inner)) + 2.5 * operands + 2 * features + 6) *
-            ciphertext;
+    const double work = operands * digits * raised * limb + digits * raised * limb +
+                        (std::max(16.0, static_cast<double>(shifts.inner)) + 2.5 * operands +
+                         (2 + 4 * (groups - 1)) * features + 6) *
+                            ciphertext;
     // NTT tables: four arrays a prime.
     return key_bytes + data + work + 4 * raised * limb + 64e6;
 }
@@ -304,7 +307,7 @@ PlanCost plan_cost(const TrainingPlan& plan) {
         cost.evaluation_key_memory_bytes + bootstrapping + read_ahead +
         (plan.solver() == Solver::primal
              ? server_memory_bytes(plan.layout(), plan.shifts(), ring, 0,
-                                   plan.recipe().iterations > 1)
+                                   plan.recipe().iterations > 1, plan.class_groups())
              : server_memory_bytes(plan.kernel(), server_chunks(plan), ring, 0));
     return cost;
 }

@@ -105,6 +105,13 @@ void TrainingPlan::check_refresh() const {
             refresh_->range_bits, state_bits_);
 }
 
+std::size_t TrainingPlan::class_groups() const noexcept {
+    const auto* lanes = std::get_if<LaneProducts>(&products_);
+    return lanes == nullptr
+               ? 1
+               : (shape_.classes + lanes->layout.classes() - 1) / lanes->layout.classes();
+}
+
 std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexcept {
     return has_momentum(recipe) ? state_blocks : (state_blocks + 1) / 2;
 }
@@ -297,12 +304,12 @@ std::size_t TrainingPlan::feature_ciphertexts() const noexcept {
 
 std::size_t TrainingPlan::label_ciphertexts() const noexcept {
     const auto* lanes = std::get_if<LaneProducts>(&products_);
-    return lanes != nullptr ? lanes->layout.sample_blocks() : 1;
+    return lanes != nullptr ? class_groups() * lanes->layout.sample_blocks() : 1;
 }
 
 std::size_t TrainingPlan::state_ciphertexts() const noexcept {
     const auto* lanes = std::get_if<LaneProducts>(&products_);
-    return lanes != nullptr ? lanes->layout.feature_blocks() : 1;
+    return lanes != nullptr ? class_groups() * lanes->layout.feature_blocks() : 1;
 }
 
 std::size_t TrainingPlan::upload_ciphertexts() const noexcept {

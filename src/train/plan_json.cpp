@@ -36,6 +36,7 @@ nlohmann::json TrainingPlan::to_json() const {
                         {"state_bits", state_bits_},
                         {"solver", name(solver())}};
     if (solver() == Solver::primal) {
+        json["class_group"] = layout().classes();
         json["lane"] = layout().lane();
         json["forward_baby"] = shifts().forward_baby;
         json["backward_baby"] = shifts().backward_baby;
@@ -98,9 +99,12 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                     value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()))};
             }
             const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
-            LaneLayout layout = LaneLayout::create(parameters.slots(), count("lane"),
-                                                   rows_per_batch(*recipe, shape.samples),
-                                                   shape.features, shape.classes);
+            const std::size_t group = count("class_group");
+            require(group >= 1 && group <= shape.classes, ErrorCode::corrupt_data,
+                    "groups of {} classes do not fit {}", group, shape.classes);
+            LaneLayout layout =
+                LaneLayout::create(parameters.slots(), count("lane"),
+                                   rows_per_batch(*recipe, shape.samples), shape.features, group);
             const auto babies_fit = [&](std::size_t babies) {
                 return std::has_single_bit(babies) && babies <= layout.padded_classes() &&
                        shifts.inner > 0 && babies % shifts.inner == 0;

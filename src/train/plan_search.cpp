@@ -30,6 +30,16 @@ std::size_t count_keys(const LaneLayout& layout, const ShiftPlan& shifts, bool f
     return EncryptedFeatures::keys(layout, shifts, levels).levels().size();
 }
 
+// Sizes of groups to try: all classes, or nearly equal groups that fill a power of two.
+std::vector<std::size_t> class_groups(std::size_t classes) {
+    std::vector<std::size_t> sizes{classes};
+    for (std::size_t padded = 8; padded <= 128 && padded < classes; padded *= 2) {
+        const std::size_t groups = (classes + padded - 1) / padded;
+        sizes.push_back((classes + groups - 1) / groups);
+    }
+    return sizes;
+}
+
 }  // namespace
 
 unsigned smallest_log_n(const PlanOptions& options) {
@@ -138,13 +148,17 @@ void PlanSearch::try_layouts(PlanCandidate candidate,
         try_kernel(candidate, slots, schedule);
         return;
     }
-    for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape_.classes)) {
-        const LaneLayout layout =
-            LaneLayout::create(slots, lane, batch_, shape_.features, shape_.classes);
-        refreshing(static_cast<unsigned>(std::bit_width(layout.model_period()) - 1),
-                   layout.feature_blocks());
-        candidate.lane = lane;
-        try_layout(candidate, layout, schedule);
+    for (const std::size_t group : class_groups(shape_.classes)) {
+        const std::size_t groups = (shape_.classes + group - 1) / group;
+        for (const std::size_t lane : LaneLayout::possible_lanes(slots, group)) {
+            const LaneLayout layout =
+                LaneLayout::create(slots, lane, batch_, shape_.features, group);
+            refreshing(static_cast<unsigned>(std::bit_width(layout.model_period()) - 1),
+                       groups * layout.feature_blocks());
+            candidate.lane = lane;
+            candidate.class_group = group;
+            try_layout(candidate, layout, schedule);
+        }
     }
 }
 
@@ -187,9 +201,10 @@ void PlanSearch::try_layout(PlanCandidate candidate, const LaneLayout& layout,
     const std::size_t c = layout.padded_classes();
     const bool forward = recipe_.iterations > 1;
     const std::size_t batches = batch_count(recipe_, shape_.samples);
+    const std::size_t groups = (shape_.classes + layout.classes() - 1) / layout.classes();
     const std::size_t ciphertexts =
         batches * layout.sample_blocks() *
-        (layout.feature_blocks() + (recipe_.initial_weight != 0 ? 2 : 1));
+        (layout.feature_blocks() + groups * (recipe_.initial_weight != 0 ? 2 : 1));
     if (too_many(ciphertexts)) {
         return;
     }
@@ -214,11 +229,13 @@ bool PlanSearch::too_many(std::size_t ciphertexts) {
 
 double PlanSearch::work(const LaneLayout& layout, const PlanCandidate& candidate,
                         const std::vector<IterationLevels>& schedule, std::size_t batches) const {
+    const auto groups =
+        static_cast<double>((shape_.classes + layout.classes() - 1) / layout.classes());
     double sum = 0;
     for (const IterationLevels& at : schedule) {
-        sum +=
-            count_iteration(layout, candidate.shifts, recipe_.sigmoid.degree(), candidate.ring, at)
-                .limb_transforms;
+        sum += groups * count_iteration(layout, candidate.shifts, recipe_.sigmoid.degree(),
+                                        candidate.ring, at)
+                            .limb_transforms;
         if (batches > 1 || &at == schedule.data()) {
             sum += count_babies(layout, candidate.shifts, candidate.ring,
                                 std::max(at.forward, at.backward), recipe_.iterations > 1)

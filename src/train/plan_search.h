@@ -21,7 +21,7 @@ struct PlanCandidate {
     ParametersLiteral literal;
     RingShape ring;
     unsigned scale_bits = 0;
-    std::size_t lane = 0;  // primal
+    std::size_t lane = 0, class_group = 0;  // primal
     ShiftPlan shifts;
     std::size_t babies = 0;  // dual
     // Levels that a bootstrapping leaves, and log2 of its slots; 0 where there is none.

@@ -209,7 +209,7 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
         }
         return LaneProducts{
             LaneLayout::create(parameters.slots(), best.lane, rows_per_batch(recipe, shape.samples),
-                               shape.features, shape.classes),
+                               shape.features, best.class_group),
             best.shifts};
     };
     const auto refresh = [&]() -> std::optional<RefreshPlan> {

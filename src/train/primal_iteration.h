@@ -28,9 +28,12 @@ class PrimalIteration : public TrainingIteration {
         std::vector<Ciphertext> labels, logits;
     };
     Batch prepare(EncryptedTrainingData data, bool with_forward) const;
-    // E_t, replicated over its lanes, block rho.
-    Ciphertext errors(int t, const Batch& batch, const std::vector<Ciphertext>& products,
-                      std::size_t rho) const;
+    // Q_t of a group of classes, not rescaled.
+    std::vector<Ciphertext> gradient(const TrainingState& state, const Batch& batch,
+                                     std::size_t group) const;
+    // E_t of a group, replicated over its lanes, block rho.
+    Ciphertext errors(int t, const Batch& batch, std::size_t group,
+                      const std::vector<Ciphertext>& products, std::size_t rho) const;
     TrainingState step(const TrainingState& state, const Batch& batch) const;
 
     const TrainingPlan& plan_;

@@ -2,6 +2,7 @@
 
 #include "cipherfit/train/twin.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace cipherfit {
@@ -84,14 +85,40 @@ void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::s
             send(MessageKind::features, layout.pack_features(view(xs), rho, b));
         }
     }
-    const RowMatrix labels = rows_of(data.y, -0.5);
-    for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
-        send(MessageKind::labels, layout.pack_logits(view(labels), rho));
+    // Classes that a last group lacks are zero columns: their weights stay zero.
+    const auto send_groups = [&](MessageKind kind, const RowMatrix& matrix) {
+        for (std::size_t group = 0; group < plan.class_groups(); ++group) {
+            const std::size_t first = group * layout.classes();
+            const std::size_t count = std::min(layout.classes(), plan.shape().classes - first);
+            RowMatrix part =
+                RowMatrix::Zero(matrix.rows(), static_cast<Eigen::Index>(layout.classes()));
+            part.leftCols(static_cast<Eigen::Index>(count)) = matrix.middleCols(
+                static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count));
+            for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
+                send(kind, layout.pack_logits(view(part), rho));
+            }
+        }
+    };
+    send_groups(MessageKind::labels, rows_of(data.y, -0.5));
+    if (plan.initial_logits()) {
+        send_groups(MessageKind::logits, rows_of(data.z0, 0.0));
     }
-    const RowMatrix logits = rows_of(data.z0, 0.0);
-    for (std::size_t rho = 0; rho < plan.logit_ciphertexts(); ++rho) {
-        send(MessageKind::logits, layout.pack_logits(view(logits), rho));
+}
+
+RowMatrix unpack_states(const TrainingPlan& plan, std::span<const std::vector<double>> blocks) {
+    const LaneLayout& layout = plan.layout();
+    const auto columns = static_cast<Eigen::Index>(plan.shape().features);
+    RowMatrix states(static_cast<Eigen::Index>(plan.shape().classes), columns);
+    for (std::size_t group = 0; group < plan.class_groups(); ++group) {
+        const std::vector<double> values = layout.unpack_model(
+            blocks.subspan(group * layout.feature_blocks(), layout.feature_blocks()));
+        const std::size_t first = group * layout.classes();
+        const auto count =
+            static_cast<Eigen::Index>(std::min(layout.classes(), plan.shape().classes - first));
+        states.middleRows(static_cast<Eigen::Index>(first), count) =
+            Eigen::Map<const RowMatrix>(values.data(), count, columns);
     }
+    return states;
 }
 
 }  // namespace cipherfit

@@ -68,7 +68,8 @@ struct TrainingRun {
         for (const Ciphertext& block : blocks) {
             values.push_back(owner.decrypt_real(block));
         }
-        return plan.layout().unpack_model(values);
+        const RowMatrix states = unpack_states(plan, values);
+        return {states.data(), states.data() + states.size()};
     }
 
     // The noise of this run for the twin: upper bounds, the largest of all iterations. Xs, Y and

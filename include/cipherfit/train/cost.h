@@ -54,7 +54,7 @@ PlanCost plan_cost(const TrainingPlan& plan);
 // The server's memory: keys, features of a batch with their shifts, and the ciphertexts alive in a
 // product.
 double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, const RingShape& ring,
-                           std::size_t keys, bool with_forward);
+                           std::size_t keys, bool with_forward, std::size_t class_groups = 1);
 double server_memory_bytes(const KernelLayout& layout, std::size_t chunks, const RingShape& ring,
                            std::size_t keys);
 

@@ -115,6 +115,10 @@ class TrainingPlan {
     }
     // Of the primal solver, and of the dual one; throw std::bad_variant_access for the other.
     const LaneLayout& layout() const { return std::get<LaneProducts>(products_).layout; }
+    // The primal trains classes in groups where they do not fit one layout, or where that is
+    // cheaper: one-vs-rest sigmoids know nothing of each other. Every group has layout().classes(),
+    // the last one possibly fewer; the features are shared. 1 in the dual.
+    std::size_t class_groups() const noexcept;
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
     const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
     KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <vector>
 
 namespace cipherfit {
@@ -25,5 +26,8 @@ struct TrainingMessage {
 // start is not the plan's.
 void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,
                       const std::function<void(TrainingMessage)>& use);
+
+// What a primal plan's decrypted states are: c x d, from the slots of all blocks.
+RowMatrix unpack_states(const TrainingPlan& plan, std::span<const std::vector<double>> blocks);
 
 }  // namespace cipherfit

@@ -136,7 +136,7 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
     };
     const TrainingShape& shape = plan.shape();
     if (plan.solver() == Solver::primal) {
-        return rows(plan.layout().unpack_model(blocks), shape.classes, shape.features);
+        return unpack_states(plan, blocks);
     }
     require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
                 static_cast<std::size_t>(xs.cols()) == shape.features,
