@@ -38,6 +38,7 @@ void encrypt(EncryptOptions& options) {
             std::filesystem::remove(path);
         }
         std::filesystem::remove_all(job.batch(0).parent_path());
+        std::filesystem::remove_all(job.answer(1).parent_path());
     }
     const SecretKey key = load_key(files, state.setup, options.passphrase);
     ProgressLine line(options.run.quiet);

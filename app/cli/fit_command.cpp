@@ -88,7 +88,7 @@ constexpr int curve_points = 20;
 std::vector<std::string> server_arguments(const FitOptions& options, const OwnerSetup& setup) {
     std::vector<std::string> arguments{"--checkpoint-every",
                                        std::to_string(options.checkpoint_every)};
-    if (!options.no_curve) {
+    if (!options.no_curve && setup.plan.has_intermediate_models()) {
         const int every = (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
         arguments.insert(arguments.end(), {"--keep-checkpoints", std::to_string(every)});
     }

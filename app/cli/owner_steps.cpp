@@ -171,8 +171,11 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
     const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
                       IdentityPart::job};
     if (setup.plan.batches() > 1) {
-        // The plan comes last: without it, batches may be missing.
-        if (!is_there(job.plan(), ContainerKind::plan, identity, all)) {
+        // Those that are there are kept, those that were lost are made again.
+        {
+            if (fs::exists(job.batch(0).parent_path())) {
+                remove_stale_files(job.batch(0).parent_path());
+            }
             value_or_throw(write_training_batches(job, described, key,
                                                   prepare_rows(setup, rows.features, rows.labels),
                                                   show_bytes(line)));

@@ -107,7 +107,7 @@ void review(ReviewOptions& options) {
         fmt::print("  {:<22}{}, of iteration {}\n", "model", (options.out / "weights.npy").string(),
                    best->iteration);
     }
-    value_or_throw(write_answer(job, last.iteration, answer));
+    value_or_throw(write_answer(job, identity, last.iteration, answer));
     fmt::print("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
                state.setup.plan.recipe().iterations);
 }

@@ -57,11 +57,12 @@ bool is_reviewed(const ServerOptions& options, int iteration) {
 }
 
 // Waits for the owner's answer. Throws Error(interrupted) where it does not come in time.
-bool owner_stops(const JobFiles& files, const ServerOptions& options, int iteration) {
+bool owner_stops(const JobFiles& files, const Job& job, const ServerOptions& options,
+                 int iteration) {
     constexpr auto pause = std::chrono::milliseconds(200);
     const auto start = Clock::now();
     for (;;) {
-        if (const auto answer = value_or_throw(read_answer(files, iteration))) {
+        if (const auto answer = value_or_throw(read_answer(files, job.identity, iteration))) {
             return *answer == Answer::stop;
         }
         require((options.stop == nullptr || !options.stop->load()) &&
@@ -173,7 +174,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
                 write_checkpoint();
             }
             keep_checkpoint(files, state.iteration);
-            if (owner_stops(files, options, state.iteration)) {
+            if (owner_stops(files, job, options, state.iteration)) {
                 report.stopped_by_owner = true;
                 report.stopped_at = state.iteration;
                 report.training_seconds = seconds_since(train_start);
@@ -189,7 +190,14 @@ ServerReport run_training_job(const std::filesystem::path& directory,
                                     "there",
                                     state.iteration, report.iterations));
         }
-        state = trainer.step(state);
+        try {
+            state = trainer.step(state);
+        } catch (const Error&) {  // a batch that cannot be read, which may be put right
+            if (written_at != state.iteration) {
+                write_checkpoint();
+            }
+            throw;
+        }
         const bool done = state.iteration == report.iterations;
         const bool keep =
             options.keep_every > 0 && !done && state.iteration % options.keep_every == 0;

@@ -258,6 +258,10 @@ double server_memory_bytes(const KernelLayout& layout, std::size_t chunks, const
            64e6;
 }
 
+double ciphertext_memory_bytes(const RingShape& ring) {
+    return 2 * static_cast<double>(ring.q_limbs) * std::exp2(ring.log_n) * sizeof(std::uint64_t);
+}
+
 PlanCost plan_cost(const TrainingPlan& plan) {
     const Parameters& parameters = plan.parameters();
     PlanCost cost;
@@ -294,15 +298,15 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     double bootstrapping = 0;
     if (plan.refresh()) {
         ring.q_limbs = plan.refresh()->bootstrap.levels() + 1;
-        bootstrapping = refresh_memory_bytes(plan.refresh()->bootstrap);
+        bootstrapping =
+            refresh_memory_bytes(ring.log_n, plan.refresh()->bootstrap.literal().log_slots);
     }
     // A second batch is read while one is in use.
-    const double read_ahead =
-        plan.batches() > 1
-            ? static_cast<double>(plan.feature_ciphertexts() + plan.label_ciphertexts() +
-                                  plan.logit_ciphertexts()) *
-                  2 * static_cast<double>(ring.q_limbs) * std::exp2(ring.log_n) * 8
-            : 0;
+    const double read_ahead = plan.batches() > 1 ? static_cast<double>(plan.feature_ciphertexts() +
+                                                                       plan.label_ciphertexts() +
+                                                                       plan.logit_ciphertexts()) *
+                                                       ciphertext_memory_bytes(ring)
+                                                 : 0;
     cost.peak_memory_bytes =
         cost.evaluation_key_memory_bytes + bootstrapping + read_ahead +
         (plan.solver() == Solver::primal

@@ -68,7 +68,7 @@ double least_state_scale(const TrainingPlan& plan) {
 }
 
 // Of the bootstrappings: roundings up to twice those at the largest message, where a whole factor
-// leaves the message smaller; and what multiplies the states, which fill at most half of the range.
+// leaves the message smaller; and the factor that both sequences get, as they go through one.
 void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
     if (plan.refresh_count() == 0) {
         return;
@@ -77,8 +77,8 @@ void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
     const double rounding =
         std::hypot(refresh_rounding_error(refresh.bootstrap),
                    rounding_error(plan.parameters(), refresh.bootstrap.output_scale()));
-    noise.refresh_std =
-        refresh.range() * std::hypot(2 * rounding, refresh_gain_error(refresh.bootstrap) / 2);
+    noise.refresh_std = refresh.range() * 2 * rounding;
+    noise.refresh_gain = refresh_gain_error(refresh.bootstrap);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {
             noise.refreshes.push_back(static_cast<int>(t));

@@ -60,6 +60,8 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
     require(solver() == Solver::primal || batches() == 1, ErrorCode::invalid_argument,
             "the dual solver takes all samples in every iteration: use the primal one for "
             "mini-batches");
+    require(batches() <= static_cast<std::size_t>(recipe_.iterations), ErrorCode::invalid_argument,
+            "{} iterations do not reach all {} mini-batches", recipe_.iterations, batches());
     if (refresh_) {
         check_refresh();
     } else {
@@ -98,6 +100,8 @@ void TrainingPlan::check_refresh() const {
             period);
     require(!server_makes_kernel(), ErrorCode::invalid_argument,
             "a run with bootstrappings takes its kernel from the owner");
+    require(refresh_->range_bits >= 0, ErrorCode::invalid_argument,
+            "a range of 2^{} for the states; it must be at least 1", refresh_->range_bits);
     // At the lowest level the message is scaled by a whole number, which must not be 0.
     require(state_scale() * refresh_->range() <= bootstrap.largest_message(),
             ErrorCode::invalid_argument,

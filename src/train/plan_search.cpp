@@ -121,7 +121,8 @@ void PlanSearch::try_refreshed(std::size_t levels, unsigned scale_bits) {
     const double limbs = 2 * refresh_keys * literal.digits * raised;
     const double unit = std::exp2(static_cast<int>(log_n) - 16);
     candidate.extra_cost = limbs * transfer_share * unit;
-    candidate.extra_memory = limbs * std::exp2(log_n) * sizeof(std::uint64_t);
+    candidate.extra_memory =
+        limbs * std::exp2(log_n) * sizeof(std::uint64_t) + refresh_memory_bytes(log_n, log_n - 1);
     try_layouts(candidate, iteration_levels(recipe_, solver_, levels));
 }
 
@@ -255,7 +256,15 @@ double PlanSearch::memory_limit(bool refreshed) const {
 void PlanSearch::consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
                           double memory, double work) {
     memory += candidate.extra_memory;
-    least_memory_ = std::min(least_memory_, memory);
+    const std::size_t batches = batch_count(recipe_, shape_.samples);
+    if (batches > 1) {
+        memory +=
+            static_cast<double>(ciphertexts / batches) * ciphertext_memory_bytes(candidate.ring);
+    }
+    if (memory < least_memory_) {
+        least_memory_ = memory;
+        least_memory_limit_ = memory_limit(candidate.refreshed > 0);
+    }
     if (memory > memory_limit(candidate.refreshed > 0)) {
         return;
     }

@@ -51,7 +51,7 @@ class PlanSearch {
     bool secure_ring_found() const { return secure_ring_found_; }
     std::size_t least_ciphertexts() const { return least_ciphertexts_; }
     double least_memory() const { return least_memory_; }
-    double memory_limit() const { return memory_limit(false); }
+    double memory_limit() const { return least_memory_limit_; }  // of the least memory
 
   private:
     void try_ring(unsigned log_n, unsigned scale_bits);
@@ -85,6 +85,7 @@ class PlanSearch {
     bool secure_ring_found_ = false;
     std::size_t least_ciphertexts_ = std::numeric_limits<std::size_t>::max();
     double least_memory_ = std::numeric_limits<double>::infinity();
+    double least_memory_limit_ = 0;
 };
 
 }  // namespace cipherfit

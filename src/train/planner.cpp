@@ -145,10 +145,11 @@ BootstrapLiteral literal_of(const PlanCandidate& candidate, const PlanOptions& o
     return literal;
 }
 
-// One bit of room: the two sequences are joined at one scale, for which one may be doubled.
+// At least 1: smaller messages would come out at scales for which nothing is gained. One bit of
+// room: the two sequences are joined at one scale, for which one may be doubled.
 int range_bits_of(const PlanOptions& options) {
     const double range = options.refresh_range > 0 ? options.refresh_range : options.largest_state;
-    return static_cast<int>(std::ceil(std::log2(range))) + 1;
+    return std::max(0, static_cast<int>(std::ceil(std::log2(range))) + 1);
 }
 
 unsigned state_bits_of(const PlanCandidate& candidate, const PlanOptions& options) {
@@ -156,9 +157,9 @@ unsigned state_bits_of(const PlanCandidate& candidate, const PlanOptions& option
     if (candidate.refreshed > 0) {
         // What is bootstrapped must be a small part of q_0.
         const int room = static_cast<int>(literal_of(candidate, options).ratio_bits);
-        return std::min(candidate.scale_bits,
-                        static_cast<unsigned>(static_cast<int>(lowest) - room -
-                                              std::max(range_bits_of(options), -20) - 1));
+        return std::min(
+            candidate.scale_bits,
+            static_cast<unsigned>(static_cast<int>(lowest) - room - range_bits_of(options) - 1));
     }
     // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
     const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
@@ -192,6 +193,11 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
             ErrorCode::bad_input,
             "the dual solver takes all samples in every iteration: use the primal one for "
             "mini-batches");
+    require(batch_count(recipe, shape.samples) <= static_cast<std::size_t>(recipe.iterations),
+            ErrorCode::bad_input,
+            "{} iterations do not reach all {} mini-batches: ask for at least as many iterations "
+            "(--epochs 1), larger batches or fewer samples",
+            recipe.iterations, batch_count(recipe, shape.samples));
     require(recipe.batch == 0 || static_cast<std::size_t>(recipe.batch) <= shape.samples,
             ErrorCode::bad_input,
             "batches of {} samples are more than the {} there are: use smaller batches",

@@ -19,22 +19,22 @@ BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t
 }
 
 // Measured (docs/benchmarks.md): 2.97 s at 2^11 slots and 4.84 s at 2^15, where a key switch takes
-// 0.2 ms for each transform that is counted for it. In between, nearly a straight line.
+// 0.2 ms for each transform that is counted for it. In between, nearly a straight line; fewer slots
+// save little, as EvalMod is the same.
 double refresh_transforms(unsigned log_n, unsigned log_slots) {
     constexpr double at_11 = 14'500;
     constexpr double at_15 = 23'700;
-    const double slots = std::min(log_slots, 15U);
+    const double slots = std::clamp(log_slots, 10U, 15U);
     return std::exp2(static_cast<int>(log_n) - 16) * (at_11 + (at_15 - at_11) / 4 * (slots - 11));
 }
 
-double refresh_memory_bytes(const BootstrapPlan& bootstrap) {
+double refresh_memory_bytes(unsigned log_n, unsigned log_slots) {
     // Of 2^11 slots, 4.18 GB in all less 2.99 GB of keys; of 2^15 2.67 GB, the matrices' diagonals
     // being longer (docs/benchmarks.md).
     constexpr double matrices_and_work = 1.2e9;
     constexpr double longer_diagonals = 1.5e9;
-    const double share = static_cast<double>(bootstrap.slots()) / 0x1p15;
-    return std::exp2(static_cast<int>(bootstrap.literal().log_n) - 16) *
-           (matrices_and_work + longer_diagonals * share);
+    const double share = std::exp2(static_cast<int>(log_slots) - 15);
+    return std::exp2(static_cast<int>(log_n) - 16) * (matrices_and_work + longer_diagonals * share);
 }
 
 double refresh_rounding_error(const BootstrapPlan& bootstrap) {

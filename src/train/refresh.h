@@ -23,7 +23,7 @@ double refresh_transforms(unsigned log_n, unsigned log_slots);
 
 // The server's memory for one beside the keys: matrices, and the ciphertexts and decompositions of
 // the highest levels.
-double refresh_memory_bytes(const BootstrapPlan& bootstrap);
+double refresh_memory_bytes(unsigned log_n, unsigned log_slots);
 
 // Errors of a result, in a slot's real part (docs/design/bootstrapping.md). Roundings: their
 // deviation, relative to the largest message that there is room for. Gain: what the arcsine's

@@ -42,6 +42,9 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
         const auto count = static_cast<Eigen::Index>(rows.count);
         const auto batch = xs.middleRows(first, count);
         if (model.refreshes_before(t)) {
+            const double factor = refresh_factor(model, t);
+            main *= factor;
+            extrapolated *= factor;
             disturb(main, model.refresh_std, Quantity::refreshed_main, t);
             disturb(extrapolated, model.refresh_std, Quantity::refreshed_extrapolated, t);
         }

@@ -31,6 +31,12 @@ void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quant
     }
 }
 
+double refresh_factor(const NoiseModel& noise, int iteration) {
+    RowMatrix factor = RowMatrix::Ones(1, 1);
+    add_noise(factor, noise.refresh_gain, noise.seed, Quantity::refresh_gain, iteration);
+    return factor(0, 0);
+}
+
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise) {
     if (const auto usable = check(recipe); !usable) {
         throw Error(usable.error());
@@ -44,7 +50,7 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
             data.z0.cols());
     for (const double std :
          {noise.features_std, noise.labels_std, noise.logits_std, noise.error_std,
-          noise.gradient_std, noise.state_std, noise.refresh_std}) {
+          noise.gradient_std, noise.state_std, noise.refresh_std, noise.refresh_gain}) {
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }

@@ -17,11 +17,15 @@ enum class Quantity : std::uint32_t {
     main,
     extrapolated,
     refreshed_main,
-    refreshed_extrapolated
+    refreshed_extrapolated,
+    refresh_gain
 };
 
 // Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).
 void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quantity, int iteration);
+
+// The factor 1 + N(0, gain^2) of a refresh before that iteration.
+double refresh_factor(const NoiseModel& noise, int iteration);
 
 // Throws Error(invalid_argument) for what run_twin() refuses.
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise);

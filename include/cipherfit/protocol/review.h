@@ -18,9 +18,11 @@ std::string_view name(Answer answer) noexcept;  // "continue", "stop"
 Expected<Answer> answer_from_name(std::string_view name);
 
 // None where there is no answer yet. Errors: bad_input for a file that says neither continue nor
-// stop, or that answers another iteration; io_failure.
-Expected<std::optional<Answer>> read_answer(const JobFiles& files, int iteration);
+// stop, or that answers another job or iteration; io_failure.
+Expected<std::optional<Answer>> read_answer(const JobFiles& files,
+                                            const ContainerIdentity& identity, int iteration);
 // Whole or not at all.
-Expected<void> write_answer(const JobFiles& files, int iteration, Answer answer);
+Expected<void> write_answer(const JobFiles& files, const ContainerIdentity& identity, int iteration,
+                            Answer answer);
 
 }  // namespace cipherfit

@@ -58,4 +58,7 @@ double server_memory_bytes(const LaneLayout& layout, const ShiftPlan& shifts, co
 double server_memory_bytes(const KernelLayout& layout, std::size_t chunks, const RingShape& ring,
                            std::size_t keys);
 
+// Of one ciphertext at the highest level.
+double ciphertext_memory_bytes(const RingShape& ring);
+
 }  // namespace cipherfit

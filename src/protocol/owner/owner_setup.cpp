@@ -114,6 +114,17 @@ PreparedData in_batch_order(PreparedData data, std::uint64_t seed) {
     return data;
 }
 
+// Xs of the rows that the first iteration takes.
+RowMatrix first_batch(const Preprocessing& preprocessing, const Dataset& training,
+                      const SetupOptions& options) {
+    if (options.batch == 0) {
+        return preprocessing.scaled(training.features);
+    }
+    std::vector<Eigen::Index> order = shuffled(training.features.rows(), options.recipe.seed);
+    order.resize(static_cast<std::size_t>(options.batch));
+    return preprocessing.scaled(training.features(order, Eigen::all));
+}
+
 }  // namespace
 
 Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
@@ -158,12 +169,11 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         recipe = completed(std::move(rehearsal.recipe), options);
         chosen = rehearsal.chosen;
     } else {
-        const auto rows = static_cast<Eigen::Index>(
-            batched ? static_cast<std::size_t>(options.batch) : training.size());
         recipe =
-            completed(recipe_from_norms(preprocessing.scaled(training.features.topRows(rows)),
-                                        iterations, options.recipe.degree.value_or(default_degree),
-                                        options.recipe.range.value_or(default_range)),
+            completed(recipe_from_norms(first_batch(preprocessing, training, options), iterations,
+                                        options.recipe.degree.value_or(default_degree),
+                                        options.recipe.range.value_or(default_range),
+                                        options.recipe.momentum),
                       options);
     }
     const TrainingShape shape{training.size(), training.feature_count() + 1,
