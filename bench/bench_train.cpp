@@ -22,7 +22,7 @@ void count_plan(benchmark::State& state, const TrainingPlan& plan) {
 void train_iteration(benchmark::State& state, const NamedRecipe& recipe, int t) {
     TrainingFixture& f = fixture(recipe);
     const TrainingPlan& plan = f.plan();
-    const EncryptedTrainer& trainer = f.trainer();
+    EncryptedTrainer& trainer = f.trainer();
     const TrainingState& before = f.state(t);
     while (state.KeepRunning()) {
         TrainingState after = trainer.step(before);

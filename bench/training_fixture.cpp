@@ -83,7 +83,7 @@ EncryptedTrainingData TrainingFixture::copy_data() const {
     return {copy(data_.features), copy(data_.labels), copy(data_.logits), copy(data_.start)};
 }
 
-const EncryptedTrainer& TrainingFixture::trainer() {
+EncryptedTrainer& TrainingFixture::trainer() {
     if (!trainer_) {
         trainer_ = std::make_unique<EncryptedTrainer>(plan_, keys_, copy_data());
         states_.resize(1);
@@ -92,7 +92,7 @@ const EncryptedTrainer& TrainingFixture::trainer() {
 }
 
 const TrainingState& TrainingFixture::state(int t) {
-    const EncryptedTrainer& made = trainer();
+    EncryptedTrainer& made = trainer();
     while (states_.size() <= static_cast<std::size_t>(t)) {
         states_.push_back(made.step(states_.back()));
     }

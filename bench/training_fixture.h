@@ -35,7 +35,7 @@ class TrainingFixture {
     EncryptedTrainingData copy_data() const;
 
     // The trainer, and the state after t iterations; made when first asked for.
-    const EncryptedTrainer& trainer();
+    EncryptedTrainer& trainer();
     const TrainingState& state(int t);
     // Frees both, so that a run from the start has the memory for its own.
     void release();

@@ -90,6 +90,22 @@ json spending(const TrainingPlan& plan) {
     return rows;
 }
 
+// Of the encrypted rows, in one file or in those of the mini-batches.
+json uploaded_bytes(const JobFiles& job, const TrainingPlan& plan) {
+    if (plan.batches() == 1) {
+        return file_bytes(job.training_data());
+    }
+    double sum = 0;
+    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+        const json bytes = file_bytes(job.batch(batch));
+        if (!bytes.is_number()) {
+            return nullptr;
+        }
+        sum += bytes.get<double>();
+    }
+    return sum;
+}
+
 }  // namespace
 
 json plan_figures(const TrainingPlan& plan) {
@@ -141,8 +157,8 @@ json fit_figures(const FitResult& result) {
     figures["feature_extractor"] =
         result.state.extractor ? result.state.extractor->name() : std::string("raw");
     const JobFiles job = result.job.value_or(JobFiles{});
-    figures["upload_bytes"] =
-        result.job ? file_bytes(job.training_data()) : figures["predicted_upload_bytes"];
+    figures["upload_bytes"] = result.job ? uploaded_bytes(job, result.state.setup.plan)
+                                         : figures["predicted_upload_bytes"];
     figures["evaluation_key_bytes"] =
         result.job ? file_bytes(job.evaluation_keys()) : figures["predicted_evaluation_key_bytes"];
     figures["download_bytes"] =

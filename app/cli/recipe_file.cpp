@@ -57,6 +57,7 @@ void pin(const RehearsedRun& run, RecipeOptions& recipe) {
     recipe.degree = run.degree;
     recipe.step = run.chosen.step;
     recipe.range = run.chosen.range;
+    recipe.decay = run.decay;
 }
 
 void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run,
@@ -67,6 +68,7 @@ void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& ru
                 {"step", run.chosen.step},
                 {"sigmoid_degree", run.degree},
                 {"sigmoid_range", run.chosen.range},
+                {"decay", run.decay},
                 {"features", features.kind},
                 {"pca", features.components},
                 {"rehearsed", to_json(run)}},
@@ -90,6 +92,9 @@ void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {
     recipe.degree = static_cast<int>(degree);
     recipe.step = number(json, "step", 1e6, recipe.file);
     recipe.range = number(json, "sigmoid_range", 64, recipe.file);
+    if (json.contains("decay") && json["decay"] != 0) {
+        recipe.decay = number(json, "decay", 0.5, recipe.file);
+    }
     take_features(json, recipe.file, features);
 }
 

@@ -57,15 +57,16 @@ std::string describe(const std::vector<Part>& parts, std::size_t chosen) {
         }
     }
     std::string text = fmt::format(
-        "\n    {:>10} {:>6} {:>5} {:>5} {:>6} {:>6} {:>9} {:>6} {:>5} {:>6} {:>9}  {}\n",
-        "iterations", "degree", "pca", "step", "range", "|z|", "held out", "loss", "ring", "levels",
-        "keys", "after each iteration");
+        "\n    {:>10} {:>6} {:>6} {:>5} {:>5} {:>6} {:>6} {:>9} {:>6} {:>5} {:>6} {:>9}  {}\n",
+        "iterations", "degree", "decay", "pca", "step", "range", "|z|", "held out", "loss", "ring",
+        "levels", "keys", "after each iteration");
     for (std::size_t p = 0; p < parts.size(); ++p) {
         const Part& part = parts[p];
         const std::string pca = part.components > 0 ? std::to_string(part.components) : "-";
         for (const RehearsedRun& run : part.grid.runs) {
             const char* mark = p == chosen && &run == &part.grid.best() ? "  > " : "    ";
-            text += fmt::format("{}{:>10} {:>6} {:>5} ", mark, run.iterations, run.degree, pca);
+            text += fmt::format("{}{:>10} {:>6} {:>6.3g} {:>5} ", mark, run.iterations, run.degree,
+                                run.decay, pca);
             if (run.usable()) {
                 text += fmt::format(
                     "{:>5.3g} {:>6.3g} {:>6.3g} {:>7.1f} % {:>6.3f} {:>5} {:>6} {:>9}  {}\n",
@@ -182,11 +183,12 @@ void rehearse_command(RehearseOptions& options) {
     }
     const double reach = std::max(best.chosen.max_abs_z, best.chosen.max_abs_z_held_out);
     std::string text = fmt::format(
-        "{}\n  {:<22}{} iterations, step {:.4g}, sigmoid of degree {} on [-{:.3g}, {:.3g}]\n"
+        "{}\n  {:<22}{} iterations, step {:.4g}, decay {:.3g}, sigmoid of degree {} on [-{:.3g}, "
+        "{:.3g}]\n"
         "  {:<22}{:.1f} % of {} rows, each held out once\n"
         "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n",
-        describe(parts, chosen), "chosen", best.iterations, best.chosen.step, best.degree,
-        best.chosen.range, best.chosen.range, "right", 100 * best.chosen.accuracy,
+        describe(parts, chosen), "chosen", best.iterations, best.chosen.step, best.decay,
+        best.degree, best.chosen.range, best.chosen.range, "right", 100 * best.chosen.accuracy,
         format_count(rows), "largest |z|", reach, 0.95 * best.chosen.range);
     if (!options.out.empty()) {
         text += fmt::format("  {:<22}{}: 'cipherfit plan --recipe {}' takes it, so does fit\n",
@@ -212,7 +214,8 @@ void add_rehearse_command(CLI::App& app) {
         "  cipherfit rehearse --train features --pca 32,64,112 --out recipe.json\n"
         "  cipherfit rehearse --public other.csv --out recipe.json   (tells nothing of your "
         "rows)\n\n"
-        "For each number of iterations and degree, step and range of the sigmoid are searched by\n"
+        "For each number of iterations, degree and decay, step and range of the sigmoid are "
+        "searched by\n"
         "cross-validation. Chosen is the cheapest run within one standard error of the best.\n"
         "Runs whose |z| comes within 5 % of the end of the sigmoid's range are refused.");
     auto options = std::make_shared<RehearseOptions>();
@@ -239,6 +242,13 @@ void add_rehearse_command(CLI::App& app) {
         ->capture_default_str()
         ->check(CLI::IsMember({1, 3, 5, 7}));
     command
+        ->add_option("--decay", options->grid.decays,
+                     "Weight decays to try: the part of the weights that an iteration takes away")
+        ->group(grid_group)
+        ->delimiter(',')
+        ->capture_default_str()
+        ->check(CLI::Range(0.0, 0.5));
+    command
         ->add_option("--pca", options->components,
                      "Numbers of principal components to try, of random-conv or pca")
         ->group(grid_group)
@@ -261,8 +271,8 @@ void add_rehearse_command(CLI::App& app) {
         ->capture_default_str();
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,
-                     "Gigabytes that the server may need; larger plans are refused")
-        ->capture_default_str()
+                     "Gigabytes that the server may need; larger plans are refused. Unless "
+                     "given, 5.5, and 12 where the states are bootstrapped")
         ->check(CLI::Range(0.001, 1e6))
         ->type_name("GB");
     command->add_option("--out", options->out, "Write the recipe to this file")->type_name("FILE");

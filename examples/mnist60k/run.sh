@@ -97,10 +97,10 @@ default --pca 255
 # A recipe file stands for the next options.
 default --whiten 1
 if ! has --recipe; then
+    default --momentum none
     default --sigmoid-degree 3
-    default --sigmoid-range 20
-    default --step 6
-    default --decay 0.003
+    default --sigmoid-range 16
+    default --step 16
     default --batch 1024
     has --iterations || default --epochs 1
 fi

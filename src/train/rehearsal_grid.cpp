@@ -97,8 +97,9 @@ std::size_t choose(const std::vector<RehearsedRun>& runs, std::size_t rows, bool
 
 RehearsalGrid rehearse_grid(const RowMatrix& raw, std::span<const int> labels, int classes,
                             const RehearsalGridOptions& options) {
-    require(!options.iterations.empty() && !options.degrees.empty(), ErrorCode::bad_input,
-            "a rehearsal needs a number of iterations and a degree to try at least");
+    require(!options.iterations.empty() && !options.degrees.empty() && !options.decays.empty(),
+            ErrorCode::bad_input,
+            "a rehearsal needs a number of iterations, a degree and a decay to try at least");
     require(options.folds >= 2, ErrorCode::bad_input,
             "{} folds of cross-validation; at least 2 are needed", options.folds);
     require(raw.rows() >= 1 && labels.size() == static_cast<std::size_t>(raw.rows()),
@@ -112,30 +113,37 @@ RehearsalGrid rehearse_grid(const RowMatrix& raw, std::span<const int> labels, i
                               static_cast<std::size_t>(raw.cols()) + 1,
                               static_cast<std::size_t>(classes)};
     RehearsalGrid grid;
-    for (const int degree : options.degrees) {
-        for (const int iterations : options.iterations) {
-            RehearsedRun run;
-            run.iterations = iterations;
-            run.degree = degree;
-            try {
-                Rehearsal rehearsal = rehearse(raw, labels, classes,
-                                               {.iterations = iterations,
-                                                .step = options.step,
-                                                .degree = degree,
-                                                .range = options.range,
-                                                .folds = options.folds,
-                                                .seed = options.seed});
-                run.recipe = std::move(rehearsal.recipe);
-                run.chosen = rehearsal.chosen;
-                run.cost = cost_of(shape, run.recipe, options.plan);
-                run.curve = held_out_curve(problems, run.recipe);
-            } catch (const Error& error) {
-                if (error.code() != ErrorCode::bad_input) {
-                    throw;
-                }
-                run.refusal = error.what();
+    const auto run_of = [&](int degree, double decay, int iterations) {
+        RehearsedRun run;
+        run.iterations = iterations;
+        run.degree = degree;
+        run.decay = decay;
+        try {
+            Rehearsal rehearsal = rehearse(raw, labels, classes,
+                                           {.iterations = iterations,
+                                            .step = options.step,
+                                            .degree = degree,
+                                            .range = options.range,
+                                            .decay = decay,
+                                            .folds = options.folds,
+                                            .seed = options.seed});
+            run.recipe = std::move(rehearsal.recipe);
+            run.chosen = rehearsal.chosen;
+            run.cost = cost_of(shape, run.recipe, options.plan);
+            run.curve = held_out_curve(problems, run.recipe);
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::bad_input) {
+                throw;
             }
-            grid.runs.push_back(std::move(run));
+            run.refusal = error.what();
+        }
+        return run;
+    };
+    for (const int degree : options.degrees) {
+        for (const double decay : options.decays) {
+            for (const int iterations : options.iterations) {
+                grid.runs.push_back(run_of(degree, decay, iterations));
+            }
         }
     }
     grid.chosen = choose(grid.runs, labels.size(), options.prefer_accuracy);
@@ -143,7 +151,8 @@ RehearsalGrid rehearse_grid(const RowMatrix& raw, std::span<const int> labels, i
 }
 
 nlohmann::json to_json(const RehearsedRun& run) {
-    nlohmann::json json{{"iterations", run.iterations}, {"sigmoid_degree", run.degree}};
+    nlohmann::json json{
+        {"iterations", run.iterations}, {"sigmoid_degree", run.degree}, {"decay", run.decay}};
     if (!run.usable()) {
         json["refusal"] = run.refusal;
         return json;

@@ -44,6 +44,7 @@ struct SmallJob {
         options.solver = solver;
         options.log_n = 9;
         options.insecure_for_tests_only = true;
+        options.refresh = PlanOptions::Refresh::never;
         return options;
     }
 

@@ -23,6 +23,7 @@ PlanOptions small_options(unsigned log_n) {
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
+    options.refresh = PlanOptions::Refresh::never;
     return options;
 }
 

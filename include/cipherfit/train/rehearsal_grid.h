@@ -19,6 +19,7 @@ namespace cipherfit {
 struct RehearsalGridOptions {
     std::vector<int> iterations{1, 2, 3, 4, 6, 8};  // each 1..max_iterations
     std::vector<int> degrees{3, 5};                 // each 1, 3, 5 or 7
+    std::vector<double> decays{0.0};                // of the weights, see recipe.h
     std::optional<double> step = std::nullopt;      // as in RehearsalOptions
     std::optional<double> range = std::nullopt;
     int folds = 5;
@@ -45,7 +46,8 @@ struct RehearsedCost {
 struct RehearsedRun {
     int iterations = 0;
     int degree = 0;
-    // Why the pair cannot be used: |z| leaves every range, no stable step, no ring that holds it.
+    double decay = 0;
+    // Why the run cannot be used: |z| leaves every range, no stable step, no ring that holds it.
     // Empty where it can; only then the rest is set.
     std::string refusal;
     Recipe recipe;
@@ -56,7 +58,7 @@ struct RehearsedRun {
 };
 
 struct RehearsalGrid {
-    std::vector<RehearsedRun> runs;  // degrees in the options' order, of each the iterations
+    std::vector<RehearsedRun> runs;  // by degree, then decay, then iterations, in the options' order
     std::size_t chosen = 0;
     const RehearsedRun& best() const { return runs[chosen]; }
 };
