@@ -34,6 +34,9 @@ Recipe batched_recipe() {
     return recipe;
 }
 
+// What a bootstrapping is planned for; the twins are asked whether they stay below it.
+constexpr double largest_refreshed = 4;
+
 // What can be run from files beside one upload in one chain.
 enum class Kind { batches, refreshed_batches, refreshed_primal, refreshed_dual };
 
@@ -46,8 +49,7 @@ SmallJob small_job(Kind kind) {
         recipe.batch = 0;
     }
     const Solver solver = kind == Kind::refreshed_dual ? Solver::dual : Solver::primal;
-    // States and logits of five stable steps on entries below 2: measured below 4 by the twin.
-    return {recipe, 1, SmallJob::refreshed_options(solver, 4)};
+    return {recipe, 1, SmallJob::refreshed_options(solver, largest_refreshed)};
 }
 
 class BatchFilesTest : public FileTest {
@@ -118,6 +120,13 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         fs::create_directories(directory_);
         const SmallJob small = small_job(kind);
         EXPECT_EQ(small.job.plan.refresh_count() > 0, kind != Kind::batches);
+        if (kind == Kind::refreshed_dual) {
+            EXPECT_LT(largest_carried_logit(small.data, small.job.plan.recipe()),
+                      largest_refreshed);
+        } else if (kind != Kind::batches) {
+            EXPECT_LT(run_twin(small.data, small.job.plan.recipe()).max_abs_state,
+                      largest_refreshed);
+        }
         small.write(files());
         const bool batched = small.job.plan.batches() > 1;
         EXPECT_EQ(fs::exists(files().training_data()), !batched);
@@ -202,7 +211,7 @@ TEST_F(BatchFilesTest, FilesThatAreNotTheBatchAreRefusedAndNamed) {
     expect_refused(ErrorCode::fingerprint_mismatch, name, "job");
     for (const char* kind : {"checkpoint.cft", "evaluation_keys.cft", "plan.cft"}) {
         put(name, get(kind));
-        expect_refused(ErrorCode::corrupt_data, name, "training_batch");
+        expect_refused(ErrorCode::bad_input, name, "training_batch is expected");
     }
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{10}, std::size_t{200}, right.size() / 2, right.size() - 1}) {

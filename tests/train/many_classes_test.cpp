@@ -1,7 +1,8 @@
-// Many classes and features: a plan of the size of real image collections, and a run of many
-// classes in mini-batches on a small ring.
+// Many classes and features: plans of the size of real image collections, where the layouts end,
+// and a run of many classes in mini-batches on a small ring.
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/noise.h"
+#include "support/errors.h"
 #include "support/training_run.h"
 
 #include <cmath>
@@ -9,13 +10,14 @@
 namespace cipherfit {
 namespace {
 
+using test::throws;
 using test::TrainingRun;
 
 // As in encrypted_trainer_test.cpp.
 constexpr double stable_step = 1.8;
 
-TEST(ManyClasses, PlanOfAThousandClassesIsMade) {
-    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 1000};
+TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
+    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100};
     Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
     recipe.batch = 512;
     PlanOptions options;
@@ -29,9 +31,9 @@ TEST(ManyClasses, PlanOfAThousandClassesIsMade) {
     const LaneLayout& layout = plan.layout();
     EXPECT_EQ(layout.samples(), 512U);
     EXPECT_EQ(layout.features(), 4096U);
-    EXPECT_EQ(layout.classes(), 1000U);
-    EXPECT_EQ(layout.padded_classes(), 1024U);
-    EXPECT_GE(layout.feature_blocks() * layout.lane(), 4096U);
+    EXPECT_EQ(layout.classes(), 100U);
+    EXPECT_EQ(layout.padded_classes(), 128U);
+    EXPECT_GE(layout.feature_blocks() * layout.features_per_block(), 4096U);
     EXPECT_GE(layout.sample_blocks() * layout.rows(), 512U);
     EXPECT_EQ(plan.upload_ciphertexts(),
               40 * (plan.feature_ciphertexts() + plan.label_ciphertexts()));
@@ -49,6 +51,29 @@ TEST(ManyClasses, PlanOfAThousandClassesIsMade) {
     EXPECT_EQ(again->hash(), plan.hash());
 }
 
+// A row of slots holds two blocks of classes, and a block has a row for every class: 2 c'^2 slots,
+// of which the largest ring has 2^16, so that 128 classes are the most. The dual needs a slot for
+// every class of every sample.
+TEST(ManyClasses, AThousandAreRefusedButForFewSamples) {
+    Recipe recipe = standard_recipe(4, 4, fit_sigmoid(3, 12));
+    recipe.batch = 512;
+    const auto creation = [&recipe](std::size_t samples) {
+        return [&recipe, samples] {
+            static_cast<void>(TrainingPlan::create(
+                {.samples = samples, .features = 4096, .classes = 1000}, recipe));
+        };
+    };
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000 classes", "fewer classes"}, creation(20'000)));
+    recipe.batch = 0;
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000 classes"}, creation(20'000)));
+    const TrainingPlan few =
+        TrainingPlan::create({.samples = 32, .features = 4096, .classes = 1000}, recipe);
+    EXPECT_EQ(few.solver(), Solver::dual);
+    EXPECT_EQ(few.parameters().security_bits(), 128U);
+    EXPECT_EQ(few.kernel().padded_classes(), 1024U);
+    EXPECT_TRUE(std::isfinite(plan_cost(few).peak_memory_bytes));
+}
+
 // The bound as in refresh_test.cpp.
 TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
     const TrainingShape shape{.samples = 90, .features = 300, .classes = 40};
@@ -57,7 +82,7 @@ TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
     recipe.decay = 0.03;
     PlanOptions options;
     options.solver = Solver::primal;
-    options.log_n = 10;
+    options.log_n = 14;  // of which 40 classes need 2 * 64 * 64 slots
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
     const TrainingRun run(shape, recipe, options, 9);
