@@ -139,6 +139,24 @@ class MiniBatches(ProgramTest):
         self.refuse(*sizes, "--batch", "10", "--solver", "dual", words=["mini-batches"])
         self.refuse(*sizes, "--decay", "0.6", words=["--decay"])
 
+    def test_numbers_out_of_range_are_answered_with_the_range(self):
+        """In words that can be read: no bound of hundreds of digits."""
+        sizes = ("plan", "--samples", "100", "--feature-count", "6", "--classes", "3")
+        train = ("train", "--job", self.home)
+        for command in ((*sizes, "--step", "0"), (*train, "--checkpoint-every", "0"),
+                        (*train, "--review-every", "-1"), (*train, "--review-wait", "inf"),
+                        (*train, "--keep-checkpoints", "-1")):
+            line = self.refuse(*command, words=[command[-2], command[-1], "cipherfit " + command[0]])
+            self.assertLess(len(line), 200)
+
+    def test_plans_name_what_is_not_usual(self):
+        sizes = ("plan", "--samples", "100", "--feature-count", "6", "--classes", "3")
+        usual = self.succeed(*sizes).stdout
+        self.assertNotIn("momentum", usual)
+        self.assertNotIn("decay", usual)
+        text = self.succeed(*sizes, "--momentum", "none", "--decay", "0.05").stdout
+        self.assertIn("no momentum, decay 0.05", text)
+
     def test_the_owner_reviews_a_run_and_stops_it(self):
         owner, job = self.job()
         straight, stopped = self.home / "straight", self.home / "stopped"

@@ -34,9 +34,6 @@ Recipe batched_recipe() {
     return recipe;
 }
 
-// What a bootstrapping is planned for; the twins are asked whether they stay below it.
-constexpr double largest_refreshed = 4;
-
 // What can be run from files beside one upload in one chain.
 enum class Kind { batches, refreshed_batches, refreshed_primal, refreshed_dual };
 
@@ -49,7 +46,7 @@ SmallJob small_job(Kind kind) {
         recipe.batch = 0;
     }
     const Solver solver = kind == Kind::refreshed_dual ? Solver::dual : Solver::primal;
-    return {recipe, 1, SmallJob::refreshed_options(solver, largest_refreshed)};
+    return {recipe, 1, SmallJob::refreshed_options(solver)};
 }
 
 class BatchFilesTest : public FileTest {
@@ -122,10 +119,10 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         EXPECT_EQ(small.job.plan.refresh_count() > 0, kind != Kind::batches);
         if (kind == Kind::refreshed_dual) {
             EXPECT_LT(largest_carried_logit(small.data, small.job.plan.recipe()),
-                      largest_refreshed);
+                      SmallJob::largest_refreshed);
         } else if (kind != Kind::batches) {
             EXPECT_LT(run_twin(small.data, small.job.plan.recipe()).max_abs_state,
-                      largest_refreshed);
+                      SmallJob::largest_refreshed);
         }
         small.write(files());
         const bool batched = small.job.plan.batches() > 1;

@@ -217,7 +217,7 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
         fs::remove_all(directory_);
         fs::create_directories(directory_);
         const SmallJob small(recipe, 1,
-                             refreshed ? SmallJob::refreshed_options(Solver::primal, 4)
+                             refreshed ? SmallJob::refreshed_options(Solver::primal)
                                        : SmallJob::options(Solver::primal));
         small.write(files());
         const std::string whole = undisturbed();
@@ -235,7 +235,7 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
 TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
-    const SmallJob small(reviewed_recipe(), 1, SmallJob::refreshed_options(Solver::dual, 4));
+    const SmallJob small(reviewed_recipe(), 1, SmallJob::refreshed_options(Solver::dual));
     ASSERT_FALSE(small.job.plan.has_intermediate_models());
     small.write(files());
     EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "--review-every"},

@@ -48,13 +48,14 @@ struct SmallJob {
         return options;
     }
 
-    // With bootstrappings of numbers up to `range`.
-    static PlanOptions refreshed_options(Solver solver, double range) {
+    // With bootstrappings, of numbers that tests hold their twins to.
+    static constexpr double largest_refreshed = 10;
+    static PlanOptions refreshed_options(Solver solver) {
         PlanOptions options = SmallJob::options(solver);
         options.log_n = 10;
         options.memory_limit_bytes = 1e12;
         options.refresh = PlanOptions::Refresh::always;
-        options.refresh_range = range;
+        options.refresh_range = largest_refreshed;
         return options;
     }
 
