@@ -160,7 +160,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
     app.add_option("--step", recipe.step, "Step size; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(1e-6, 1e6));
     app.add_flag("--no-rehearsal", recipe.no_rehearsal,
                  "Take step and range from norms of the features instead of trying them out in "
                  "the clear")

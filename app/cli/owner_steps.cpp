@@ -171,15 +171,13 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
     const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
                       IdentityPart::job};
     if (setup.plan.batches() > 1) {
-        // Those that are there are kept, those that were lost are made again.
-        {
-            if (fs::exists(job.batch(0).parent_path())) {
-                remove_stale_files(job.batch(0).parent_path());
-            }
-            value_or_throw(write_training_batches(job, described, key,
-                                                  prepare_rows(setup, rows.features, rows.labels),
-                                                  show_bytes(line)));
+        if (fs::exists(job.batch(0).parent_path())) {
+            remove_stale_files(job.batch(0).parent_path());
         }
+        // Those that are complete stay; one that was lost on its way is sent again.
+        value_or_throw(write_training_batches(job, described, key,
+                                              prepare_rows(setup, rows.features, rows.labels),
+                                              show_bytes(line)));
     } else if (!is_there(job.training_data(), ContainerKind::training_data, identity, all)) {
         value_or_throw(write_training_data(job.training_data(), described, key,
                                            prepare_rows(setup, rows.features, rows.labels),

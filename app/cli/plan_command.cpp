@@ -39,12 +39,15 @@ std::string describe(const nlohmann::json& f) {
     };
     line("data", fmt::format("{} rows, {} features, {} classes", number("samples"),
                              number("features"), number("classes")));
+    const double decay = f.at("decay").get<double>();
     line("recipe", fmt::format("{}, {} iterations, step {:.4g}, sigmoid of degree {} on "
-                               "[-{:.3g}, {:.3g}]",
+                               "[-{:.3g}, {:.3g}]{}{}",
                                f.at("preset").get<std::string>(), number("iterations"),
                                f.at("step").get<double>(), f.at("sigmoid_degree").get<int>(),
                                f.at("sigmoid").at("range").get<double>(),
-                               f.at("sigmoid").at("range").get<double>()));
+                               f.at("sigmoid").at("range").get<double>(),
+                               f.at("momentum") == "none" ? ", no momentum" : "",
+                               decay > 0 ? fmt::format(", decay {:.3g}", decay) : ""));
     line("ring",
          fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {}-bit security",
                      f.at("log_n").get<unsigned>(), number("slots"), f.at("log_qp").get<double>(),

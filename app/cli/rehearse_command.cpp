@@ -256,7 +256,7 @@ void add_rehearse_command(CLI::App& app) {
         ->check(CLI::Range(1, 16384));
     command->add_option("--step", options->grid.step, "Only this step")
         ->group(grid_group)
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(1e-6, 1e6));
     command->add_option("--sigmoid-range", options->grid.range, "Only this range")
         ->group(grid_group)
         ->check(CLI::Range(0.0, 64.0));

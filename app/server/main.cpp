@@ -4,6 +4,7 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/protocol/prediction_files.h"
 #include "cipherfit/protocol/training_server.h"
+#include "cipherfit/train/recipe.h"
 #include "common/program.h"
 #include "common/progress_line.h"
 #include "common/server_progress.h"
@@ -125,23 +126,23 @@ void build(CLI::App& app) {
                    "Keep the checkpoint of every so many iterations in checkpoints/, for the "
                    "owner's report; 0: none")
         ->capture_default_str()
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--checkpoint-every", options->checkpoint_every,
                    "Write checkpoint.cft, to go on from, after every so many iterations")
         ->capture_default_str()
-        ->check(CLI::PositiveNumber)
+        ->check(CLI::Range(1, max_iterations))
         ->type_name("EVERY");
     app.add_option("--review-every", options->review_every,
                    "Stop after every so many iterations until the owner has answered to the "
                    "checkpoint; 0: never")
         ->capture_default_str()
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--review-wait", options->review_wait,
                    "Seconds to wait for such an answer before ending, to be started again")
         ->capture_default_str()
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0.0, 1e9))
         ->type_name("SECONDS");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "

@@ -178,6 +178,10 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     if (const auto checked = check(recipe); !checked) {
         throw Error(checked.error());
     }
+    require(shape.samples >= 1 && shape.features >= 1 && shape.classes >= 1,
+            ErrorCode::invalid_argument,
+            "need at least one sample, feature and class, got {} x {} and {} classes",
+            shape.samples, shape.features, shape.classes);
     require(options.log_n == 0 || (options.log_n >= smallest_log_n(options) && options.log_n <= 17),
             ErrorCode::invalid_argument, "log_n must be {} to 17, or 0 to leave it open, got {}",
             smallest_log_n(options), options.log_n);

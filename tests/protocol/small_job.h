@@ -16,11 +16,14 @@ namespace cipherfit::testing {
 
 struct SmallJob {
     explicit SmallJob(const Recipe& recipe, unsigned seed = 1, Solver solver = Solver::primal)
+        : SmallJob(recipe, seed, options(solver)) {}
+
+    SmallJob(const Recipe& recipe, unsigned seed, const PlanOptions& options)
         : raw(10, 5),
           labels(sample_labels()),
-          preprocessing((fill(seed), fit_preprocessing(raw, recipe.preset))),
+          preprocessing((fill(seed), fit_preprocessing(raw, recipe.preset, batch_share(recipe)))),
           data(prepare(raw, labels, 3, preprocessing, recipe)),
-          job{TrainingPlan::create({10, 6, 3}, recipe, options(solver)), {}},
+          job{TrainingPlan::create({10, 6, 3}, recipe, options), {}},
           key(SecretKey::generate(job.plan.parameters())) {
         job.identity = job_identity(job.plan, key.id(), {1, 2, 3});
     }
@@ -29,7 +32,11 @@ struct SmallJob {
     void write(const JobFiles& files) const {
         value_or_throw(write_plan(files.plan(), job));
         value_or_throw(write_evaluation_keys(files.evaluation_keys(), job, key));
-        value_or_throw(write_training_data(files.training_data(), job, key, data));
+        if (job.plan.batches() == 1) {
+            value_or_throw(write_training_data(files.training_data(), job, key, data));
+        } else {
+            value_or_throw(write_training_batches(files, job, key, data));
+        }
     }
 
     static PlanOptions options(Solver solver) {
@@ -41,6 +48,17 @@ struct SmallJob {
         return options;
     }
 
+    // With bootstrappings, of numbers that tests hold their twins to.
+    static constexpr double largest_refreshed = 10;
+    static PlanOptions refreshed_options(Solver solver) {
+        PlanOptions options = SmallJob::options(solver);
+        options.log_n = 10;
+        options.memory_limit_bytes = 1e12;
+        options.refresh = PlanOptions::Refresh::always;
+        options.refresh_range = largest_refreshed;
+        return options;
+    }
+
     RowMatrix raw;
     std::vector<int> labels;
     Preprocessing preprocessing;
@@ -49,6 +67,9 @@ struct SmallJob {
     SecretKey key;
 
   private:
+    static double batch_share(const Recipe& recipe) {
+        return static_cast<double>(rows_per_batch(recipe, 10)) / 10;
+    }
     static std::vector<int> sample_labels() { return {0, 1, 2, 0, 1, 2, 0, 1, 2, 0}; }
     void fill(unsigned seed) {
         std::mt19937_64 engine(seed);

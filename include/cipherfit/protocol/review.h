@@ -1,7 +1,7 @@
 // Early stopping that the owner decides: at chosen iterations the server leaves a checkpoint and
 // waits; the owner decrypts the model in it, looks at what it gets right, and answers. The answer
-// is a file beside the checkpoint, {"iteration": 10, "answer": "continue"}: nothing else of what
-// the owner saw reaches the server.
+// is a file beside the checkpoint, {"job": "<its number>", "iteration": 10, "answer": "continue"}:
+// nothing else of what the owner saw reaches the server.
 #pragma once
 
 #include "cipherfit/base/error.h"

@@ -72,6 +72,19 @@ void write_data(ContainerWriter& writer, const TrainingPlan& plan, const SecretK
     });
 }
 
+// Throws Error(fingerprint_mismatch) for a file of another job. One that holds another batch, as
+// swapped files do, is none.
+bool is_batch_there(const std::filesystem::path& path, const Job& job, std::size_t batch) {
+    if (!std::filesystem::exists(path)) {
+        return false;
+    }
+    auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
+    value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
+                                                IdentityPart::plan, IdentityPart::job}));
+    ByteReader in(value_or_throw(reader.section(tag_list, 0, sizeof(std::uint32_t))));
+    return in.u32() == batch && in.ok();
+}
+
 }  // namespace
 
 Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, const Job& job,
@@ -99,12 +112,7 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
         fs::create_directories(files.batch(0).parent_path());
         for (std::size_t batch = 0; batch < job.plan.batches(); ++batch) {
             const fs::path path = files.batch(batch);
-            if (fs::exists(path)) {  // of a run that was stopped
-                const auto reader =
-                    value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
-                value_or_throw(
-                    reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
-                                                 IdentityPart::plan, IdentityPart::job}));
+            if (is_batch_there(path, job, batch)) {  // of a run that was stopped
                 written += fs::file_size(path);
                 continue;
             }

@@ -1,0 +1,220 @@
+#!/usr/bin/python3
+"""Mini-batches and reviews from end to end: fit, a killed server, plans, lost files, answers."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from cli_support import ProgramTest, cipherfit, run, server, write_csv
+
+rows, batch, iterations = 240, 80, 4
+names = [f"batch_{number:05}.cft" for number in range(rows // batch)]
+
+
+def children(process):
+    """Process numbers of the programs that this one has started."""
+    found = []
+    for task in Path(f"/proc/{process}/task").iterdir():
+        found += (task / "children").read_text().split()
+    return [int(child) for child in found]
+
+
+class MiniBatches(ProgramTest):
+    recipe = ("--batch", str(batch), "--iterations", str(iterations))
+
+    def setUp(self):
+        super().setUp()
+        write_csv(self.train, rows=rows, seed=1)
+
+    def arguments(self, out, *more):
+        words = ("fit", "--train", self.train, "--test", self.test, "--out", out, *self.recipe,
+                 "--threads", "2", "--quiet", *more)
+        return [str(word) for word in words]
+
+    def job(self):
+        owner, job = self.home / "owner", self.home / "job"
+        self.succeed("plan", "--train", self.train, "--owner", owner, *self.recipe, "--quiet")
+        self.succeed("keygen", "--owner", owner, "--job", job, "--quiet")
+        self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
+        return owner, job
+
+    def test_fit_survives_a_killed_server_and_learns(self):
+        out, report = self.home / "out", self.home / "report.json"
+        job = out / "job"
+        with subprocess.Popen([cipherfit, *self.arguments(out)], stderr=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, text=True) as process:
+            while process.poll() is None and not (job / "checkpoint.cft").exists():
+                time.sleep(0.005)
+            for child in children(process.pid):
+                os.kill(child, signal.SIGKILL)
+            _, errors = process.communicate()
+        # On a machine so fast that the server was done before the signal, fit has succeeded.
+        if process.returncode != 0:
+            self.assertEqual(len(errors.splitlines()), 1, errors)
+            self.assertTrue((job / "checkpoint.cft").exists())
+            self.assertFalse((out / "model").exists())
+
+        # What the server would have left without the kill.
+        straight = self.home / "straight"
+        shutil.copytree(job, straight)
+        for name in ("checkpoint.cft", "model.cft"):
+            (straight / name).unlink(missing_ok=True)
+        subprocess.run([server, straight, "--quiet"], check=True)
+
+        self.succeed(*self.arguments(out, "--json", report))
+        self.assertEqual((job / "model.cft").read_bytes(), (straight / "model.cft").read_bytes())
+        figures = json.loads(report.read_text())
+        self.assertEqual([figures[name] for name in ("batches", "batch", "iterations")],
+                         [rows // batch, batch, iterations])
+        self.assertEqual(figures["bootstraps"], 0)
+        self.assertEqual(figures["security_bits"], 128)
+        self.assertFalse((job / "training_data.cft").exists())
+        self.assertEqual(sorted(path.name for path in (job / "batches").iterdir()), names)
+        self.assertEqual(figures["upload_bytes"],
+                         sum((job / "batches" / name).stat().st_size for name in names))
+        self.assertEqual(figures["prediction_disagreements"], 0)
+        self.assertLess(figures["max_abs_weight_error"], figures["predicted_weight_error_bound"])
+        weights = np.load(out / "model/weights.npy")
+        self.assertEqual(weights.shape, (3, 7))
+        right = (self.test_values @ weights[:, 1:].T + weights[:, 0]).argmax(axis=1)
+        self.assertAlmostEqual(np.mean(right == self.test_labels), figures["test_accuracy"])
+        self.assertGreater(figures["test_accuracy"], 0.9)  # four standard deviations apart
+
+        before = (out / "model/weights.npy").read_bytes()
+        self.succeed(*self.arguments(out))
+        self.assertEqual((out / "model/weights.npy").read_bytes(), before)
+
+    def test_a_lost_or_swapped_batch_is_named_and_sent_again(self):
+        owner, job = self.job()
+        first, second, third = (job / "batches" / name for name in names)
+        kept = first.read_bytes()
+        second.unlink()
+        self.refuse("train", "--job", job, "--quiet", words=[str(second), "missing"])
+        third.rename(second)
+        first_again = shutil.copy(first, third)
+        self.refuse("train", "--job", job, "--quiet", words=[str(second), "batch 2", "swapped"])
+        self.assertTrue((job / "checkpoint.cft").exists())  # of the first iteration, which is done
+        self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
+        self.assertEqual(first.read_bytes(), kept)
+        self.assertNotEqual(Path(first_again).read_bytes(), kept)
+        self.succeed("train", "--job", job, "--quiet")
+        # Held to the twin, as every model is.
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
+
+    def test_plans_say_what_the_batches_are(self):
+        sizes = ("--samples", "1000", "--feature-count", "6", "--classes", "3")
+        for data in (("--train", self.train), sizes):
+            count = {True: rows, False: 1000}[data is not sizes]
+            batches = -(-count // batch)
+            text = self.succeed("plan", *data, "--batch", batch, "--epochs", "1", "--quiet").stdout
+            self.assertRegex(text, rf"mini-batches +{batches} of {batch} rows")
+            self.assertIn(f"{batches} iterations", text)
+        self.assertNotIn("mini-batches", self.succeed("plan", *sizes).stdout)
+        # All rows in one are no mini-batches.
+        whole = self.succeed("plan", "--train", self.train, "--batch", rows, "--quiet").stdout
+        self.assertNotIn("mini-batches", whole)
+
+    def test_batches_that_cannot_be(self):
+        out = self.home / "out"
+        big = ("--batch", str(rows + 1))
+        self.refuse("plan", "--train", self.train, *big, "--quiet", words=["241", "240", "--batch"])
+        self.refuse("fit", "--train", self.train, "--test", self.test, "--out", out, *big, "--quiet",
+                    words=["241", "240", "--batch"])
+        self.assertFalse(out.exists())
+        sizes = ("plan", "--samples", "100", "--feature-count", "6", "--classes", "3")
+        self.refuse(*sizes, "--batch", "101", words=["101", "100", "--batch"])
+        self.refuse(*sizes, "--epochs", "2", words=["--batch"])
+        self.refuse(*sizes, "--batch", "10", "--epochs", "2", "--iterations", "3",
+                    words=["--epochs", "--iterations"])
+        self.refuse(*sizes, "--batch", "1", "--epochs", "101", words=["10000"])
+        self.refuse(*sizes, "--batch", "-1", words=["--batch"])
+        self.refuse(*sizes, "--batch", "10", "--solver", "dual", words=["mini-batches"])
+        self.refuse(*sizes, "--decay", "0.6", words=["--decay"])
+
+    def test_numbers_out_of_range_are_answered_with_the_range(self):
+        """In words that can be read: no bound of hundreds of digits."""
+        sizes = ("plan", "--samples", "100", "--feature-count", "6", "--classes", "3")
+        train = ("train", "--job", self.home)
+        for command in ((*sizes, "--step", "0"), (*train, "--checkpoint-every", "0"),
+                        (*train, "--review-every", "-1"), (*train, "--review-wait", "inf"),
+                        (*train, "--keep-checkpoints", "-1")):
+            line = self.refuse(*command, words=[command[-2], command[-1], "cipherfit " + command[0]])
+            self.assertLess(len(line), 200)
+
+    def test_plans_name_what_is_not_usual(self):
+        sizes = ("plan", "--samples", "100", "--feature-count", "6", "--classes", "3")
+        usual = self.succeed(*sizes).stdout
+        self.assertNotIn("momentum", usual)
+        self.assertNotIn("decay", usual)
+        text = self.succeed(*sizes, "--momentum", "none", "--decay", "0.05").stdout
+        self.assertIn("no momentum, decay 0.05", text)
+
+    def test_the_owner_reviews_a_run_and_stops_it(self):
+        owner, job = self.job()
+        straight, stopped = self.home / "straight", self.home / "stopped"
+        shutil.copytree(job, straight)
+        self.succeed("train", "--job", straight, "--quiet")
+        train = ("train", "--review-every", "1", "--quiet", "--job")
+        review = ("review", "--owner", owner, "--validation", self.test, "--job")
+        self.refuse(*review, job, words=["no checkpoint", "--review-every"])
+        for iteration, answer in ((1, "auto"), (2, "continue"), (3, "continue")):
+            kept = job / f"checkpoints/iteration_{iteration:04}.cft"
+            for _ in range(2):
+                self.refuse(*train, job, words=[str(kept), "cipherfit review"], status=130)
+            if iteration == 3:
+                shutil.copytree(job, stopped)
+            text = self.succeed(*review, job, "--answer", answer).stdout
+            self.assertRegex(text, rf"answer +continue, after iteration {iteration} of 4")
+            self.assertEqual(len(self.accuracies(text)), iteration)
+        self.succeed(*train, job)
+        self.assertEqual((job / "model.cft").read_bytes(), (straight / "model.cft").read_bytes())
+
+        model = self.home / "model"
+        self.refuse(*review, stopped, "--answer", "perhaps", words=["--answer"])
+        result = run(*review, stopped, "--answer", "stop")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--out", result.stderr)
+        self.refuse(*train, stopped, words=["iteration 3"], status=130)  # there is no answer yet
+        text = self.succeed(*review, stopped, "--answer", "stop", "--out", model).stdout
+        accuracies = self.accuracies(text)
+        best = accuracies.index(max(accuracies)) + 1
+        self.assertIn(f"of iteration {best}", text)
+        weights = np.load(model / "weights.npy")
+        right = (self.test_values @ weights[:, 1:].T + weights[:, 0]).argmax(axis=1)
+        self.assertAlmostEqual(100 * np.mean(right == self.test_labels), max(accuracies), delta=0.01)
+        for _ in range(2):
+            ended = self.succeed(*train, stopped)
+            self.assertIn("after iteration 3 of 4", ended.stderr)
+            self.assertFalse((stopped / "model.cft").exists())
+
+        # Auto: to stop once as many as --patience are no better than the best before them.
+        for patience in (1, 2, 3):
+            text = self.succeed(*review, stopped, "--patience", patience, "--out",
+                                self.home / f"patience-{patience}").stdout
+            expected = "stop" if 3 - accuracies.index(max(accuracies)) > patience else "continue"
+            self.assertRegex(text, f"answer +{expected}, after iteration 3")
+            self.assertEqual((self.home / f"patience-{patience}").exists(), expected == "stop")
+
+        # An answer that is none: one line, and nothing is lost.
+        answer = stopped / "checkpoints/iteration_0003.answer.json"
+        answer.write_text("go on\n")
+        self.refuse(*train, stopped, words=[str(answer)])
+        self.succeed(*review, stopped, "--answer", "continue")
+        self.succeed(*train, stopped)
+        self.assertEqual((stopped / "model.cft").read_bytes(),
+                         (straight / "model.cft").read_bytes())
+
+    def accuracies(self, text):
+        return [float(share) for share in re.findall(r"iteration \d+ +([0-9.]+) % of 30 rows", text)]
+
+
+if __name__ == "__main__":
+    unittest.main()

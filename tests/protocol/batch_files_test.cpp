@@ -1,0 +1,293 @@
+// Mini-batches and bootstrapped runs through files: the twin's model, files that are not what they
+// should be, and runs that stop and go on.
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/train/noise.h"
+#include "protocol/small_job.h"
+#include "support/errors.h"
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+namespace cipherfit::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+ServerOptions for_tests() {
+    ServerOptions options;
+    options.tests = TestParameters::allow;
+    return options;
+}
+
+// As in tests/train/encrypted_trainer_test.cpp.
+constexpr double stable_step = 1.8;
+constexpr int iterations = 5;
+
+// Ten rows as 4, 4 and 2: an epoch and two iterations of the next.
+Recipe batched_recipe() {
+    Recipe recipe = standard_recipe(iterations, stable_step, fit_sigmoid(3, 8));
+    recipe.batch = 4;
+    return recipe;
+}
+
+// What can be run from files beside one upload in one chain.
+enum class Kind { batches, refreshed_batches, refreshed_primal, refreshed_dual };
+
+SmallJob small_job(Kind kind) {
+    if (kind == Kind::batches) {
+        return SmallJob(batched_recipe());
+    }
+    Recipe recipe = batched_recipe();
+    if (kind != Kind::refreshed_batches) {
+        recipe.batch = 0;
+    }
+    const Solver solver = kind == Kind::refreshed_dual ? Solver::dual : Solver::primal;
+    return {recipe, 1, SmallJob::refreshed_options(solver)};
+}
+
+class BatchFilesTest : public FileTest {
+  protected:
+    JobFiles files() const { return {directory_}; }
+    std::string batch_name(std::size_t batch) const {
+        return files().batch(batch).lexically_relative(directory_).string();
+    }
+    void forget_run() const {
+        fs::remove(files().model());
+        fs::remove(files().checkpoint());
+    }
+
+    // Runs until after that iteration.
+    void run_and_stop(int stop_at, ServerOptions options) const {
+        std::atomic<bool> stop{false};
+        options.stop = &stop;
+        options.progress = [&](const ServerProgress& progress) {
+            if (progress.phase == ServerProgress::Phase::train &&
+                progress.done == static_cast<std::uint64_t>(stop_at)) {
+                stop = true;
+            }
+        };
+        EXPECT_TRUE(test::throws(ErrorCode::interrupted, {fmt::format("iteration {}", stop_at)},
+                                 [&] { run_training_job(directory_, options); }));
+    }
+
+    // The run ends at that moment, as by a kill: with the checkpoints written so far.
+    void run_and_die(int die_at, ServerOptions options) const {
+        struct Killed : std::runtime_error {
+            Killed() : std::runtime_error("killed") {}
+        };
+        options.progress = [&](const ServerProgress& progress) {
+            if (progress.phase == ServerProgress::Phase::train &&
+                progress.done == static_cast<std::uint64_t>(die_at)) {
+                throw Killed();
+            }
+        };
+        EXPECT_THROW(run_training_job(directory_, options), Killed);
+    }
+
+    // A run that stands after iteration 1, and what it would have ended with.
+    std::string stopped_after_one(const SmallJob& small) const {
+        small.write(files());
+        run_training_job(directory_, for_tests());
+        const std::string whole = get("model.cft");
+        forget_run();
+        run_and_stop(1, for_tests());
+        return whole;
+    }
+
+    // One line that names `name`, exit status 2, and the checkpoint as it was.
+    void expect_refused(ErrorCode code, const std::string& name, const std::string& word) const {
+        const std::string checkpoint = get("checkpoint.cft");
+        EXPECT_TRUE(
+            test::throws(code, {name, word}, [&] { run_training_job(directory_, for_tests()); }));
+        EXPECT_EQ(exit_status(code), 2);
+        EXPECT_EQ(get("checkpoint.cft"), checkpoint);
+        EXPECT_FALSE(fs::exists(files().model()));
+    }
+};
+
+TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
+    for (const Kind kind :
+         {Kind::batches, Kind::refreshed_batches, Kind::refreshed_primal, Kind::refreshed_dual}) {
+        SCOPED_TRACE(static_cast<int>(kind));
+        fs::remove_all(directory_);
+        fs::create_directories(directory_);
+        const SmallJob small = small_job(kind);
+        EXPECT_EQ(small.job.plan.refresh_count() > 0, kind != Kind::batches);
+        if (kind == Kind::refreshed_dual) {
+            EXPECT_LT(largest_carried_logit(small.data, small.job.plan.recipe()),
+                      SmallJob::largest_refreshed);
+        } else if (kind != Kind::batches) {
+            EXPECT_LT(run_twin(small.data, small.job.plan.recipe()).max_abs_state,
+                      SmallJob::largest_refreshed);
+        }
+        small.write(files());
+        const bool batched = small.job.plan.batches() > 1;
+        EXPECT_EQ(fs::exists(files().training_data()), !batched);
+        for (std::size_t batch = 0; batched && batch < 3; ++batch) {
+            EXPECT_TRUE(fs::exists(files().batch(batch))) << batch;
+        }
+        EXPECT_FALSE(fs::exists(files().batch(3)));
+        EXPECT_EQ(run_training_job(directory_, for_tests()).iterations, iterations);
+        EXPECT_FALSE(fs::exists(files().checkpoint()));
+        const auto model = read_model(files().model(), small.job);
+        ASSERT_TRUE(model) << model.error().message;
+        const RowMatrix state = decrypt_model(small.job, small.key, *model, small.data.xs);
+        const RowMatrix twin = run_twin(small.data, small.job.plan.recipe()).model();
+        const double bound = state_error_bound(small.job.plan, small.data);
+        EXPECT_LT((state - twin).cwiseAbs().maxCoeff(), bound);
+        EXPECT_GT((state - twin).cwiseAbs().maxCoeff(), 0);
+        // The bound tells the right model from others, such as the one of all rows at once.
+        EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
+        if (batched) {
+            Recipe all = small.job.plan.recipe();
+            all.batch = 0;
+            EXPECT_GT((run_twin(small.data, all).model() - twin).cwiseAbs().maxCoeff(), 10 * bound);
+        }
+    }
+}
+
+TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
+    for (const Kind kind : {Kind::batches, Kind::refreshed_batches, Kind::refreshed_dual}) {
+        SCOPED_TRACE(static_cast<int>(kind));
+        fs::remove_all(directory_);
+        fs::create_directories(directory_);
+        const SmallJob small = small_job(kind);
+        small.write(files());
+        run_training_job(directory_, for_tests());
+        const std::string whole = get("model.cft");
+        for (const int every : {1, 3}) {
+            ServerOptions options = for_tests();
+            options.checkpoint_every = every;
+            forget_run();
+            // Stopped after every iteration in turn: each time it goes on where it stopped.
+            for (int stop_at = 1; stop_at < iterations; ++stop_at) {
+                run_and_stop(stop_at, options);
+                const auto state =
+                    read_state(files().checkpoint(), ContainerKind::checkpoint, small.job);
+                ASSERT_TRUE(state) << state.error().message;
+                EXPECT_EQ(state->iteration, stop_at);
+            }
+            EXPECT_EQ(run_training_job(directory_, options).resumed_at, iterations - 1);
+            EXPECT_EQ(get("model.cft"), whole);
+            // Killed, it goes on from the last checkpoint that was due.
+            for (int die_at = 1; die_at < iterations; ++die_at) {
+                forget_run();
+                run_and_die(die_at, options);
+                EXPECT_EQ(run_training_job(directory_, options).resumed_at,
+                          die_at - die_at % every);
+                EXPECT_EQ(get("model.cft"), whole) << every << ", " << die_at;
+            }
+        }
+    }
+}
+
+TEST_F(BatchFilesTest, FilesThatAreNotTheBatchAreRefusedAndNamed) {
+    const SmallJob small(batched_recipe());
+    const std::string whole = stopped_after_one(small);
+    const std::string name = batch_name(1);
+    const std::string right = get(name);
+
+    const SmallJob other(batched_recipe(), 2);
+    Job next = small.job;
+    next.identity.nonce[0] ^= 1;
+    const JobFiles others{path("others")};
+    value_or_throw(write_training_batches(others, other.job, other.key, other.data));
+    const std::string of_another_key = get("others/" + batch_name(1));
+    fs::remove_all(others.directory);
+    value_or_throw(write_training_batches(others, next, small.key, small.data));
+    const std::string of_another_job = get("others/" + batch_name(1));
+
+    expect_refused(ErrorCode::bad_input, (fs::remove(path(name)), name), "batch 2 of 3 is missing");
+    put(name, of_another_key);
+    expect_refused(ErrorCode::fingerprint_mismatch, name, "key");
+    put(name, of_another_job);
+    expect_refused(ErrorCode::fingerprint_mismatch, name, "job");
+    for (const char* kind : {"checkpoint.cft", "evaluation_keys.cft", "plan.cft"}) {
+        put(name, get(kind));
+        expect_refused(ErrorCode::bad_input, name, "training_batch is expected");
+    }
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{10}, std::size_t{200}, right.size() / 2, right.size() - 1}) {
+        put(name, right.substr(0, size));
+        expect_refused(ErrorCode::corrupt_data, name, "");
+    }
+    put(name, right + '\0');
+    expect_refused(ErrorCode::corrupt_data, name, "");
+    for (const std::size_t at : {right.size() / 3, right.size() / 2, right.size() - 20}) {
+        std::string damaged = right;
+        damaged[at] = static_cast<char>(damaged[at] ^ 4);
+        put(name, damaged);
+        expect_refused(ErrorCode::corrupt_data, name, "");
+    }
+    put(name, get(batch_name(0)));
+    expect_refused(ErrorCode::corrupt_data, name, "holds batch 0 where batch 1");
+
+    put(name, right);
+    EXPECT_EQ(run_training_job(directory_, for_tests()).resumed_at, 1);
+    EXPECT_EQ(get("model.cft"), whole);
+}
+
+TEST_F(BatchFilesTest, SwappedBatchesAreNoticedWhenTheirTurnComes) {
+    const SmallJob small(batched_recipe());
+    const std::string whole = stopped_after_one(small);
+    const auto swap = [&](std::size_t a, std::size_t b) {
+        fs::rename(files().batch(a), path("aside"));
+        fs::rename(files().batch(b), files().batch(a));
+        fs::rename(path("aside"), files().batch(b));
+    };
+    swap(1, 2);
+    expect_refused(ErrorCode::corrupt_data, batch_name(1), "swapped");
+    swap(1, 2);
+    // Batch 1 is right, and so its iteration is done and kept.
+    swap(0, 2);
+    EXPECT_TRUE(test::throws(ErrorCode::corrupt_data, {batch_name(2), "swapped"},
+                             [&] { run_training_job(directory_, for_tests()); }));
+    swap(0, 2);
+    EXPECT_EQ(run_training_job(directory_, for_tests()).resumed_at, 2);
+    EXPECT_EQ(get("model.cft"), whole);
+}
+
+TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
+    const SmallJob small(batched_recipe());
+    small.write(files());
+    const auto write = [&] {
+        return write_training_batches(files(), small.job, small.key, small.data);
+    };
+    std::vector<std::string> before;
+    std::uint64_t bytes = 0;
+    for (std::size_t batch = 0; batch < 3; ++batch) {
+        before.push_back(get(batch_name(batch)));
+        bytes += before.back().size();
+    }
+    // One is lost, and another stands in the place of the third.
+    fs::remove(files().batch(1));
+    put(batch_name(2), before[0]);
+    const auto written = write();
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_EQ(*written, bytes);
+    EXPECT_EQ(get(batch_name(0)), before[0]);
+    for (const std::size_t again : {std::size_t{1}, std::size_t{2}}) {
+        EXPECT_NE(get(batch_name(again)), before[again]);  // encrypted afresh
+    }
+    run_training_job(directory_, for_tests());
+    const auto model = read_model(files().model(), small.job);
+    ASSERT_TRUE(model) << model.error().message;
+    EXPECT_LT((decrypt_model(small.job, small.key, *model, small.data.xs) -
+               run_twin(small.data, small.job.plan.recipe()).model())
+                  .cwiseAbs()
+                  .maxCoeff(),
+              state_error_bound(small.job.plan, small.data));
+
+    Job next = small.job;
+    next.identity.nonce[0] ^= 1;
+    EXPECT_TRUE(fails_with(write_training_batches(files(), next, small.key, small.data),
+                           ErrorCode::fingerprint_mismatch, batch_name(0)));
+    EXPECT_EQ(get(batch_name(0)), before[0]);
+}
+
+}  // namespace
+}  // namespace cipherfit::testing

@@ -1,0 +1,109 @@
+// Many classes and features: plans of the size of real image collections, where the layouts end,
+// and a run of many classes in mini-batches on a small ring.
+#include "cipherfit/train/cost.h"
+#include "cipherfit/train/noise.h"
+#include "support/errors.h"
+#include "support/training_run.h"
+
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+using test::throws;
+using test::TrainingRun;
+
+// As in encrypted_trainer_test.cpp.
+constexpr double stable_step = 1.8;
+
+TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
+    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100};
+    Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
+    recipe.batch = 512;
+    PlanOptions options;
+    options.memory_limit_bytes = 64e9;
+    const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
+    EXPECT_EQ(plan.shape(), shape);
+    EXPECT_EQ(plan.solver(), Solver::primal);
+    EXPECT_EQ(plan.parameters().security_bits(), 128U);
+    EXPECT_EQ(plan.batches(), 40U);  // 39 of 512 rows, and 32
+    EXPECT_GE(plan.refresh_count(), 1U);
+    const LaneLayout& layout = plan.layout();
+    EXPECT_EQ(layout.samples(), 512U);
+    EXPECT_EQ(layout.features(), 4096U);
+    EXPECT_EQ(layout.classes(), 100U);
+    EXPECT_EQ(layout.padded_classes(), 128U);
+    EXPECT_GE(layout.feature_blocks() * layout.features_per_block(), 4096U);
+    EXPECT_GE(layout.sample_blocks() * layout.rows(), 512U);
+    EXPECT_EQ(plan.upload_ciphertexts(),
+              40 * (plan.feature_ciphertexts() + plan.label_ciphertexts()));
+    const PlanCost cost = plan_cost(plan);
+    for (const double figure :
+         {cost.evaluation_key_bytes, cost.evaluation_key_memory_bytes, cost.upload_bytes,
+          cost.download_bytes, cost.peak_memory_bytes, cost.preparation.limb_transforms,
+          cost.iterations.limb_transforms}) {
+        EXPECT_TRUE(std::isfinite(figure));
+    }
+    EXPECT_GT(cost.iterations.limb_transforms, 0);
+    EXPECT_LE(cost.peak_memory_bytes, options.memory_limit_bytes);
+    const auto again = TrainingPlan::from_json(plan.to_json());
+    ASSERT_TRUE(again.has_value()) << again.error().message;
+    EXPECT_EQ(again->hash(), plan.hash());
+}
+
+// A row of slots holds two blocks of classes, and a block has a row for every class: 2 c'^2 slots,
+// of which the largest ring has 2^16, so that 128 classes are the most. The dual needs a slot for
+// every class of every sample.
+TEST(ManyClasses, AThousandAreRefusedButForFewSamples) {
+    Recipe recipe = standard_recipe(4, 4, fit_sigmoid(3, 12));
+    recipe.batch = 512;
+    const auto creation = [&recipe](std::size_t samples) {
+        return [&recipe, samples] {
+            static_cast<void>(TrainingPlan::create(
+                {.samples = samples, .features = 4096, .classes = 1000}, recipe));
+        };
+    };
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000 classes", "fewer classes"}, creation(20'000)));
+    recipe.batch = 0;
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000 classes"}, creation(20'000)));
+    const TrainingPlan few =
+        TrainingPlan::create({.samples = 32, .features = 4096, .classes = 1000}, recipe);
+    EXPECT_EQ(few.solver(), Solver::dual);
+    EXPECT_EQ(few.parameters().security_bits(), 128U);
+    EXPECT_EQ(few.kernel().padded_classes(), 1024U);
+    EXPECT_TRUE(std::isfinite(plan_cost(few).peak_memory_bytes));
+}
+
+// The bound as in refresh_test.cpp.
+TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
+    const TrainingShape shape{.samples = 90, .features = 300, .classes = 40};
+    Recipe recipe = standard_recipe(4, stable_step, fit_sigmoid(3, 8));
+    recipe.batch = 40;  // 40, 40 and 10 rows, and the first again
+    recipe.decay = 0.03;
+    PlanOptions options;
+    options.solver = Solver::primal;
+    options.log_n = 14;  // of which 40 classes need 2 * 64 * 64 slots
+    options.memory_limit_bytes = 1e12;
+    options.insecure_for_tests_only = true;
+    const TrainingRun run(shape, recipe, options, 9);
+    ASSERT_EQ(run.plan.batches(), 3U);
+    ASSERT_GT(run.plan.layout().feature_blocks(), 1U);
+    EncryptedTrainer trainer(run.plan, run.keys,
+                             [&run](std::size_t batch) { return run.upload(batch); });
+    TrainingState state;
+    while (state.iteration < recipe.iterations) {
+        state = trainer.step(state);
+    }
+    const std::vector<double> values = run.decrypt(trainer.model(state));
+    const RowMatrix model = Eigen::Map<const RowMatrix>(values.data(), 40, 300);
+    const RowMatrix twin = run_twin(run.prepared, recipe).model();
+    const double bound = state_error_bound(run.plan, run.prepared);
+    EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
+    EXPECT_GT((model - twin).cwiseAbs().maxCoeff(), 0);
+    EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
+}
+
+}  // namespace
+}  // namespace cipherfit
