@@ -33,8 +33,8 @@ TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
     const LaneLayout& layout = plan.layout();
     EXPECT_EQ(layout.samples(), 512U);
     EXPECT_EQ(layout.features(), 4096U);
-    EXPECT_EQ(layout.classes(), 100U);
-    EXPECT_EQ(layout.padded_classes(), 128U);
+    EXPECT_GE(layout.classes() * plan.class_groups(), 100U);
+    EXPECT_LT(layout.classes() * (plan.class_groups() - 1), 100U);
     EXPECT_GE(layout.feature_blocks() * layout.features_per_block(), 4096U);
     EXPECT_GE(layout.sample_blocks() * layout.rows(), 512U);
     EXPECT_EQ(plan.upload_ciphertexts(),
@@ -54,25 +54,28 @@ TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
 }
 
 // A row of slots holds two blocks of classes, and a block has a row for every class: 2 c'^2 slots,
-// of which the largest ring has 2^16, so that 128 classes are the most. The dual needs a slot for
-// every class of every sample.
-TEST(ManyClasses, AThousandAreRefusedButForFewSamples) {
-    Recipe recipe = standard_recipe(4, 4, fit_sigmoid(3, 12));
+// of which the largest ring has 2^16. So a thousand classes are trained in groups; or in the dual,
+// which needs a slot for every class of every sample.
+TEST(ManyClasses, AThousandArePlannedInGroups) {
+    Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
     recipe.batch = 512;
-    const auto creation = [&recipe](std::size_t samples) {
-        return [&recipe, samples] {
-            static_cast<void>(TrainingPlan::create(
-                {.samples = samples, .features = 4096, .classes = 1000}, recipe));
-        };
-    };
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000 classes", "fewer classes"}, creation(20'000)));
-    recipe.batch = 0;
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000 classes"}, creation(20'000)));
+    PlanOptions options;
+    options.memory_limit_bytes = 64e9;
+    const TrainingPlan plan = TrainingPlan::create(
+        {.samples = 20'000, .features = 4096, .classes = 1000}, recipe, options);
+    EXPECT_EQ(plan.parameters().security_bits(), 128U);
+    EXPECT_GE(plan.class_groups(), 8U);
+    EXPECT_LE(plan.layout().padded_classes(), 128U);
+    EXPECT_GE(plan.layout().classes() * plan.class_groups(), 1000U);
+    EXPECT_EQ(plan.state_ciphertexts(), plan.class_groups() * plan.layout().feature_blocks());
+    EXPECT_LE(plan_cost(plan).peak_memory_bytes, options.memory_limit_bytes);
+    const auto again = TrainingPlan::from_json(plan.to_json());
+    ASSERT_TRUE(again.has_value()) << again.error().message;
+    EXPECT_EQ(again->hash(), plan.hash());
     const TrainingPlan few =
-        TrainingPlan::create({.samples = 32, .features = 4096, .classes = 1000}, recipe);
-    EXPECT_EQ(few.solver(), Solver::dual);
+        TrainingPlan::create({.samples = 32, .features = 4096, .classes = 1000},
+                             standard_recipe(4, 4, fit_sigmoid(3, 12)));
     EXPECT_EQ(few.parameters().security_bits(), 128U);
-    EXPECT_EQ(few.kernel().padded_classes(), 1024U);
     EXPECT_TRUE(std::isfinite(plan_cost(few).peak_memory_bytes));
 }
 

@@ -202,8 +202,11 @@ TEST(TrainingPlan, OptionsAndShapesOutOfRange) {
     EXPECT_TRUE(throws(bad, {"0"}, creation({0, 5, 2}, standard(1))));
     EXPECT_TRUE(throws(bad, {"0"}, creation({5, 0, 2}, standard(1))));
     EXPECT_TRUE(throws(bad, {"0"}, creation({5, 5, 0}, standard(1))));
-    EXPECT_TRUE(
-        throws(ErrorCode::bad_input, {"1000 classes"}, creation({5, 5, 1000}, standard(1))));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"1000", "5 there are"}, [&] {
+        Recipe batched = standard(1);
+        batched.batch = 1000;
+        creation({5, 5, 2}, batched)();
+    }));
     Recipe recipe = standard(2);
     recipe.iterations = 0;
     EXPECT_TRUE(throws(bad, {"iterations"}, creation(usual, recipe)));

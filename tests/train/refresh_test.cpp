@@ -60,6 +60,7 @@ std::vector<Case> cases() {
     plain.decay = 0.02;
     Recipe plain_batches = plain;
     plain_batches.batch = 8;
+    plain_batches.decay = 0;
     Recipe chiang = chiang2023_recipe(8, 20);
     chiang.decay = 0.02;
     return {{"primal", shape, standard, Solver::primal},
@@ -74,6 +75,18 @@ std::vector<Case> cases() {
             {"primal, no momentum",
              {.samples = 50, .features = 300, .classes = 3},  // three blocks
              plain,
+             Solver::primal},
+            {"groups of classes",  // 40 of them need 2^13 slots in one layout, here there are 2^9
+             {.samples = 60, .features = 20, .classes = 40},
+             standard,
+             Solver::primal},
+            {"groups of classes, mini-batches",
+             {.samples = 60, .features = 300, .classes = 21},
+             plain_batches,
+             Solver::primal},
+            {"groups of classes, preset",
+             {.samples = 60, .features = 20, .classes = 21},
+             chiang,
              Solver::primal},
             {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
             {"dual, no momentum", shape, plain, Solver::dual},
