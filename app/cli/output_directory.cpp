@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 bool has_entries(const fs::path& directory) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(directory, error)) {
-        if (entry.path().filename() != ".lock") {
+        if (entry.path().filename() != ".lock" && !is_stale_file(entry.path())) {
             return true;
         }
     }
@@ -52,7 +52,8 @@ bool OutputDirectory::holds_foreign_files() const {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(root_, error)) {
         const fs::path name = entry.path().filename();
-        if (name != "owner" && name != "job" && name != "model" && !is_known(entry.path())) {
+        if (name != "owner" && name != "job" && name != "model" && !is_known(entry.path()) &&
+            !is_stale_file(entry.path())) {
             return true;
         }
     }
@@ -102,8 +103,9 @@ DirectoryLock OutputDirectory::claim() const {
     make_directory(job());
     // A server that still works there must not lose its temporary files.
     const auto of_server = value_or_throw(DirectoryLock::acquire(job()));
-    remove_stale_files(owner());
-    remove_stale_files(job());
+    for (const fs::path& directory : {root_, owner(), job()}) {
+        remove_stale_files(directory);
+    }
     return lock;
 }
 

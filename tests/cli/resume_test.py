@@ -128,6 +128,16 @@ class Resume(ProgramTest):
         leftovers = [p for p in out.rglob(".cipherfit-*.tmp")]
         self.assertEqual(leftovers, [])
 
+    def test_what_a_kill_leaves_half_written_is_no_obstacle(self):
+        out = self.home / "out"
+        (out / "owner").mkdir(parents=True)
+        halves = [out / folder / ".cipherfit-abcdef.tmp" for folder in ("", "owner")]
+        for _ in range(2):  # of the first files, and of the report, which is the last
+            for half in halves:
+                half.write_text("half")
+            self.succeed(*self.fit_arguments(out))
+            self.assertEqual([half for half in halves if half.exists()], [])
+
     def test_the_server_needs_nothing_of_the_owner(self):
         owner, job = self.encrypted_job()
         away = self.home / "away"

@@ -135,6 +135,7 @@ TEST_F(ReviewTest, NothingElseIsAnAnswer) {
         R"({"answer": "continue"})",
         R"({"iteration": 2, "answer": "perhaps"})",
         R"({"iteration": 2, "answer": ""})",
+        R"({"iteration": 2, "answer": "stop\u0000"})",
         R"({"iteration": 2, "answer": "Continue"})",
         R"({"iteration": 2, "answer": true})",
         R"({"iteration": 2, "answer": ["continue"]})",
@@ -143,7 +144,7 @@ TEST_F(ReviewTest, NothingElseIsAnAnswer) {
         R"({"iteration": 2, "answer": "continue"} {})",
         std::string(4000, '['),
         R"({"iteration": 2, "answer": "continue"})" + std::string(100'000, ' '),
-        std::string("{\"iteration\": 2, \"answer\": \"stop\0\"}", 36),
+        R"({"iteration": 2, "answer": "stop)" + std::string(1, '\0') + "\"}",
         "\xff\xfe\x80",
     };
     // Right but for what each of them gets wrong; and whole answers to other jobs.

@@ -6,6 +6,7 @@
 #include "support/training_run.h"
 
 #include <cmath>
+#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
@@ -81,6 +82,9 @@ TEST(ManyClasses, AThousandArePlannedInGroups) {
 
 // The bound as in refresh_test.cpp.
 TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
+    if (const char* small = std::getenv("CIPHERFIT_SMALL_RINGS"); small != nullptr) {
+        GTEST_SKIP() << "a ring of 2^14 is left out: CIPHERFIT_SMALL_RINGS=" << small;
+    }
     const TrainingShape shape{.samples = 90, .features = 300, .classes = 40};
     Recipe recipe = standard_recipe(4, stable_step, fit_sigmoid(3, 8));
     recipe.batch = 40;  // 40, 40 and 10 rows, and the first again

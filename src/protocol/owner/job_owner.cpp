@@ -135,6 +135,7 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
     const TrainingPlan& plan = job.plan;
     const Encoder encoder(plan.parameters());
     std::vector<std::vector<double>> blocks;
+    blocks.reserve(model.size());
     for (const Ciphertext& block : model) {
         blocks.push_back(encoder.decode(decrypt(key, block)));
     }
