@@ -30,7 +30,8 @@ struct EncryptedTrainingData {
 // iteration only the sequence that the recipe takes as the model is there.
 struct TrainingState {
     int iteration = 0;
-    std::vector<Ciphertext> main, extrapolated, coefficients;
+    // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
+    std::vector<Ciphertext> main = {}, extrapolated = {}, coefficients = {};
 };
 
 // Whether a state that was read from a file has the blocks, levels and scales that the plan gives

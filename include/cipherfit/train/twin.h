@@ -25,7 +25,8 @@ struct NoiseModel {
     // Entries of M and of U before the iterations that are named, each in 1..iterations-1.
     double refresh_std = 0.0;
     double refresh_gain = 0.0;  // of a factor 1 + gain that both share
-    std::vector<int> refreshes;
+    // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
+    std::vector<int> refreshes = {};
     std::uint64_t seed = 1;
 
     bool refreshes_before(int iteration) const {
