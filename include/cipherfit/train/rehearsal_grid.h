@@ -58,7 +58,8 @@ struct RehearsedRun {
 };
 
 struct RehearsalGrid {
-    std::vector<RehearsedRun> runs;  // by degree, then decay, then iterations, in the options' order
+    std::vector<RehearsedRun>
+        runs;  // by degree, then decay, then iterations, in the options' order
     std::size_t chosen = 0;
     const RehearsedRun& best() const { return runs[chosen]; }
 };
