@@ -9,8 +9,8 @@
 namespace cipherfit {
 
 // {"format", "iterations", "step", "sigmoid_degree", "sigmoid_range", "decay", "features",
-// "pca", "rehearsed"}; 0600, as it may be made from private rows. Of `features` the kind, which must not
-// be auto, and the principal components, 0 for none pinned.
+// "pca", "rehearsed"}; 0600, as it may be made from private rows. Of `features` the kind, which
+// must not be auto, and the principal components, 0 for none pinned.
 void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run,
                        const FeatureOptions& features);
 
