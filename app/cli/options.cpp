@@ -161,6 +161,11 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(recipe_group)
         ->excludes(file)
         ->check(CLI::Range(1e-6, 1e6));
+    app.add_option("--final-step", recipe.final_step,
+                   "What the step falls to over the run, by equal ratios; it stays unless given")
+        ->group(recipe_group)
+        ->excludes(file)
+        ->check(CLI::Range(1e-6, 1e6));
     app.add_flag("--no-rehearsal", recipe.no_rehearsal,
                  "Take step and range from norms of the features instead of trying them out in "
                  "the clear")
@@ -223,6 +228,9 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     if (recipe.step > 0) {
         options.recipe.step = recipe.step;
     }
+    if (recipe.final_step > 0) {
+        options.final_step = recipe.final_step;
+    }
     options.rehearse = !recipe.no_rehearsal;
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
@@ -252,6 +260,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"sigmoid_degree", recipe.degree},
                         {"sigmoid_range", recipe.range},
                         {"step", recipe.step},
+                        {"final_step", recipe.final_step},
                         {"no_rehearsal", recipe.no_rehearsal},
                         {"log_n", recipe.log_n},
                         {"scale_bits", recipe.scale_bits},

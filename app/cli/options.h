@@ -47,8 +47,8 @@ struct RecipeOptions {
     int batch = 0;   // 0: all samples in every iteration
     double decay = 0;
     std::string momentum = "nesterov";
-    int degree = 0;  // 0: not pinned
-    double range = 0, step = 0;
+    int degree = 0;                              // 0: not pinned
+    double range = 0, step = 0, final_step = 0;  // 0: not pinned
     bool no_rehearsal = false;
     unsigned log_n = 0, scale_bits = 0;
     double memory_limit_gb = 0;  // 0: the planner's own

@@ -24,11 +24,12 @@ SigmoidPolynomial pinned_sigmoid(const RehearsalOptions& options) {
 
 // The preset is what the paper's code computes; another step or sigmoid would be another recipe.
 void require_nothing_pinned(const SetupOptions& options) {
-    require(!options.recipe.step && !options.recipe.degree && !options.recipe.range &&
-                options.recipe.momentum == Momentum::nesterov,
+    require(!options.recipe.step && !options.final_step && !options.recipe.degree &&
+                !options.recipe.range && options.recipe.momentum == Momentum::nesterov,
             ErrorCode::invalid_argument,
             "the preset chiang2023 has its own step, sigmoid and momentum: leave out --step, "
-            "--sigmoid-degree, --sigmoid-range and --momentum, or use the preset standard");
+            "--final-step, --sigmoid-degree, --sigmoid-range and --momentum, or use the preset "
+            "standard");
 }
 
 nlohmann::json to_json(const RehearsalCandidate& candidate) {
@@ -91,6 +92,15 @@ void require_batches(const SetupOptions& options, std::size_t samples) {
 Recipe completed(Recipe recipe, const SetupOptions& options) {
     recipe.decay = options.decay;
     recipe.batch = options.batch;
+    if (options.final_step && recipe.iterations > 1) {
+        require(options.recipe.step.has_value(), ErrorCode::bad_input,
+                "a last step of {} needs a first one: give --step", *options.final_step);
+        const double ratio = *options.final_step / recipe.steps.front();
+        for (std::size_t t = 0; t < recipe.steps.size(); ++t) {
+            recipe.steps[t] *= std::pow(
+                ratio, static_cast<double>(t) / static_cast<double>(recipe.iterations - 1));
+        }
+    }
     value_or_throw(check(recipe).map([] { return true; }));
     return recipe;
 }

@@ -28,6 +28,8 @@ struct SetupOptions {
     int batch = 0;   // samples an iteration, 0: all
     int epochs = 0;  // passes over the batches, in place of recipe.iterations; 0: not given
     double decay = 0.0;
+    // What the pinned step falls to, geometrically, over the run; none: it stays.
+    std::optional<double> final_step = std::nullopt;
     PlanOptions plan;
 };
 
