@@ -285,8 +285,8 @@ void visit(json& value, const std::function<void(json&)>& at) {
     }
 }
 
-TEST(TrainingPlan, HostileJsonIsAnErrorOrExactlyWhatItSays) {
-    const json valid = TrainingPlan::create({20, 30, 4}, standard(2), small_options()).to_json();
+// Every value of the plan in turn becomes every `stride`-th of the poisons.
+void expect_errors_or_exact_plans(const json& valid, std::size_t stride) {
     std::size_t places = 0;
     json counted = valid;
     visit(counted, [&](json&) { ++places; });
@@ -327,7 +327,8 @@ TEST(TrainingPlan, HostileJsonIsAnErrorOrExactlyWhatItSays) {
         }
     };
     for (std::size_t place = 0; place < places; ++place) {
-        for (const json& bad : poison) {
+        for (std::size_t i = place % stride; i < poison.size(); i += stride) {
+            const json& bad = poison[i];
             json mutated = valid;
             std::size_t index = 0;
             visit(mutated, [&](json& value) {
@@ -350,6 +351,23 @@ TEST(TrainingPlan, HostileJsonIsAnErrorOrExactlyWhatItSays) {
     more = valid;
     more["recipe"]["comment"] = 1;
     EXPECT_FALSE(TrainingPlan::from_json(more));
+}
+
+TEST(TrainingPlan, HostileJsonIsAnErrorOrExactlyWhatItSays) {
+    expect_errors_or_exact_plans(
+        TrainingPlan::create({20, 30, 4}, standard(2), small_options()).to_json(), 1);
+}
+
+TEST(TrainingPlan, HostileJsonOfLongRunsIsAnErrorOrExactlyWhatItSays) {
+    PlanOptions options = small_options(10);
+    options.refresh = PlanOptions::Refresh::always;
+    options.refresh_range = 4;
+    Recipe batched = standard(6);
+    batched.batch = 7;
+    expect_errors_or_exact_plans(TrainingPlan::create({20, 30, 4}, batched, options).to_json(), 4);
+    options.solver = Solver::dual;
+    expect_errors_or_exact_plans(TrainingPlan::create({20, 30, 4}, standard(6), options).to_json(),
+                                 4);
 }
 
 TEST(TrainingPlan, SecurityCannotBeEditedAway) {
