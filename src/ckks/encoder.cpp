@@ -5,6 +5,7 @@
 #include "rlwe/ring.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -139,6 +140,19 @@ std::vector<Complex> Encoder::decode_complex(const Plaintext& plaintext) const {
     }
     fft_->to_slots(values);
     return values;
+}
+
+double largest_coefficient(std::span<const Complex> slots) {
+    require(std::has_single_bit(slots.size()) && slots.size() >= 2, ErrorCode::invalid_argument,
+            "a message repeats with a power of two of slots, 2 or more, got {}", slots.size());
+    std::vector<Complex> work(slots.begin(), slots.end());
+    SpecialFft::create(static_cast<unsigned>(std::countr_zero(slots.size())) + 1)
+        .to_coefficients(work);
+    double largest = 0;
+    for (const Complex& pair : work) {
+        largest = std::max({largest, std::abs(pair.real()), std::abs(pair.imag())});
+    }
+    return largest;
 }
 
 }  // namespace cipherfit

@@ -57,27 +57,26 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
                       higher * switching_error(parameters, square_scale));
 }
 
-// The scale of a state when it is multiplied: after a bootstrapping, up to a bit below the one that
-// its range leaves of 2^level_bits.
+// The scale of a state when it is multiplied: after a bootstrapping, up to a bit below twice the one
+// of its result, in units of the range.
 double least_state_scale(const TrainingPlan& plan) {
     if (plan.refresh_count() == 0) {
         return plan.state_scale();
     }
     const RefreshPlan& refresh = plan.refresh().value();
-    return std::min(plan.state_scale(), refresh.bootstrap.output_scale() / (2 * refresh.range()));
+    return std::min(plan.state_scale(), refresh.bootstrap.output_scale() / refresh.range());
 }
 
-// Of the bootstrappings: roundings up to twice those at the largest message, where a whole factor
-// leaves the message smaller; and the factor that both sequences get, as they go through one.
+// Of the bootstrappings: roundings, those of EvalMod up to twice what they are at the largest
+// message, where a whole factor leaves the message smaller; and the factor that both sequences get,
+// as they go through one.
 void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
     if (plan.refresh_count() == 0) {
         return;
     }
     const RefreshPlan& refresh = plan.refresh().value();
-    const double rounding =
-        std::hypot(refresh_rounding_error(refresh.bootstrap),
-                   rounding_error(plan.parameters(), refresh.bootstrap.output_scale()));
-    noise.refresh_std = refresh.range() * 2 * rounding;
+    noise.refresh_std = refresh.range() * std::hypot(2 * refresh_rounding_error(refresh.bootstrap),
+                                                     refresh_transform_error(refresh.bootstrap));
     noise.refresh_gain = refresh_gain_error(refresh.bootstrap);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {

@@ -3,6 +3,7 @@
 #include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
+#include "train/refresh.h"
 
 #include <algorithm>
 #include <cmath>
@@ -100,8 +101,10 @@ void TrainingPlan::check_refresh() const {
             period);
     require(!server_makes_kernel(), ErrorCode::invalid_argument,
             "a run with bootstrappings takes its kernel from the owner");
-    require(refresh_->range_bits >= 0, ErrorCode::invalid_argument,
-            "a range of 2^{} for the states; it must be at least 1", refresh_->range_bits);
+    require(refresh_->range_bits >= least_range_bits && refresh_->range_bits <= most_range_bits,
+            ErrorCode::invalid_argument,
+            "a range of 2^{} for the coefficients; it must be 2^{} to 2^{}", refresh_->range_bits,
+            least_range_bits, most_range_bits);
     // At the lowest level the message is scaled by a whole number, which must not be 0.
     require(state_scale() * refresh_->range() <= bootstrap.largest_message(),
             ErrorCode::invalid_argument,
@@ -137,12 +140,9 @@ double TrainingPlan::state_scale() const noexcept {
 // half of the modulus.
 double TrainingPlan::state_capacity() const noexcept {
     const double lowest = static_cast<double>(parameters_.q(0)) / (4 * state_scale());
-    if (!refresh_) {
-        return lowest;
-    }
-    // A dual's coefficients end a level above; nothing else is bootstrapped but the states.
-    return solver() == Solver::dual ? lowest * static_cast<double>(parameters_.q(1))
-                                    : std::min(lowest, refresh_->range() / 2);
+    // The coefficients of a dual with bootstrappings end a level above.
+    return refresh_ && solver() == Solver::dual ? lowest * static_cast<double>(parameters_.q(1))
+                                                : lowest;
 }
 
 // With the states at scale 2^b and rescaling by about 2^b, the leading term c_k z^k of the errors

@@ -125,13 +125,18 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                         ErrorCode::corrupt_data, "{} must be a whole number of at most 64", key);
                 return value.get<int>();
             };
+            const auto levels = static_cast<std::size_t>(small("levels"));
+            const Solver solver =
+                std::holds_alternative<KernelProducts>(made) ? Solver::dual : Solver::primal;
             BootstrapLiteral literal = refresh_literal(
-                parameters.log_n(), static_cast<unsigned>(small("log_slots")),
-                static_cast<std::size_t>(small("levels")), primes.insecure_for_tests_only);
+                parameters.log_n(), static_cast<unsigned>(small("log_slots")), levels,
+                needs_fine_refresh(*recipe, solver, levels), primes.insecure_for_tests_only);
             literal.ratio_bits = static_cast<unsigned>(small("ratio_bits"));
             literal.arcsine_degree = static_cast<std::size_t>(small("arcsine_degree"));
             literal.level_bits = scale_bits;
-            return RefreshPlan{BootstrapPlan::create(parameters, literal), small("range_bits")};
+            const int range_bits = small("range_bits");
+            literal.result_bits = refreshed_bits(state_bits, range_bits);
+            return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
         }();
         TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
                           refresh);

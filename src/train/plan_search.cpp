@@ -104,7 +104,8 @@ void PlanSearch::try_refreshed(std::size_t levels, unsigned scale_bits) {
         return;
     }
     BootstrapLiteral literal =
-        refresh_literal(log_n, log_n - 1, levels, options_.insecure_for_tests_only);
+        refresh_literal(log_n, log_n - 1, levels, needs_fine_refresh(recipe_, solver_, levels),
+                        options_.insecure_for_tests_only);
     literal.level_bits = scale_bits;
     PlanCandidate candidate;
     candidate.literal = bootstrap_parameters(literal);

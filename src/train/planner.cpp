@@ -137,29 +137,37 @@ PlanCandidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
     return best.value();  // NOLINT(bugprone-unchecked-optional-access): refused above
 }
 
-BootstrapLiteral literal_of(const PlanCandidate& candidate, const PlanOptions& options) {
-    BootstrapLiteral literal =
-        refresh_literal(candidate.ring.log_n, candidate.log_slots, candidate.refreshed,
-                        options.insecure_for_tests_only);
-    literal.level_bits = candidate.scale_bits;
-    return literal;
-}
-
-// At least 1: smaller messages would come out at scales for which nothing is gained. One bit of
-// room: the two sequences are joined at one scale, for which one may be doubled.
+// What is bootstrapped has coefficients no larger than its entries. One bit of room: the two
+// sequences are joined at one scale, for which one may be doubled.
 int range_bits_of(const PlanOptions& options) {
     const double range = options.refresh_range > 0 ? options.refresh_range : options.largest_state;
     return std::max(0, static_cast<int>(std::ceil(std::log2(range))) + 1);
 }
 
-unsigned state_bits_of(const PlanCandidate& candidate, const PlanOptions& options) {
+// What is bootstrapped must be a small part of q_0.
+unsigned refreshed_state_bits(unsigned scale_bits, unsigned lowest, unsigned ratio_bits,
+                              int range_bits) {
+    return std::min(scale_bits,
+                    static_cast<unsigned>(static_cast<int>(lowest - ratio_bits) - range_bits - 1));
+}
+
+BootstrapLiteral literal_of(const PlanCandidate& candidate, const Recipe& recipe,
+                            const PlanOptions& options) {
+    BootstrapLiteral literal =
+        refresh_literal(candidate.ring.log_n, candidate.log_slots, candidate.refreshed,
+                        needs_fine_refresh(recipe, candidate.solver, candidate.refreshed),
+                        options.insecure_for_tests_only);
+    literal.level_bits = candidate.scale_bits;
+    return literal;
+}
+
+unsigned state_bits_of(const PlanCandidate& candidate, const Recipe& recipe,
+                       const PlanOptions& options) {
     const unsigned lowest = candidate.literal.q_bits.front();
     if (candidate.refreshed > 0) {
-        // What is bootstrapped must be a small part of q_0.
-        const int room = static_cast<int>(literal_of(candidate, options).ratio_bits);
-        return std::min(
-            candidate.scale_bits,
-            static_cast<unsigned>(static_cast<int>(lowest) - room - range_bits_of(options) - 1));
+        return refreshed_state_bits(candidate.scale_bits, lowest,
+                                    literal_of(candidate, recipe, options).ratio_bits,
+                                    range_bits_of(options));
     }
     // q_0 holds sign, the other sequence's factor of 2, and the largest state times its scale.
     const auto room = static_cast<unsigned>(std::ceil(std::log2(options.largest_state))) + 2;
@@ -210,7 +218,7 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     const PlanCandidate best = best_of_all(shape, recipe, options);
     Parameters parameters = Parameters::create(best.literal);
-    const unsigned state_bits = state_bits_of(best, options);
+    const unsigned state_bits = state_bits_of(best, recipe, options);
     const auto products = [&]() -> Products {
         if (best.solver == Solver::dual) {
             return KernelProducts{
@@ -226,12 +234,38 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
         if (best.refreshed == 0) {
             return std::nullopt;
         }
-        return RefreshPlan{BootstrapPlan::create(parameters, literal_of(best, options)),
-                           range_bits_of(options)};
+        BootstrapLiteral literal = literal_of(best, recipe, options);
+        const int range_bits = range_bits_of(options);
+        literal.result_bits = refreshed_bits(state_bits, range_bits);
+        return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
     };
     const Products made = products();
     const std::optional<RefreshPlan> refreshed = refresh();
     return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits, refreshed};
+}
+
+TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const {
+    require(refresh_.has_value() && std::isfinite(largest_coefficient) && largest_coefficient >= 0,
+            ErrorCode::invalid_argument,
+            "cannot set the range of {} bootstrappings to a largest coefficient of {}",
+            refresh_count(), largest_coefficient);
+    constexpr double room = 1.25;
+    const double range = std::clamp(room * largest_coefficient, std::ldexp(1.0, least_range_bits),
+                                    std::ldexp(1.0, most_range_bits));
+    const int range_bits = static_cast<int>(std::ceil(std::log2(range)));
+    BootstrapLiteral literal = refresh_->bootstrap.literal();
+    const auto lowest =
+        static_cast<unsigned>(std::lround(std::log2(static_cast<double>(parameters_.q(0)))));
+    const unsigned state_bits =
+        refreshed_state_bits(scale_bits_, lowest, literal.ratio_bits, range_bits);
+    literal.result_bits = refreshed_bits(state_bits, range_bits);
+    return {shape_,
+            recipe_,
+            parameters_,
+            products_,
+            scale_bits_,
+            state_bits,
+            RefreshPlan{BootstrapPlan::create(parameters_, literal), range_bits}};
 }
 
 }  // namespace cipherfit

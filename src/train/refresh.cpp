@@ -1,21 +1,37 @@
 #include "train/refresh.h"
 
 #include "cipherfit/train/noise.h"
+#include "ckks/bootstrap/dft_factors.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 namespace cipherfit {
 
-BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels,
+BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels, bool fine,
                                  bool insecure) {
-    BootstrapLiteral literal =
-        levels <= bootstrap_n16_levels10.levels ? bootstrap_n16_levels10 : bootstrap_n16_levels12;
+    BootstrapLiteral literal = bootstrap_n16_levels10;
+    if (!fine) {
+        literal.ratio_bits = 7;
+        literal.arcsine_degree = 3;
+        literal.slots_to_coeffs_bits = 38;
+    }
     literal.log_n = log_n;
     literal.levels = levels;
     literal.insecure_for_tests_only = insecure;
     return with_slots(literal, log_slots);
+}
+
+bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept {
+    return solver == Solver::primal && has_momentum(recipe) &&
+           levels <= bootstrap_n16_levels10.levels;
+}
+
+unsigned refreshed_bits(unsigned state_bits, int range_bits) noexcept {
+    // Pairs that are taken apart have twice the scale of the bootstrapping's result.
+    return static_cast<unsigned>(std::clamp(static_cast<int>(state_bits) + range_bits - 1, 24, 48));
 }
 
 // Measured (docs/benchmarks.md): 2.97 s at 2^11 slots and 4.84 s at 2^15, where a key switch takes
@@ -46,6 +62,33 @@ double refresh_rounding_error(const BootstrapPlan& bootstrap) {
         std::hypot(amplification * rounding_error(bootstrap.parameters(), 0x1p50), fit) *
         std::exp2(bootstrap.literal().ratio_bits);
     return coefficient * std::sqrt(static_cast<double>(bootstrap.slots()));
+}
+
+double refresh_transform_error(const BootstrapPlan& bootstrap) {
+    const BootstrapLiteral& literal = bootstrap.literal();
+    // In the order of application the larger matrices are the last ones.
+    std::vector<std::size_t> stages = split_stages(literal.log_slots, literal.slots_to_coeffs);
+    std::reverse(stages.begin(), stages.end());
+    const double first = std::exp2(50.0 - literal.ratio_bits);
+    const double step = std::pow(bootstrap.output_scale() / first,
+                                 1.0 / static_cast<double>(literal.slots_to_coeffs));
+    double scale = first;
+    auto left = static_cast<double>(literal.log_slots);
+    double variance = 0;
+    for (const std::size_t taken : stages) {
+        // A rounding goes through the stages that are left, each of which adds up two slots.
+        scale *= step;
+        left -= static_cast<double>(taken);
+        const double rounding = rounding_error(bootstrap.parameters(), scale) * std::exp2(left / 2);
+        // The diagonals, of 2 n coefficients, are rounded to integers: beside 2^m entries of size 1
+        // in a row, 2^(m+1) entries off by this. The message's coefficients have a root mean square
+        // of half the largest at most, unless they are all alike.
+        const double diagonals = std::exp2(literal.slots_to_coeffs_bits) * step;
+        const double entry = std::sqrt(2 * static_cast<double>(bootstrap.slots()) / 12) / diagonals;
+        const double message = 0.5 * std::sqrt(static_cast<double>(bootstrap.slots()));
+        variance += rounding * rounding + 2 * std::pow(entry * message, 2);
+    }
+    return std::sqrt(variance);
 }
 
 double refresh_gain_error(const BootstrapPlan& bootstrap) {

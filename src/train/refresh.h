@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cipherfit/ckks/bootstrap.h"
-#include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/train/plan.h"
 
 #include <cstddef>
 
@@ -12,11 +12,23 @@ namespace cipherfit {
 inline constexpr unsigned refresh_log_n = 16;
 inline constexpr std::size_t most_refreshed_levels = 12;
 
-// The bootstrapping for messages of 2^log_slots slots that leaves `levels` levels of 40 bits, with
-// the ratio and the arcsine of the presets (ckks/bootstrap.h): up to ten levels leave room for the
-// finer one.
-BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels,
+// What a plan may say of the coefficients that are bootstrapped (RefreshPlan::range_bits).
+inline constexpr int least_range_bits = -20;
+inline constexpr int most_range_bits = 26;
+
+// The bootstrapping for messages of 2^log_slots slots that leaves `levels` levels of 40 bits. Of
+// two kinds (docs/design/long-training.md, "Range and precision"): `fine` is
+// bootstrap_n16_levels10, for up to ten levels; the other takes a level less for EvalMod, as its
+// messages are a smaller part of q_0 (2^-7, with a cubic arcsine), and has three bits less.
+BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels, bool fine,
                                  bool insecure);
+// Whether a run needs the finer one: momentum sums up the errors of the primal's states, which
+// nothing else forgets.
+bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept;
+
+// The result's scale of a bootstrapping of coefficients below 2^range_bits: the one that states
+// have, seen from there.
+unsigned refreshed_bits(unsigned state_bits, int range_bits) noexcept;
 
 // Cost of one in the planner's unit, the transform of a limb of N = 2^16 (train/cost.h).
 double refresh_transforms(unsigned log_n, unsigned log_slots);
@@ -25,11 +37,12 @@ double refresh_transforms(unsigned log_n, unsigned log_slots);
 // the highest levels.
 double refresh_memory_bytes(unsigned log_n, unsigned log_slots);
 
-// Errors of a result, in a slot's real part (docs/design/bootstrapping.md). Roundings: their
-// deviation, relative to the largest message that there is room for. Gain: what the arcsine's
-// polynomial leaves, which multiplies the message, whose coefficients are small beside the largest,
-// by one more or less this.
+// Errors of a result, in a slot's real part (docs/design/bootstrapping.md). Roundings, those of
+// EvalMod and those of SlotsToCoeffs: their deviation, relative to the largest coefficient that
+// there is room for. Gain: what the arcsine's polynomial leaves, which multiplies the message,
+// whose coefficients are small beside the largest, by one more or less this.
 double refresh_rounding_error(const BootstrapPlan& bootstrap);
+double refresh_transform_error(const BootstrapPlan& bootstrap);
 double refresh_gain_error(const BootstrapPlan& bootstrap);
 
 }  // namespace cipherfit

@@ -105,6 +105,23 @@ void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::s
     }
 }
 
+std::vector<std::vector<double>> pack_states(const TrainingPlan& plan, const RowMatrix& states) {
+    const LaneLayout& layout = plan.layout();
+    std::vector<std::vector<double>> blocks;
+    for (std::size_t group = 0; group < plan.class_groups(); ++group) {
+        const std::size_t first = group * layout.classes();
+        const std::size_t count = std::min(layout.classes(), plan.shape().classes - first);
+        RowMatrix part =
+            RowMatrix::Zero(static_cast<Eigen::Index>(layout.classes()), states.cols());
+        part.topRows(static_cast<Eigen::Index>(count)) =
+            states.middleRows(static_cast<Eigen::Index>(first), static_cast<Eigen::Index>(count));
+        for (std::size_t b = 0; b < layout.feature_blocks(); ++b) {
+            blocks.push_back(layout.pack_model(view(part), b));
+        }
+    }
+    return blocks;
+}
+
 RowMatrix unpack_states(const TrainingPlan& plan, std::span<const std::vector<double>> blocks) {
     const LaneLayout& layout = plan.layout();
     const auto columns = static_cast<Eigen::Index>(plan.shape().features);

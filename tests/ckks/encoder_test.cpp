@@ -52,6 +52,28 @@ std::vector<double> coefficients_of(const Parameters& parameters, const Plaintex
     return result;
 }
 
+// A polynomial in X^step has the slots of its period over and over: the coefficients of one period
+// are those of all.
+TEST(LargestCoefficient, IsThatOfThePolynomialWithTheSlots) {
+    test::Random random(2);
+    for (const std::size_t n : {4U, 16U, 128U}) {
+        for (const std::size_t step : {1U, 2U, 8U}) {
+            std::vector<double> coefficients(n * step);
+            double largest = 0;
+            for (std::size_t k = 0; k < n; ++k) {
+                coefficients[k * step] = random_slots(random, 1)[0].real();
+                largest = std::max(largest, std::abs(coefficients[k * step]));
+            }
+            const Slots slots = naive_slots(coefficients);
+            // Sums of n terms and a transform of log2 n stages, of numbers up to 1.
+            const double error = 0x1p-50 * static_cast<double>(n);
+            EXPECT_NEAR(largest_coefficient(std::span(slots).first(n / 2)), largest, error);
+        }
+    }
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"3", "power of two"},
+                       [] { static_cast<void>(largest_coefficient(Slots(3))); }));
+}
+
 TEST(Encoder, CoefficientsHaveTheSlotsByDefinition) {
     test::Random random(1);
     for (const unsigned log_n : {5U, 6U, 8U}) {

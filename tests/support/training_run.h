@@ -46,8 +46,11 @@ inline PreparedData synthetic_data(const TrainingShape& shape, const Recipe& rec
 struct TrainingRun {
     TrainingRun(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
                 std::uint64_t seed)
-        : prepared(synthetic_data(shape, recipe, seed)),
-          plan(TrainingPlan::create(shape, recipe, options)),
+        : TrainingRun(synthetic_data(shape, recipe, seed),
+                      TrainingPlan::create(shape, recipe, options)) {}
+    TrainingRun(PreparedData data, TrainingPlan planned)
+        : prepared(std::move(data)),
+          plan(std::move(planned)),
           owner(plan.parameters()),
           keys(owner.keys(plan.keys())) {}
 

@@ -1,5 +1,6 @@
 // Training beyond one modulus chain, and on mini-batches: the encrypted trainer against its twin.
 #include "cipherfit/train/noise.h"
+#include "cipherfit/train/refresh_range.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
 #include "support/training_run.h"
@@ -99,6 +100,16 @@ std::vector<Case> cases() {
             {"dual, preset", shape, chiang, Solver::dual}};
 }
 
+// With the range that its twin needs and no more.
+TrainingRun refreshed_run(const Case& c) {
+    PreparedData data = test::synthetic_data(c.shape, c.recipe, 5);
+    const TrainingPlan plan = TrainingPlan::create(
+        c.shape, c.recipe,
+        refreshed_options(c.solver, bootstrapped_range(data, c.recipe, c.solver)));
+    const double coefficient = largest_refreshed_coefficient(plan, data);
+    return {std::move(data), plan.with_refresh_range(coefficient)};
+}
+
 RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model) {
     const auto rows = [](const std::vector<double>& values, std::size_t count, std::size_t size) {
         return RowMatrix(Eigen::Map<const RowMatrix>(
@@ -118,10 +129,7 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
 TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
     for (const Case& c : cases()) {
         SCOPED_TRACE(c.name);
-        const PreparedData data = test::synthetic_data(c.shape, c.recipe, 5);
-        const TrainingRun run(
-            c.shape, c.recipe,
-            refreshed_options(c.solver, bootstrapped_range(data, c.recipe, c.solver)), 5);
+        const TrainingRun run = refreshed_run(c);
         ASSERT_TRUE(run.plan.refresh().has_value());
         ASSERT_GE(run.plan.refresh_count(), 1U);
         EncryptedTrainer trainer =
@@ -218,7 +226,7 @@ TEST(RefreshedTraining, RefusesWhatDoesNotFit) {
     json["refresh"]["levels"] = 1;
     EXPECT_FALSE(TrainingPlan::from_json(json).has_value());
     json = plan.to_json();
-    json["refresh"]["range_bits"] = 40;
+    json["refresh"]["range_bits"] = 20;
     const auto wide = TrainingPlan::from_json(json);
     ASSERT_FALSE(wide.has_value());
     EXPECT_NE(wide.error().message.find("no room"), std::string::npos) << wide.error().message;

@@ -31,7 +31,9 @@ struct BootstrapLiteral {
     unsigned log_n = 16;
     unsigned log_slots = 11;   // 1 to log_n - 1
     std::size_t levels = 10;   // left afterwards, at least 1
-    unsigned level_bits = 40;  // 30 to 50; the result has the scale 2^level_bits
+    unsigned level_bits = 40;  // 30 to 50
+    // The result's scale is 2^result_bits, 24 to 50; 0: 2^level_bits.
+    unsigned result_bits = 0;
     // Matrices and levels of each transform, 1 to log_slots.
     std::size_t coeffs_to_slots = 3;
     std::size_t slots_to_coeffs = 3;
@@ -86,7 +88,7 @@ class BootstrapPlan {
     std::size_t slots() const noexcept;
     std::size_t levels() const noexcept;  // of the result
     std::size_t depth() const noexcept;   // levels that are consumed: max_level - levels
-    // The scale of the result, 2^level_bits, where the input has a level to spare (bootstrap()).
+    // The scale of the result, 2^result_bits, where the input has a level to spare (bootstrap()).
     double output_scale() const noexcept;
     // q_0 / 2^ratio_bits: scale times largest coefficient that EvalMod is made for.
     double largest_message() const noexcept;

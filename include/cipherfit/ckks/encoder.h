@@ -37,4 +37,10 @@ class Encoder {
     std::shared_ptr<const SpecialFft> fft_;
 };
 
+// The largest coefficient, in size, of the real polynomial whose slots are `slots` over and over,
+// before any scale: at most the largest |slot|, and smaller by about the square root of their
+// number where they have no pattern. Throws Error(invalid_argument) unless their number is a power
+// of two, 2 at least.
+double largest_coefficient(std::span<const std::complex<double>> slots);
+
 }  // namespace cipherfit

@@ -63,8 +63,8 @@ struct PlanOptions {
     // that is cheaper; `always` for tests.
     enum class Refresh { never, where_it_pays, always } refresh = Refresh::where_it_pays;
     // The largest |entry| of what is bootstrapped, in the solver's own coordinates; 0:
-    // largest_state. A power of two above it goes into the plan, and every bit that it is too large
-    // costs one of the bootstrapping's precision.
+    // largest_state. A power of two above it goes into the plan. with_refresh_range() makes it
+    // tight: every bit that it is too large costs one of the bootstrapping's precision.
     double refresh_range = 0;
     // Below the security table, on small rings: for tests only.
     bool insecure_for_tests_only = false;
@@ -95,7 +95,10 @@ struct LaneProducts {
 // How the states get levels again: M + i U of every block of the model through one bootstrapping.
 struct RefreshPlan {
     BootstrapPlan bootstrap;
-    int range_bits = 0;  // what is bootstrapped is below 2^range_bits
+    // The coefficients of what is bootstrapped, as a polynomial, are below 2^range_bits: it is they
+    // that must be a small part of q_0, and they are smaller than the entries, which they spread
+    // over all slots.
+    int range_bits = 0;
     double range() const;
 };
 
@@ -122,6 +125,10 @@ class TrainingPlan {
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
     const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
     KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }
+    // The same plan for bootstrappings of messages whose largest coefficient is that one
+    // (refresh_range.h), and a quarter more. Throws Error(invalid_argument) where there are no
+    // bootstrappings, or where so large coefficients leave no room.
+    TrainingPlan with_refresh_range(double largest_coefficient) const;
     // The bootstrappings of a run that one chain does not hold.
     const std::optional<RefreshPlan>& refresh() const noexcept { return refresh_; }
     std::size_t refresh_count() const noexcept;

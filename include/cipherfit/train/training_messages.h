@@ -27,7 +27,9 @@ struct TrainingMessage {
 void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,
                       const std::function<void(TrainingMessage)>& use);
 
-// What a primal plan's decrypted states are: c x d, from the slots of all blocks.
+// The blocks of a primal plan's states, of c x d, group after group; and back: what decrypted
+// states are: c x d, from the slots of all blocks.
+std::vector<std::vector<double>> pack_states(const TrainingPlan& plan, const RowMatrix& states);
 RowMatrix unpack_states(const TrainingPlan& plan, std::span<const std::vector<double>> blocks);
 
 }  // namespace cipherfit

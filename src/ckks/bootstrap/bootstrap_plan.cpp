@@ -28,6 +28,8 @@ void check(const BootstrapLiteral& literal) {
     check_range("log_slots", literal.log_slots, 1, literal.log_n - 1);
     check_range("levels left", literal.levels, 1, 64);
     check_range("level_bits", literal.level_bits, 30, 50);
+    check_range("result_bits", literal.result_bits == 0 ? literal.level_bits : literal.result_bits,
+                24, 50);
     check_range("coeffs_to_slots", literal.coeffs_to_slots, 1, literal.log_slots);
     check_range("slots_to_coeffs", literal.slots_to_coeffs, 1, literal.log_slots);
     check_range("coeffs_to_slots_bits", literal.coeffs_to_slots_bits, 40, 50);
@@ -107,7 +109,9 @@ std::size_t BootstrapPlan::depth() const noexcept {
 }
 
 double BootstrapPlan::output_scale() const noexcept {
-    return std::exp2(static_cast<double>(stages_->literal.level_bits));
+    const BootstrapLiteral& literal = stages_->literal;
+    return std::exp2(
+        static_cast<double>(literal.result_bits == 0 ? literal.level_bits : literal.result_bits));
 }
 
 double BootstrapPlan::largest_message() const noexcept {

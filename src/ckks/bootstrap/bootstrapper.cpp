@@ -14,13 +14,12 @@ namespace cipherfit {
 namespace {
 
 // Encodes matrices for levels from `level` downwards, such that a ciphertext of the scale `from`
-// leaves the last one at the scale `to`. The factors of scale are shared out as `even` says: the
-// same for each, or all in the last.
+// leaves the last one at the scale `to`. Each takes the same part of the quotient of the scales, so
+// that the diagonals of none lose more bits than they must.
 std::vector<EncodedMatrix> encode(const Parameters& parameters,
                                   const std::vector<DiagonalMatrix>& matrices, std::size_t level,
-                                  double from, double to, bool even) {
-    const double factor =
-        even ? std::pow(to / from, 1.0 / static_cast<double>(matrices.size())) : 1.0;
+                                  double from, double to) {
+    const double factor = std::pow(to / from, 1.0 / static_cast<double>(matrices.size()));
     std::vector<EncodedMatrix> encoded;
     double scale = from;
     for (std::size_t i = 0; i < matrices.size(); ++i, --level) {
@@ -45,15 +44,14 @@ struct Bootstrapper::Matrices {
         // The trace and the transform multiply by N/2, adding the conjugate by 2.
         const double raised =
             static_cast<double>(parameters.q(0)) * static_cast<double>(parameters.n());
-        coeffs_to_slots =
-            encode(parameters, stages.coeffs_to_slots(), parameters.max_level(), raised,
-                   stages.eval_mod.input_scale(parameters, eval_mod_level), true);
+        coeffs_to_slots = encode(parameters, stages.coeffs_to_slots(), parameters.max_level(),
+                                 raised, stages.eval_mod.input_scale(parameters, eval_mod_level));
         const std::size_t level = stages.slots_to_coeffs_level();
         eval_mod_output = static_cast<double>(parameters.q(level + 1));
         const double message =
             eval_mod_output * plan.largest_message() / static_cast<double>(parameters.q(0));
-        slots_to_coeffs = encode(parameters, stages.slots_to_coeffs(), level, message,
-                                 plan.output_scale(), false);
+        slots_to_coeffs =
+            encode(parameters, stages.slots_to_coeffs(), level, message, plan.output_scale());
     }
 };
 

@@ -1,6 +1,7 @@
 #include "cipherfit/protocol/owner/model_check.h"
 
 #include "cipherfit/train/noise.h"
+#include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
 
 #include <algorithm>
@@ -31,13 +32,13 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
     if (setup.plan.solver() == Solver::dual) {
         reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_state;
-        if (const auto& refresh = setup.plan.refresh()) {
-            const double carried = largest_carried_logit(data, recipe);
-            require(carried <= refresh->range() / 2, ErrorCode::bad_input,
-                    "the logits grow to {:.3g}, more than the {:.3g} that the bootstrapping takes: "
-                    "plan again from these rows",
-                    carried, refresh->range() / 2);
-        }
+    }
+    if (const auto& refresh = setup.plan.refresh()) {
+        const double coefficient = largest_refreshed_coefficient(setup.plan, data);
+        require(coefficient <= refresh->range(), ErrorCode::bad_input,
+                "what is bootstrapped has coefficients up to {:.3g}, more than the {:.3g} that the "
+                "plan has room for: plan again from these rows",
+                coefficient, refresh->range());
     }
     const double most = setup.plan.state_capacity();
     require(reference.largest_abs_state <= most, ErrorCode::bad_input,

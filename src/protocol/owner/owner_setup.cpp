@@ -1,5 +1,6 @@
 #include "cipherfit/protocol/owner/owner_setup.h"
 
+#include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
 
 #include <algorithm>
@@ -197,7 +198,6 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
     }
     const auto planned = [&](double largest_state, double bootstrapped) {
         PlanOptions fitted = plan;
-        // Bootstrappings are the more precise the closer their range: it is in the plan.
         if (std::isfinite(bootstrapped)) {
             fitted.refresh_range = std::clamp(1.25 * bootstrapped, 0x1p-10, 0x1p24);
         }
@@ -216,6 +216,13 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         plan.refresh = made.refresh() ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
         made =
             planned(run_dual_twin(data, recipe).max_abs_state, largest_carried_logit(data, recipe));
+    }
+    if (made.refresh()) {
+        // Bootstrappings are the more precise the closer their range: it is in the plan.
+        const double coefficient = largest_refreshed_coefficient(made, data);
+        if (std::isfinite(coefficient)) {
+            made = made.with_refresh_range(coefficient);
+        }
     }
     return {std::move(made), std::move(preprocessing), training.class_names, chosen,
             options.recipe.seed};

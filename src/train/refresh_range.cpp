@@ -1,0 +1,88 @@
+#include "cipherfit/train/refresh_range.h"
+
+#include "cipherfit/ckks/encoder.h"
+#include "cipherfit/train/training_messages.h"
+#include "cipherfit/train/twin.h"
+
+#include <algorithm>
+#include <complex>
+#include <cstddef>
+#include <vector>
+
+namespace cipherfit {
+namespace {
+
+using Blocks = std::vector<std::vector<double>>;
+
+// The largest coefficient of real + i factor imaginary, which repeat after `period` slots.
+double largest_of(const std::vector<double>& real, const std::vector<double>& imaginary,
+                  double factor, std::size_t period) {
+    std::vector<std::complex<double>> slots(period);
+    for (std::size_t j = 0; j < period; ++j) {
+        slots[j] = {real[j], imaginary.empty() ? 0.0 : factor * imaginary[j]};
+    }
+    return largest_coefficient(slots);
+}
+
+// What StateRefresh joins: both sequences of a block, or two blocks of the only one.
+double largest_of(const Blocks& main, const Blocks& extrapolated, double factor,
+                  std::size_t period) {
+    double largest = 0;
+    if (!extrapolated.empty()) {
+        for (std::size_t b = 0; b < main.size(); ++b) {
+            largest = std::max(largest, largest_of(main[b], extrapolated[b], factor, period));
+        }
+        return largest;
+    }
+    for (std::size_t b = 0; b < main.size(); b += 2) {
+        const std::vector<double> none;
+        const bool alone = b + 1 == main.size();
+        largest = std::max(largest, largest_of(main[b], alone ? none : main[b + 1], 1.0, period));
+    }
+    return largest;
+}
+
+}  // namespace
+
+double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedData& data) {
+    double largest = 0;
+    if (plan.refresh_count() == 0) {
+        return largest;
+    }
+    const Recipe& recipe = plan.recipe();
+    const std::size_t period = plan.refresh().value().bootstrap.slots();
+    // After iteration t, before the next.
+    const auto is_refreshed = [&](int t) {
+        return t + 1 < recipe.iterations && plan.levels()[static_cast<std::size_t>(t) + 1].refresh;
+    };
+    const auto see = [&](int t, const Blocks& main, const Blocks& extrapolated) {
+        // The scale of M is 1 - eta times that of U, and U is read at M's.
+        const double factor = 1.0 / (1.0 - recipe.etas[static_cast<std::size_t>(t)]);
+        largest = std::max(largest, largest_of(main, extrapolated, factor, period));
+    };
+    const bool both = has_momentum(recipe);
+    if (plan.solver() == Solver::primal) {
+        run_twin(data, recipe, nullptr, [&](const TwinIteration& at) {
+            if (is_refreshed(at.iteration)) {
+                see(at.iteration, pack_states(plan, at.main),
+                    both ? pack_states(plan, at.extrapolated) : Blocks{});
+            }
+        });
+        return largest;
+    }
+    const RowMatrix kernel = gram_matrix(data);
+    const auto packed = [&](const RowMatrix& coefficients) {
+        const RowMatrix logits = kernel * coefficients;
+        return Blocks{
+            plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().classes})};
+    };
+    run_dual_twin(data, recipe, nullptr,
+                  [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+                      if (is_refreshed(t)) {
+                          see(t, packed(main), both ? packed(extrapolated) : Blocks{});
+                      }
+                  });
+    return largest;
+}
+
+}  // namespace cipherfit

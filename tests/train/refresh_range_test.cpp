@@ -1,0 +1,148 @@
+// What goes through bootstrappings and how large it is, against the encoder's polynomials.
+#include "cipherfit/train/refresh_range.h"
+
+#include "cipherfit/ckks/encoder.h"
+#include "cipherfit/train/training_messages.h"
+#include "rlwe/ring.h"
+#include "support/errors.h"
+#include "support/training_run.h"
+
+#include <cmath>
+#include <complex>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit {
+namespace {
+
+using test::throws;
+
+constexpr double stable_step = 1.8;
+
+struct Case {
+    const char* name;
+    TrainingShape shape;
+    Recipe recipe;
+    Solver solver;
+};
+
+std::vector<Case> cases() {
+    const SigmoidPolynomial sigmoid = fit_sigmoid(3, 8);
+    const Recipe momentum = standard_recipe(8, stable_step, sigmoid);
+    const Recipe plain = standard_recipe(8, stable_step, sigmoid, Momentum::none);
+    Recipe batches = plain;
+    batches.batch = 8;
+    return {{"momentum", {20, 9, 3}, momentum, Solver::primal},
+            {"preset", {20, 9, 3}, chiang2023_recipe(8, 20), Solver::primal},
+            {"several blocks", {50, 40, 4}, momentum, Solver::primal},
+            {"no momentum, three blocks", {50, 300, 3}, plain, Solver::primal},
+            {"groups of classes", {60, 20, 40}, momentum, Solver::primal},
+            {"mini-batches", {20, 9, 3}, batches, Solver::primal},
+            {"dual", {20, 9, 3}, momentum, Solver::dual},
+            {"dual, no momentum", {20, 9, 3}, plain, Solver::dual}};
+}
+
+TrainingPlan plan_of(const Case& c) {
+    PlanOptions options;
+    options.solver = c.solver;
+    options.log_n = 10;
+    options.memory_limit_bytes = 1e12;
+    options.insecure_for_tests_only = true;
+    options.refresh = PlanOptions::Refresh::always;
+    return TrainingPlan::create(c.shape, c.recipe, options);
+}
+
+// The coefficients of the plaintext with these slots, of all N/2.
+double encoded_coefficient(const TrainingPlan& plan, const std::vector<double>& real,
+                           const std::vector<double>& imaginary, double factor) {
+    constexpr double scale = 0x1p36;
+    std::vector<std::complex<double>> slots(plan.parameters().slots());
+    for (std::size_t j = 0; j < slots.size(); ++j) {
+        slots[j] = {real[j], imaginary.empty() ? 0.0 : factor * imaginary[j]};
+    }
+    const Plaintext plaintext = Encoder(plan.parameters()).encode(slots, 0, scale);
+    const Ring& ring = plan.parameters().ring();
+    RnsPoly poly = plaintext.poly().copy(1);
+    ring.inverse(poly.limb(0), 0);
+    double largest = 0;
+    for (std::size_t k = 0; k < ring.n(); ++k) {
+        const auto value = static_cast<double>(centred(poly.limb(0)[k], ring.modulus(0)));
+        largest = std::max(largest, std::abs(value) / scale);
+    }
+    return largest;
+}
+
+std::vector<std::vector<double>> packed(const TrainingPlan& plan, const PreparedData& data,
+                                        const RowMatrix& state) {
+    if (plan.solver() == Solver::primal) {
+        return pack_states(plan, state);
+    }
+    const RowMatrix logits = gram_matrix(data) * state;
+    return {plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().classes})};
+}
+
+TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const PreparedData data = test::synthetic_data(c.shape, c.recipe, 5);
+        const TrainingPlan plan = plan_of(c);
+        ASSERT_GE(plan.refresh_count(), 1U);
+        double expected = 0;
+        const bool momentum = has_momentum(c.recipe);
+        const auto see = [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+            const auto next = static_cast<std::size_t>(t) + 1;
+            if (next == plan.levels().size() || !plan.levels()[next].refresh) {
+                return;
+            }
+            const auto first = packed(plan, data, main);
+            const auto second = packed(plan, data, extrapolated);
+            const double factor = 1 / (1 - c.recipe.etas[static_cast<std::size_t>(t)]);
+            for (std::size_t b = 0; b < first.size(); b += momentum ? 1 : 2) {
+                const bool alone = !momentum && b + 1 == first.size();
+                const std::vector<double> other = alone      ? std::vector<double>{}
+                                                  : momentum ? second[b]
+                                                             : first[b + 1];
+                expected = std::max(
+                    expected, encoded_coefficient(plan, first[b], other, momentum ? factor : 1.0));
+            }
+        };
+        if (c.solver == Solver::primal) {
+            run_twin(data, c.recipe, nullptr,
+                     [&](const TwinIteration& at) { see(at.iteration, at.main, at.extrapolated); });
+        } else {
+            run_dual_twin(data, c.recipe, nullptr, see);
+        }
+        // A coefficient is rounded by half a unit, and the doubles of both ways are off by far
+        // less.
+        EXPECT_NEAR(largest_refreshed_coefficient(plan, data), expected, 0.6 / 0x1p36);
+        EXPECT_GT(expected, 0x1p-20);
+    }
+}
+
+TEST(RefreshRange, PlansTakeThePowerOfTwoAboveIt) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingPlan plan = plan_of(c);
+        for (const double coefficient : {0.0, 0x1p-10, 0.1, 0.79, 0.81, 3.0, 100.0}) {
+            SCOPED_TRACE(coefficient);
+            const TrainingPlan fitted = plan.with_refresh_range(coefficient);
+            const RefreshPlan& refresh = fitted.refresh().value();
+            EXPECT_GE(refresh.range(), 1.25 * coefficient);
+            EXPECT_TRUE(refresh.range() < 2.5 * coefficient || refresh.range_bits == -20);
+            // There is room at the lowest level, and pairs come out at the states' scale.
+            EXPECT_LE(fitted.state_scale() * refresh.range(), refresh.bootstrap.largest_message());
+            EXPECT_EQ(
+                std::log2(refresh.bootstrap.output_scale()),
+                std::clamp(static_cast<int>(fitted.state_bits()) + refresh.range_bits - 1, 24, 48));
+            const auto again = TrainingPlan::from_json(fitted.to_json());
+            ASSERT_TRUE(again.has_value()) << again.error().message;
+            EXPECT_EQ(again->refresh()->bootstrap.output_scale(), refresh.bootstrap.output_scale());
+            EXPECT_EQ(again->hash(), fitted.hash());
+        }
+        EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"nan"},
+                           [&] { static_cast<void>(plan.with_refresh_range(std::nan(""))); }));
+    }
+}
+
+}  // namespace
+}  // namespace cipherfit
