@@ -8,10 +8,6 @@ namespace {
 constexpr std::size_t most_sources = 64;
 constexpr std::size_t unroll = 4;
 
-inline std::size_t smaller(std::size_t a, std::size_t b) {
-    return a < b ? a : b;
-}
-
 inline double to_double(std::uint64_t x) {
     return static_cast<double>(static_cast<std::int64_t>(x));
 }

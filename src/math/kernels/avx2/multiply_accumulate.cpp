@@ -13,10 +13,6 @@ constexpr std::size_t chunk = 4;
 constexpr std::size_t block = 512;
 constexpr std::size_t unroll = 4;
 
-inline std::size_t smaller(std::size_t a, std::size_t b) {
-    return a < b ? a : b;
-}
-
 // sums + the products of `terms` <= chunk terms at the 16 words from `at` on. |sums| <= (q + 1)/2
 // or, at first, < q: with 4 2^49 from the products that is in reduce_sum's range.
 template <std::size_t terms>
