@@ -131,10 +131,15 @@ static inline Lanes reduce_lazy(Lanes x, const Field& field) {
     return _mm256_fnmadd_pd(rounded_product(x, field.inverse), field.q, x);
 }
 
+// x + bound in the lanes whose sign is set. Zeros must be +0, which is what sums, products and
+// reductions above give: rounding to nearest makes x - x +0, and no operand is -0.
+static inline Lanes add_if_negative(Lanes x, Lanes bound) {
+    return _mm256_blendv_pd(x, _mm256_add_pd(x, bound), x);
+}
+
 // (-q, q) to [0, q).
 static inline Lanes make_positive(Lanes x, const Field& field) {
-    const Lanes negative = _mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_LT_OQ);
-    return _mm256_add_pd(x, _mm256_and_pd(negative, field.q));
+    return add_if_negative(x, field.q);
 }
 
 // (-q, q) to words in [0, q).
