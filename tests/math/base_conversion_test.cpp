@@ -65,8 +65,12 @@ std::vector<Case> cases() {
     all.push_back(make_case(40, 10, 50, 6));
     all.push_back(make_case(49, 3, 30, 4));
     all.push_back(make_case(25, 4, 50, 2));
+    all.push_back(make_case(50, 6, 50, 3));
+    all.push_back(make_case(50, 13, 25, 3));
     all.push_back(make_case(50, 64, 50, 2));
     all.push_back({moduli({3, 1125899906842597}), moduli({5, 97, 1099510054913})});
+    // The least targets, where roundings weigh most.
+    all.push_back({moduli(ntt_primes(10, 50, 19)), moduli({3, 5, 7, 11, 13, 31})});
     return all;
 }
 
@@ -193,6 +197,14 @@ TEST_P(BaseConversionKernel, results_are_those_of_the_portable_kernels) {
             in.push_back(inputs[i].data());
         }
         const PlainView plain(c, product.get());
+        for (std::size_t i = 0; i < k; ++i) {  // then those whose y are q/2 and q/2 + 1, q - 1
+            const Modulus& q = c.sources[i];
+            const std::uint64_t unscale = inverse_mod(plain.factors[i].value, q);
+            const std::uint64_t edges[] = {q.value / 2, q.value / 2 + 1, q.value - 1};
+            for (std::size_t at = 0; at < 3; ++at) {
+                inputs[i].data()[n / 2 + at] = multiply_mod(edges[at], unscale, q);
+            }
+        }
         for (std::size_t j = 0; j < c.targets.size(); ++j) {
             expected.emplace_back(n);
             actual.emplace_back(n);

@@ -127,9 +127,13 @@ TEST_P(Elementwise, products_with_a_constant) {
 TEST_P(Elementwise, sums_of_products) {
     Random random(8);
     for (const std::uint64_t prime :
-         {std::uint64_t{3}, std::uint64_t{1099510054913}, std::uint64_t{1125899906842597}}) {
+         {std::uint64_t{3}, std::uint64_t{33554467}, std::uint64_t{1099510054913},
+          std::uint64_t{1125899906842597}}) {
         const Modulus q = Modulus::create(prime);
-        for (const std::size_t terms : {0U, 1U, 2U, 3U, 8U, 17U, 1024U}) {
+        std::vector<std::size_t> counts(21);
+        std::iota(counts.begin(), counts.end(), 0U);
+        counts.push_back(1024);
+        for (const std::size_t terms : counts) {
             for (const bool largest : {false, true}) {
                 const std::size_t n = terms == 1024 ? 48 : 1024 + 16;
                 std::vector<Buffer> a, b;

@@ -17,6 +17,7 @@ inline Words add_if_negative(Words x, Words bound) {
 void add(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n,
          const Modulus& q) noexcept {
     const Words bound = splat_words(q.value);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         const Words sum = _mm256_add_epi64(load_words(a + i), load_words(b + i));
         store_words(out + i, add_if_negative(_mm256_sub_epi64(sum, bound), bound));
@@ -26,6 +27,7 @@ void add(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std
 void subtract(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n,
               const Modulus& q) noexcept {
     const Words bound = splat_words(q.value);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         const Words difference = _mm256_sub_epi64(load_words(a + i), load_words(b + i));
         store_words(out + i, add_if_negative(difference, bound));
@@ -34,6 +36,7 @@ void subtract(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b
 
 void negate(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Modulus& q) noexcept {
     const Words bound = splat_words(q.value);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         const Words negative = _mm256_sub_epi64(_mm256_setzero_si256(), load_words(a + i));
         store_words(out + i, add_if_negative(negative, bound));
@@ -43,6 +46,7 @@ void negate(std::uint64_t* out, const std::uint64_t* a, std::size_t n, const Mod
 void multiply(std::uint64_t* out, const std::uint64_t* a, const std::uint64_t* b, std::size_t n,
               const Modulus& q) noexcept {
     const Field field = make_field(q);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         store_words(out + i, finish(multiply_lazy(load(a + i), load(b + i), field), field));
     }
@@ -52,6 +56,7 @@ void multiply_scalar(std::uint64_t* out, const std::uint64_t* a, const ShoupFact
                      std::size_t n, const Modulus& q) noexcept {
     const Field field = make_field(q);
     const Factor factor = make_factor(w.value, field);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         store_words(out + i, finish(multiply_lazy(load(a + i), factor, field), field));
     }
@@ -61,10 +66,12 @@ void multiply_scalar_add(std::uint64_t* out, const std::uint64_t* a, const Shoup
                          std::size_t n, const Modulus& q) noexcept {
     const Field field = make_field(q);
     const Factor factor = make_factor(w.value, field);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         const Lanes product = multiply_lazy(load(a + i), factor, field);
-        const Lanes sum = _mm256_add_pd(load(out + i), product);  // below 2q
-        store_words(out + i, finish(reduce_lazy(sum, field), field));
+        // [-q, 0) and the product, at most 5/8 q as a < 2^50, leave (-2q, q).
+        const Lanes sum = _mm256_add_pd(_mm256_sub_pd(load(out + i), field.q), product);
+        store_words(out + i, finish(add_if_negative(sum, field.q), field));
     }
 }
 
@@ -72,6 +79,7 @@ void subtract_multiply_scalar(std::uint64_t* out, const std::uint64_t* a, const 
                               const ShoupFactor& w, std::size_t n, const Modulus& q) noexcept {
     const Field field = make_field(q);
     const Factor factor = make_factor(w.value, field);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         const Lanes difference = _mm256_sub_pd(load(a + i), load(b + i));
         store_words(out + i, finish(multiply_lazy(difference, factor, field), field));
@@ -83,6 +91,7 @@ void switch_modulus(std::uint64_t* out, const std::uint64_t* a, std::size_t n,
     const Lanes modulus = make_field(source).q;
     const Lanes half = splat(static_cast<double>(static_cast<std::int64_t>(source.value / 2)));
     const Field field = make_field(q);
+#pragma GCC unroll 4
     for (std::size_t i = 0; i < n; i += 4) {
         const Lanes x = load(a + i);
         const Lanes above = _mm256_cmp_pd(x, half, _CMP_GT_OQ);

@@ -17,6 +17,10 @@ namespace cipherfit::avx2 {
 using Words = __m256i;
 using Lanes = __m256d;
 
+static inline std::size_t smaller(std::size_t a, std::size_t b) {
+    return a < b ? a : b;
+}
+
 static inline Words load_words(const std::uint64_t* p) {
     return _mm256_load_si256(reinterpret_cast<const Words*>(p));
 }
@@ -71,6 +75,21 @@ static inline Factor make_factor(std::uint64_t w, const Field& field) {
     return {value, _mm256_div_pd(value, field.q)};
 }
 
+// Factors of several groups, one a lane. w / q is rounded once, or nearly: its first approximation
+// is off by 3/2 2^-53, and the error of the second one before it is rounded is 2^-104.
+static inline Factor make_factors(Words w, const Field& field) {
+    const Lanes value = to_lanes(w);
+    const Lanes ratio = _mm256_mul_pd(value, field.inverse);
+    const Lanes rest = _mm256_fnmadd_pd(ratio, field.q, value);
+    return {value, _mm256_fmadd_pd(rest, field.inverse, ratio)};
+}
+
+// The same with ratios that are rounded twice.
+static inline Factor make_rough_factors(Words w, const Field& field) {
+    const Lanes value = to_lanes(w);
+    return {value, _mm256_mul_pd(value, field.inverse)};
+}
+
 // a b rounded to an integer, for |a b| < 2^51: between 2^52 and 2^53 doubles are the integers.
 static inline Lanes rounded_product(Lanes a, Lanes b) {
     const Lanes base = splat(0x1.8p52);
@@ -112,10 +131,15 @@ static inline Lanes reduce_lazy(Lanes x, const Field& field) {
     return _mm256_fnmadd_pd(rounded_product(x, field.inverse), field.q, x);
 }
 
+// x + bound in the lanes whose sign is set. Zeros must be +0, which is what sums, products and
+// reductions above give: rounding to nearest makes x - x +0, and no operand is -0.
+static inline Lanes add_if_negative(Lanes x, Lanes bound) {
+    return _mm256_blendv_pd(x, _mm256_add_pd(x, bound), x);
+}
+
 // (-q, q) to [0, q).
 static inline Lanes make_positive(Lanes x, const Field& field) {
-    const Lanes negative = _mm256_cmp_pd(x, _mm256_setzero_pd(), _CMP_LT_OQ);
-    return _mm256_add_pd(x, _mm256_and_pd(negative, field.q));
+    return add_if_negative(x, field.q);
 }
 
 // (-q, q) to words in [0, q).

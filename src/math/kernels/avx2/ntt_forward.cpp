@@ -1,12 +1,12 @@
-// The forward transform: Cooley-Tukey butterflies on doubles, two stages a pass, the last three or
-// four stages in registers. A block that fits the first-level cache goes through all its passes
-// before the next block is touched. Between passes the words hold the bits of doubles.
+// The forward transform: Cooley-Tukey butterflies on doubles, two stages a pass; the last two or
+// three stages work within vectors. A block that fits the first-level cache goes through all its
+// passes before the next block is touched. Between passes the words hold the bits of doubles.
 //
 // Lazy ranges: a butterfly (x, y) -> (x + w y, x - w y) takes |y| <= 2q < 2^51. A pass starts from
 // 2q: x is brought to q/2, w y is at most 3/4 q, so that the first stage leaves 5/4 q; the second
 // one adds (1/2 + 5/32) q, which makes less than 2q without a reduction.
 #include "math/kernels/avx2/kernels.h"
-#include "math/kernels/avx2/lanes.h"
+#include "math/kernels/avx2/ntt_factors.h"
 
 namespace cipherfit::avx2 {
 namespace {
@@ -20,14 +20,20 @@ struct Plan {
     Field field;
 };
 
+// Two butterflies at a time: each keeps the other's waiting times busy.
 template <bool reduce>
-inline void butterfly(Lanes& x, Lanes& y, Factor w, const Field& field) {
+inline void butterflies(Lanes& x0, Lanes& y0, Factor w0, Lanes& x1, Lanes& y1, Factor w1,
+                        const Field& field) {
     if constexpr (reduce) {
-        x = reduce_lazy(x, field);
+        x0 = reduce_lazy(x0, field);
+        x1 = reduce_lazy(x1, field);
     }
-    const Lanes product = multiply_lazy(y, w, field);
-    y = _mm256_sub_pd(x, product);
-    x = _mm256_add_pd(x, product);
+    const Lanes product0 = multiply_lazy(y0, w0, field);
+    const Lanes product1 = multiply_lazy(y1, w1, field);
+    y0 = _mm256_sub_pd(x0, product0);
+    x0 = _mm256_add_pd(x0, product0);
+    y1 = _mm256_sub_pd(x1, product1);
+    x1 = _mm256_add_pd(x1, product1);
 }
 
 template <bool first>
@@ -35,27 +41,22 @@ inline Lanes load_input(const std::uint64_t* p) {
     return first ? load(p) : load_lanes(p);
 }
 
-// Stages m and 2m for the groups [begin, end), 4t words each; `first` where the words are residues.
+// Stages m and 2m for `count` groups from x on, 4t words each; `first` where the words are
+// residues.
 template <bool first>
-void pass(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t begin,
-          std::size_t end) {
-    const std::size_t t = plan.n / (4 * m);
-    const Field field = plan.field;
-    for (std::size_t group = begin; group < end; ++group) {
-        const std::size_t at = m + group;
-        const Factor outer = make_factor(plan.roots[at], field);
-        const Factor left = make_factor(plan.roots[2 * at], field);
-        const Factor right = make_factor(plan.roots[2 * at + 1], field);
-        std::uint64_t* x = values + 4 * t * group;
+inline void pass_groups(std::uint64_t* x, std::size_t t, std::size_t count,
+                        const PassFactors& factors, const Field& field) {
+    for (std::size_t group = 0; group < count; ++group, x += 3 * t) {
+        const Factor w = outer_factor(factors, group);
+        const Factor left = inner_factor(factors, 2 * group);
+        const Factor right = inner_factor(factors, 2 * group + 1);
         for (std::size_t j = 0; j < t; j += 4, x += 4) {
             Lanes a = load_input<first>(x);
             Lanes b = load_input<first>(x + t);
             Lanes c = load_input<first>(x + 2 * t);
             Lanes d = load_input<first>(x + 3 * t);
-            butterfly<true>(a, c, outer, field);
-            butterfly<true>(b, d, outer, field);
-            butterfly<false>(a, b, left, field);
-            butterfly<false>(c, d, right, field);
+            butterflies<true>(a, c, w, b, d, w, field);
+            butterflies<false>(a, b, left, c, d, right, field);
             store_lanes(x, a);
             store_lanes(x + t, b);
             store_lanes(x + 2 * t, c);
@@ -64,111 +65,126 @@ void pass(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t be
     }
 }
 
-// Factors of several groups in one vector. The ratio is rounded twice here: products reach q.
-inline Factor as_factor(Words words, const Field& field) {
-    const Lanes value = to_lanes(words);
-    return {value, _mm256_mul_pd(value, field.inverse)};
-}
-
-// The stages of 4 and 2 words a group on the 8 words x, y from `word` on: x is brought to q/2
-// before each, so that they leave 3/2 q.
-inline void last_stages(Lanes& x, Lanes& y, const Plan& plan, std::size_t word) {
-    const Field& field = plan.field;
-    const std::uint64_t* pair = plan.roots + (plan.n + word) / 4;
-    const std::uint64_t* quad = plan.roots + (plan.n + word) / 2;
-    const __m128i two = _mm_load_si128(reinterpret_cast<const __m128i*>(pair));
-    const Words doubled = _mm256_permute4x64_epi64(_mm256_castsi128_si256(two), 0x50);
-
-    Lanes low = _mm256_permute2f128_pd(x, y, 0x20);   // x0 x1 y0 y1
-    Lanes high = _mm256_permute2f128_pd(x, y, 0x31);  // x2 x3 y2 y3
-    butterfly<true>(low, high, as_factor(doubled, field), field);
-    Lanes even = _mm256_unpacklo_pd(low, high);  // x0 x2 y0 y2
-    Lanes odd = _mm256_unpackhi_pd(low, high);   // x1 x3 y1 y3
-    butterfly<true>(even, odd, as_factor(load_words(quad), field), field);
-    low = _mm256_unpacklo_pd(even, odd);
-    high = _mm256_unpackhi_pd(even, odd);
-    x = _mm256_permute2f128_pd(low, high, 0x20);
-    y = _mm256_permute2f128_pd(low, high, 0x31);
-}
-
-inline void store_reduced(std::uint64_t* p, Lanes x, const Field& field) {
-    store_words(p, finish(reduce_lazy(x, field), field));
-}
-
-// The last three stages for the groups [begin, end) of 8 words.
-void last_three_stages(std::uint64_t* values, const Plan& plan, std::size_t begin,
-                       std::size_t end) {
-    const Plan local = plan;
-    for (std::size_t group = begin; group < end; ++group) {
-        const std::size_t word = 8 * group;
-        Lanes a = load_lanes(values + word);
-        Lanes b = load_lanes(values + word + 4);
-        const Factor w = make_factor(local.roots[local.n / 8 + group], local.field);
-        butterfly<true>(a, b, w, local.field);
-        last_stages(a, b, local, word);
-        store_reduced(values + word, a, local.field);
-        store_reduced(values + word + 4, b, local.field);
-    }
-}
-
-// The last four stages for the groups [begin, end) of 16 words; `first` where the words are
-// residues.
-template <bool first>
-void last_four_stages(std::uint64_t* values, const Plan& plan, std::size_t begin, std::size_t end) {
-    const Plan local = plan;
+// Stages m and 2m for the groups [begin, end).
+void pass(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t begin,
+          std::size_t end) {
+    const std::size_t t = plan.n / (4 * m);
     const Field field = plan.field;
-    for (std::size_t group = begin; group < end; ++group) {
-        const std::size_t word = 16 * group;
-        const std::size_t at = local.n / 16 + group;
-        Lanes a = load_input<first>(values + word);
-        Lanes b = load_input<first>(values + word + 4);
-        Lanes c = load_input<first>(values + word + 8);
-        Lanes d = load_input<first>(values + word + 12);
-        const Factor outer = make_factor(local.roots[at], field);
-        butterfly<true>(a, c, outer, field);
-        butterfly<true>(b, d, outer, field);
-        butterfly<false>(a, b, make_factor(local.roots[2 * at], field), field);
-        butterfly<false>(c, d, make_factor(local.roots[2 * at + 1], field), field);
-        last_stages(a, b, local, word);
-        last_stages(c, d, local, word + 8);
-        store_reduced(values + word, a, field);
-        store_reduced(values + word + 4, b, field);
-        store_reduced(values + word + 8, c, field);
-        store_reduced(values + word + 12, d, field);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before they are read
+    PassFactors factors;
+    for (std::size_t group = begin; group < end; group += batch) {
+        const std::size_t count = smaller(batch, end - group);
+        set_factors(factors, plan.roots, m, group, count, field);
+        std::uint64_t* x = values + 4 * t * group;
+        if (m == 1) {
+            pass_groups<true>(x, t, count, factors, field);
+        } else if (t == 4) {
+            pass_groups<false>(x, 4, count, factors, field);
+        } else {
+            pass_groups<false>(x, t, count, factors, field);
+        }
     }
 }
 
-void two_stages(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t begin,
-                std::size_t end) {
-    if (m == 1) {
-        pass<true>(values, plan, m, begin, end);
-    } else {
-        pass<false>(values, plan, m, begin, end);
+// The last stages, of 8, 4 and 2 words a group, and the reduction to residues are loops of their
+// own over runs of words: in one loop the chain of operations that wait for each other is longer
+// than what the CPU looks ahead.
+constexpr std::size_t run = 256;
+
+// The stage of 8 words a group: x is brought to q/2, the products of up to 2q are at most 3/4 q.
+inline void stage_of_8(std::uint64_t* x, std::size_t count, const std::uint64_t* roots,
+                       const Field& field) {
+    for (std::size_t i = 0; i < count; i += 16, roots += 2) {
+        Lanes a = load_lanes(x + i);
+        Lanes b = load_lanes(x + i + 4);
+        Lanes c = load_lanes(x + i + 8);
+        Lanes d = load_lanes(x + i + 12);
+        butterflies<true>(a, b, make_factors(splat_words(roots[0]), field), c, d,
+                          make_factors(splat_words(roots[1]), field), field);
+        store_lanes(x + i, a);
+        store_lanes(x + i + 4, b);
+        store_lanes(x + i + 8, c);
+        store_lanes(x + i + 12, d);
     }
 }
 
-// All stages from the one with m groups on, for one group, where `last_words` is 8 or 16: an even
-// number of stages goes before the last pass.
-void transform(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t group,
-               std::size_t last_words) {
+// The stage of 4 words a group: from 2q to 3/2 q, the factors being rough. Leaves words 0 and 2 of
+// two groups in a vector, then words 1 and 3.
+inline void stage_of_4(std::uint64_t* x, std::size_t count, const std::uint64_t* roots,
+                       const Field& field) {
+    for (std::size_t i = 0; i < count; i += 16, roots += 4) {
+        const Lanes a = load_lanes(x + i);
+        const Lanes b = load_lanes(x + i + 4);
+        const Lanes c = load_lanes(x + i + 8);
+        const Lanes d = load_lanes(x + i + 12);
+        Lanes low0 = _mm256_permute2f128_pd(a, b, 0x20);   // a0 a1 b0 b1
+        Lanes high0 = _mm256_permute2f128_pd(a, b, 0x31);  // a2 a3 b2 b3
+        Lanes low1 = _mm256_permute2f128_pd(c, d, 0x20);
+        Lanes high1 = _mm256_permute2f128_pd(c, d, 0x31);
+        butterflies<true>(low0, high0, make_rough_factors(load_two(roots), field), low1, high1,
+                          make_rough_factors(load_two(roots + 2), field), field);
+        store_lanes(x + i, _mm256_unpacklo_pd(low0, high0));      // a0 a2 b0 b2
+        store_lanes(x + i + 4, _mm256_unpackhi_pd(low0, high0));  // a1 a3 b1 b3
+        store_lanes(x + i + 8, _mm256_unpacklo_pd(low1, high1));
+        store_lanes(x + i + 12, _mm256_unpackhi_pd(low1, high1));
+    }
+}
+
+// The stage of 2 words a group, from and to that order: from 3/2 q to less than 5/2 q.
+inline void stage_of_2(std::uint64_t* x, std::size_t count, const std::uint64_t* roots,
+                       const Field& field) {
+    for (std::size_t i = 0; i < count; i += 16, roots += 8) {
+        Lanes even0 = load_lanes(x + i);
+        Lanes odd0 = load_lanes(x + i + 4);
+        Lanes even1 = load_lanes(x + i + 8);
+        Lanes odd1 = load_lanes(x + i + 12);
+        butterflies<false>(even0, odd0, make_rough_factors(load_words(roots), field), even1, odd1,
+                           make_rough_factors(load_words(roots + 4), field), field);
+        const Lanes low0 = _mm256_unpacklo_pd(even0, odd0);   // a0 a1 b0 b1
+        const Lanes high0 = _mm256_unpackhi_pd(even0, odd0);  // a2 a3 b2 b3
+        const Lanes low1 = _mm256_unpacklo_pd(even1, odd1);
+        const Lanes high1 = _mm256_unpackhi_pd(even1, odd1);
+        store_lanes(x + i, _mm256_permute2f128_pd(low0, high0, 0x20));
+        store_lanes(x + i + 4, _mm256_permute2f128_pd(low0, high0, 0x31));
+        store_lanes(x + i + 8, _mm256_permute2f128_pd(low1, high1, 0x20));
+        store_lanes(x + i + 12, _mm256_permute2f128_pd(low1, high1, 0x31));
+    }
+}
+
+// The last stages, from the one of `size` = 4 or 8 words a group, for the words [begin, end).
+void last_stages(std::uint64_t* values, const Plan& plan, std::size_t size, std::size_t begin,
+                 std::size_t end) {
+    const Field field = plan.field;
+    for (std::size_t start = begin; start < end; start += run) {
+        const std::size_t count = smaller(run, end - start);
+        const std::uint64_t* roots = plan.roots;
+        std::uint64_t* x = values + start;
+        if (size == 8) {
+            stage_of_8(x, count, roots + (plan.n + start) / 8, field);
+        }
+        stage_of_4(x, count, roots + (plan.n + start) / 4, field);
+        stage_of_2(x, count, roots + (plan.n + start) / 2, field);
+        for (std::size_t i = 0; i < count; i += 4) {
+            store_words(x + i, finish(reduce_lazy(load_lanes(x + i), field), field));
+        }
+    }
+}
+
+// All stages from the one with m groups on, for one group.
+void transform(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t group) {
     if (plan.n / m > cached_words) {
-        two_stages(values, plan, m, group, group + 1);
+        pass(values, plan, m, group, group + 1);
         for (std::size_t child = 4 * group; child < 4 * (group + 1); ++child) {
-            transform(values, plan, 4 * m, child, last_words);
+            transform(values, plan, 4 * m, child);
         }
         return;
     }
     std::size_t end = group + 1;
-    for (; plan.n / m > last_words; m *= 4, group *= 4, end *= 4) {
-        two_stages(values, plan, m, group, end);
+    for (; plan.n / m > 8; m *= 4, group *= 4, end *= 4) {
+        pass(values, plan, m, group, end);
     }
-    if (last_words == 8) {
-        last_three_stages(values, plan, group, end);
-    } else if (m == 1) {
-        last_four_stages<true>(values, plan, group, end);
-    } else {
-        last_four_stages<false>(values, plan, group, end);
-    }
+    const std::size_t size = plan.n / m;
+    last_stages(values, plan, size, size * group, size * end);
 }
 
 }  // namespace
@@ -176,7 +192,7 @@ void transform(std::uint64_t* values, const Plan& plan, std::size_t m, std::size
 void ntt_forward(std::uint64_t* values, const NttTables& tables) noexcept {
     const Plan plan = {tables.roots(), std::size_t{1} << tables.log_n(),
                        make_field(tables.modulus())};
-    transform(values, plan, 1, 0, tables.log_n() % 2 == 0 ? 16 : 8);
+    transform(values, plan, 1, 0);
 }
 
 }  // namespace cipherfit::avx2

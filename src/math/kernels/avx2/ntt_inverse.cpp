@@ -6,7 +6,7 @@
 // sums of the first one are brought to q/2, and their sum is at most q again; the sum of its
 // products, up to 2q, is brought to q/2 too. (q/2 stands for barely more than that.)
 #include "math/kernels/avx2/kernels.h"
-#include "math/kernels/avx2/lanes.h"
+#include "math/kernels/avx2/ntt_factors.h"
 
 namespace cipherfit::avx2 {
 namespace {
@@ -60,118 +60,141 @@ inline void two_stages(std::uint64_t* x, std::size_t t, Lanes a, Lanes b, Lanes 
     }
 }
 
-// Stages 2m and m for the groups [begin, end), 4t words each.
+// Stages 2m and m for `count` groups from x on, 4t words each.
 template <bool last>
+inline void pass_groups(std::uint64_t* x, std::size_t t, std::size_t count,
+                        const PassFactors& factors, const Plan& plan) {
+    for (std::size_t group = 0; group < count; ++group, x += 3 * t) {
+        const Factor outer = outer_factor(factors, group);
+        const Factor left = inner_factor(factors, 2 * group);
+        const Factor right = inner_factor(factors, 2 * group + 1);
+        for (std::size_t j = 0; j < t; j += 4, x += 4) {
+            two_stages<last>(x, t, load_lanes(x), load_lanes(x + t), load_lanes(x + 2 * t),
+                             load_lanes(x + 3 * t), outer, left, right, plan);
+        }
+    }
+}
+
+// Stages 2m and m for the groups [begin, end).
 void pass(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t begin,
           std::size_t end) {
     const std::size_t t = plan.n / (4 * m);
     const Plan local = plan;
-    for (std::size_t group = begin; group < end; ++group) {
-        const std::size_t at = m + group;
-        const Factor outer = make_factor(local.roots[at], local.field);
-        const Factor left = make_factor(local.roots[2 * at], local.field);
-        const Factor right = make_factor(local.roots[2 * at + 1], local.field);
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before they are read
+    PassFactors factors;
+    for (std::size_t group = begin; group < end; group += batch) {
+        const std::size_t count = smaller(batch, end - group);
+        set_factors(factors, local.roots, m, group, count, local.field);
         std::uint64_t* x = values + 4 * t * group;
-        for (std::size_t j = 0; j < t; j += 4, x += 4) {
-            two_stages<last>(x, t, load_lanes(x), load_lanes(x + t), load_lanes(x + 2 * t),
-                             load_lanes(x + 3 * t), outer, left, right, local);
+        if (m == 1) {
+            pass_groups<true>(x, t, count, factors, local);
+        } else if (t == 4) {
+            pass_groups<false>(x, 4, count, factors, local);
+        } else {
+            pass_groups<false>(x, t, count, factors, local);
         }
     }
 }
 
-// Factors of several groups in one vector. The ratio is rounded twice here: products reach q.
-inline Factor as_factor(Words words, const Field& field) {
-    const Lanes value = to_lanes(words);
-    return {value, _mm256_mul_pd(value, field.inverse)};
-}
+// The first stages, of 2, 4 and 8 words a group, as loops of their own over runs of words: see
+// last_stages() in ntt_forward.cpp.
+constexpr std::size_t run = 256;
 
-// The stages of 2 and 4 words a group on the 8 words x, y from `word` on: the way back of
-// last_stages in ntt_forward.cpp.
-inline void first_stages(Lanes& x, Lanes& y, const Plan& plan, std::size_t word) {
-    const Field& field = plan.field;
-    const std::uint64_t* pair = plan.roots + (plan.n + word) / 4;
-    const std::uint64_t* quad = plan.roots + (plan.n + word) / 2;
-    const __m128i two = _mm_load_si128(reinterpret_cast<const __m128i*>(pair));
-    const Words doubled = _mm256_permute4x64_epi64(_mm256_castsi128_si256(two), 0x50);
-
-    Lanes low = _mm256_permute2f128_pd(x, y, 0x20);   // x0 x1 y0 y1
-    Lanes high = _mm256_permute2f128_pd(x, y, 0x31);  // x2 x3 y2 y3
-    Lanes even = _mm256_unpacklo_pd(low, high);       // x0 x2 y0 y2
-    Lanes odd = _mm256_unpackhi_pd(low, high);        // x1 x3 y1 y3
-    butterfly<true>(even, odd, as_factor(load_words(quad), field), field);
-    low = _mm256_unpacklo_pd(even, odd);
-    high = _mm256_unpackhi_pd(even, odd);
-    butterfly<true>(low, high, as_factor(doubled, field), field);
-    x = _mm256_permute2f128_pd(low, high, 0x20);
-    y = _mm256_permute2f128_pd(low, high, 0x31);
-}
-
-// The first three stages for the groups [begin, end) of 8 words.
-void first_three_stages(std::uint64_t* values, const Plan& plan, std::size_t begin,
-                        std::size_t end) {
-    const Plan local = plan;
-    for (std::size_t group = begin; group < end; ++group) {
-        const std::size_t word = 8 * group;
-        Lanes a = load(values + word);
-        Lanes b = load(values + word + 4);
-        first_stages(a, b, local, word);
-        const Factor w = make_factor(local.roots[local.n / 8 + group], local.field);
-        butterfly<true>(a, b, w, local.field);
-        store_lanes(values + word, a);
-        store_lanes(values + word + 4, b);
+// The stage of 2 words a group, from residues. Leaves words 0 and 1 of two groups in a vector, then
+// words 2 and 3.
+inline void stage_of_2(std::uint64_t* x, std::size_t count, const std::uint64_t* roots,
+                       const Field& field) {
+    for (std::size_t i = 0; i < count; i += 16, roots += 8) {
+        const Lanes a = load(x + i);
+        const Lanes b = load(x + i + 4);
+        const Lanes c = load(x + i + 8);
+        const Lanes d = load(x + i + 12);
+        const Lanes low0 = _mm256_permute2f128_pd(a, b, 0x20);   // a0 a1 b0 b1
+        const Lanes high0 = _mm256_permute2f128_pd(a, b, 0x31);  // a2 a3 b2 b3
+        const Lanes low1 = _mm256_permute2f128_pd(c, d, 0x20);
+        const Lanes high1 = _mm256_permute2f128_pd(c, d, 0x31);
+        Lanes even0 = _mm256_unpacklo_pd(low0, high0);  // a0 a2 b0 b2
+        Lanes odd0 = _mm256_unpackhi_pd(low0, high0);   // a1 a3 b1 b3
+        Lanes even1 = _mm256_unpacklo_pd(low1, high1);
+        Lanes odd1 = _mm256_unpackhi_pd(low1, high1);
+        butterfly<true>(even0, odd0, make_rough_factors(load_words(roots), field), field);
+        butterfly<true>(even1, odd1, make_rough_factors(load_words(roots + 4), field), field);
+        store_lanes(x + i, _mm256_unpacklo_pd(even0, odd0));      // a0 a1 b0 b1
+        store_lanes(x + i + 4, _mm256_unpackhi_pd(even0, odd0));  // a2 a3 b2 b3
+        store_lanes(x + i + 8, _mm256_unpacklo_pd(even1, odd1));
+        store_lanes(x + i + 12, _mm256_unpackhi_pd(even1, odd1));
     }
 }
 
-// The first four stages for the groups [begin, end) of 16 words; `last` where there are no others.
-template <bool last>
-void first_four_stages(std::uint64_t* values, const Plan& plan, std::size_t begin,
-                       std::size_t end) {
-    const Plan local = plan;
-    for (std::size_t group = begin; group < end; ++group) {
-        std::uint64_t* x = values + 16 * group;
-        const std::size_t at = local.n / 16 + group;
-        Lanes a = load(x);
-        Lanes b = load(x + 4);
-        Lanes c = load(x + 8);
-        Lanes d = load(x + 12);
-        first_stages(a, b, local, 16 * group);
-        first_stages(c, d, local, 16 * group + 8);
-        two_stages<last>(x, 4, a, b, c, d, make_factor(local.roots[at], local.field),
-                         make_factor(local.roots[2 * at], local.field),
-                         make_factor(local.roots[2 * at + 1], local.field), local);
+// The stage of 4 words a group, from that order.
+inline void stage_of_4(std::uint64_t* x, std::size_t count, const std::uint64_t* roots,
+                       const Field& field) {
+    for (std::size_t i = 0; i < count; i += 16, roots += 4) {
+        Lanes low0 = load_lanes(x + i);
+        Lanes high0 = load_lanes(x + i + 4);
+        Lanes low1 = load_lanes(x + i + 8);
+        Lanes high1 = load_lanes(x + i + 12);
+        butterfly<true>(low0, high0, make_rough_factors(load_two(roots), field), field);
+        butterfly<true>(low1, high1, make_rough_factors(load_two(roots + 2), field), field);
+        store_lanes(x + i, _mm256_permute2f128_pd(low0, high0, 0x20));
+        store_lanes(x + i + 4, _mm256_permute2f128_pd(low0, high0, 0x31));
+        store_lanes(x + i + 8, _mm256_permute2f128_pd(low1, high1, 0x20));
+        store_lanes(x + i + 12, _mm256_permute2f128_pd(low1, high1, 0x31));
     }
 }
 
-// All stages down to the one with m groups, for one group, where `first_words` is 8 or 16: an even
-// number of stages comes after the first pass.
-void transform(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t group,
-               std::size_t first_words) {
-    std::size_t inner = 4 * m;
-    std::size_t groups = 4;
+inline void stage_of_8(std::uint64_t* x, std::size_t count, const std::uint64_t* roots,
+                       const Field& field) {
+    for (std::size_t i = 0; i < count; i += 16, roots += 2) {
+        Lanes a = load_lanes(x + i);
+        Lanes b = load_lanes(x + i + 4);
+        Lanes c = load_lanes(x + i + 8);
+        Lanes d = load_lanes(x + i + 12);
+        butterfly<true>(a, b, make_factors(splat_words(roots[0]), field), field);
+        butterfly<true>(c, d, make_factors(splat_words(roots[1]), field), field);
+        store_lanes(x + i, a);
+        store_lanes(x + i + 4, b);
+        store_lanes(x + i + 8, c);
+        store_lanes(x + i + 12, d);
+    }
+}
+
+// The first stages, up to that of `size` = 4 or 8 words a group, for the words [begin, end).
+void first_stages(std::uint64_t* values, const Plan& plan, std::size_t size, std::size_t begin,
+                  std::size_t end) {
+    const Field field = plan.field;
+    for (std::size_t start = begin; start < end; start += run) {
+        const std::size_t count = smaller(run, end - start);
+        const std::uint64_t* roots = plan.roots;
+        std::uint64_t* x = values + start;
+        stage_of_2(x, count, roots + (plan.n + start) / 2, field);
+        stage_of_4(x, count, roots + (plan.n + start) / 4, field);
+        if (size == 8) {
+            stage_of_8(x, count, roots + (plan.n + start) / 8, field);
+        }
+    }
+}
+
+// All stages down to the one with m groups, for one group.
+void transform(std::uint64_t* values, const Plan& plan, std::size_t m, std::size_t group) {
     if (plan.n / m > cached_words) {
         for (std::size_t child = 4 * group; child < 4 * (group + 1); ++child) {
-            transform(values, plan, inner, child, first_words);
+            transform(values, plan, 4 * m, child);
         }
-    } else {
-        for (inner = m, groups = 1; plan.n / inner > first_words; inner *= 4) {
-            groups *= 4;
-        }
-        if (first_words == 8) {
-            first_three_stages(values, plan, group * groups, (group + 1) * groups);
-        } else if (inner > 1) {
-            first_four_stages<false>(values, plan, group * groups, (group + 1) * groups);
-        } else {
-            first_four_stages<true>(values, plan, 0, 1);
-        }
+        pass(values, plan, m, group, group + 1);
+        return;
     }
+    std::size_t inner = m;
+    std::size_t groups = 1;
+    for (; plan.n / inner > 8; inner *= 4) {
+        groups *= 4;
+    }
+    const std::size_t size = plan.n / inner;
+    first_stages(values, plan, size, size * group * groups, size * (group + 1) * groups);
     while (inner > m) {
         inner /= 4;
         groups /= 4;
-        if (inner > 1) {
-            pass<false>(values, plan, inner, group * groups, (group + 1) * groups);
-        } else {
-            pass<true>(values, plan, 1, 0, 1);
-        }
+        pass(values, plan, inner, group * groups, (group + 1) * groups);
     }
 }
 
@@ -182,7 +205,7 @@ void ntt_inverse(std::uint64_t* values, const NttTables& tables) noexcept {
     const Plan plan = {tables.inverse_roots(), std::size_t{1} << tables.log_n(), field,
                        make_factor(tables.inverse_n().value, field),
                        make_factor(tables.inverse_n_root().value, field)};
-    transform(values, plan, 1, 0, tables.log_n() % 2 == 0 ? 16 : 8);
+    transform(values, plan, 1, 0);
 }
 
 }  // namespace cipherfit::avx2
