@@ -154,6 +154,34 @@ class BadFiles(ProgramTest):
                     self.refuse("inspect", self.job / name, words=[name])
             (self.job / name).write_bytes(good)
 
+    def test_the_owner_makes_damaged_files_anew(self):
+        """All but another job's: that is somebody's, and named."""
+        keygen = ("keygen", "--owner", self.owner, "--job", self.job, "--quiet")
+        encrypt = ("encrypt", "--owner", self.owner, "--job", self.job, "--quiet")
+        _, other = self.encrypted_job("other")
+        for name, again in (("plan.cft", encrypt), ("training_data.cft", encrypt),
+                            ("evaluation_keys.cft", keygen)):
+            good = (self.job / name).read_bytes()
+            last = len(good) - 40  # of the digest of all
+            for damaged in (good[:-100], good[:last] + bytes([good[last] ^ 1]) + good[last + 1:],
+                            good + b"0", b"", b"hello, world"):
+                with self.subTest(file=name, size=len(damaged)):
+                    (self.job / name).write_bytes(damaged)
+                    self.refuse("train", "--job", self.job, "--quiet", words=[name])
+                    self.succeed(*again)
+                    self.assertEqual((self.job / name).stat().st_size, len(good))
+            good = (self.job / name).read_bytes()
+            self.succeed(*again)
+            self.assertEqual((self.job / name).read_bytes(), good)
+            for foreign in ((other / name).read_bytes(), (self.owner / "secret.key").read_bytes()):
+                (self.job / name).write_bytes(foreign)
+                self.refuse(*again, words=[name])
+                self.assertEqual((self.job / name).read_bytes(), foreign)
+            (self.job / name).write_bytes(good)
+        self.succeed("train", "--job", self.job, "--quiet")
+        self.succeed("decrypt", "--owner", self.owner, "--job", self.job, "--out",
+                     self.home / "model")
+
     def test_missing_files(self):
         for name in ("training_data.cft", "evaluation_keys.cft", "plan.cft"):
             with self.subTest(name):

@@ -313,6 +313,26 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
                   .maxCoeff(),
               state_error_bound(small.job.plan, small.data));
 
+    // What is damaged or cut off anywhere is encrypted afresh, and nothing else is.
+    const std::string right = get(batch_name(1));
+    std::vector<std::string> damaged;
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{10}, std::size_t{300}, right.size() / 2, right.size() - 1}) {
+        damaged.push_back(right.substr(0, size));
+    }
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{40}, right.size() / 2, right.size() - 20}) {
+        damaged.push_back(right);
+        damaged.back()[at] = static_cast<char>(damaged.back()[at] ^ 4);
+    }
+    damaged.push_back(right + '\0');
+    for (const std::string& bad : damaged) {
+        put(batch_name(1), bad);
+        EXPECT_EQ(write(), bytes);
+        EXPECT_TRUE(read_training_batch(files().batch(1), small.job, 1)) << bad.size();
+        EXPECT_EQ(get(batch_name(0)), before[0]);
+    }
+
     Job next = small.job;
     next.identity.nonce[0] ^= 1;
     EXPECT_TRUE(fails_with(write_training_batches(files(), next, small.key, small.data),
