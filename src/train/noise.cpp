@@ -223,23 +223,33 @@ NoiseModel modelled_noise(const TrainingPlan& plan) {
     return noise;
 }
 
-std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
-                                   const NoiseModel* noise) {
+void visit_twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
+                       const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
+                       const NoiseModel* noise) {
     if (solver == Solver::primal) {
-        return run_twin(data, recipe, noise).models;
+        run_twin(data, recipe, noise, [&](const TwinIteration& after) {
+            if (wanted(after.iteration + 1)) {
+                visit(after.iteration + 1, after.model);
+            }
+        });
+        return;
     }
-    std::vector<RowMatrix> models;
     const bool is_main = recipe.model == ModelSequence::main;
     run_dual_twin(data, recipe, noise,
-                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
-                      models.push_back(model_of(is_main ? main : extrapolated, data));
+                  [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+                      if (wanted(t + 1)) {
+                          visit(t + 1, model_of(is_main ? main : extrapolated, data));
+                      }
                   });
-    return models;
 }
 
 RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
                      const NoiseModel* noise) {
-    return twin_models(solver, data, recipe, noise).back();
+    RowMatrix last;
+    visit_twin_models(
+        solver, data, recipe, [&](int iteration) { return iteration == recipe.iterations; },
+        [&](int /*iteration*/, const RowMatrix& model) { last = model; }, noise);
+    return last;
 }
 
 double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,

@@ -44,14 +44,17 @@ struct TwinIteration {
 };
 using TwinCallback = std::function<void(const TwinIteration&)>;
 
+// The models in between are seen by the callback alone: kept, they would take iterations times the
+// memory of one.
 struct TwinResult {
-    RowMatrix main;                 // M_T
-    RowMatrix extrapolated;         // U_T
-    std::vector<RowMatrix> models;  // the model after each iteration, scaled coordinates
+    RowMatrix main;          // M_T
+    RowMatrix extrapolated;  // U_T
+    ModelSequence sequence = ModelSequence::main;
     std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
     double max_abs_state = 0.0;     // largest |M| or |U| of all iterations
 
-    const RowMatrix& model() const { return models.back(); }
+    // The one that the recipe takes as the model, scaled coordinates.
+    const RowMatrix& model() const { return sequence == ModelSequence::main ? main : extrapolated; }
     // Largest |Z| of all iterations. (Z of the final model does not occur in training.)
     double largest_abs_z() const;
 };
