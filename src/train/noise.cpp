@@ -33,6 +33,18 @@ double least_factor(const TrainingPlan& plan) {
     return factor;
 }
 
+// What part of the plan's scale the other sequence's can be: half, as 1 - eta is at most 2, and
+// less where M is the other one and an eta is near 1.
+double least_scale_share(const TrainingPlan& plan) {
+    double share = 0.5;
+    if (plan.recipe().gradient_at == ModelSequence::extrapolated) {
+        for (const double eta : plan.recipe().etas) {
+            share = std::min(share, 1.0 - eta);
+        }
+    }
+    return share;
+}
+
 // The error of E before its replication: the polynomial's roundings, for logits and errors of
 // those scales.
 double polynomial_error(const TrainingPlan& plan, double logit_scale, double error_scale) {
@@ -111,8 +123,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
         std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
     noise.gradient_std = 0;
-    // The other sequence's scale is down to half of the plan's.
-    noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
+    noise.state_std = rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     return noise;
 }
 
@@ -161,7 +172,8 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     noise.error_std =
         std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
-    const double state_error = 2 * rounding_error(parameters, plan.state_scale());
+    const double state_error =
+        rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     // The product's errors are those of the logits, or of the states where these are logits.
     noise.logits_std = carries_logits ? 0.0 : product_error;
     noise.state_std = carries_logits ? std::hypot(2 * product_error, state_error) : state_error;

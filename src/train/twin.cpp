@@ -70,6 +70,8 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
 
         result.max_abs_state = std::max(
             {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
+        result.max_abs_held =
+            std::max(result.max_abs_held, largest_held(main, extrapolated, recipe.etas[index]));
         if (callback) {
             callback({t, main, extrapolated, result.model(), result.max_abs_z.back()});
         }

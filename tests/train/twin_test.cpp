@@ -245,6 +245,34 @@ TEST(Twin, ShowsTheModelsThatAreWantedAndKeepsNone) {
     }
 }
 
+// U at the scale of M: U / (1 - eta) = M' + eta / (1 - eta) M.
+TEST(Twin, LargestHeldCountsTheFactorOfPositiveEtas) {
+    Problem s;
+    s.recipe.etas = {0.9, -0.5, 0.75};
+    const std::vector<double> factors{10, 1, 4};
+    double primal = 0;
+    const TwinResult twin = run_twin(s.prepared, s.recipe, nullptr, [&](const TwinIteration& i) {
+        const double factor = factors[static_cast<std::size_t>(i.iteration)];
+        primal = std::max(
+            {primal, i.main.cwiseAbs().maxCoeff(), factor * i.extrapolated.cwiseAbs().maxCoeff()});
+    });
+    EXPECT_NEAR(twin.max_abs_held, primal, 1e-12 * primal);
+    EXPECT_GT(twin.max_abs_held, 1.5 * twin.max_abs_state);
+    double dual = 0;
+    const DualTwinResult of_dual =
+        run_dual_twin(s.prepared, s.recipe, nullptr,
+                      [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+                          const double factor = factors[static_cast<std::size_t>(t)];
+                          dual = std::max({dual, main.cwiseAbs().maxCoeff(),
+                                           factor * extrapolated.cwiseAbs().maxCoeff()});
+                      });
+    EXPECT_NEAR(of_dual.max_abs_held, dual, 1e-12 * dual);
+    // Nesterov's are negative after the first, at which U / (1 - eta) is M.
+    const Problem usual;
+    const TwinResult nesterov = run_twin(usual.prepared, usual.recipe);
+    EXPECT_EQ(nesterov.max_abs_held, nesterov.max_abs_state);
+}
+
 TEST(Twin, NoiseIsAFunctionOfItsSeed) {
     const Problem s;
     const NoiseModel noise{1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 7};

@@ -52,6 +52,9 @@ struct TwinResult {
     ModelSequence sequence = ModelSequence::main;
     std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
     double max_abs_state = 0.0;     // largest |M| or |U| of all iterations
+    // Largest |M|, |U| or |U| / (1 - eta), eta being that of the iteration: what the ciphertext of
+    // U stands for at the scale of M, at which both share a bootstrapping.
+    double max_abs_held = 0.0;
 
     // The one that the recipe takes as the model, scaled coordinates.
     const RowMatrix& model() const { return sequence == ModelSequence::main ? main : extrapolated; }
@@ -73,6 +76,7 @@ struct DualTwinResult {
     RowMatrix main, extrapolated;   // coefficients of M_T and U_T
     std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
     double max_abs_state = 0.0;     // largest coefficient of all iterations
+    double max_abs_held = 0.0;      // as in TwinResult
 };
 // The coefficients after iteration t = 0..iterations-1, of M_{t+1} and U_{t+1}.
 using DualTwinCallback =
