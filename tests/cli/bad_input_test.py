@@ -77,6 +77,27 @@ class BadOptions(ProgramTest):
             self.assertFalse(out.exists())
         self.succeed("plan", "--iterations", "1", "--pca", "47", *conv)
 
+    def test_many_classes_and_features_are_planned_or_refused(self):
+        def sizes(samples, features, classes):
+            return ("plan", "--samples", samples, "--feature-count", features, "--classes", classes,
+                    "--iterations", "2", "--quiet")
+
+        text = self.succeed(*sizes(2000, 4097, 1001)).stdout
+        self.assertIn("2,000 rows, 4,097 features, 1,001 classes", text)
+        self.assertIn("128-bit security", text)
+        self.refuse(*sizes(100_000, 100_000, 100_000), words=["100000 samples", "GB", "the limit"])
+        most = 2**64 - 1
+        self.refuse(*sizes(most, most, most))
+        # Of rows that are there, each class in two of them.
+        write_csv(self.train, rows=2002, features=5, classes=1001)
+        text = self.succeed("plan", "--train", self.train, "--no-rehearsal", "--iterations", "1",
+                            "--quiet").stdout
+        self.assertIn("2,002 rows, 5 features, 1,001 classes", text)
+        write_csv(self.train, rows=12, features=4097, classes=3)
+        text = self.succeed("plan", "--train", self.train, "--no-rehearsal", "--iterations", "2",
+                            "--quiet").stdout
+        self.assertIn("12 rows, 4,097 features, 3 classes", text)
+
     def test_more_iterations_than_levels(self):
         """Of a ring that is too small to bootstrap in; the planner would choose one that is not."""
         out = self.home / "out"
