@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -32,15 +33,23 @@ constexpr std::array presets{Preset{"bootstrap", bootstrap_n16_levels10},
 // log_n - 1 and two smaller ones.
 constexpr std::array unused_bits{5U, 3U, 1U};
 
+// A long series says how far it is.
+constexpr std::int64_t shown_every = 50;
+
 void measure(benchmark::State& state, const BootstrapLiteral& literal) {
     BootstrapFixture fixture(literal);
     // Once outside the timed loop, so that the memory pool holds what is needed.
     PrecisionStats stats = fixture.precision_of(fixture.bootstrapper().bootstrap(fixture.input()));
+    std::int64_t done = 1;
     while (state.KeepRunning()) {
         const Ciphertext result = fixture.bootstrapper().bootstrap(fixture.input());
         state.PauseTiming();
         stats.merge(fixture.precision_of(result));
         fixture.draw();
+        if (++done % shown_every == 0) {
+            std::fprintf(stderr, "%lld bootstraps: %.2f bits in the mean, %.2f at worst\n",
+                         static_cast<long long>(done), stats.mean_bits(), stats.worst_bits());
+        }
         state.ResumeTiming();
     }
     const auto count = [](std::size_t value) { return static_cast<double>(value); };

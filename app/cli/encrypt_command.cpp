@@ -66,7 +66,7 @@ void add_encrypt_command(CLI::App& app) {
         "  cipherfit encrypt --owner private --job job\n"
         "  cipherfit encrypt --owner private --job job --train train.csv\n\n"
         "The rows must be those of the plan; without --train they are read from where the plan\n"
-        "read them. What an earlier call left is kept.");
+        "read them. What an earlier call left undamaged is kept.");
     auto options = std::make_shared<EncryptOptions>();
     command->add_option("--owner", options->owner, "The owner's private directory")
         ->required()

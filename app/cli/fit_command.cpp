@@ -85,12 +85,16 @@ PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& file
 // Checkpoints after so many iterations that a curve has about as many points.
 constexpr int curve_points = 20;
 
+int iterations_per_point(const OwnerSetup& setup) {
+    return (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
+}
+
 std::vector<std::string> server_arguments(const FitOptions& options, const OwnerSetup& setup) {
     std::vector<std::string> arguments{"--checkpoint-every",
                                        std::to_string(options.checkpoint_every)};
     if (!options.no_curve && setup.plan.has_intermediate_models()) {
-        const int every = (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
-        arguments.insert(arguments.end(), {"--keep-checkpoints", std::to_string(every)});
+        arguments.insert(arguments.end(),
+                         {"--keep-checkpoints", std::to_string(iterations_per_point(setup))});
     }
     return arguments;
 }
@@ -175,22 +179,32 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
                                        options.test.file.string());
     NoiseModel noise = modelled_noise(state.setup.plan);
     noise.seed = options.features.seed;
-    const std::vector<RowMatrix> twins =
-        twin_models(state.setup.plan.solver(),
-                    prepare_rows(state.setup, planned.rows.features, planned.rows.labels),
-                    state.setup.plan.recipe(), &noise);
-    const Head head = checked_model(twins.back(), state.setup, state.reference);
+    // The models of an encrypted run's curve, and the last one.
+    const int every = iterations_per_point(state.setup);
+    const int last = state.setup.plan.recipe().iterations;
+    std::vector<ReportModel> models;
+    RowMatrix final_model;
+    visit_twin_models(
+        state.setup.plan.solver(),
+        prepare_rows(state.setup, planned.rows.features, planned.rows.labels),
+        state.setup.plan.recipe(),
+        [&](int iteration) { return iteration == last || iteration % every == 0; },
+        [&](int iteration, const RowMatrix& model) {
+            if (iteration == last) {
+                final_model = model;
+                return;
+            }
+            models.push_back(
+                {iteration, finish_model(model, state.setup.preprocessing,
+                                         state.setup.plan.recipe(), state.setup.class_names)});
+        },
+        &noise);
+    const Head head = checked_model(final_model, state.setup, state.reference);
+    models.push_back({last, head});
     out.claim_for_model();
     write_model(out.model(), head, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
-    std::vector<ReportModel> models;
-    models.reserve(twins.size());
-    for (std::size_t t = 0; t < twins.size(); ++t) {
-        models.push_back({static_cast<int>(t) + 1,
-                          finish_model(twins[t], state.setup.preprocessing,
-                                       state.setup.plan.recipe(), state.setup.class_names)});
-    }
     finish(options, result, options.report, {models, pictures});
 }
 

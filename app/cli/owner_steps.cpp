@@ -32,18 +32,6 @@ FeatureProgress show_rows(ProgressLine& line, const char* what, double start) {
     };
 }
 
-// Whether the file is there, complete by its header and of this job. A file of another job is an
-// error, not a file to be replaced.
-bool is_there(const fs::path& path, ContainerKind kind, const ContainerIdentity& identity,
-              std::initializer_list<IdentityPart> parts) {
-    if (!fs::exists(path)) {
-        return false;
-    }
-    const auto reader = value_or_throw(ContainerReader::open(path, kind));
-    value_or_throw(reader.expect(identity, parts));
-    return true;
-}
-
 }  // namespace
 
 PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
@@ -144,8 +132,8 @@ SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobF
         value_or_throw(write_secret_key(files.secret_key(), key, passphrase.for_new_key()));
     }
     const Job keys_of{setup.plan, job_identity(setup.plan, key.id())};
-    if (!is_there(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
-                  {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
+    if (!is_complete(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
+                     {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
         value_or_throw(
             write_evaluation_keys(job.evaluation_keys(), keys_of, key, show_bytes(line)));
     }
@@ -178,12 +166,12 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
         value_or_throw(write_training_batches(job, described, key,
                                               prepare_rows(setup, rows.features, rows.labels),
                                               show_bytes(line)));
-    } else if (!is_there(job.training_data(), ContainerKind::training_data, identity, all)) {
+    } else if (!is_complete(job.training_data(), ContainerKind::training_data, identity, all)) {
         value_or_throw(write_training_data(job.training_data(), described, key,
                                            prepare_rows(setup, rows.features, rows.labels),
                                            show_bytes(line)));
     }
-    if (!is_there(job.plan(), ContainerKind::plan, identity, all)) {
+    if (!is_complete(job.plan(), ContainerKind::plan, identity, all)) {
         value_or_throw(write_plan(job.plan(), described));
     }
     line.finish();

@@ -45,18 +45,20 @@ double accuracy(const Head& head, const TestRows& rows) {
 std::vector<Reviewed> reviewed_models(const OwnerState& state,
                                       const std::vector<CheckpointModel>& checkpoints,
                                       const PreparedData& training, const TestRows& rows) {
-    const std::vector<RowMatrix> twins =
-        twin_models(state.setup.plan.solver(), training, state.setup.plan.recipe());
     std::vector<Reviewed> models;
-    for (const CheckpointModel& checkpoint : checkpoints) {
-        TwinReference reference = state.reference;
-        reference.head = finish_model(twins.at(static_cast<std::size_t>(checkpoint.iteration - 1)),
-                                      state.setup.preprocessing, state.setup.plan.recipe(),
-                                      state.setup.class_names);
-        Head head = checked_model(checkpoint.state, state.setup, reference);
-        const double share = accuracy(head, rows);
-        models.push_back({checkpoint.iteration, std::move(head), share});
-    }
+    auto next = checkpoints.begin();  // ascending, as the twin's iterations are
+    visit_twin_models(
+        state.setup.plan.solver(), training, state.setup.plan.recipe(),
+        [&](int iteration) { return next != checkpoints.end() && next->iteration == iteration; },
+        [&](int iteration, const RowMatrix& twin) {
+            TwinReference reference = state.reference;
+            reference.head = finish_model(twin, state.setup.preprocessing,
+                                          state.setup.plan.recipe(), state.setup.class_names);
+            Head head = checked_model(next->state, state.setup, reference);
+            const double share = accuracy(head, rows);
+            models.push_back({iteration, std::move(head), share});
+            ++next;
+        });
     return models;
 }
 

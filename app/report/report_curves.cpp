@@ -3,6 +3,7 @@
 #include "report/report_data.h"
 
 #include <cmath>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -47,19 +48,20 @@ nlohmann::json report_curves(const ReportInput& input) {
     const auto head_of = [&](const RowMatrix& state) {
         return finish_model(state, setup.preprocessing, recipe, setup.class_names);
     };
-    const TwinResult twin =
-        run_twin(prepare_rows(setup, input.training.features, input.training.labels), recipe);
     nlohmann::json of_twin = nlohmann::json::array();
-    for (std::size_t t = 0; t < twin.models.size(); ++t) {
-        of_twin.push_back(point(head_of(twin.models[t]), static_cast<int>(t) + 1, input));
-    }
     nlohmann::json decrypted = nlohmann::json::array();
-    for (const ReportModel& model : input.models) {
-        const auto t = static_cast<std::size_t>(model.iteration - 1);
-        nlohmann::json entry = point(model.head, model.iteration, input);
-        entry["weight_error"] = largest_weight_error(model.head, head_of(twin.models.at(t)));
-        decrypted.push_back(std::move(entry));
-    }
+    auto next = input.models.begin();  // ascending, as the twin's iterations are
+    const TwinResult twin = run_twin(
+        prepare_rows(setup, input.training.features, input.training.labels), recipe, nullptr,
+        [&](const TwinIteration& after) {
+            const Head head = head_of(after.model);
+            of_twin.push_back(point(head, after.iteration + 1, input));
+            for (; next != input.models.end() && next->iteration == after.iteration + 1; ++next) {
+                nlohmann::json entry = point(next->head, next->iteration, input);
+                entry["weight_error"] = largest_weight_error(next->head, head);
+                decrypted.push_back(std::move(entry));
+            }
+        });
     return {{"twin", of_twin}, {"decrypted", decrypted}, {"max_abs_z", twin.max_abs_z}};
 }
 

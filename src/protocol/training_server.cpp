@@ -52,6 +52,11 @@ std::vector<double> work_shares(const TrainingPlan& plan) {
     return shares;
 }
 
+bool is_kept(const ServerOptions& options, int iteration, int iterations) {
+    return options.keep_every > 0 && iteration > 0 && iteration < iterations &&
+           iteration % options.keep_every == 0;
+}
+
 bool is_reviewed(const ServerOptions& options, int iteration) {
     return options.review_every > 0 && iteration > 0 && iteration % options.review_every == 0;
 }
@@ -120,6 +125,10 @@ ServerReport run_training_job(const std::filesystem::path& directory,
     if (std::filesystem::exists(files.checkpoint())) {
         state = value_or_throw(read_state(files.checkpoint(), ContainerKind::checkpoint, job));
         report.resumed_at = state.iteration;
+        // A run that was killed may have left its checkpoint without the copy, or with half of one.
+        if (is_kept(options, state.iteration, report.iterations)) {
+            keep_checkpoint(files, state.iteration);
+        }
     }
     const auto load_start = Clock::now();
     const bool streamed = job.plan.batches() > 1;
@@ -199,8 +208,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
             throw;
         }
         const bool done = state.iteration == report.iterations;
-        const bool keep =
-            options.keep_every > 0 && !done && state.iteration % options.keep_every == 0;
+        const bool keep = is_kept(options, state.iteration, report.iterations);
         if (keep || done || state.iteration % options.checkpoint_every == 0) {
             write_checkpoint();
         }

@@ -76,6 +76,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
 
         result.max_abs_state = std::max(
             {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
+        result.max_abs_held = std::max(result.max_abs_held, largest_held(main, extrapolated, eta));
         if (callback) {
             callback(t, main, extrapolated);
         }

@@ -33,6 +33,18 @@ double least_factor(const TrainingPlan& plan) {
     return factor;
 }
 
+// What part of the plan's scale the other sequence's can be: half, as 1 - eta is at most 2, and
+// less where M is the other one and an eta is near 1.
+double least_scale_share(const TrainingPlan& plan) {
+    double share = 0.5;
+    if (plan.recipe().gradient_at == ModelSequence::extrapolated) {
+        for (const double eta : plan.recipe().etas) {
+            share = std::min(share, 1.0 - eta);
+        }
+    }
+    return share;
+}
+
 // The error of E before its replication: the polynomial's roundings, for logits and errors of
 // those scales.
 double polynomial_error(const TrainingPlan& plan, double logit_scale, double error_scale) {
@@ -110,8 +122,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
         std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
     noise.gradient_std = 0;
-    // The other sequence's scale is down to half of the plan's.
-    noise.state_std = 2 * rounding_error(parameters, plan.state_scale());
+    noise.state_std = rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     return noise;
 }
 
@@ -160,7 +171,8 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     noise.error_std =
         std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
-    const double state_error = 2 * rounding_error(parameters, plan.state_scale());
+    const double state_error =
+        rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     // The product's errors are those of the logits, or of the states where these are logits.
     noise.logits_std = carries_logits ? 0.0 : product_error;
     noise.state_std = carries_logits ? std::hypot(2 * product_error, state_error) : state_error;
@@ -222,23 +234,33 @@ NoiseModel modelled_noise(const TrainingPlan& plan) {
     return noise;
 }
 
-std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
-                                   const NoiseModel* noise) {
+void visit_twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
+                       const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
+                       const NoiseModel* noise) {
     if (solver == Solver::primal) {
-        return run_twin(data, recipe, noise).models;
+        run_twin(data, recipe, noise, [&](const TwinIteration& after) {
+            if (wanted(after.iteration + 1)) {
+                visit(after.iteration + 1, after.model);
+            }
+        });
+        return;
     }
-    std::vector<RowMatrix> models;
     const bool is_main = recipe.model == ModelSequence::main;
     run_dual_twin(data, recipe, noise,
-                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
-                      models.push_back(model_of(is_main ? main : extrapolated, data));
+                  [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+                      if (wanted(t + 1)) {
+                          visit(t + 1, model_of(is_main ? main : extrapolated, data));
+                      }
                   });
-    return models;
 }
 
 RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
                      const NoiseModel* noise) {
-    return twin_models(solver, data, recipe, noise).back();
+    RowMatrix last;
+    visit_twin_models(
+        solver, data, recipe, [&](int iteration) { return iteration == recipe.iterations; },
+        [&](int /*iteration*/, const RowMatrix& model) { last = model; }, noise);
+    return last;
 }
 
 double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,

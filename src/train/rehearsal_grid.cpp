@@ -17,9 +17,8 @@ namespace {
 // The sums over one problem's held-out rows after each iteration.
 std::vector<HeldOutPoint> curve_sums(const RehearsalProblem& problem, const Recipe& recipe) {
     std::vector<HeldOutPoint> sums;
-    const TwinResult twin = run_twin(problem.data, recipe);
-    for (const RowMatrix& model : twin.models) {
-        const RowMatrix scores = problem.held_out * model.transpose();
+    run_twin(problem.data, recipe, nullptr, [&](const TwinIteration& after) {
+        const RowMatrix scores = problem.held_out * after.model.transpose();
         HeldOutPoint sum;
         for (Eigen::Index i = 0; i < scores.rows(); ++i) {
             const int label = problem.held_labels[static_cast<std::size_t>(i)];
@@ -29,7 +28,7 @@ std::vector<HeldOutPoint> curve_sums(const RehearsalProblem& problem, const Reci
             sum.loss += softmax_loss(scores.row(i), label);
         }
         sums.push_back(sum);
-    }
+    });
     return sums;
 }
 

@@ -29,6 +29,7 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
     disturb(y, model.labels_std, Quantity::labels, 0);
 
     TwinResult result;
+    result.sequence = recipe.model;
     RowMatrix& main = result.main;
     RowMatrix& extrapolated = result.extrapolated;
     main = RowMatrix::Zero(data.classes(), data.columns());
@@ -69,9 +70,10 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
 
         result.max_abs_state = std::max(
             {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
-        result.models.push_back(recipe.model == ModelSequence::main ? main : extrapolated);
+        result.max_abs_held =
+            std::max(result.max_abs_held, largest_held(main, extrapolated, recipe.etas[index]));
         if (callback) {
-            callback({t, main, extrapolated, result.models.back(), result.max_abs_z.back()});
+            callback({t, main, extrapolated, result.model(), result.max_abs_z.back()});
         }
     }
     return result;

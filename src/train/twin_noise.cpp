@@ -1,5 +1,6 @@
 #include "train/twin_noise.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <random>
@@ -54,6 +55,12 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }
+}
+
+double largest_held(const RowMatrix& main, const RowMatrix& extrapolated, double eta) {
+    // At eta = 1 there is no such factor, and no encrypted run either.
+    const double factor = eta > 0 && eta < 1 ? 1 / (1 - eta) : 1.0;
+    return std::max(largest_magnitude(main), factor * largest_magnitude(extrapolated));
 }
 
 double largest_magnitude(const RowMatrix& values) {

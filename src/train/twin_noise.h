@@ -30,6 +30,9 @@ double refresh_factor(const NoiseModel& noise, int iteration);
 // Throws Error(invalid_argument) for what run_twin() refuses.
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise);
 
+// Of TwinResult::max_abs_held, for one iteration.
+double largest_held(const RowMatrix& main, const RowMatrix& extrapolated, double eta);
+
 // The largest magnitude, NaN where there is one.
 double largest_magnitude(const RowMatrix& values);
 

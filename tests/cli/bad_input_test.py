@@ -77,6 +77,27 @@ class BadOptions(ProgramTest):
             self.assertFalse(out.exists())
         self.succeed("plan", "--iterations", "1", "--pca", "47", *conv)
 
+    def test_many_classes_and_features_are_planned_or_refused(self):
+        def sizes(samples, features, classes):
+            return ("plan", "--samples", samples, "--feature-count", features, "--classes", classes,
+                    "--iterations", "2", "--quiet")
+
+        text = self.succeed(*sizes(2000, 4097, 1001)).stdout
+        self.assertIn("2,000 rows, 4,097 features, 1,001 classes", text)
+        self.assertIn("128-bit security", text)
+        self.refuse(*sizes(100_000, 100_000, 100_000), words=["100000 samples", "GB", "the limit"])
+        most = 2**64 - 1
+        self.refuse(*sizes(most, most, most))
+        # Of rows that are there, each class in two of them.
+        write_csv(self.train, rows=2002, features=5, classes=1001)
+        text = self.succeed("plan", "--train", self.train, "--no-rehearsal", "--iterations", "1",
+                            "--quiet").stdout
+        self.assertIn("2,002 rows, 5 features, 1,001 classes", text)
+        write_csv(self.train, rows=12, features=4097, classes=3)
+        text = self.succeed("plan", "--train", self.train, "--no-rehearsal", "--iterations", "2",
+                            "--quiet").stdout
+        self.assertIn("12 rows, 4,097 features, 3 classes", text)
+
     def test_more_iterations_than_levels(self):
         """Of a ring that is too small to bootstrap in; the planner would choose one that is not."""
         out = self.home / "out"
@@ -153,6 +174,34 @@ class BadFiles(ProgramTest):
                     self.refuse_server(name)
                     self.refuse("inspect", self.job / name, words=[name])
             (self.job / name).write_bytes(good)
+
+    def test_the_owner_makes_damaged_files_anew(self):
+        """All but another job's: that is somebody's, and named."""
+        keygen = ("keygen", "--owner", self.owner, "--job", self.job, "--quiet")
+        encrypt = ("encrypt", "--owner", self.owner, "--job", self.job, "--quiet")
+        _, other = self.encrypted_job("other")
+        for name, again in (("plan.cft", encrypt), ("training_data.cft", encrypt),
+                            ("evaluation_keys.cft", keygen)):
+            good = (self.job / name).read_bytes()
+            last = len(good) - 40  # of the digest of all
+            for damaged in (good[:-100], good[:last] + bytes([good[last] ^ 1]) + good[last + 1:],
+                            good + b"0", b"", b"hello, world"):
+                with self.subTest(file=name, size=len(damaged)):
+                    (self.job / name).write_bytes(damaged)
+                    self.refuse("train", "--job", self.job, "--quiet", words=[name])
+                    self.succeed(*again)
+                    self.assertEqual((self.job / name).stat().st_size, len(good))
+            good = (self.job / name).read_bytes()
+            self.succeed(*again)
+            self.assertEqual((self.job / name).read_bytes(), good)
+            for foreign in ((other / name).read_bytes(), (self.owner / "secret.key").read_bytes()):
+                (self.job / name).write_bytes(foreign)
+                self.refuse(*again, words=[name])
+                self.assertEqual((self.job / name).read_bytes(), foreign)
+            (self.job / name).write_bytes(good)
+        self.succeed("train", "--job", self.job, "--quiet")
+        self.succeed("decrypt", "--owner", self.owner, "--job", self.job, "--out",
+                     self.home / "model")
 
     def test_missing_files(self):
         for name in ("training_data.cft", "evaluation_keys.cft", "plan.cft"):

@@ -109,6 +109,39 @@ class MiniBatches(ProgramTest):
         # Held to the twin, as every model is.
         self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
 
+    def test_a_batch_that_is_damaged_or_of_others(self):
+        owner, job = self.job()
+        first, second, third = (job / "batches" / name for name in names)
+        kept, good = first.read_bytes(), second.read_bytes()
+        elsewhere = self.home / "elsewhere"
+        self.succeed("keygen", "--owner", owner, "--job", elsewhere, "--quiet")
+        again = self.home / "again"
+        shutil.copytree(owner, again)
+        (again / "job.json").unlink()
+        self.succeed("encrypt", "--owner", again, "--job", elsewhere, "--quiet")
+        encrypt = ("encrypt", "--owner", owner, "--job", job, "--quiet")
+        for damaged in (good[:-1], good[:len(good) // 2], good[:100] + b"?" + good[101:],
+                        good[:-5000] + b"?" + good[-4999:], good + b"?", b""):
+            second.write_bytes(damaged)
+            self.refuse("train", "--job", job, "--quiet", words=[str(second)])
+            self.succeed(*encrypt)
+            self.assertEqual(second.stat().st_size, len(good))
+            self.assertEqual(first.read_bytes(), kept)
+        foreign = (elsewhere / "batches" / second.name).read_bytes()
+        second.write_bytes(foreign)
+        for command in (("train", "--job", job, "--quiet"), encrypt):
+            self.refuse(*command, words=[str(second), "another job"])
+        self.assertEqual(second.read_bytes(), foreign)
+        second.unlink()
+        second.mkdir()
+        for command in (("train", "--job", job, "--quiet"), encrypt):
+            self.refuse(*command, words=[str(second)])
+        second.rmdir()
+        third.unlink()
+        self.succeed(*encrypt)
+        self.succeed("train", "--job", job, "--quiet")
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
+
     def test_plans_say_what_the_batches_are(self):
         sizes = ("--samples", "1000", "--feature-count", "6", "--classes", "3")
         for data in (("--train", self.train), sizes):

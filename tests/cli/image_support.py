@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from cli_support import ProgramTest
+
 
 def png_bytes(pixels):
     """A PNG of height x width (grey) or height x width x 3 bytes."""
@@ -90,3 +92,22 @@ class SmallNetwork:
             for j in range(3):
                 total += values[:, i:i + side, j:j + side] @ self.kernel[:, :, i, j].T.astype(float)
         return np.maximum(total, 0).mean(axis=(1, 2))
+
+
+class ExtractTest(ProgramTest):
+    """A test with a network, and places for photographs and their features."""
+
+    def setUp(self):
+        super().setUp()
+        self.photos, self.backbone, self.out = (self.home / n for n in ("photos", "net.onnx", "out"))
+        self.network = SmallNetwork()
+        self.network.write(self.backbone)
+
+    def arguments(self, *more, out=None):
+        return ("extract", "--images", self.photos, "--backbone", self.backbone, "--out",
+                out or self.out, "--threads", "2", "--quiet", *more)
+
+    def loaded(self, out=None):
+        out = out or self.out
+        return (np.load(out / "features.npy"), np.load(out / "labels.npy"),
+                json.loads((out / "class_names.json").read_text()))

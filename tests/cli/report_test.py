@@ -46,6 +46,19 @@ def write_idx(folder, name, rows, seed):
 
 
 class Report(ProgramTest):
+    def test_a_simulated_curve_has_the_points_of_an_encrypted_one(self):
+        """About twenty, and the last: models in between are not kept."""
+        page = self.home / "simulated.html"
+        self.succeed("fit", "--train", self.train, "--test", self.test, "--out", self.home / "out",
+                     "--iterations", "25", "--momentum", "none", "--step", "0.5", "--no-rehearsal",
+                     "--fhe", "simulate", "--report", page, "--quiet")
+        curves = data_of(page)["curves"]
+        self.assertEqual([p["iteration"] for p in curves["twin"]], list(range(1, 26)))
+        self.assertEqual([p["iteration"] for p in curves["decrypted"]], [*range(2, 25, 2), 25])
+        for point in curves["decrypted"]:
+            self.assertGreater(point["weight_error"], 0)
+            self.assertLess(point["weight_error"], 0.1)
+
     def test_fit_leaves_a_report_with_a_point_for_every_iteration(self):
         out = self.home / "out"
         figures = self.fit(out)

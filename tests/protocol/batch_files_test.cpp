@@ -185,6 +185,37 @@ TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
     }
 }
 
+// A kill after the checkpoint is written and before it is kept: the copy is missing, or half there.
+TEST_F(BatchFilesTest, ResumedRunsKeepTheCheckpointThatAKillLeftUnkept) {
+    const SmallJob small(batched_recipe());
+    small.write(files());
+    ServerOptions options = for_tests();
+    options.keep_every = 2;
+    for (const bool half : {false, true}) {
+        fs::remove_all(directory_ / "checkpoints");
+        forget_run();
+        run_and_stop(2, options);
+        const fs::path kept = files().kept_checkpoint(2);
+        const std::string checkpoint = get("checkpoint.cft");
+        const std::string name = kept.lexically_relative(directory_).string();
+        ASSERT_EQ(get(name), checkpoint);
+        fs::remove(kept);
+        if (half) {
+            put(name, checkpoint.substr(0, checkpoint.size() / 2));
+        }
+        EXPECT_EQ(run_training_job(directory_, options).resumed_at, 2);
+        EXPECT_EQ(get(name), checkpoint);
+        EXPECT_TRUE(fs::exists(files().kept_checkpoint(4)));
+        EXPECT_FALSE(fs::exists(files().kept_checkpoint(iterations)));
+    }
+    // One that is not to be kept is not.
+    fs::remove_all(directory_ / "checkpoints");
+    forget_run();
+    run_and_stop(3, options);
+    run_training_job(directory_, options);
+    EXPECT_FALSE(fs::exists(files().kept_checkpoint(3)));
+}
+
 TEST_F(BatchFilesTest, FilesThatAreNotTheBatchAreRefusedAndNamed) {
     const SmallJob small(batched_recipe());
     const std::string whole = stopped_after_one(small);
@@ -281,6 +312,26 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
                   .cwiseAbs()
                   .maxCoeff(),
               state_error_bound(small.job.plan, small.data));
+
+    // What is damaged or cut off anywhere is encrypted afresh, and nothing else is.
+    const std::string right = get(batch_name(1));
+    std::vector<std::string> damaged;
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{10}, std::size_t{300}, right.size() / 2, right.size() - 1}) {
+        damaged.push_back(right.substr(0, size));
+    }
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{40}, right.size() / 2, right.size() - 20}) {
+        damaged.push_back(right);
+        damaged.back()[at] = static_cast<char>(damaged.back()[at] ^ 4);
+    }
+    damaged.push_back(right + '\0');
+    for (const std::string& bad : damaged) {
+        put(batch_name(1), bad);
+        EXPECT_EQ(write(), bytes);
+        EXPECT_TRUE(read_training_batch(files().batch(1), small.job, 1)) << bad.size();
+        EXPECT_EQ(get(batch_name(0)), before[0]);
+    }
 
     Job next = small.job;
     next.identity.nonce[0] ^= 1;

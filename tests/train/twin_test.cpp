@@ -141,8 +141,10 @@ TEST(Twin, ReproducesThePaperOnItsFeatures) {
     const Dataset test = testing::rows(*all, 128, 128);
     const Recipe recipe = chiang2023_recipe(200, 128);
     const Preprocessing fitted = fit_preprocessing(training.features, recipe.preset);
+    std::vector<RowMatrix> models;
     const TwinResult twin =
-        run_twin(prepare(training.features, training.labels, 10, fitted, recipe), recipe);
+        run_twin(prepare(training.features, training.labels, 10, fitted, recipe), recipe, nullptr,
+                 [&](const TwinIteration& i) { models.push_back(i.model); });
     struct Golden {
         int iterations;
         int correct;
@@ -153,7 +155,7 @@ TEST(Twin, ReproducesThePaperOnItsFeatures) {
          {Golden{1, 27, 0.0127689181, 0.0126703393}, Golden{2, 29, 0.0145355097, 0.00480120103},
           Golden{8, 49, 0.0883686717, -0.0294889117}, Golden{50, 104, 1.38966346, -0.0242931274},
           Golden{200, 105, 4.17692813, -0.165807887}}) {
-        const RowMatrix& state = twin.models[static_cast<std::size_t>(golden.iterations - 1)];
+        const RowMatrix& state = models[static_cast<std::size_t>(golden.iterations - 1)];
         const RowMatrix w = unscaled_weights(state, fitted, recipe);
         // Half a unit of the ninth digit.
         EXPECT_NEAR(w.cwiseAbs().maxCoeff() / golden.largest, 1.0, 5e-9) << golden.iterations;
@@ -181,13 +183,15 @@ TEST(Twin, ReproducesTheSimulatedTableOfTheStandardPreset) {
     for (const auto& [key, expected] : table) {
         const auto [degree, range, step] = key;
         const Recipe recipe = standard_recipe(20, step, fit_sigmoid(degree, range));
-        const TwinResult twin =
-            run_twin(prepare(training.features, training.labels, 10, fitted, recipe), recipe);
         Row counts{};
-        const std::array<std::size_t, 5> iterations{1, 2, 4, 8, 20};
-        for (std::size_t i = 0; i < counts.size(); ++i) {
-            counts[i] = correct(finish_model(twin.models[iterations[i] - 1], fitted, recipe), test);
-        }
+        const std::array<int, 5> iterations{1, 2, 4, 8, 20};
+        std::size_t next = 0;
+        run_twin(prepare(training.features, training.labels, 10, fitted, recipe), recipe, nullptr,
+                 [&](const TwinIteration& i) {
+                     if (i.iteration + 1 == iterations[next]) {
+                         counts[next++] = correct(finish_model(i.model, fitted, recipe), test);
+                     }
+                 });
         EXPECT_EQ(counts, expected) << degree << " on " << range << ", step " << step;
     }
 }
@@ -207,10 +211,66 @@ TEST(Twin, ShowsEveryIterationToTheCallback) {
         EXPECT_EQ(i.model, i.main);
     });
     EXPECT_EQ(seen, (std::vector<int>{0, 1, 2}));
-    EXPECT_EQ(twin.models.size(), 3U);
     EXPECT_EQ(twin.model(), twin.main);
     EXPECT_EQ(twin.max_abs_z[0], 0.0);
     EXPECT_GE(twin.max_abs_state, twin.main.cwiseAbs().maxCoeff());
+}
+
+TEST(Twin, ShowsTheModelsThatAreWantedAndKeepsNone) {
+    for (const ModelSequence sequence : {ModelSequence::main, ModelSequence::extrapolated}) {
+        Problem s;
+        s.recipe.model = sequence;
+        std::vector<RowMatrix> primal;
+        run_twin(s.prepared, s.recipe, nullptr,
+                 [&](const TwinIteration& i) { primal.push_back(i.model); });
+        std::vector<RowMatrix> dual;
+        run_dual_twin(s.prepared, s.recipe, nullptr,
+                      [&](int, const RowMatrix& main, const RowMatrix& extrapolated) {
+                          dual.push_back(model_of(
+                              sequence == ModelSequence::main ? main : extrapolated, s.prepared));
+                      });
+        for (const Solver solver : {Solver::primal, Solver::dual}) {
+            const std::vector<RowMatrix>& all = solver == Solver::primal ? primal : dual;
+            std::vector<int> seen;
+            visit_twin_models(
+                solver, s.prepared, s.recipe, [](int iteration) { return iteration != 2; },
+                [&](int iteration, const RowMatrix& model) {
+                    seen.push_back(iteration);
+                    EXPECT_EQ(model, all[static_cast<std::size_t>(iteration - 1)]);
+                });
+            EXPECT_EQ(seen, (std::vector<int>{1, 3}));
+            EXPECT_EQ(twin_model(solver, s.prepared, s.recipe), all.back());
+        }
+        EXPECT_EQ(run_twin(s.prepared, s.recipe).model(), primal.back());
+    }
+}
+
+// U at the scale of M: U / (1 - eta) = M' + eta / (1 - eta) M.
+TEST(Twin, LargestHeldCountsTheFactorOfPositiveEtas) {
+    Problem s;
+    s.recipe.etas = {0.9, -0.5, 0.75};
+    const std::vector<double> factors{10, 1, 4};
+    double primal = 0;
+    const TwinResult twin = run_twin(s.prepared, s.recipe, nullptr, [&](const TwinIteration& i) {
+        const double factor = factors[static_cast<std::size_t>(i.iteration)];
+        primal = std::max(
+            {primal, i.main.cwiseAbs().maxCoeff(), factor * i.extrapolated.cwiseAbs().maxCoeff()});
+    });
+    EXPECT_NEAR(twin.max_abs_held, primal, 1e-12 * primal);
+    EXPECT_GT(twin.max_abs_held, 1.5 * twin.max_abs_state);
+    double dual = 0;
+    const DualTwinResult of_dual =
+        run_dual_twin(s.prepared, s.recipe, nullptr,
+                      [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+                          const double factor = factors[static_cast<std::size_t>(t)];
+                          dual = std::max({dual, main.cwiseAbs().maxCoeff(),
+                                           factor * extrapolated.cwiseAbs().maxCoeff()});
+                      });
+    EXPECT_NEAR(of_dual.max_abs_held, dual, 1e-12 * dual);
+    // Nesterov's are negative after the first, at which U / (1 - eta) is M.
+    const Problem usual;
+    const TwinResult nesterov = run_twin(usual.prepared, usual.recipe);
+    EXPECT_EQ(nesterov.max_abs_held, nesterov.max_abs_state);
 }
 
 TEST(Twin, NoiseIsAFunctionOfItsSeed) {

@@ -6,7 +6,7 @@
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/twin.h"
 
-#include <vector>
+#include <functional>
 
 namespace cipherfit {
 
@@ -34,10 +34,14 @@ double switching_error(const Parameters& parameters, double scale);
 // K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
 NoiseModel modelled_noise(const TrainingPlan& plan);
 
-// The model after every iteration of the solver's twin, and the last one: c x d, scaled
-// coordinates.
-std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
-                                   const NoiseModel* noise = nullptr);
+// The solver's twin. Every iteration's model at which `wanted` is not false, c x d in scaled
+// coordinates, is shown to `visit` and then forgotten; iterations count from 1. A dual's model
+// takes a product that is saved where it is not wanted.
+using ModelVisitor = std::function<void(int iteration, const RowMatrix& model)>;
+void visit_twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
+                       const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
+                       const NoiseModel* noise = nullptr);
+// The last one.
 RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
                      const NoiseModel* noise = nullptr);
 

@@ -53,7 +53,7 @@ struct PlanOptions {
     // is not chosen. 0: 5.5 GB, and 12 GB with bootstrappings.
     double memory_limit_bytes = 0;
     // The largest |entry| of the states that must survive at the lowest level: the rehearsal or
-    // the twin knows it (TwinResult::max_abs_state). 1 to 2^24. Decides the states' scale.
+    // the twin knows it (TwinResult::max_abs_held). 1 to 2^24. Decides the states' scale.
     double largest_state = 256;
     // Most ciphertexts that the owner uploads; 0: no limit.
     std::size_t most_ciphertexts = 0;

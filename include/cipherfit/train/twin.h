@@ -44,14 +44,20 @@ struct TwinIteration {
 };
 using TwinCallback = std::function<void(const TwinIteration&)>;
 
+// The models in between are seen by the callback alone: kept, they would take iterations times the
+// memory of one.
 struct TwinResult {
-    RowMatrix main;                 // M_T
-    RowMatrix extrapolated;         // U_T
-    std::vector<RowMatrix> models;  // the model after each iteration, scaled coordinates
+    RowMatrix main;          // M_T
+    RowMatrix extrapolated;  // U_T
+    ModelSequence sequence = ModelSequence::main;
     std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
     double max_abs_state = 0.0;     // largest |M| or |U| of all iterations
+    // Largest |M|, |U| or |U| / (1 - eta), eta being that of the iteration: what the ciphertext of
+    // U stands for at the scale of M, at which both share a bootstrapping.
+    double max_abs_held = 0.0;
 
-    const RowMatrix& model() const { return models.back(); }
+    // The one that the recipe takes as the model, scaled coordinates.
+    const RowMatrix& model() const { return sequence == ModelSequence::main ? main : extrapolated; }
     // Largest |Z| of all iterations. (Z of the final model does not occur in training.)
     double largest_abs_z() const;
 };
@@ -70,6 +76,7 @@ struct DualTwinResult {
     RowMatrix main, extrapolated;   // coefficients of M_T and U_T
     std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
     double max_abs_state = 0.0;     // largest coefficient of all iterations
+    double max_abs_held = 0.0;      // as in TwinResult
 };
 // The coefficients after iteration t = 0..iterations-1, of M_{t+1} and U_{t+1}.
 using DualTwinCallback =

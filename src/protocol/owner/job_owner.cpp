@@ -20,6 +20,25 @@ void require_key(const Job& job, const SecretKey& key) {
 
 }  // namespace
 
+bool is_complete(const std::filesystem::path& path, ContainerKind kind,
+                 const ContainerIdentity& identity, std::initializer_list<IdentityPart> parts) {
+    if (!std::filesystem::exists(path)) {
+        return false;
+    }
+    const auto whole = expected([&] {
+        auto reader = value_or_throw(ContainerReader::open(path, kind));
+        value_or_throw(reader.expect(identity, parts));
+        while (const auto next = value_or_throw(reader.peek())) {
+            value_or_throw(reader.section(next->tag, next->index, next->length));
+        }
+        value_or_throw(reader.verify_end());
+    });
+    if (!whole && whole.error().code != ErrorCode::corrupt_data) {
+        throw Error(whole.error());
+    }
+    return whole.has_value();
+}
+
 Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path, const Job& job,
                                               const SecretKey& key, const ByteProgress& progress) {
     return expected([&] {
@@ -72,15 +91,15 @@ void write_data(ContainerWriter& writer, const TrainingPlan& plan, const SecretK
     });
 }
 
-// Throws Error(fingerprint_mismatch) for a file of another job. One that holds another batch, as
-// swapped files do, is none.
-bool is_batch_there(const std::filesystem::path& path, const Job& job, std::size_t batch) {
-    if (!std::filesystem::exists(path)) {
+constexpr auto of_the_job = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
+                             IdentityPart::job};
+
+// Swapped files hold another batch than their names say.
+bool is_batch_complete(const std::filesystem::path& path, const Job& job, std::size_t batch) {
+    if (!is_complete(path, ContainerKind::training_batch, job.identity, of_the_job)) {
         return false;
     }
     auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
-    value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
-                                                IdentityPart::plan, IdentityPart::job}));
     ByteReader in(value_or_throw(reader.section(tag_list, 0, sizeof(std::uint32_t))));
     return in.u32() == batch && in.ok();
 }
@@ -112,7 +131,7 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
         fs::create_directories(files.batch(0).parent_path());
         for (std::size_t batch = 0; batch < job.plan.batches(); ++batch) {
             const fs::path path = files.batch(batch);
-            if (is_batch_there(path, job, batch)) {  // of a run that was stopped
+            if (is_batch_complete(path, job, batch)) {  // of a run that was stopped
                 written += fs::file_size(path);
                 continue;
             }

@@ -22,7 +22,7 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
     const TwinResult twin = run_twin(data, recipe);
     TwinReference reference;
     reference.largest_abs_z = twin.largest_abs_z();
-    reference.largest_abs_state = twin.max_abs_state;
+    reference.largest_abs_state = twin.max_abs_held;
     // A straight line pulls back wherever it is evaluated: its range is only where it was fitted.
     require(recipe.sigmoid.degree() == 1 || reference.largest_abs_z <= recipe.sigmoid.range,
             ErrorCode::bad_input,
@@ -31,7 +31,7 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             reference.largest_abs_z, recipe.sigmoid.range,
             recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
     if (setup.plan.solver() == Solver::dual) {
-        reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_state;
+        reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_held;
     }
     if (const auto& refresh = setup.plan.refresh()) {
         const double coefficient = largest_refreshed_coefficient(setup.plan, data);

@@ -206,7 +206,7 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         }
         return TrainingPlan::create(shape, recipe, fitted);
     };
-    const double largest = run_twin(data, recipe).max_abs_state;
+    const double largest = run_twin(data, recipe).max_abs_held;
     TrainingPlan made = planned(largest, largest);
     if (made.solver() == Solver::dual) {
         // The states are coefficients then. Their size changes nothing but the states' scale.
@@ -215,7 +215,7 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         plan.log_n = made.parameters().log_n();
         plan.refresh = made.refresh() ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
         made =
-            planned(run_dual_twin(data, recipe).max_abs_state, largest_carried_logit(data, recipe));
+            planned(run_dual_twin(data, recipe).max_abs_held, largest_carried_logit(data, recipe));
     }
     if (made.refresh()) {
         // Bootstrappings are the more precise the closer their range: it is in the plan.

@@ -16,7 +16,7 @@ struct TwinReference {
     double weight_error_bound = 0;  // of raw-feature weights; see noise.h
     double state_error_bound = 0;   // in scaled coordinates
     double largest_abs_z = 0;       // of training
-    double largest_abs_state = 0;
+    double largest_abs_state = 0;   // TwinResult::max_abs_held of the solver's twin
 };
 
 // Runs the twin and bounds the error. Throws Error(bad_input) where |z| leaves the sigmoid's range,
