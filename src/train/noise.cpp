@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace cipherfit {
@@ -72,25 +73,25 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
 // The scale of a state when it is multiplied: after a bootstrapping, up to a bit below the one that
 // its range leaves of 2^level_bits.
 double least_state_scale(const TrainingPlan& plan) {
-    if (plan.refresh_count() == 0) {
+    const std::optional<RefreshPlan>& refresh = plan.refresh();
+    if (!refresh || plan.refresh_count() == 0) {
         return plan.state_scale();
     }
-    const RefreshPlan& refresh = plan.refresh().value();
-    return std::min(plan.state_scale(), refresh.bootstrap.output_scale() / (2 * refresh.range()));
+    return std::min(plan.state_scale(), refresh->bootstrap.output_scale() / (2 * refresh->range()));
 }
 
 // Of the bootstrappings: roundings up to twice those at the largest message, where a whole factor
 // leaves the message smaller; and the factor that both sequences get, as they go through one.
 void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
-    if (plan.refresh_count() == 0) {
+    const std::optional<RefreshPlan>& refresh = plan.refresh();
+    if (!refresh || plan.refresh_count() == 0) {
         return;
     }
-    const RefreshPlan& refresh = plan.refresh().value();
     const double rounding =
-        std::hypot(refresh_rounding_error(refresh.bootstrap),
-                   rounding_error(plan.parameters(), refresh.bootstrap.output_scale()));
-    noise.refresh_std = refresh.range() * 2 * rounding;
-    noise.refresh_gain = refresh_gain_error(refresh.bootstrap);
+        std::hypot(refresh_rounding_error(refresh->bootstrap),
+                   rounding_error(plan.parameters(), refresh->bootstrap.output_scale()));
+    noise.refresh_std = refresh->range() * 2 * rounding;
+    noise.refresh_gain = refresh_gain_error(refresh->bootstrap);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {
             noise.refreshes.push_back(static_cast<int>(t));
