@@ -67,6 +67,7 @@ Ciphertext read_ciphertext_section(ContainerReader& reader, const Parameters& pa
     require(in.remaining() == 2 * bytes, ErrorCode::corrupt_data,
             "ciphertext {} has {} bytes, its level says {}", index, in.remaining(), 2 * bytes);
     std::vector<RnsPoly> parts;
+    parts.reserve(2);
     for (int part = 0; part < 2; ++part) {
         parts.push_back(unpack_poly(ring, level + 1, level, in.bytes(bytes)));
     }

@@ -60,6 +60,7 @@ Ciphertext read_ciphertext(ContainerReader& reader, const Parameters& parameters
     require(in.remaining() == 2 * bytes, ErrorCode::corrupt_data,
             "ciphertext {} has {} bytes, its level says {}", index, in.remaining(), 2 * bytes);
     std::vector<RnsPoly> parts;
+    parts.reserve(2);
     for (int part = 0; part < 2; ++part) {
         parts.push_back(unpack_poly(ring, info.level + 1, info.level, in.bytes(bytes)));
     }

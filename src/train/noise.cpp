@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
 namespace cipherfit {
@@ -69,27 +70,37 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
                       higher * switching_error(parameters, square_scale));
 }
 
-// The scale of a state when it is multiplied: after a bootstrapping, up to a bit below twice the one
-// of its result, in units of the range.
+// The scale of a state when it is multiplied: after a bootstrapping, up to a bit below twice the
+// one of its result, in units of the range.
 double least_state_scale(const TrainingPlan& plan) {
-    if (plan.refresh_count() == 0) {
+    const std::optional<RefreshPlan>& refresh = plan.refresh();
+    if (!refresh || plan.refresh_count() == 0) {
         return plan.state_scale();
     }
-    const RefreshPlan& refresh = plan.refresh().value();
-    return std::min(plan.state_scale(), refresh.bootstrap.output_scale() / refresh.range());
+    return std::min(plan.state_scale(), refresh->bootstrap.output_scale() / refresh->range());
 }
 
-// Of the bootstrappings: roundings, those of EvalMod up to twice what they are at the largest
-// message, where a whole factor leaves the message smaller; and the factor that both sequences get,
-// as they go through one.
+// Of the bootstrappings: their roundings, and the factor that both sequences get, as they go
+// through one.
 void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
-    if (plan.refresh_count() == 0) {
+    const std::optional<RefreshPlan>& refresh = plan.refresh();
+    if (!refresh || plan.refresh_count() == 0) {
         return;
     }
-    const RefreshPlan& refresh = plan.refresh().value();
-    noise.refresh_std = refresh.range() * std::hypot(2 * refresh_rounding_error(refresh.bootstrap),
-                                                     refresh_transform_error(refresh.bootstrap));
-    noise.refresh_gain = refresh_gain_error(refresh.bootstrap);
+    // The dual's mask brings messages to the largest scale; else a whole factor does, which may be
+    // a fraction too small. U is read at the scale of M: its errors are 1 - eta times as large.
+    double room = 1.0;
+    if (plan.solver() == Solver::primal) {
+        const double whole = std::floor(refresh->bootstrap.largest_message() /
+                                        (plan.state_scale() * refresh->range()));
+        const std::vector<double>& etas = plan.recipe().etas;
+        const double least = etas.empty() ? 0.0 : *std::min_element(etas.begin(), etas.end());
+        room = (1.0 + 1.0 / std::max(whole, 1.0)) * std::max(1.0, 1.0 - least);
+    }
+    noise.refresh_std = refresh->range() * room *
+                        std::hypot(refresh_rounding_error(refresh->bootstrap),
+                                   refresh_transform_error(refresh->bootstrap));
+    noise.refresh_gain = refresh_gain_error(refresh->bootstrap);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {
             noise.refreshes.push_back(static_cast<int>(t));

@@ -56,8 +56,11 @@ double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedDat
         return t + 1 < recipe.iterations && plan.levels()[static_cast<std::size_t>(t) + 1].refresh;
     };
     const auto see = [&](int t, const Blocks& main, const Blocks& extrapolated) {
-        // The scale of M is 1 - eta times that of U, and U is read at M's.
-        const double factor = 1.0 / (1.0 - recipe.etas[static_cast<std::size_t>(t)]);
+        // The scale of M is 1 - eta times that of U, and U is read at M's. The dual's mask brings
+        // both to one scale.
+        const double factor = plan.solver() == Solver::dual
+                                  ? 1.0
+                                  : 1.0 / (1.0 - recipe.etas[static_cast<std::size_t>(t)]);
         largest = std::max(largest, largest_of(main, extrapolated, factor, period));
     };
     const bool both = has_momentum(recipe);
