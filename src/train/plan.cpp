@@ -140,9 +140,14 @@ double TrainingPlan::state_scale() const noexcept {
 // half of the modulus.
 double TrainingPlan::state_capacity() const noexcept {
     const double lowest = static_cast<double>(parameters_.q(0)) / (4 * state_scale());
-    // The coefficients of a dual with bootstrappings end a level above.
-    return refresh_ && solver() == Solver::dual ? lowest * static_cast<double>(parameters_.q(1))
-                                                : lowest;
+    if (!refresh_) {
+        return lowest;
+    }
+    // The coefficients of a dual end a level above. What is bootstrapped is held to its range as a
+    // polynomial, and no entry is larger than the sum of its 2 n coefficients.
+    return solver() == Solver::dual
+               ? lowest * static_cast<double>(parameters_.q(1))
+               : 2 * static_cast<double>(refresh_->bootstrap.slots()) * refresh_->range();
 }
 
 // With the states at scale 2^b and rescaling by about 2^b, the leading term c_k z^k of the errors

@@ -51,9 +51,11 @@ double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedDat
     }
     const Recipe& recipe = plan.recipe();
     const std::size_t period = plan.refresh().value().bootstrap.slots();
-    // After iteration t, before the next.
+    // After iteration t, before the next; and the primal's last states, which the lowest level must
+    // hold as well.
     const auto is_refreshed = [&](int t) {
-        return t + 1 < recipe.iterations && plan.levels()[static_cast<std::size_t>(t) + 1].refresh;
+        return t + 1 < recipe.iterations ? plan.levels()[static_cast<std::size_t>(t) + 1].refresh
+                                         : plan.solver() == Solver::primal;
     };
     const auto see = [&](int t, const Blocks& main, const Blocks& extrapolated) {
         // The scale of M is 1 - eta times that of U, and U is read at M's. The dual's mask brings

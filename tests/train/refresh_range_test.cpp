@@ -91,7 +91,8 @@ TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
         const bool momentum = has_momentum(c.recipe);
         const auto see = [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
             const auto next = static_cast<std::size_t>(t) + 1;
-            if (next == plan.levels().size() || !plan.levels()[next].refresh) {
+            if (next == plan.levels().size() ? c.solver == Solver::dual
+                                             : !plan.levels()[next].refresh) {
                 return;
             }
             const auto first = packed(plan, data, main);

@@ -11,7 +11,8 @@ namespace cipherfit {
 
 // The largest coefficient that the noiseless twin takes through the plan's bootstrappings: of
 // M + i q U in every block, where q makes up for the two sequences' scales, or of pairs of blocks
-// where there is no momentum; in the dual, of the carried logits. 0 for a plan without
+// where there is no momentum; in the dual, of the carried logits. The primal's last states
+// count too, as they end at the lowest level. 0 for a plan without
 // bootstrappings. Throws what the twin throws.
 double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedData& data);
 
