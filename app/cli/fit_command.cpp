@@ -70,11 +70,20 @@ class Timings {
     nlohmann::json values_ = nlohmann::json::object();
 };
 
+// Without a curve nobody asks for models in between.
+RecipeOptions planned_recipe(const FitOptions& options) {
+    RecipeOptions recipe = options.recipe;
+    if (options.no_curve && !recipe.models_every) {
+        recipe.models_every = 0;
+    }
+    return recipe;
+}
+
 // The state of an earlier run of the same inputs, or a new one.
 PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& files,
                                const nlohmann::json& inputs, Samples training, ProgressLine& line) {
     if (!fs::exists(files.plan())) {
-        return make_plan(std::move(training), options.recipe, options.features, line);
+        return make_plan(std::move(training), planned_recipe(options), options.features, line);
     }
     require_same_inputs(files, inputs);
     OwnerState state = read_owner_state(files);
@@ -89,7 +98,8 @@ std::vector<std::string> server_arguments(const FitOptions& options, const Owner
     std::vector<std::string> arguments{"--checkpoint-every",
                                        std::to_string(options.checkpoint_every)};
     if (!options.no_curve && setup.plan.has_intermediate_models()) {
-        const int every = (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
+        const int points = (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
+        const int every = setup.plan.adds_up_errors() ? setup.plan.models_every() : points;
         arguments.insert(arguments.end(), {"--keep-checkpoints", std::to_string(every)});
     }
     return arguments;
@@ -160,7 +170,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     if (fs::exists(job.directory / "server_report.json")) {
         result.server = read_json(job.directory / "server_report.json");
     }
-    const auto models = decrypted_models(state, identity, key, job, head);
+    const auto models = decrypted_models(state, identity, key, job, planned.rows, head);
     finish(options, result, options.report.empty() ? out.report() : options.report,
            {models, pictures});
 }
@@ -168,7 +178,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
 void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
               ProgressLine& line) {
     const PlannedTraining planned =
-        make_plan(std::move(training), options.recipe, options.features, line);
+        make_plan(std::move(training), planned_recipe(options), options.features, line);
     const OwnerState& state = planned.state;
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,

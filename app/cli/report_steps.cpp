@@ -2,6 +2,7 @@
 
 #include "cipherfit/io/file.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
+#include "cipherfit/train/noise.h"
 #include "report/report_page.h"
 
 #include <algorithm>
@@ -86,14 +87,23 @@ std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
 
 std::vector<ReportModel> decrypted_models(const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
-                                          const JobFiles& files, const Head& head) {
+                                          const JobFiles& files, const Dataset& training,
+                                          const Head& head) {
     const OwnerSetup& setup = state.setup;
     std::vector<ReportModel> models;
-    for (const CheckpointModel& checkpoint :
-         decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows)) {
-        models.push_back(
-            {checkpoint.iteration, finish_model(checkpoint.state, setup.preprocessing,
-                                                setup.plan.recipe(), setup.class_names)});
+    const auto checkpoints =
+        decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows);
+    if (!checkpoints.empty()) {
+        const std::vector<RowMatrix> twins = twin_models(
+            setup.plan.solver(), prepare_rows(setup, training.features, training.labels),
+            setup.plan.recipe());
+        for (const CheckpointModel& checkpoint : checkpoints) {
+            const RowMatrix& twin = twins.at(static_cast<std::size_t>(checkpoint.iteration - 1));
+            models.push_back(
+                {checkpoint.iteration, checked_model(checkpoint.state, setup,
+                                                     reference_after(checkpoint.iteration, twin,
+                                                                     setup, state.reference))});
+        }
     }
     models.push_back({setup.plan.recipe().iterations, head});
     return models;

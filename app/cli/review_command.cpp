@@ -49,10 +49,9 @@ std::vector<Reviewed> reviewed_models(const OwnerState& state,
         twin_models(state.setup.plan.solver(), training, state.setup.plan.recipe());
     std::vector<Reviewed> models;
     for (const CheckpointModel& checkpoint : checkpoints) {
-        TwinReference reference = state.reference;
-        reference.head = finish_model(twins.at(static_cast<std::size_t>(checkpoint.iteration - 1)),
-                                      state.setup.preprocessing, state.setup.plan.recipe(),
-                                      state.setup.class_names);
+        const TwinReference reference = reference_after(
+            checkpoint.iteration, twins.at(static_cast<std::size_t>(checkpoint.iteration - 1)),
+            state.setup, state.reference);
         Head head = checked_model(checkpoint.state, state.setup, reference);
         const double share = accuracy(head, rows);
         models.push_back({checkpoint.iteration, std::move(head), share});
@@ -86,9 +85,15 @@ void review(ReviewOptions& options) {
     const SecretKey key = load_key(files, state.setup, options.passphrase);
     const auto checkpoints =
         decrypt_checkpoints(job, {state.setup.plan, identity}, key, state.scaled_rows);
-    require(!checkpoints.empty(), ErrorCode::bad_input,
+    const int kept = last_kept_checkpoint(job, state.setup.plan);
+    require(kept > 0, ErrorCode::bad_input,
             "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
             (job.directory / "checkpoints").string());
+    const int joined = checkpoints.empty() ? 0 : checkpoints.back().iteration;
+    require(joined == kept, ErrorCode::bad_input,
+            "{}: is missing, without which there is no model after any later iteration: bring it "
+            "from the server",
+            job.kept_checkpoint(joined + state.setup.plan.models_every()).string());
     const std::vector<Reviewed> models = reviewed_models(
         state, checkpoints, prepare_rows(state.setup, training.features, training.labels), rows);
     for (const Reviewed& model : models) {

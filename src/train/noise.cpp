@@ -8,6 +8,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace cipherfit {
@@ -33,9 +34,14 @@ double least_factor(const TrainingPlan& plan) {
     return factor;
 }
 
+// The scales that logits have in the iterations of a run.
+struct ScaleRange {
+    double least, most;
+};
+
 // The error of E before its replication: the polynomial's roundings, for logits and errors of
 // those scales.
-double polynomial_error(const TrainingPlan& plan, double logit_scale, double error_scale) {
+double polynomial_error(const TrainingPlan& plan, const ScaleRange& logits, double error_scale) {
     const Parameters& parameters = plan.parameters();
     const SigmoidPolynomial& sigmoid = plan.recipe().sigmoid;
     if (sigmoid.degree() == 1) {
@@ -50,8 +56,10 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
         higher +=
             std::abs(sigmoid.odd[k]) * std::pow(sigmoid.range, 2.0 * static_cast<double>(k) - 1);
     }
-    const double square_scale = logit_scale * logit_scale / prime;
-    const double masked_scale = error_scale * prime * std::abs(sigmoid.odd.back()) / square_scale;
+    // Small logits make for a small square, large ones for a small masked copy.
+    const double square_scale = logits.least * logits.least / prime;
+    const double masked_scale =
+        error_scale * prime * std::abs(sigmoid.odd.back()) / (logits.most * logits.most / prime);
     return std::hypot(switching_error(parameters, error_scale),
                       std::abs(sigmoid.odd.front()) * rounding_error(parameters, masked_scale),
                       higher * switching_error(parameters, square_scale));
@@ -92,6 +100,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
     const auto lanes = static_cast<double>(lane_count);
     const double prime = prime_size(plan);
     const double logit_scale = least_state_scale(plan) * plan.feature_scale() / prime;
+    const ScaleRange logit_scales{logit_scale, plan.state_scale() * plan.feature_scale() / prime};
     const double error_scale =
         plan.state_scale() * prime * least_factor(plan) / plan.feature_scale();
 
@@ -108,7 +117,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
     noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
                                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
     noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
+        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
     noise.gradient_std = 0;
     // The other sequence's scale is down to half of the plan's.
@@ -144,7 +153,11 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     const double product_scale = carries_logits
                                      ? plan.state_scale()
                                      : plan.state_scale() * plan.product_scale() / prime_size(plan);
-    const double logit_scale = carries_logits ? least_state_scale(plan) : product_scale;
+    ScaleRange logit_scales{product_scale, product_scale};
+    if (carries_logits) {
+        // Those of the first iteration come from the owner.
+        logit_scales.least = std::min(least_state_scale(plan), plan.logit_scale());
+    }
     const double error_scale = plan.state_scale() * least_factor(plan) *
                                (carries_logits ? prime_size(plan) / plan.product_scale() : 1.0);
     // The largest eigenvalue of K, hence the largest norm of a row (preprocess.h).
@@ -159,33 +172,71 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
                    largest_row * switching_error(parameters, carries_logits ? error_scale
                                                                             : plan.state_scale()));
     noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
+        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
     const double state_error = 2 * rounding_error(parameters, plan.state_scale());
     // The product's errors are those of the logits, or of the states where these are logits.
     noise.logits_std = carries_logits ? 0.0 : product_error;
+    if (carries_logits && plan.initial_logits()) {
+        // Z_0 joins them after a rescaling.
+        noise.logits_std = std::hypot(fresh_error(parameters, plan.logit_scale()),
+                                      rounding_error(parameters, least_state_scale(plan)));
+    }
     noise.state_std = carries_logits ? std::hypot(2 * product_error, state_error) : state_error;
     return noise;
 }
 
-// The largest deviation of `seen(model)` in noisy runs from that of the noiseless twin.
-double largest_deviation(Solver solver, const PreparedData& data, const Recipe& recipe,
-                         const NoiseModel& noise, int runs,
-                         const std::function<RowMatrix(const RowMatrix&)>& seen) {
+using Seen = std::function<RowMatrix(const RowMatrix&)>;
+
+// The largest deviation of `seen(model)` in noisy runs from that of the noiseless twin, for every
+// view and iteration.
+std::vector<std::vector<double>> largest_deviations(Solver solver, const PreparedData& data,
+                                                    const Recipe& recipe, const NoiseModel& noise,
+                                                    int runs, const std::vector<Seen>& views) {
     require(runs >= 1, ErrorCode::invalid_argument, "{} noisy runs; at least 1 is needed", runs);
-    const RowMatrix exact = seen(twin_model(solver, data, recipe));
+    const std::vector<RowMatrix> exact = twin_models(solver, data, recipe);
+    const auto count = static_cast<std::size_t>(runs);
     // A run that diverges must not pass for one without deviation.
-    std::vector<double> deviations(static_cast<std::size_t>(runs),
-                                   std::numeric_limits<double>::infinity());
-    parallel_for(0, deviations.size(), [&](std::size_t run) {
+    std::vector<std::vector<std::vector<double>>> deviations(
+        count,
+        {views.size(), std::vector<double>(exact.size(), std::numeric_limits<double>::infinity())});
+    parallel_for(0, count, [&](std::size_t run) {
         NoiseModel model = noise;
         model.seed += run;
-        const RowMatrix noisy = twin_model(solver, data, recipe, &model);
-        if (noisy.allFinite()) {
-            deviations[run] = (seen(noisy) - exact).cwiseAbs().maxCoeff();
+        const std::vector<RowMatrix> noisy = twin_models(solver, data, recipe, &model);
+        for (std::size_t t = 0; t < exact.size(); ++t) {
+            for (std::size_t view = 0; view < views.size() && noisy[t].allFinite(); ++view) {
+                deviations[run][view][t] =
+                    (views[view](noisy[t]) - views[view](exact[t])).cwiseAbs().maxCoeff();
+            }
         }
     });
-    return *std::max_element(deviations.begin(), deviations.end());
+    for (std::size_t run = 1; run < count; ++run) {
+        for (std::size_t view = 0; view < views.size(); ++view) {
+            std::transform(deviations[run][view].begin(), deviations[run][view].end(),
+                           deviations[0][view].begin(), deviations[0][view].begin(),
+                           [](double a, double b) { return std::max(a, b); });
+        }
+    }
+    return std::move(deviations[0]);
+}
+
+Seen as_weights(const Preprocessing& preprocessing, const Recipe& recipe) {
+    return
+        [&](const RowMatrix& model) { return finish_model(model, preprocessing, recipe).weights; };
+}
+
+RowMatrix as_states(const RowMatrix& model) {
+    return model;
+}
+
+// The weights of errors in a segment's sums are integers, times the quotient of the scales.
+double weight_rounding(const TrainingPlan& plan) {
+    double largest = 0;
+    for (int t = 0; t < plan.recipe().iterations; ++t) {
+        largest = std::max(largest, plan.error_scale(t));
+    }
+    return largest / plan.coefficient_scale() / std::sqrt(12.0);
 }
 
 }  // namespace
@@ -220,6 +271,10 @@ double switching_error(const Parameters& parameters, double scale) {
 NoiseModel modelled_noise(const TrainingPlan& plan) {
     NoiseModel noise = plan.solver() == Solver::primal ? primal_noise(plan) : dual_noise(plan);
     add_refreshes(noise, plan);
+    if (plan.segment_length() > 0) {
+        noise.segment_length = plan.segment_length();
+        noise.weights_std = weight_rounding(plan);
+    }
     return noise;
 }
 
@@ -244,21 +299,37 @@ RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& reci
 
 double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
                      const Recipe& recipe, const NoiseModel& noise, int runs) {
-    return largest_deviation(solver, data, recipe, noise, runs, [&](const RowMatrix& model) {
-        return finish_model(model, preprocessing, recipe).weights;
-    });
+    return largest_deviations(solver, data, recipe, noise, runs,
+                              {as_weights(preprocessing, recipe)})
+        .front()
+        .back();
 }
 
 double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs,
                          double margin) {
-    return margin * largest_deviation(plan.solver(), data, plan.recipe(), modelled_noise(plan),
-                                      runs, [](const RowMatrix& model) { return model; });
+    return margin * largest_deviations(plan.solver(), data, plan.recipe(), modelled_noise(plan),
+                                       runs, {as_states})
+                        .front()
+                        .back();
 }
 
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
                           const Preprocessing& preprocessing, int runs, double margin) {
     return margin * max_deviation(plan.solver(), data, preprocessing, plan.recipe(),
                                   modelled_noise(plan), runs);
+}
+
+ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
+                         const Preprocessing& preprocessing, int runs, double margin) {
+    auto deviations =
+        largest_deviations(plan.solver(), data, plan.recipe(), modelled_noise(plan), runs,
+                           {as_states, as_weights(preprocessing, plan.recipe())});
+    for (auto& view : deviations) {
+        for (double& deviation : view) {
+            deviation *= margin;
+        }
+    }
+    return {std::move(deviations[0]), std::move(deviations[1])};
 }
 
 }  // namespace cipherfit

@@ -45,14 +45,28 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             "holds safely: use a smaller step or fewer iterations",
             reference.largest_abs_state, most);
     reference.head = finish_model(twin.model(), setup.preprocessing, recipe, setup.class_names);
-    reference.weight_error_bound = weight_error_bound(setup.plan, data, setup.preprocessing);
-    reference.state_error_bound = state_error_bound(setup.plan, data);
+    ErrorBounds bounds = error_bounds(setup.plan, data, setup.preprocessing);
+    reference.weight_error_bound = bounds.weights.back();
+    reference.state_error_bound = bounds.states.back();
+    reference.weight_error_bounds = std::move(bounds.weights);
+    reference.state_error_bounds = std::move(bounds.states);
     require(
         reference.state_error_bound <= largest_relative_error * std::max(1.0, twin.max_abs_state),
         ErrorCode::bad_input,
         "the scheme's noise could change the weights by {:.3g}, too much beside their size of "
         "{:.3g}: use more scale bits, a smaller step or fewer iterations",
         reference.state_error_bound, twin.max_abs_state);
+    return reference;
+}
+
+TwinReference reference_after(int iteration, const RowMatrix& twin, const OwnerSetup& setup,
+                              const TwinReference& last) {
+    const auto index = static_cast<std::size_t>(iteration - 1);
+    TwinReference reference = last;
+    reference.head =
+        finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
+    reference.weight_error_bound = last.weight_error_bounds.at(index);
+    reference.state_error_bound = last.state_error_bounds.at(index);
     return reference;
 }
 

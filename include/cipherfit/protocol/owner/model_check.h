@@ -7,6 +7,7 @@
 #include "cipherfit/train/head.h"
 
 #include <span>
+#include <vector>
 
 namespace cipherfit {
 
@@ -17,7 +18,14 @@ struct TwinReference {
     double state_error_bound = 0;   // in scaled coordinates
     double largest_abs_z = 0;       // of training
     double largest_abs_state = 0;
+    // Of the model after every iteration; the last ones are the above.
+    std::vector<double> weight_error_bounds, state_error_bounds;
 };
+
+// What a checkpoint's model is held to: the twin's after as many iterations, 1.., and the bounds
+// of that iteration. `twin`: c x d, of twin_models().
+TwinReference reference_after(int iteration, const RowMatrix& twin, const OwnerSetup& setup,
+                              const TwinReference& last);
 
 // Runs the twin and bounds the error. Throws Error(bad_input) where |z| leaves the sigmoid's range,
 // the weights outgrow the chain's capacity or the noise could drown them: before anything is
