@@ -70,11 +70,20 @@ class Timings {
     nlohmann::json values_ = nlohmann::json::object();
 };
 
+// Without a curve nobody asks for models in between.
+RecipeOptions planned_recipe(const FitOptions& options) {
+    RecipeOptions recipe = options.recipe;
+    if (options.no_curve && !recipe.models_every) {
+        recipe.models_every = 0;
+    }
+    return recipe;
+}
+
 // The state of an earlier run of the same inputs, or a new one.
 PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& files,
                                const nlohmann::json& inputs, Samples training, ProgressLine& line) {
     if (!fs::exists(files.plan())) {
-        return make_plan(std::move(training), options.recipe, options.features, line);
+        return make_plan(std::move(training), planned_recipe(options), options.features, line);
     }
     require_same_inputs(files, inputs);
     OwnerState state = read_owner_state(files);
@@ -86,6 +95,9 @@ PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& file
 constexpr int curve_points = 20;
 
 int iterations_per_point(const OwnerSetup& setup) {
+    if (setup.plan.adds_up_errors()) {
+        return setup.plan.models_every();
+    }
     return (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
 }
 
@@ -164,7 +176,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     if (fs::exists(job.directory / "server_report.json")) {
         result.server = read_json(job.directory / "server_report.json");
     }
-    const auto models = decrypted_models(state, identity, key, job, head);
+    const auto models = decrypted_models(state, identity, key, job, planned.rows, head);
     finish(options, result, options.report.empty() ? out.report() : options.report,
            {models, pictures});
 }
@@ -172,7 +184,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
 void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
               ProgressLine& line) {
     const PlannedTraining planned =
-        make_plan(std::move(training), options.recipe, options.features, line);
+        make_plan(std::move(training), planned_recipe(options), options.features, line);
     const OwnerState& state = planned.state;
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
@@ -188,7 +200,10 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
         state.setup.plan.solver(),
         prepare_rows(state.setup, planned.rows.features, planned.rows.labels),
         state.setup.plan.recipe(),
-        [&](int iteration) { return iteration == last || iteration % every == 0; },
+        [&](int iteration) {
+            return iteration == last ||
+                   (state.setup.plan.has_intermediate_models() && iteration % every == 0);
+        },
         [&](int iteration, const RowMatrix& model) {
             if (iteration == last) {
                 final_model = model;

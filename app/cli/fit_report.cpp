@@ -122,6 +122,7 @@ json plan_figures(const TrainingPlan& plan) {
             {"batch", rows_per_batch(recipe, plan.shape().samples)},
             {"decay", recipe.decay},
             {"momentum", name(has_momentum(recipe) ? Momentum::nesterov : Momentum::none)},
+            {"models_every", plan.models_every()},
             {"bootstraps", plan.refresh_count() * plan.bootstraps_per_refresh()},
             {"step", recipe.steps.front()},
             {"sigmoid", to_json(recipe.sigmoid)},

@@ -197,6 +197,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(plan_group)
         ->capture_default_str()
         ->check(CLI::IsMember({"auto", "primal", "dual"}));
+    app.add_option("--models-every", recipe.models_every,
+                   "Iterations after which a dual run with bootstrappings has a model to review "
+                   "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
+                   "have one after every iteration")
+        ->group(plan_group)
+        ->check(CLI::Range(0, max_iterations))
+        ->type_name("EVERY");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
                    "the encrypted features, which takes longer and sends more")
@@ -247,6 +254,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     }
     options.plan.most_ciphertexts = recipe.most_ciphertexts.value_or(as_published ? 6 : 0);
     options.plan.kernel = value_or_throw(kernel_source_from_name(recipe.kernel));
+    options.plan.models_every = recipe.models_every;
     return options;
 }
 
@@ -266,6 +274,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"scale_bits", recipe.scale_bits},
                         {"memory_limit_gb", recipe.memory_limit_gb},
                         {"most_ciphertexts", nullptr},
+                        {"models_every", nullptr},
                         {"solver", recipe.solver},
                         {"kernel", recipe.kernel},
                         {"features", features.kind},
@@ -274,6 +283,9 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"seed", features.seed}};
     if (features.whitening) {
         json["whiten"] = *features.whitening;
+    }
+    if (recipe.models_every) {
+        json["models_every"] = *recipe.models_every;
     }
     if (recipe.most_ciphertexts) {
         json["most_ciphertexts"] = *recipe.most_ciphertexts;

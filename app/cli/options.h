@@ -54,6 +54,7 @@ struct RecipeOptions {
     double memory_limit_gb = 0;  // 0: the planner's own
     std::optional<std::size_t> most_ciphertexts;
     std::string solver = "auto", kernel = "owner";
+    std::optional<int> models_every;
     std::filesystem::path file;  // of `rehearse`; see recipe_file.h
 };
 

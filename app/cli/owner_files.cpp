@@ -101,6 +101,8 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
     json["backbone"] = state.backbone;
     json["weight_error_bound"] = state.reference.weight_error_bound;
     json["state_error_bound"] = state.reference.state_error_bound;
+    json["weight_error_bounds"] = state.reference.weight_error_bounds;
+    json["state_error_bounds"] = state.reference.state_error_bounds;
     json["largest_abs_z"] = state.reference.largest_abs_z;
     json["largest_abs_state"] = state.reference.largest_abs_state;
     write_json(files.plan(), json, true);  // last: its presence says that the others are there
@@ -133,10 +135,19 @@ OwnerState read_owner_state(const OwnerFiles& files) {
         state.backbone = json.value("backbone", "");
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
         state.reference.state_error_bound = json.at("state_error_bound").get<double>();
+        state.reference.weight_error_bounds =
+            json.at("weight_error_bounds").get<std::vector<double>>();
+        state.reference.state_error_bounds =
+            json.at("state_error_bounds").get<std::vector<double>>();
         state.reference.largest_abs_z = json.at("largest_abs_z").get<double>();
         state.reference.largest_abs_state = json.at("largest_abs_state").get<double>();
     } catch (const nlohmann::json::exception&) {
         damaged(files.plan(), "a member is missing or of a wrong type");
+    }
+    const auto iterations = static_cast<std::size_t>(state.setup.plan.recipe().iterations);
+    if (state.reference.weight_error_bounds.size() != iterations ||
+        state.reference.state_error_bounds.size() != iterations) {
+        damaged(files.plan(), "the error bounds do not fit the plan");
     }
     state.reference.head = {value_or_throw(read_npy_matrix(files.twin_weights())),
                             state.setup.class_names};

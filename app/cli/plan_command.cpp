@@ -63,6 +63,10 @@ std::string describe(const nlohmann::json& f) {
     if (f.at("bootstraps").get<std::uint64_t>() > 0) {
         line("bootstrappings", number("bootstraps"));
     }
+    if (const int every = f.at("models_every").get<int>(); every != 1) {
+        line("models in between",
+             every == 0 ? std::string("none") : fmt::format("after every {} iterations", every));
+    }
     line("key switches", number("key_switches"));
     for (const auto& row : f.at("spending")) {
         if (row.at("iteration") == most_rows) {

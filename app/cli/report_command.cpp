@@ -75,7 +75,7 @@ void report(ReportOptions& options) {
     }
     const nlohmann::json figures = fit_figures(result);
     require_agreement(figures);
-    const auto models = decrypted_models(state, identity, key, job, head);
+    const auto models = decrypted_models(state, identity, key, job, training, head);
     write_report(options.out, result, figures, {models, pictures});
     fmt::print("  {:<22}{}, {}\n  {:<22}{} of {} iterations\n", "report, private",
                options.out.string(), format_bytes(static_cast<double>(fs::file_size(options.out))),

@@ -86,14 +86,18 @@ std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
 
 std::vector<ReportModel> decrypted_models(const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
-                                          const JobFiles& files, const Head& head) {
+                                          const JobFiles& files, const Dataset& training,
+                                          const Head& head) {
     const OwnerSetup& setup = state.setup;
     std::vector<ReportModel> models;
-    for (const CheckpointModel& checkpoint :
-         decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows)) {
-        models.push_back(
-            {checkpoint.iteration, finish_model(checkpoint.state, setup.preprocessing,
-                                                setup.plan.recipe(), setup.class_names)});
+    const auto checkpoints =
+        decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows);
+    if (!checkpoints.empty()) {
+        for (CheckedModel& model :
+             checked_models(checkpoints, prepare_rows(setup, training.features, training.labels),
+                            setup, state.reference)) {
+            models.push_back({model.iteration, std::move(model.head)});
+        }
     }
     models.push_back({setup.plan.recipe().iterations, head});
     return models;

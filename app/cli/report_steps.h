@@ -32,10 +32,12 @@ class Pictures {
     std::size_t first_row_ = 0;
 };
 
-// The models of the kept checkpoints, and `head` as the last.
+// The models of the kept checkpoints, each held to the twin's after as many iterations of the
+// training rows, and `head` as the last. Throws as checked_model().
 std::vector<ReportModel> decrypted_models(const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
-                                          const JobFiles& files, const Head& head);
+                                          const JobFiles& files, const Dataset& training,
+                                          const Head& head);
 
 struct ReportParts {
     std::span<const ReportModel> models;

@@ -46,19 +46,11 @@ std::vector<Reviewed> reviewed_models(const OwnerState& state,
                                       const std::vector<CheckpointModel>& checkpoints,
                                       const PreparedData& training, const TestRows& rows) {
     std::vector<Reviewed> models;
-    auto next = checkpoints.begin();  // ascending, as the twin's iterations are
-    visit_twin_models(
-        state.setup.plan.solver(), training, state.setup.plan.recipe(),
-        [&](int iteration) { return next != checkpoints.end() && next->iteration == iteration; },
-        [&](int iteration, const RowMatrix& twin) {
-            TwinReference reference = state.reference;
-            reference.head = finish_model(twin, state.setup.preprocessing,
-                                          state.setup.plan.recipe(), state.setup.class_names);
-            Head head = checked_model(next->state, state.setup, reference);
-            const double share = accuracy(head, rows);
-            models.push_back({iteration, std::move(head), share});
-            ++next;
-        });
+    for (CheckedModel& model :
+         checked_models(checkpoints, training, state.setup, state.reference)) {
+        const double share = accuracy(model.head, rows);
+        models.push_back({model.iteration, std::move(model.head), share});
+    }
     return models;
 }
 
@@ -88,9 +80,15 @@ void review(ReviewOptions& options) {
     const SecretKey key = load_key(files, state.setup, options.passphrase);
     const auto checkpoints =
         decrypt_checkpoints(job, {state.setup.plan, identity}, key, state.scaled_rows);
-    require(!checkpoints.empty(), ErrorCode::bad_input,
+    const int kept = last_kept_checkpoint(job, state.setup.plan);
+    require(kept > 0, ErrorCode::bad_input,
             "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
             (job.directory / "checkpoints").string());
+    const int joined = checkpoints.empty() ? 0 : checkpoints.back().iteration;
+    require(joined == kept, ErrorCode::bad_input,
+            "{}: is missing, without which there is no model after any later iteration: bring it "
+            "from the server",
+            job.kept_checkpoint(joined + state.setup.plan.models_every()).string());
     const std::vector<Reviewed> models = reviewed_models(
         state, checkpoints, prepare_rows(state.setup, training.features, training.labels), rows);
     for (const Reviewed& model : models) {

@@ -214,15 +214,17 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         auto reader = value_or_throw(ContainerReader::open(path, kind));
         value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
                                                     IdentityPart::plan, IdentityPart::job}));
-        ByteReader in(value_or_throw(reader.section(tag_list, 0, 16)));
+        ByteReader in(value_or_throw(reader.section(tag_list, 0, 20)));
         const std::uint32_t iteration = in.u32();
         const std::uint32_t main = in.u32();
         const std::uint32_t extrapolated = in.u32();
         const std::uint32_t coefficients = in.u32();
+        const std::uint32_t segment = in.u32();
         value_or_throw(in.finish("the state's header"));
         const std::size_t most = job.plan.state_ciphertexts();
         require(iteration <= static_cast<std::uint32_t>(job.plan.recipe().iterations) &&
-                    main <= most && extrapolated <= most && coefficients <= most,
+                    main <= most && extrapolated <= most && coefficients <= most &&
+                    segment <= 2 * most,
                 ErrorCode::corrupt_data, "the state's header does not fit the plan");
         TrainingState state{.iteration = static_cast<int>(iteration)};
         std::uint32_t index = 0;
@@ -234,6 +236,7 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         read(main, state.main);
         read(extrapolated, state.extrapolated);
         read(coefficients, state.coefficients);
+        read(segment, state.segment);
         value_or_throw(reader.verify_end());
         value_or_throw(check_state(job.plan, state));
         return state;
@@ -249,9 +252,11 @@ Expected<std::uint64_t> write_state(const std::filesystem::path& path, Container
         header.u32(static_cast<std::uint32_t>(state.main.size()));
         header.u32(static_cast<std::uint32_t>(state.extrapolated.size()));
         header.u32(static_cast<std::uint32_t>(state.coefficients.size()));
+        header.u32(static_cast<std::uint32_t>(state.segment.size()));
         value_or_throw(writer.section(tag_list, 0, header.view()));
         std::uint32_t index = 0;
-        for (const auto* blocks : {&state.main, &state.extrapolated, &state.coefficients}) {
+        for (const auto* blocks :
+             {&state.main, &state.extrapolated, &state.coefficients, &state.segment}) {
             for (const Ciphertext& block : *blocks) {
                 write_ciphertext(writer, job.plan.parameters(), block, index++);
             }

@@ -52,9 +52,48 @@ std::vector<double> work_shares(const TrainingPlan& plan) {
     return shares;
 }
 
-bool is_kept(const ServerOptions& options, int iteration, int iterations) {
-    return options.keep_every > 0 && iteration > 0 && iteration < iterations &&
-           iteration % options.keep_every == 0;
+// Whether there are models to review and to keep, which a plan decides.
+void require_models(const ServerOptions& options, const TrainingPlan& plan,
+                    const std::filesystem::path& path) {
+    const int every = plan.models_every();
+    require(options.review_every == 0 || every > 0, ErrorCode::bad_input,
+            "{}: the plan has no model before the last iteration, so that there is nothing to "
+            "review: leave --review-every out, or plan with --models-every",
+            path.string());
+    for (const auto& [name, value] : {std::pair{"--review-every", options.review_every},
+                                      std::pair{"--keep-checkpoints", options.keep_every}}) {
+        require(every == 0 || value % every == 0, ErrorCode::bad_input,
+                "{}: the plan has a model after every {} iterations, {} asks for every {}: give a "
+                "multiple of {}",
+                path.string(), every, name, value, every);
+    }
+}
+
+// Whether the checkpoint of that iteration stays for the owner, who joins models of segments from
+// those of all boundaries.
+bool is_kept(const ServerOptions& options, const TrainingPlan& plan, int iteration) {
+    if (iteration == 0 || iteration == plan.recipe().iterations) {
+        return false;
+    }
+    if (plan.segment_length() > 0 && (options.keep_every > 0 || options.review_every > 0)) {
+        return iteration % plan.segment_length() == 0;
+    }
+    return options.keep_every > 0 && iteration % options.keep_every == 0;
+}
+
+// Models of segments need all checkpoints before: no review where a run without it has passed one.
+void require_segments(const ServerOptions& options, const TrainingPlan& plan, const JobFiles& files,
+                      int iteration) {
+    const int every = plan.segment_length();
+    if (options.review_every == 0 || every == 0 || iteration == plan.recipe().iterations) {
+        return;
+    }
+    for (int end = every; end <= iteration; end += every) {
+        require(std::filesystem::exists(files.kept_checkpoint(end)), ErrorCode::bad_input,
+                "{}: was not kept, so that there is no model to review after any later iteration: "
+                "leave --review-every out, or remove {} to begin anew",
+                files.kept_checkpoint(end).string(), files.checkpoint().string());
+    }
 }
 
 bool is_reviewed(const ServerOptions& options, int iteration) {
@@ -115,10 +154,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         return report;
     }
 
-    require(options.review_every == 0 || job.plan.has_intermediate_models(), ErrorCode::bad_input,
-            "{}: the dual solver with bootstrappings has no model before the last iteration, so "
-            "that there is nothing to review: leave --review-every out",
-            files.plan().string());
+    require_models(options, job.plan, files.plan());
 
     // The checkpoint first: a damaged one must stop the run before minutes of loading.
     TrainingState state;
@@ -126,9 +162,10 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         state = value_or_throw(read_state(files.checkpoint(), ContainerKind::checkpoint, job));
         report.resumed_at = state.iteration;
         // A run that was killed may have left its checkpoint without the copy, or with half of one.
-        if (is_kept(options, state.iteration, report.iterations)) {
+        if (is_kept(options, job.plan, state.iteration)) {
             keep_checkpoint(files, state.iteration);
         }
+        require_segments(options, job.plan, files, state.iteration);
     }
     const auto load_start = Clock::now();
     const bool streamed = job.plan.batches() > 1;
@@ -208,7 +245,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
             throw;
         }
         const bool done = state.iteration == report.iterations;
-        const bool keep = is_kept(options, state.iteration, report.iterations);
+        const bool keep = is_kept(options, job.plan, state.iteration);
         if (keep || done || state.iteration % options.checkpoint_every == 0) {
             write_checkpoint();
         }

@@ -14,6 +14,58 @@ RowMatrix model_of(const RowMatrix& coefficients, const PreparedData& data) {
     return coefficients.transpose() * data.xs;
 }
 
+namespace {
+
+// What rounded weights change in the models at the ends of segments: each of the sums of a segment
+// by its own roundings, which the owner's recurrence then transports. Nothing that training goes on
+// with is changed.
+class SegmentRounding {
+  public:
+    SegmentRounding(const NoiseModel& noise, const Recipe& recipe, const RowMatrix& zero)
+        : noise_(noise),
+          recipe_(recipe),
+          main_(zero),
+          extrapolated_(zero),
+          main_sum_(zero),
+          extrapolated_sum_(zero) {}
+
+    void add(int t, const RowMatrix& error) {
+        if (noise_.segment_length == 0) {
+            return;
+        }
+        const double eta = recipe_.etas[static_cast<std::size_t>(t)];
+        const RowMatrix next = (1.0 - recipe_.decay) * extrapolated_;
+        extrapolated_ = (1.0 - eta) * next + eta * main_;
+        main_ = next;
+        const auto draw = [&](Quantity quantity) {
+            return drawn(noise_.weights_std, noise_.seed, quantity, t);
+        };
+        main_sum_ += draw(Quantity::segment_main) * error;
+        extrapolated_sum_ += draw(Quantity::segment_extrapolated) * error;
+        if (ends_segment(t)) {
+            main_ += main_sum_;
+            extrapolated_ += has_momentum(recipe_) ? extrapolated_sum_ : main_sum_;
+            main_sum_.setZero();
+            extrapolated_sum_.setZero();
+        }
+    }
+    // The model after the last iteration is not joined from segments.
+    bool ends_segment(int t) const {
+        return noise_.segment_length > 0 && (t + 1) % noise_.segment_length == 0 &&
+               t + 1 < recipe_.iterations;
+    }
+    const RowMatrix& main() const { return main_; }
+    const RowMatrix& extrapolated() const { return extrapolated_; }
+
+  private:
+    const NoiseModel& noise_;
+    const Recipe& recipe_;
+    RowMatrix main_, extrapolated_;          // at the end of the last segment, transported
+    RowMatrix main_sum_, extrapolated_sum_;  // of the segment at hand
+};
+
+}  // namespace
+
 DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
                              const NoiseModel* noise, const DualTwinCallback& callback) {
     const NoiseModel model = noise == nullptr ? NoiseModel{} : *noise;
@@ -42,6 +94,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     RowMatrix main_error = main;
     RowMatrix extrapolated_error = main;
     const bool at_main = recipe.gradient_at == ModelSequence::main;
+    SegmentRounding rounding(model, recipe, main);
     for (int t = 0; t < recipe.iterations; ++t) {
         const auto index = static_cast<std::size_t>(t);
         RowMatrix z = data.z0;
@@ -77,7 +130,10 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
         result.max_abs_state = std::max(
             {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
         result.max_abs_held = std::max(result.max_abs_held, largest_held(main, extrapolated, eta));
-        if (callback) {
+        rounding.add(t, error);
+        if (callback && rounding.ends_segment(t)) {
+            callback(t, main + rounding.main(), extrapolated + rounding.extrapolated());
+        } else if (callback) {
             callback(t, main, extrapolated);
         }
     }

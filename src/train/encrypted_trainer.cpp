@@ -85,19 +85,19 @@ const std::vector<Ciphertext>& EncryptedTrainer::model(const TrainingState& stat
 
 namespace {
 
-bool adds_up_coefficients(const TrainingPlan& plan) {
-    return plan.solver() == Solver::dual && plan.refresh();
-}
-
+// Of the model's coefficients, and of those at the end of a segment.
 bool fit_coefficients(const TrainingPlan& plan, const TrainingState& state) {
-    const bool kept = adds_up_coefficients(plan) && state.iteration > 0 &&
-                      state.iteration < plan.recipe().iterations;
-    return state.coefficients.size() == (kept ? plan.state_ciphertexts() : 0) &&
-           std::all_of(state.coefficients.begin(), state.coefficients.end(),
-                       [&](const Ciphertext& block) {
-                           return block.size() == 2 && block.level() == coefficient_level &&
-                                  same_scale(block.scale(), plan.coefficient_scale());
-                       });
+    const auto fit = [&](const std::vector<Ciphertext>& blocks, std::size_t count) {
+        return blocks.size() == count &&
+               std::all_of(blocks.begin(), blocks.end(), [&](const Ciphertext& block) {
+                   return block.size() == 2 && block.level() == coefficient_level &&
+                          same_scale(block.scale(), plan.coefficient_scale());
+               });
+    };
+    const bool kept =
+        plan.adds_up_errors() && state.iteration > 0 && state.iteration < plan.recipe().iterations;
+    return fit(state.coefficients, kept ? plan.state_ciphertexts() : 0) &&
+           fit(state.segment, plan.segment_ciphertexts(state.iteration));
 }
 
 }  // namespace
@@ -127,7 +127,7 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
         // Q enters the sequences with the factors step and (1 - eta) step, which their scales take
         // up; the one at which gradients are taken has the plan's scale.
         double scale = plan.state_scale();
-        if (sequence != recipe.gradient_at && !(last && adds_up_coefficients(plan))) {
+        if (sequence != recipe.gradient_at && !(last && plan.adds_up_errors())) {
             const double ratio = 1.0 - recipe.etas[done];
             scale = sequence == ModelSequence::main ? scale * ratio : scale / ratio;
         }

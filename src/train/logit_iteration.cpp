@@ -8,22 +8,6 @@
 
 namespace cipherfit {
 
-std::vector<double> error_weights(const Recipe& recipe) {
-    std::vector<double> weights(recipe.steps.size());
-    const bool is_main = recipe.model == ModelSequence::main;
-    // What the model takes of M_{t+1} and of U_{t+1}.
-    double of_main = is_main ? 1.0 : 0.0;
-    double of_extrapolated = is_main ? 0.0 : 1.0;
-    for (std::size_t t = weights.size(); t-- > 0;) {
-        const double eta = recipe.etas[t];
-        const double of_sum = of_main + (1.0 - eta) * of_extrapolated;
-        weights[t] = recipe.steps[t] * of_sum;
-        of_main = eta * of_extrapolated;
-        of_extrapolated = (1.0 - recipe.decay) * of_sum;
-    }
-    return weights;
-}
-
 LogitIteration::LogitIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
                                EncryptedTrainingData data)
     : plan_(plan),
@@ -32,6 +16,7 @@ LogitIteration::LogitIteration(const TrainingPlan& plan, const EvaluationKeys& k
       kernel_(evaluator_, plan.kernel(), std::move(data.features)),
       mask_(plan.kernel().value_mask()),
       weights_(error_weights(plan.recipe())),
+      segment_weights_(segment_weights(plan)),
       labels_(std::move(data.labels)),
       logits_(std::move(data.logits)),
       start_(std::move(data.start)) {}
@@ -63,6 +48,27 @@ Ciphertext LogitIteration::errors(const TrainingState& state) const {
                                     plan_.error_scale(t)));
 }
 
+Ciphertext LogitIteration::add_up(const Ciphertext& e, double weight,
+                                  const Ciphertext* so_far) const {
+    Ciphertext sum =
+        evaluator_.multiply_scalar(e, weight, plan_.coefficient_scale(), coefficient_level);
+    if (so_far != nullptr) {
+        evaluator_.add_inplace(sum, *so_far);
+    }
+    return sum;
+}
+
+std::vector<Ciphertext> LogitIteration::segment(const Ciphertext& e, std::size_t t,
+                                                const std::vector<Ciphertext>& so_far) const {
+    const bool begins = t % static_cast<std::size_t>(plan_.segment_length()) == 0;
+    std::vector<Ciphertext> sums;
+    sums.push_back(add_up(e, segment_weights_.main[t], begins ? nullptr : so_far.data()));
+    if (has_momentum(plan_.recipe())) {
+        sums.push_back(add_up(e, segment_weights_.extrapolated[t], begins ? nullptr : &so_far[1]));
+    }
+    return sums;
+}
+
 TrainingState LogitIteration::step(const TrainingState& given) {
     const Recipe& recipe = plan_.recipe();
     const auto t = static_cast<std::size_t>(given.iteration);
@@ -72,17 +78,16 @@ TrainingState LogitIteration::step(const TrainingState& given) {
     const Ciphertext e = errors(state);
 
     TrainingState next{.iteration = given.iteration + 1};
-    Ciphertext sum =
-        evaluator_.multiply_scalar(e, weights_[t], plan_.coefficient_scale(), coefficient_level);
-    if (t > 0) {
-        evaluator_.add_inplace(sum, given.coefficients[0]);
-    }
+    Ciphertext sum = add_up(e, weights_[t], t > 0 ? given.coefficients.data() : nullptr);
     if (next.iteration == recipe.iterations) {
         auto& model = recipe.model == ModelSequence::main ? next.main : next.extrapolated;
         model.push_back(evaluator_.rescale(sum));
         return next;
     }
     next.coefficients.push_back(std::move(sum));
+    if (plan_.segment_ciphertexts(next.iteration) > 0) {
+        next.segment = segment(e, t, given.segment);
+    }
     const Ciphertext update =
         EncryptedKernel::fold_lanes(evaluator_, plan_.kernel(), kernel_.multiply(e, nullptr));
     const double step = recipe.steps[t];

@@ -4,21 +4,19 @@
 //
 //     E = Y - s(Z_0 + D_S),   D_M' = (1 - decay) D_U + step K E,   D_U' = (1 - eta) D_M' + eta D_M
 //
-// and the model's coefficients, a sum of all E with public weights, are added up on the side.
+// and the model's coefficients, a sum of all E with public weights, are added up on the side; so
+// are those of models in between, segment by segment (segments.h).
 #pragma once
 
 #include "cipherfit/ckks/evaluator.h"
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/train/segments.h"
 #include "train/state_refresh.h"
 
 #include <vector>
 
 namespace cipherfit {
-
-// omega_t, t = 0..iterations-1: the coefficients of the model after the last iteration are the sum
-// of omega_t E_t. The recurrence of recipe.h read backwards from the model.
-std::vector<double> error_weights(const Recipe& recipe);
 
 class LogitIteration : public TrainingIteration {
   public:
@@ -32,6 +30,11 @@ class LogitIteration : public TrainingIteration {
     Ciphertext errors(const TrainingState& state) const;
     // D + Z_0.
     Ciphertext logits(const Ciphertext& d) const;
+    // weight E_t, and what was added up before.
+    Ciphertext add_up(const Ciphertext& e, double weight, const Ciphertext* so_far) const;
+    // The sums of the segment that iteration t is in, with E_t.
+    std::vector<Ciphertext> segment(const Ciphertext& e, std::size_t t,
+                                    const std::vector<Ciphertext>& so_far) const;
 
     const TrainingPlan& plan_;
     Evaluator evaluator_;
@@ -39,6 +42,7 @@ class LogitIteration : public TrainingIteration {
     EncryptedKernel kernel_;  // refers to evaluator_
     std::vector<double> mask_;
     std::vector<double> weights_;
+    SegmentWeights segment_weights_;
     std::vector<Ciphertext> labels_, logits_, start_;
 };
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace cipherfit {
@@ -46,9 +47,14 @@ double least_scale_share(const TrainingPlan& plan) {
     return share;
 }
 
+// The scales that logits have in the iterations of a run.
+struct ScaleRange {
+    double least, most;
+};
+
 // The error of E before its replication: the polynomial's roundings, for logits and errors of
 // those scales.
-double polynomial_error(const TrainingPlan& plan, double logit_scale, double error_scale) {
+double polynomial_error(const TrainingPlan& plan, const ScaleRange& logits, double error_scale) {
     const Parameters& parameters = plan.parameters();
     const SigmoidPolynomial& sigmoid = plan.recipe().sigmoid;
     if (sigmoid.degree() == 1) {
@@ -63,8 +69,10 @@ double polynomial_error(const TrainingPlan& plan, double logit_scale, double err
         higher +=
             std::abs(sigmoid.odd[k]) * std::pow(sigmoid.range, 2.0 * static_cast<double>(k) - 1);
     }
-    const double square_scale = logit_scale * logit_scale / prime;
-    const double masked_scale = error_scale * prime * std::abs(sigmoid.odd.back()) / square_scale;
+    // Small logits make for a small square, large ones for a small masked copy.
+    const double square_scale = logits.least * logits.least / prime;
+    const double masked_scale =
+        error_scale * prime * std::abs(sigmoid.odd.back()) / (logits.most * logits.most / prime);
     return std::hypot(switching_error(parameters, error_scale),
                       std::abs(sigmoid.odd.front()) * rounding_error(parameters, masked_scale),
                       higher * switching_error(parameters, square_scale));
@@ -114,6 +122,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
     const auto lanes = static_cast<double>(lane_count);
     const double prime = prime_size(plan);
     const double logit_scale = least_state_scale(plan) * plan.feature_scale() / prime;
+    const ScaleRange logit_scales{logit_scale, plan.state_scale() * plan.feature_scale() / prime};
     const double error_scale =
         plan.state_scale() * prime * least_factor(plan) / plan.feature_scale();
 
@@ -130,7 +139,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
     noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
                                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
     noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
+        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
     noise.gradient_std = 0;
     noise.state_std = rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
@@ -165,7 +174,11 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     const double product_scale = carries_logits
                                      ? plan.state_scale()
                                      : plan.state_scale() * plan.product_scale() / prime_size(plan);
-    const double logit_scale = carries_logits ? least_state_scale(plan) : product_scale;
+    ScaleRange logit_scales{product_scale, product_scale};
+    if (carries_logits) {
+        // Those of the first iteration come from the owner.
+        logit_scales.least = std::min(least_state_scale(plan), plan.logit_scale());
+    }
     const double error_scale = plan.state_scale() * least_factor(plan) *
                                (carries_logits ? prime_size(plan) / plan.product_scale() : 1.0);
     // The largest eigenvalue of K, hence the largest norm of a row (preprocess.h).
@@ -180,34 +193,88 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
                    largest_row * switching_error(parameters, carries_logits ? error_scale
                                                                             : plan.state_scale()));
     noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scale, error_scale),
+        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
     const double state_error =
         rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     // The product's errors are those of the logits, or of the states where these are logits.
     noise.logits_std = carries_logits ? 0.0 : product_error;
+    if (carries_logits && plan.initial_logits()) {
+        // Z_0 joins them after a rescaling.
+        noise.logits_std = std::hypot(fresh_error(parameters, plan.logit_scale()),
+                                      rounding_error(parameters, least_state_scale(plan)));
+    }
     noise.state_std = carries_logits ? std::hypot(2 * product_error, state_error) : state_error;
     return noise;
 }
 
-// The largest deviation of `seen(model)` in noisy runs from that of the noiseless twin.
-double largest_deviation(Solver solver, const PreparedData& data, const Recipe& recipe,
-                         const NoiseModel& noise, int runs,
-                         const std::function<RowMatrix(const RowMatrix&)>& seen) {
+using Seen = std::function<RowMatrix(const RowMatrix&)>;
+
+// As many models as are held at once while runs are compared.
+constexpr double most_model_bytes = 1 << 30;
+
+// The largest deviation of `seen(model)` in noisy runs from that of the noiseless twin, for every
+// view and every iteration from `first` (from 1) on.
+std::vector<std::vector<double>> largest_deviations(Solver solver, const PreparedData& data,
+                                                    const Recipe& recipe, const NoiseModel& noise,
+                                                    int runs, const std::vector<Seen>& views,
+                                                    int first) {
     require(runs >= 1, ErrorCode::invalid_argument, "{} noisy runs; at least 1 is needed", runs);
-    const RowMatrix exact = seen(twin_model(solver, data, recipe));
+    const auto count = static_cast<std::size_t>(runs);
+    const auto iterations = static_cast<std::size_t>(recipe.iterations - first + 1);
     // A run that diverges must not pass for one without deviation.
-    std::vector<double> deviations(static_cast<std::size_t>(runs),
-                                   std::numeric_limits<double>::infinity());
-    parallel_for(0, deviations.size(), [&](std::size_t run) {
-        NoiseModel model = noise;
-        model.seed += run;
-        const RowMatrix noisy = twin_model(solver, data, recipe, &model);
-        if (noisy.allFinite()) {
-            deviations[run] = (seen(noisy) - exact).cwiseAbs().maxCoeff();
+    std::vector<std::vector<std::vector<double>>> deviations(
+        count,
+        {views.size(), std::vector<double>(iterations, std::numeric_limits<double>::infinity())});
+    // Models that do not fit into memory together are made again, a part of the run each time.
+    const double model_bytes =
+        8.0 * static_cast<double>(data.classes()) * static_cast<double>(data.xs.cols());
+    const int part =
+        static_cast<int>(std::clamp(most_model_bytes / model_bytes, 1.0, double{max_iterations}));
+    for (int begin = first; begin <= recipe.iterations; begin += part) {
+        const auto wanted = [&](int t) { return t >= begin && t - begin < part; };
+        std::vector<RowMatrix> exact;
+        visit_twin_models(solver, data, recipe, wanted,
+                          [&](int /*t*/, const RowMatrix& model) { exact.push_back(model); });
+        parallel_for(0, count, [&](std::size_t run) {
+            NoiseModel model = noise;
+            model.seed += run;
+            const auto compare = [&](int t, const RowMatrix& noisy) {
+                const RowMatrix& twin = exact[static_cast<std::size_t>(t - begin)];
+                for (std::size_t view = 0; view < views.size() && noisy.allFinite(); ++view) {
+                    deviations[run][view][static_cast<std::size_t>(t - first)] =
+                        (views[view](noisy) - views[view](twin)).cwiseAbs().maxCoeff();
+                }
+            };
+            visit_twin_models(solver, data, recipe, wanted, compare, &model);
+        });
+    }
+    for (std::size_t run = 1; run < count; ++run) {
+        for (std::size_t view = 0; view < views.size(); ++view) {
+            std::transform(deviations[run][view].begin(), deviations[run][view].end(),
+                           deviations[0][view].begin(), deviations[0][view].begin(),
+                           [](double a, double b) { return std::max(a, b); });
         }
-    });
-    return *std::max_element(deviations.begin(), deviations.end());
+    }
+    return std::move(deviations[0]);
+}
+
+Seen as_weights(const Preprocessing& preprocessing, const Recipe& recipe) {
+    return
+        [&](const RowMatrix& model) { return finish_model(model, preprocessing, recipe).weights; };
+}
+
+RowMatrix as_states(const RowMatrix& model) {
+    return model;
+}
+
+// The weights of errors in a segment's sums are integers, times the quotient of the scales.
+double weight_rounding(const TrainingPlan& plan) {
+    double largest = 0;
+    for (int t = 0; t < plan.recipe().iterations; ++t) {
+        largest = std::max(largest, plan.error_scale(t));
+    }
+    return largest / plan.coefficient_scale() / std::sqrt(12.0);
 }
 
 }  // namespace
@@ -242,6 +309,10 @@ double switching_error(const Parameters& parameters, double scale) {
 NoiseModel modelled_noise(const TrainingPlan& plan) {
     NoiseModel noise = plan.solver() == Solver::primal ? primal_noise(plan) : dual_noise(plan);
     add_refreshes(noise, plan);
+    if (plan.segment_length() > 0) {
+        noise.segment_length = plan.segment_length();
+        noise.weights_std = weight_rounding(plan);
+    }
     return noise;
 }
 
@@ -276,21 +347,37 @@ RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& reci
 
 double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
                      const Recipe& recipe, const NoiseModel& noise, int runs) {
-    return largest_deviation(solver, data, recipe, noise, runs, [&](const RowMatrix& model) {
-        return finish_model(model, preprocessing, recipe).weights;
-    });
+    return largest_deviations(solver, data, recipe, noise, runs,
+                              {as_weights(preprocessing, recipe)}, recipe.iterations)
+        .front()
+        .back();
 }
 
 double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs,
                          double margin) {
-    return margin * largest_deviation(plan.solver(), data, plan.recipe(), modelled_noise(plan),
-                                      runs, [](const RowMatrix& model) { return model; });
+    return margin * largest_deviations(plan.solver(), data, plan.recipe(), modelled_noise(plan),
+                                       runs, {as_states}, plan.recipe().iterations)
+                        .front()
+                        .back();
 }
 
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
                           const Preprocessing& preprocessing, int runs, double margin) {
     return margin * max_deviation(plan.solver(), data, preprocessing, plan.recipe(),
                                   modelled_noise(plan), runs);
+}
+
+ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
+                         const Preprocessing& preprocessing, int runs, double margin) {
+    auto deviations =
+        largest_deviations(plan.solver(), data, plan.recipe(), modelled_noise(plan), runs,
+                           {as_states, as_weights(preprocessing, plan.recipe())}, 1);
+    for (auto& view : deviations) {
+        for (double& deviation : view) {
+            deviation *= margin;
+        }
+    }
+    return {std::move(deviations[0]), std::move(deviations[1])};
 }
 
 }  // namespace cipherfit

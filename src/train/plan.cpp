@@ -99,6 +99,13 @@ void TrainingPlan::check_refresh() const {
     require(bootstrap.slots() == period, ErrorCode::invalid_argument,
             "the bootstrapping is for {} slots, the states repeat after {}", bootstrap.slots(),
             period);
+    require(
+        refresh_->models_every == 0 || (solver() == Solver::dual && refresh_->models_every > 0 &&
+                                        refresh_->models_every < recipe_.iterations),
+        ErrorCode::bad_input,
+        "a model after every {} iterations of a run of {}: ask for fewer than there are, in a "
+        "dual run",
+        refresh_->models_every, recipe_.iterations);
     require(!server_makes_kernel(), ErrorCode::invalid_argument,
             "a run with bootstrappings takes its kernel from the owner");
     require(refresh_->range_bits >= least_range_bits && refresh_->range_bits <= most_range_bits,
@@ -130,6 +137,16 @@ std::size_t TrainingPlan::bootstraps_per_refresh() const noexcept {
 std::size_t TrainingPlan::refresh_count() const noexcept {
     return static_cast<std::size_t>(std::count_if(
         levels_.begin(), levels_.end(), [](const IterationLevels& at) { return at.refresh; }));
+}
+
+std::size_t TrainingPlan::segment_ciphertexts(int iteration) const noexcept {
+    const int every = segment_length();
+    // Iteration t, from 1, ends in the segment of (t - 1) / every, from 0.
+    if (every == 0 || iteration == 0 ||
+        (iteration - 1) / every == (recipe_.iterations - 1) / every) {
+        return 0;
+    }
+    return has_momentum(recipe_) ? 2 : 1;
 }
 
 double TrainingPlan::state_scale() const noexcept {

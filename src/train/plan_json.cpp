@@ -53,6 +53,10 @@ nlohmann::json TrainingPlan::to_json() const {
                            {"ratio_bits", literal.ratio_bits},
                            {"arcsine_degree", literal.arcsine_degree},
                            {"range_bits", refresh_->range_bits}};
+        // Absent where there are no models in between.
+        if (refresh_->models_every > 0) {
+            json["refresh"]["models_every"] = refresh_->models_every;
+        }
     }
     return json;
 }
@@ -136,7 +140,14 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             literal.level_bits = scale_bits;
             const int range_bits = small("range_bits");
             literal.result_bits = refreshed_bits(state_bits, range_bits);
-            return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
+            RefreshPlan plan{BootstrapPlan::create(parameters, literal), range_bits};
+            if (const auto every = member.find("models_every"); every != member.end()) {
+                require(every->is_number_integer() && every->get<double>() >= 1.0 &&
+                            every->get<double>() <= max_iterations,
+                        ErrorCode::corrupt_data, "models_every must be 1 to {}", max_iterations);
+                plan.models_every = every->get<int>();
+            }
+            return plan;
         }();
         TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
                           refresh);

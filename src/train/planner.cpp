@@ -174,6 +174,22 @@ unsigned state_bits_of(const PlanCandidate& candidate, const Recipe& recipe,
     return std::min(candidate.scale_bits, lowest - room);
 }
 
+// As few digits as an axis has, and as many points as a curve.
+int models_every_of(const PlanOptions& options, int iterations) {
+    constexpr int most_models = 20;
+    if (options.models_every) {
+        return *options.models_every;
+    }
+    int power = 1;
+    for (;; power *= 10) {
+        for (const int every : {power, 2 * power, 5 * power}) {
+            if ((iterations - 1) / every <= most_models) {
+                return every;
+            }
+        }
+    }
+}
+
 }  // namespace
 
 bool fits_one_chain(const Recipe& recipe, Solver solver) {
@@ -201,6 +217,9 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     require(options.refresh_range >= 0 && options.refresh_range <= 0x1p24,
             ErrorCode::invalid_argument, "the range to bootstrap must be at most 2^24, got {}",
             options.refresh_range);
+    require(!options.models_every || *options.models_every >= 0, ErrorCode::invalid_argument,
+            "a model after every {} iterations; it must be 0 or more",
+            options.models_every.value_or(0));
     require(options.solver != Solver::dual || batch_count(recipe, shape.samples) == 1,
             ErrorCode::bad_input,
             "the dual solver takes all samples in every iteration: use the primal one for "
@@ -240,7 +259,10 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
         return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
     };
     const Products made = products();
-    const std::optional<RefreshPlan> refreshed = refresh();
+    std::optional<RefreshPlan> refreshed = refresh();
+    if (refreshed && best.solver == Solver::dual) {
+        refreshed->models_every = models_every_of(options, recipe.iterations);
+    }
     return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits, refreshed};
 }
 

@@ -32,10 +32,14 @@ void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quant
     }
 }
 
+double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration) {
+    RowMatrix value = RowMatrix::Zero(1, 1);
+    add_noise(value, std, seed, quantity, iteration);
+    return value(0, 0);
+}
+
 double refresh_factor(const NoiseModel& noise, int iteration) {
-    RowMatrix factor = RowMatrix::Ones(1, 1);
-    add_noise(factor, noise.refresh_gain, noise.seed, Quantity::refresh_gain, iteration);
-    return factor(0, 0);
+    return 1.0 + drawn(noise.refresh_gain, noise.seed, Quantity::refresh_gain, iteration);
 }
 
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise) {
@@ -49,12 +53,14 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
             "features {} x {}, labels {} x {} and initial logits {} x {} do not belong together",
             data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),
             data.z0.cols());
-    for (const double std :
-         {noise.features_std, noise.labels_std, noise.logits_std, noise.error_std,
-          noise.gradient_std, noise.state_std, noise.refresh_std, noise.refresh_gain}) {
+    for (const double std : {noise.features_std, noise.labels_std, noise.logits_std,
+                             noise.error_std, noise.gradient_std, noise.state_std,
+                             noise.refresh_std, noise.refresh_gain, noise.weights_std}) {
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }
+    require(noise.segment_length >= 0, ErrorCode::invalid_argument,
+            "segments of {} iterations; it must be 0 or more", noise.segment_length);
 }
 
 double largest_held(const RowMatrix& main, const RowMatrix& extrapolated, double eta) {

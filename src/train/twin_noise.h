@@ -18,11 +18,16 @@ enum class Quantity : std::uint32_t {
     extrapolated,
     refreshed_main,
     refreshed_extrapolated,
-    refresh_gain
+    refresh_gain,
+    segment_main,
+    segment_extrapolated
 };
 
 // Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).
 void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quantity, int iteration);
+
+// One draw of N(0, std^2), from such a stream.
+double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration);
 
 // The factor 1 + N(0, gain^2) of a refresh before that iteration.
 double refresh_factor(const NoiseModel& noise, int iteration);

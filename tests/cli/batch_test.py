@@ -190,6 +190,49 @@ class MiniBatches(ProgramTest):
         text = self.succeed(*sizes, "--momentum", "none", "--decay", "0.05").stdout
         self.assertIn("no momentum, decay 0.05", text)
 
+    def test_long_dual_runs_have_models_in_between(self):
+        report = self.home / "plan.json"
+
+        def models(*data):
+            text = self.succeed("plan", *data, "--json", report, "--quiet").stdout
+            return json.loads(report.read_text())["models_every"], text
+
+        sizes = ("--samples", "128", "--feature-count", "400", "--classes", "10")
+        long = (*sizes, "--iterations", "200", "--solver", "dual")
+        every, text = models(*long)
+        self.assertEqual(every, 10)
+        self.assertRegex(text, r"models in between +after every 10 iterations")
+        every, text = models(*long, "--models-every", "25")
+        self.assertEqual(every, 25)
+        every, text = models(*long, "--models-every", "0")
+        self.assertEqual(every, 0)
+        self.assertRegex(text, r"models in between +none")
+        # Other runs have one after every iteration.
+        every, text = models(*sizes, "--iterations", "2")
+        self.assertEqual(every, 1)
+        self.assertNotIn("models in between", text)
+        self.refuse("plan", *long, "--models-every", "200", words=["every 200", "of 200"])
+        self.refuse("plan", *long, "--models-every", "-1", words=["--models-every"])
+
+        # What the owner keeps has it, and a bound for every iteration's model; fit without a curve
+        # asks for none.
+        write_csv(self.train, rows=48)
+        rows = ("--train", self.train, "--iterations", "60", "--solver", "dual", "--no-rehearsal",
+                "--step", "2", "--quiet")
+        owner = self.home / "long"
+        self.succeed("plan", *rows, "--owner", owner)
+        kept = json.loads((owner / "plan.json").read_text())
+        self.assertEqual(kept["plan"]["refresh"]["models_every"], 5)
+        for name in ("weight_error_bounds", "state_error_bounds"):
+            self.assertEqual(len(kept[name]), 60)
+            self.assertEqual(kept[name][-1], kept[name[:-1]])
+            self.assertGreater(min(kept[name]), 0)
+        simulated = ("fit", *rows, "--test", self.test, "--fhe", "simulate", "--json", report)
+        for more, expected in (((), 5), (("--no-curve",), 0),
+                               (("--no-curve", "--models-every", "20"), 20)):
+            self.succeed(*simulated, *more, "--out", self.home / f"simulated-{expected}")
+            self.assertEqual(json.loads(report.read_text())["models_every"], expected)
+
     def test_the_owner_reviews_a_run_and_stops_it(self):
         owner, job = self.job()
         straight, stopped = self.home / "straight", self.home / "stopped"

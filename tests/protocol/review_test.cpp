@@ -252,7 +252,9 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
 TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
-    const SmallJob small(reviewed_recipe(), 1, SmallJob::refreshed_options(Solver::dual));
+    PlanOptions plan = SmallJob::refreshed_options(Solver::dual);
+    plan.models_every = 0;
+    const SmallJob small(reviewed_recipe(), 1, plan);
     ASSERT_FALSE(small.job.plan.has_intermediate_models());
     small.write(files());
     EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "--review-every"},

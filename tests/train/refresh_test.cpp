@@ -1,10 +1,11 @@
 // Training beyond one modulus chain, and on mini-batches: the encrypted trainer against its twin.
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/refresh_range.h"
+#include "cipherfit/train/segments.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
 #include "support/training_run.h"
-#include "train/logit_iteration.h"
+#include "support/twin_models.h"
 
 #include <cmath>
 
@@ -137,11 +138,26 @@ TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
                 ? EncryptedTrainer(run.plan, run.keys, run.upload())
                 : EncryptedTrainer(run.plan, run.keys,
                                    [&run](std::size_t batch) { return run.upload(batch); });
+        const Eigen::Index columns = run.prepared.columns();
+        const Preprocessing plain{.preset = c.recipe.preset,
+                                  .mean = Eigen::VectorXd::Zero(columns - 1),
+                                  .factor = 1.0,
+                                  .column_scale = Eigen::VectorXd::Ones(columns)};
+        const ErrorBounds bounds = error_bounds(run.plan, run.prepared, plain);
+        const std::vector<RowMatrix> twins =
+            test::twin_models(Solver::primal, run.prepared, c.recipe);
         TrainingState state;
         while (state.iteration < c.recipe.iterations) {
             state = trainer.step(state);
             const auto fits = check_state(run.plan, state);
             ASSERT_TRUE(fits.has_value()) << fits.error().message;
+            if (c.solver == Solver::primal) {  // of the dual, see segments_test.cpp
+                const bool main = c.recipe.model == ModelSequence::main;
+                const auto index = static_cast<std::size_t>(state.iteration - 1);
+                const RowMatrix model = decrypted(run, main ? state.main : state.extrapolated);
+                EXPECT_LT((model - twins[index]).cwiseAbs().maxCoeff(), bounds.states[index])
+                    << state.iteration;
+            }
         }
         const RowMatrix model = decrypted(run, trainer.model(state));
         const RowMatrix twin = run_twin(run.prepared, c.recipe).model();

@@ -28,7 +28,9 @@ struct ServerOptions {
     double memory_limit_bytes = 0;
     TestParameters tests = TestParameters::refuse;
     // The checkpoint of every so many iterations but the last stays, in checkpoints/: a learning
-    // curve for the owner. 0: none.
+    // curve for the owner. 0: none. Where the plan has models every so many iterations
+    // (TrainingPlan::models_every), a multiple of that, as is review_every; all of these are then
+    // kept.
     int keep_every = 0;
     // A checkpoint to go on from is written after every so many iterations, and when the run is
     // stopped; at least 1.
@@ -57,7 +59,7 @@ struct ServerReport {
 // Locks the directory, resumes from its checkpoint where there is one, and leaves the model; the
 // checkpoint is removed once the model is there. Killed at any moment and run again, it ends with
 // the same bytes. Throws Error: busy, interrupted (by a signal, or for want of the owner's answer),
-// and what the readers report.
+// bad_input for options that the plan has no models for, and what the readers report.
 ServerReport run_training_job(const std::filesystem::path& directory,
                               const ServerOptions& options = {});
 

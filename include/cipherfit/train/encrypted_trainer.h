@@ -26,12 +26,14 @@ struct EncryptedTrainingData {
 
 // M_t and U_t after `iteration` iterations, state_ciphertexts each; empty at 0, where both are
 // zero. Of the dual, their coefficients' replicas; with bootstrappings the logits' values D_M and
-// D_U, and replicas of the model's coefficients as far as they are added up. After the last
-// iteration only the sequence that the recipe takes as the model is there.
+// D_U, and replicas of the model's coefficients as far as they are added up; likewise of the
+// contributions to A_M and A_U at the end of the state's segment (segments.h), complete where the
+// state stands there. After the last iteration only the sequence that the recipe takes as the model
+// is there.
 struct TrainingState {
     int iteration = 0;
     // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
-    std::vector<Ciphertext> main = {}, extrapolated = {}, coefficients = {};
+    std::vector<Ciphertext> main = {}, extrapolated = {}, coefficients = {}, segment = {};
 };
 
 // Whether a state that was read from a file has the blocks, levels and scales that the plan gives

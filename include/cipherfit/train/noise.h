@@ -32,6 +32,17 @@ double switching_error(const Parameters& parameters, double scale);
 // the logits have, from each of L lanes and G giants,
 // the relinearisation's and the rotations' switches, those of the state's rotations times a row of
 // K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
+// In runs with bootstrappings logits have several scales: the polynomial's square takes its error
+// from the least, the masked copy of z from the largest.
+//
+// Models in the middle of a dual run with bootstrappings are joined by the owner from sums of E by
+// public weights (segments.h). No key switch and no rescaling touches these sums, so that all they
+// have beyond the errors of E, which the noisy twin has too, are the weights' own roundings: a
+// weight f is the integer nearest to f r, r the quotient of the scales of the sums and of E_t. The
+// deviation 1 / (r sqrt(12)) is some 2^-38, times E_t, |E_t| about 1; the sums of a segment of K
+// have sqrt(K) times that in A_M and A_U, which later segments transport by T, of entries below 1 +
+// 2 K' after K' iterations. The noisy twin draws and transports them so. (Joining is stable: T acts
+// on them just as on the sums.)
 NoiseModel modelled_noise(const TrainingPlan& plan);
 
 // The solver's twin. Every iteration's model at which `wanted` is not false, c x d in scaled
@@ -63,5 +74,12 @@ double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int
                          double margin = 4.0);
 double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
                           const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
+
+// Both for the model after every iteration, from the same noisy runs: the last ones are the above.
+struct ErrorBounds {
+    std::vector<double> states, weights;
+};
+ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
+                         const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
 
 }  // namespace cipherfit

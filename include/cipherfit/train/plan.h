@@ -68,6 +68,10 @@ struct PlanOptions {
     double refresh_range = 0;
     // Below the security table, on small rings: for tests only.
     bool insecure_for_tests_only = false;
+    // Iterations after which a dual run with bootstrappings has a model in between, fewer than
+    // there are; 0: none but the last. Unless given, of 1, 2, 5, 10, 20, 50, ... the least that
+    // makes at most 20 of them. Other runs have a model after every iteration.
+    std::optional<int> models_every = std::nullopt;
 };
 
 // Where one iteration spends its levels; -1 where the operation does not occur.
@@ -99,6 +103,8 @@ struct RefreshPlan {
     // that must be a small part of q_0, and they are smaller than the entries, which they spread
     // over all slots.
     int range_bits = 0;
+    // Of the dual: the length of the segments of which errors are added up (segments.h); 0: none.
+    int models_every = 0;
     double range() const;
 };
 
@@ -135,11 +141,19 @@ class TrainingPlan {
     // Of one refresh: both sequences of a block go through one, or two blocks where there is but
     // one sequence.
     std::size_t bootstraps_per_refresh() const noexcept;
-    // Whether a model can be had from the states between the first and the last iteration: not in
-    // the dual with bootstrappings, where the coefficients are those of the last one only.
-    bool has_intermediate_models() const noexcept {
-        return solver() == Solver::primal || !refresh_;
+    // Whether the model is a sum of errors beside the states, which are logits: in the dual with
+    // bootstrappings. Models in between take sums of their own, over segments of so many
+    // iterations; 0: there are none.
+    bool adds_up_errors() const noexcept {
+        return solver() == Solver::dual && refresh_.has_value();
     }
+    int segment_length() const noexcept { return adds_up_errors() ? refresh_->models_every : 0; }
+    // A model can be had after every so many iterations; 0: after the last one only.
+    int models_every() const noexcept { return adds_up_errors() ? segment_length() : 1; }
+    bool has_intermediate_models() const noexcept { return models_every() > 0; }
+    // Ciphertexts of a state's sums over its segment: of M and, with momentum, of U; none in the
+    // first state, and none after the last boundary before the end.
+    std::size_t segment_ciphertexts(int iteration) const noexcept;
     // Mini-batches, 1 where every iteration takes all samples, and the rows of one.
     std::size_t batches() const noexcept { return batch_count(recipe_, shape_.samples); }
     std::size_t batch_of(int t) const noexcept { return static_cast<std::size_t>(t) % batches(); }

@@ -27,6 +27,10 @@ struct NoiseModel {
     double refresh_gain = 0.0;  // of a factor 1 + gain that both share
     // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
     std::vector<int> refreshes = {};
+    // Of the weights by which a dual run adds up its errors for models in between, one draw for
+    // each E_t and sequence, and the length of the segments (segments.h); 0: there are none.
+    double weights_std = 0.0;
+    int segment_length = 0;
     std::uint64_t seed = 1;
 
     bool refreshes_before(int iteration) const {
@@ -78,7 +82,8 @@ struct DualTwinResult {
     double max_abs_state = 0.0;     // largest coefficient of all iterations
     double max_abs_held = 0.0;      // as in TwinResult
 };
-// The coefficients after iteration t = 0..iterations-1, of M_{t+1} and U_{t+1}.
+// The coefficients after iteration t = 0..iterations-1, of M_{t+1} and U_{t+1}; under noise at the
+// end of a segment, as the owner joins them from its sums.
 using DualTwinCallback =
     std::function<void(int iteration, const RowMatrix& main, const RowMatrix& extrapolated)>;
 // Errors as run_twin.

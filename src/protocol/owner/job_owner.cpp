@@ -148,32 +148,36 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
     });
 }
 
+RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block) {
+    require_key(job, key);
+    const TrainingPlan& plan = job.plan;
+    const std::vector<double> values =
+        plan.kernel().unpack_replicas(Encoder(plan.parameters()).decode(decrypt(key, block)));
+    return Eigen::Map<const RowMatrix>(values.data(),
+                                       static_cast<Eigen::Index>(plan.shape().samples),
+                                       static_cast<Eigen::Index>(plan.shape().classes));
+}
+
 RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
                         const RowMatrix& xs) {
     require_key(job, key);
     const TrainingPlan& plan = job.plan;
-    const Encoder encoder(plan.parameters());
-    std::vector<std::vector<double>> blocks;
-    blocks.reserve(model.size());
-    for (const Ciphertext& block : model) {
-        blocks.push_back(encoder.decode(decrypt(key, block)));
-    }
-    const auto rows = [](const std::vector<double>& values, std::size_t count, std::size_t size) {
-        return RowMatrix(Eigen::Map<const RowMatrix>(
-            values.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(size)));
-    };
-    const TrainingShape& shape = plan.shape();
     if (plan.solver() == Solver::primal) {
+        const Encoder encoder(plan.parameters());
+        std::vector<std::vector<double>> blocks;
+        blocks.reserve(model.size());
+        for (const Ciphertext& block : model) {
+            blocks.push_back(encoder.decode(decrypt(key, block)));
+        }
         return unpack_states(plan, blocks);
     }
+    const TrainingShape& shape = plan.shape();
     require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
                 static_cast<std::size_t>(xs.cols()) == shape.features,
             ErrorCode::invalid_argument,
             "the model's coefficients belong to {} x {} scaled features, got {} x {}",
             shape.samples, shape.features, xs.rows(), xs.cols());
-    const RowMatrix coefficients =
-        rows(plan.kernel().unpack_replicas(blocks.at(0)), shape.samples, shape.classes);
-    return coefficients.transpose() * xs;
+    return decrypt_coefficients(job, key, model.at(0)).transpose() * xs;
 }
 
 }  // namespace cipherfit

@@ -46,8 +46,11 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             "holds safely: use a smaller step or fewer iterations",
             reference.largest_abs_state, most);
     reference.head = finish_model(twin.model(), setup.preprocessing, recipe, setup.class_names);
-    reference.weight_error_bound = weight_error_bound(setup.plan, data, setup.preprocessing);
-    reference.state_error_bound = state_error_bound(setup.plan, data);
+    ErrorBounds bounds = error_bounds(setup.plan, data, setup.preprocessing);
+    reference.weight_error_bound = bounds.weights.back();
+    reference.state_error_bound = bounds.states.back();
+    reference.weight_error_bounds = std::move(bounds.weights);
+    reference.state_error_bounds = std::move(bounds.states);
     require(
         reference.state_error_bound <= largest_relative_error * std::max(1.0, twin.max_abs_state),
         ErrorCode::bad_input,
@@ -83,6 +86,27 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
             "the decrypted model is not the plaintext twin's within the noise that was predicted: "
             "the server did not compute what was planned; discard the key and train again");
     return head;
+}
+
+std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& checkpoints,
+                                         const PreparedData& data, const OwnerSetup& setup,
+                                         const TwinReference& last) {
+    std::vector<CheckedModel> models;
+    auto next = checkpoints.begin();  // ascending, as the twin's iterations are
+    visit_twin_models(
+        setup.plan.solver(), data, setup.plan.recipe(),
+        [&](int iteration) { return next != checkpoints.end() && next->iteration == iteration; },
+        [&](int iteration, const RowMatrix& twin) {
+            const auto index = static_cast<std::size_t>(iteration - 1);
+            TwinReference reference = last;
+            reference.head =
+                finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
+            reference.weight_error_bound = last.weight_error_bounds.at(index);
+            reference.state_error_bound = last.state_error_bounds.at(index);
+            models.push_back({iteration, checked_model(next->state, setup, reference)});
+            ++next;
+        });
+    return models;
 }
 
 double largest_weight_error(const Head& head, const Head& twin) {

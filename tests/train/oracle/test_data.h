@@ -17,8 +17,9 @@
 
 namespace cipherfit::testing {
 
+// Not from __FILE__, which compiler caches may make relative to the build directory.
 inline std::filesystem::path oracle_directory() {
-    return std::filesystem::path(__FILE__).parent_path();
+    return std::filesystem::path(CIPHERFIT_TEST_SOURCES) / "train/oracle";
 }
 
 struct Dataset {

@@ -42,4 +42,7 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
 RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
                         const RowMatrix& xs);
 
+// Of the dual: the coefficients that a block of replicas holds, n x c.
+RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block);
+
 }  // namespace cipherfit

@@ -3,10 +3,12 @@
 // returned something else must not come out as a model.
 #pragma once
 
+#include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
 #include "cipherfit/train/head.h"
 
 #include <span>
+#include <vector>
 
 namespace cipherfit {
 
@@ -17,6 +19,8 @@ struct TwinReference {
     double state_error_bound = 0;   // in scaled coordinates
     double largest_abs_z = 0;       // of training
     double largest_abs_state = 0;   // TwinResult::max_abs_held of the solver's twin
+    // Of the model after every iteration; the last ones are the above.
+    std::vector<double> weight_error_bounds, state_error_bounds;
 };
 
 // Runs the twin and bounds the error. Throws Error(bad_input) where |z| leaves the sigmoid's range,
@@ -29,6 +33,16 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
 // its bounds. The message says no more than that: an answer that depends on a decryption is a
 // channel (SECURITY.md).
 Head checked_model(const RowMatrix& state, const OwnerSetup& setup, const TwinReference& reference);
+
+// The heads of decrypted checkpoints, ascending, each held to the twin's model after as many
+// iterations and to the bounds of that iteration. `data`: the training rows. Throws as above.
+struct CheckedModel {
+    int iteration = 0;
+    Head head;
+};
+std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& checkpoints,
+                                         const PreparedData& data, const OwnerSetup& setup,
+                                         const TwinReference& last);
 
 // The largest |w - w_twin| over all raw-feature weights.
 double largest_weight_error(const Head& head, const Head& twin);

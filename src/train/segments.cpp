@@ -1,0 +1,52 @@
+#include "cipherfit/train/segments.h"
+
+#include <cstddef>
+
+namespace cipherfit {
+
+ErrorSum error_sum(const Recipe& recipe, int begin, int end, SequenceShares taken) {
+    require(0 <= begin && begin <= end && end <= recipe.iterations, ErrorCode::invalid_argument,
+            "iterations {} to {} are no segment of {}", begin, end, recipe.iterations);
+    ErrorSum sum{std::vector<double>(static_cast<std::size_t>(end - begin)), taken};
+    for (int t = end; t-- > begin;) {
+        const auto index = static_cast<std::size_t>(t);
+        const double eta = recipe.etas[index];
+        const double of_sum = sum.before.main + (1.0 - eta) * sum.before.extrapolated;
+        sum.weights[static_cast<std::size_t>(t - begin)] = recipe.steps[index] * of_sum;
+        sum.before = {eta * sum.before.extrapolated, (1.0 - recipe.decay) * of_sum};
+    }
+    return sum;
+}
+
+std::vector<double> error_weights(const Recipe& recipe) {
+    const bool is_main = recipe.model == ModelSequence::main;
+    return error_sum(recipe, 0, recipe.iterations, {is_main ? 1.0 : 0.0, is_main ? 0.0 : 1.0})
+        .weights;
+}
+
+Eigen::Matrix2d transport(const Recipe& recipe, int begin, int end) {
+    const SequenceShares main = error_sum(recipe, begin, end, {1.0, 0.0}).before;
+    const SequenceShares extrapolated = error_sum(recipe, begin, end, {0.0, 1.0}).before;
+    Eigen::Matrix2d result;
+    result << main.main, main.extrapolated, extrapolated.main, extrapolated.extrapolated;
+    return result;
+}
+
+SegmentWeights segment_weights(const TrainingPlan& plan) {
+    const int every = plan.segment_length();
+    SegmentWeights weights;
+    if (every == 0) {
+        return weights;
+    }
+    const auto append = [](std::vector<double>& all, const std::vector<double>& more) {
+        all.insert(all.end(), more.begin(), more.end());
+    };
+    for (int end = every; end < plan.recipe().iterations; end += every) {
+        append(weights.main, error_sum(plan.recipe(), end - every, end, {1.0, 0.0}).weights);
+        append(weights.extrapolated,
+               error_sum(plan.recipe(), end - every, end, {0.0, 1.0}).weights);
+    }
+    return weights;
+}
+
+}  // namespace cipherfit
