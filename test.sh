@@ -31,6 +31,9 @@ HELP
         ;;
 esac
 
+# Without it ccache leaves files with precompiled headers to the compiler.
+export CCACHE_SLOPPINESS=pch_defines,time_macros
+
 jobs=$(nproc)
 passed=0
 failed=0

@@ -13,6 +13,10 @@ if(CIPHERFIT_SANITIZE)
         -fsanitize=${CIPHERFIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
     target_link_options(cipherfit_options INTERFACE -fsanitize=${CIPHERFIT_SANITIZE})
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # So that ccache sees what precompiled headers hold.
+    target_compile_options(cipherfit_options INTERFACE -fpch-preprocess)
+endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
@@ -63,4 +67,11 @@ function(cipherfit_program_library name)
     target_include_directories(cipherfit_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include"
         "${PROJECT_SOURCE_DIR}/src")
     target_link_libraries(cipherfit_${name} PUBLIC ${ARG_LINK} cipherfit_options)
+endfunction()
+
+# cipherfit_precompile(target headers...): compiles the large headers of libraries once for all files
+# of a program. Every file still includes what it uses: the programs build without as well.
+function(cipherfit_precompile target)
+    target_precompile_headers(${target} PRIVATE <Eigen/Dense> <nlohmann/json.hpp> <fmt/format.h>
+        <filesystem> <functional> <string> <vector> ${ARGN})
 endfunction()

@@ -100,9 +100,8 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
         RowMatrix z = data.z0;
         if (model.refreshes_before(t)) {
             // What the factor adds to the carried logits is an error of theirs.
-            const double gain = refresh_factor(model, t) - 1.0;
-            main_error += gain * (kernel * main + main_error);
-            extrapolated_error += gain * (kernel * extrapolated + extrapolated_error);
+            main_error -= model.refresh_loss * (kernel * main + main_error);
+            extrapolated_error -= model.refresh_loss * (kernel * extrapolated + extrapolated_error);
             disturb(main_error, model.refresh_std, Quantity::refreshed_main, t);
             disturb(extrapolated_error, model.refresh_std, Quantity::refreshed_extrapolated, t);
         }

@@ -108,7 +108,7 @@ void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
     noise.refresh_std = refresh->range() * room *
                         std::hypot(refresh_rounding_error(refresh->bootstrap),
                                    refresh_transform_error(refresh->bootstrap));
-    noise.refresh_gain = refresh_gain_error(refresh->bootstrap);
+    noise.refresh_loss = refresh_loss(refresh->bootstrap);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {
             noise.refreshes.push_back(static_cast<int>(t));

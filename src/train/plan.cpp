@@ -157,14 +157,21 @@ double TrainingPlan::state_scale() const noexcept {
 // half of the modulus.
 double TrainingPlan::state_capacity() const noexcept {
     const double lowest = static_cast<double>(parameters_.q(0)) / (4 * state_scale());
-    if (!refresh_) {
-        return lowest;
+    if (solver() == Solver::dual) {
+        // Coefficients that are added up end a level above.
+        return adds_up_errors() ? lowest * static_cast<double>(parameters_.q(1)) : lowest;
     }
-    // The coefficients of a dual end a level above. What is bootstrapped is held to its range as a
-    // polynomial, and no entry is larger than the sum of its 2 n coefficients.
-    return solver() == Solver::dual
-               ? lowest * static_cast<double>(parameters_.q(1))
-               : 2 * static_cast<double>(refresh_->bootstrap.slots()) * refresh_->range();
+    // What is bootstrapped is held to its range as a polynomial, and no entry is larger than the
+    // sum of its 2 n coefficients.
+    return refresh_count() > 0
+               ? 2 * static_cast<double>(refresh_->bootstrap.slots()) * refresh_->range()
+               : lowest;
+}
+
+// The owner reads two limbs, and the sign takes half of the modulus; half of that is room.
+double TrainingPlan::segment_capacity() const noexcept {
+    return static_cast<double>(parameters_.q(0)) * static_cast<double>(parameters_.q(1)) /
+           (4 * coefficient_scale());
 }
 
 // With the states at scale 2^b and rescaling by about 2^b, the leading term c_k z^k of the errors

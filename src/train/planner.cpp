@@ -287,7 +287,8 @@ TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const 
             products_,
             scale_bits_,
             state_bits,
-            RefreshPlan{BootstrapPlan::create(parameters_, literal), range_bits}};
+            RefreshPlan{BootstrapPlan::create(parameters_, literal), range_bits,
+                        refresh_->models_every}};
 }
 
 }  // namespace cipherfit

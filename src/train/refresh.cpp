@@ -91,20 +91,27 @@ double refresh_transform_error(const BootstrapPlan& bootstrap) {
     return std::sqrt(variance);
 }
 
-double refresh_gain_error(const BootstrapPlan& bootstrap) {
+double refresh_loss(const BootstrapPlan& bootstrap) {
     const BootstrapLiteral& literal = bootstrap.literal();
     const double ratio = std::exp2(-static_cast<double>(literal.ratio_bits));
     const double sine = std::sin(2 * std::numbers::pi * ratio);
-    // Taylor coefficients of the arcsine: binomial(2k, k) / (4^k (2k + 1)) of x^(2k + 1).
-    double binomial = 1;
-    for (std::size_t k = 1; k <= (literal.arcsine_degree + 1) / 2; ++k) {
-        binomial *= (2 * static_cast<double>(k) - 1) / (2 * static_cast<double>(k));
+    // The first term that the Chebyshev series leaves out is a T_m(x), m = degree + 2.
+    // Interpolation reads it as -a T_(m - 2), so that a (T_m + T_(m - 2)) = 2 a x T_(m - 1)(x) is
+    // lost: 2 a x, but for a sign, of small x, and hardly more of any.
+    const std::size_t m = literal.arcsine_degree + 2;
+    // x^m holds 2^(1 - m) T_m, and x^(m + 2) holds m + 2 quarters of that.
+    double a = 0;
+    double taylor = 1;  // of the arcsine, binomial(2k, k) / 4^k for x^(2k + 1) / (2k + 1)
+    for (std::size_t k = 1; 2 * k + 1 <= m + 2; ++k) {
+        taylor *= (2 * static_cast<double>(k) - 1) / (2 * static_cast<double>(k));
+        const auto power = static_cast<double>(2 * k + 1);
+        if (2 * k + 1 >= m) {
+            const double share = 2 * k + 1 == m ? 1.0 : power / 4;
+            a += taylor / power * std::pow(sine, power) * share;
+        }
     }
-    // a T_m(x), m = degree + 2, is the first term of the Chebyshev series that is left out, and its
-    // steepness at 0 is m.
-    const auto m = static_cast<double>(literal.arcsine_degree + 2);
-    const double a = binomial / m * std::pow(sine, m) * std::exp2(1 - m);
-    return m * a / (2 * std::numbers::pi * ratio);
+    a *= std::exp2(1 - static_cast<double>(m));
+    return 2 * a / (2 * std::numbers::pi * ratio);
 }
 
 }  // namespace cipherfit

@@ -23,7 +23,7 @@ inline constexpr int most_range_bits = 26;
 BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels, bool fine,
                                  bool insecure);
 // Whether a run needs the finer one: momentum sums up the errors of the primal's states, which
-// nothing else forgets.
+// nothing else forgets. More than ten levels leave no room for it in the modulus.
 bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept;
 
 // The result's scale of a bootstrapping of coefficients below 2^range_bits: the one that states
@@ -39,10 +39,11 @@ double refresh_memory_bytes(unsigned log_n, unsigned log_slots);
 
 // Errors of a result, in a slot's real part (docs/design/bootstrapping.md). Roundings, those of
 // EvalMod and those of SlotsToCoeffs: their deviation, relative to the largest coefficient that
-// there is room for. Gain: what the arcsine's polynomial leaves, which multiplies the message,
-// whose coefficients are small beside the largest, by one more or less this.
+// there is room for. Loss: what the arcsine's polynomial leaves, which multiplies coefficients
+// that are small beside the largest by one less this, and larger ones by at least that: the same in
+// every bootstrapping of a run.
 double refresh_rounding_error(const BootstrapPlan& bootstrap);
 double refresh_transform_error(const BootstrapPlan& bootstrap);
-double refresh_gain_error(const BootstrapPlan& bootstrap);
+double refresh_loss(const BootstrapPlan& bootstrap);
 
 }  // namespace cipherfit

@@ -1,6 +1,7 @@
 #include "cipherfit/train/refresh_range.h"
 
 #include "cipherfit/ckks/encoder.h"
+#include "cipherfit/train/segments.h"
 #include "cipherfit/train/training_messages.h"
 #include "cipherfit/train/twin.h"
 
@@ -87,6 +88,36 @@ double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedDat
                           see(t, packed(main), both ? packed(extrapolated) : Blocks{});
                       }
                   });
+    return largest;
+}
+
+double largest_segment_coefficient(const TrainingPlan& plan, const PreparedData& data) {
+    const int every = plan.segment_length();
+    double largest = 0;
+    if (every == 0) {
+        return largest;
+    }
+    const Recipe& recipe = plan.recipe();
+    const auto see = [&](const RowMatrix& sum) {
+        const std::vector<double> slots =
+            plan.kernel().pack_replicas({sum.data(), plan.shape().samples, plan.shape().classes});
+        largest = std::max(largest, largest_coefficient(std::vector<std::complex<double>>(
+                                        slots.begin(), slots.end())));
+    };
+    RowMatrix before_main = RowMatrix::Zero(data.samples(), data.classes());
+    RowMatrix before_extrapolated = before_main;
+    run_dual_twin(
+        data, recipe, nullptr, [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+            const int end = t + 1;
+            if (end % every != 0 || end == recipe.iterations) {
+                return;
+            }
+            const Eigen::Matrix2d over = transport(recipe, end - every, end);
+            see(main - over(0, 0) * before_main - over(0, 1) * before_extrapolated);
+            see(extrapolated - over(1, 0) * before_main - over(1, 1) * before_extrapolated);
+            before_main = main;
+            before_extrapolated = extrapolated;
+        });
     return largest;
 }
 

@@ -43,7 +43,7 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
         const auto count = static_cast<Eigen::Index>(rows.count);
         const auto batch = xs.middleRows(first, count);
         if (model.refreshes_before(t)) {
-            const double factor = refresh_factor(model, t);
+            const double factor = 1.0 - model.refresh_loss;
             main *= factor;
             extrapolated *= factor;
             disturb(main, model.refresh_std, Quantity::refreshed_main, t);

@@ -38,10 +38,6 @@ double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration) {
     return value(0, 0);
 }
 
-double refresh_factor(const NoiseModel& noise, int iteration) {
-    return 1.0 + drawn(noise.refresh_gain, noise.seed, Quantity::refresh_gain, iteration);
-}
-
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise) {
     if (const auto usable = check(recipe); !usable) {
         throw Error(usable.error());
@@ -55,7 +51,7 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
             data.z0.cols());
     for (const double std : {noise.features_std, noise.labels_std, noise.logits_std,
                              noise.error_std, noise.gradient_std, noise.state_std,
-                             noise.refresh_std, noise.refresh_gain, noise.weights_std}) {
+                             noise.refresh_std, noise.refresh_loss, noise.weights_std}) {
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }

@@ -18,7 +18,6 @@ enum class Quantity : std::uint32_t {
     extrapolated,
     refreshed_main,
     refreshed_extrapolated,
-    refresh_gain,
     segment_main,
     segment_extrapolated
 };
@@ -28,9 +27,6 @@ void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quant
 
 // One draw of N(0, std^2), from such a stream.
 double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration);
-
-// The factor 1 + N(0, gain^2) of a refresh before that iteration.
-double refresh_factor(const NoiseModel& noise, int iteration);
 
 // Throws Error(invalid_argument) for what run_twin() refuses.
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise);

@@ -6,9 +6,12 @@
 #include "rlwe/ring.h"
 #include "support/errors.h"
 #include "support/training_run.h"
+#include "train/refresh.h"
 
 #include <cmath>
 #include <complex>
+#include <numbers>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -131,6 +134,7 @@ TEST(RefreshRange, PlansTakeThePowerOfTwoAboveIt) {
             SCOPED_TRACE(coefficient);
             const TrainingPlan fitted = plan.with_refresh_range(coefficient);
             const RefreshPlan& refresh = fitted.refresh().value();
+            EXPECT_EQ(fitted.models_every(), plan.models_every());
             EXPECT_GE(refresh.range(), 1.25 * coefficient);
             EXPECT_TRUE(refresh.range() < 2.5 * coefficient || refresh.range_bits == -20);
             // There is room at the lowest level, and pairs come out at the states' scale.
@@ -145,6 +149,40 @@ TEST(RefreshRange, PlansTakeThePowerOfTwoAboveIt) {
         }
         EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"nan"},
                            [&] { static_cast<void>(plan.with_refresh_range(std::nan(""))); }));
+    }
+}
+
+// Against the arcsine's interpolation at Chebyshev's nodes, by Lagrange's formula.
+TEST(RefreshLoss, IsWhatTheInterpolatedArcsineLacks) {
+    for (const auto& [fine, nodes] : {std::pair{true, 8}, {false, 4}}) {
+        const BootstrapLiteral literal = refresh_literal(10, 6, 4, fine, true);
+        const BootstrapPlan plan = BootstrapPlan::create(literal);
+        ASSERT_EQ(literal.arcsine_degree + 1, static_cast<std::size_t>(nodes));
+        const double most =
+            std::sin(2 * std::numbers::pi * std::exp2(-static_cast<double>(literal.ratio_bits)));
+        const auto node = [&](int k) {
+            return most * std::cos(std::numbers::pi * (k + 0.5) / nodes);
+        };
+        const auto interpolated = [&](double s) {
+            double sum = 0;
+            for (int k = 0; k < nodes; ++k) {
+                double term = std::asin(node(k));
+                for (int j = 0; j < nodes; ++j) {
+                    term *= j == k ? 1.0 : (s - node(j)) / (node(k) - node(j));
+                }
+                sum += term;
+            }
+            return sum;
+        };
+        const double loss = refresh_loss(plan);
+        const double small = 1e-3 * most;
+        const double lacks = 1 - interpolated(small) / std::asin(small);
+        EXPECT_GT(loss, lacks) << nodes;
+        EXPECT_LT(loss, 1.2 * lacks) << nodes;
+        for (double s = 0.01; s <= 1; s += 0.01) {
+            const double error = interpolated(s * most) - std::asin(s * most);
+            EXPECT_LE(std::abs(error), 1.1 * loss * std::asin(s * most)) << nodes << " " << s;
+        }
     }
 }
 

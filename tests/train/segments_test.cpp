@@ -2,14 +2,17 @@
 // encrypted sums.
 #include "cipherfit/train/segments.h"
 
+#include "cipherfit/ckks/encoder.h"
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/noise.h"
+#include "cipherfit/train/refresh_range.h"
 #include "support/errors.h"
 #include "support/training_run.h"
 #include "support/twin_models.h"
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <random>
 #include <string>
 #include <utility>
@@ -232,6 +235,7 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
         TrainingState state;
         RowMatrix main = RowMatrix::Zero(20, 3);
         RowMatrix extrapolated = main;
+        double largest = 0;
         while (state.iteration < 6) {
             state = trainer.step(state);
             const auto fits = check_state(run.plan, state);
@@ -239,6 +243,11 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
             ASSERT_EQ(state.segment.size(), has_momentum(recipe) ? 2U : 1U);
             if (state.iteration % 3 != 0) {
                 continue;
+            }
+            for (const Ciphertext& sum : state.segment) {
+                const std::vector<double> slots = run.owner.decrypt_real(sum);
+                largest = std::max(largest, largest_coefficient(std::vector<std::complex<double>>(
+                                                slots.begin(), slots.end())));
             }
             const Eigen::Matrix2d t = transport(recipe, state.iteration - 3, state.iteration);
             const RowMatrix next =
@@ -255,6 +264,8 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
             EXPECT_GT(distance(model, twins[index]), 0);
             EXPECT_LT(bounds.states[index], 1e-2 * twins[index].cwiseAbs().maxCoeff());
         }
+        EXPECT_NEAR(largest_segment_coefficient(run.plan, run.prepared), largest, 1e-3 * largest);
+        EXPECT_LT(largest, run.plan.segment_capacity());
         // A segment ciphertext that lacks, one too many, and one of another level or scale.
         const auto refused = [&](TrainingState& changed) {
             const auto fits = check_state(run.plan, changed);

@@ -180,6 +180,8 @@ class TrainingPlan {
     // Of the coefficients that a dual run with bootstrappings adds up, at coefficient_level: a
     // level above that of the model, whose scale is state_scale().
     double coefficient_scale() const noexcept;
+    // The largest coefficient, as a polynomial, of the sums of segments that the owner can decode.
+    double segment_capacity() const noexcept;
     // What turns Q into an update of that sequence in iteration t: step (1 - eta), or step.
     double gradient_factor(int t) const;
 

@@ -16,4 +16,8 @@ namespace cipherfit {
 // bootstrappings. Throws what the twin throws.
 double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedData& data);
 
+// The same of the sums of errors that models in between are joined from (segments.h); 0 for a plan
+// without them. To be held to TrainingPlan::segment_capacity().
+double largest_segment_coefficient(const TrainingPlan& plan, const PreparedData& data);
+
 }  // namespace cipherfit

@@ -40,6 +40,15 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
                 "plan has room for: plan again from these rows",
                 coefficient, refresh->range());
     }
+    if (setup.plan.segment_length() > 0) {
+        const double coefficient = largest_segment_coefficient(setup.plan, data);
+        const double most = setup.plan.segment_capacity();
+        require(coefficient <= most, ErrorCode::bad_input,
+                "the sums that models in between are joined from have coefficients up to {:.3g}, "
+                "more than the {:.3g} that the chain holds: use --models-every 0 or fewer scale "
+                "bits",
+                coefficient, most);
+    }
     const double most = setup.plan.state_capacity();
     require(reference.largest_abs_state <= most, ErrorCode::bad_input,
             "the weights grow to {:.3g} in scaled coordinates, more than the {:.3g} that the chain "

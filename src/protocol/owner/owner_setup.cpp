@@ -217,7 +217,7 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         made =
             planned(run_dual_twin(data, recipe).max_abs_held, largest_carried_logit(data, recipe));
     }
-    if (made.refresh()) {
+    if (made.refresh_count() > 0) {
         // Bootstrappings are the more precise the closer their range: it is in the plan.
         const double coefficient = largest_refreshed_coefficient(made, data);
         if (std::isfinite(coefficient)) {
