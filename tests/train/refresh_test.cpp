@@ -8,6 +8,7 @@
 #include "support/twin_models.h"
 
 #include <cmath>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -130,6 +131,12 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
 TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
     for (const Case& c : cases()) {
         SCOPED_TRACE(c.name);
+#ifdef __SANITIZE_THREAD__
+        // Minutes a case, and all use the threads in the same way.
+        if (c.name != std::string_view("mini-batches") && c.name != std::string_view("dual")) {
+            continue;
+        }
+#endif
         const TrainingRun run = refreshed_run(c);
         ASSERT_TRUE(run.plan.refresh().has_value());
         ASSERT_GE(run.plan.refresh_count(), 1U);
