@@ -21,7 +21,7 @@ RowFile::RowFile(const fs::path& directory, const std::string& identity, Eigen::
       feature_bytes_(static_cast<std::size_t>(features) * sizeof(float)),
       thumbnail_bytes_(thumbnail_bytes) {
     if (identity_in(owner_) == identity && fs::exists(path_) &&
-        read_json(owner_).value("row_bytes", std::size_t{0}) == row_bytes()) {
+        read_json(owner_).value("row_bytes", nlohmann::json()) == row_bytes()) {
         rows_ = fs::file_size(path_) / row_bytes();
         fs::resize_file(path_, rows_ * row_bytes());
     } else {

@@ -1,5 +1,6 @@
 #include "cli/predict_steps.h"
 
+#include "base/json_integers.h"
 #include "cipherfit/io/npy.h"
 #include "cli/owner_steps.h"
 
@@ -18,7 +19,8 @@ SavedModel read_model_card(const fs::path& directory) {
     try {
         model.head.class_names = json.at("class_names").get<std::vector<std::string>>();
         // Columns alone, to know the width by; the weights stay the server's.
-        model.head.weights.resize(0, json.at("features").get<Eigen::Index>() + 1);
+        const auto features = whole_number<std::uint32_t>(json.at("features"));
+        model.head.weights.resize(0, Eigen::Index{features} + 1);
         if (!json.at("feature_extractor").is_null()) {
             model.extractor = value_or_throw(load_feature_extractor(directory / "features.json"));
         }
@@ -150,7 +152,7 @@ PredictionRecord read_prediction_record(const fs::path& owner) {
         PredictionRecord record{{plan, prediction_identity(plan, key, nonce)},
                                 json.at("factor").get<double>(),
                                 json.at("class_names").get<std::vector<std::string>>(),
-                                json.at("labels").get<std::vector<int>>(),
+                                whole_numbers<int>(json.at("labels")),
                                 std::nullopt};
         require(record.class_names.size() == plan.shape().classes &&
                     (record.labels.empty() || record.labels.size() == plan.shape().samples),

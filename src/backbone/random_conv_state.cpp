@@ -2,6 +2,7 @@
 
 #include "backbone/filter_bank.h"
 #include "backbone/json_numbers.h"
+#include "base/json_integers.h"
 #include "cipherfit/base/secure.h"
 
 #include <nlohmann/json.hpp>
@@ -11,11 +12,8 @@ namespace {
 
 constexpr int format = 1;
 
-// A whole number as such: get<>() alone would take 1.5 or true for 1.
 Eigen::Index whole(const nlohmann::json& json, const char* key) {
-    const nlohmann::json& value = json.at(key);
-    require(value.is_number_integer(), ErrorCode::corrupt_data, "'{}' is not a whole number", key);
-    return value.get<Eigen::Index>();
+    return whole_number<Eigen::Index>(json.at(key));
 }
 
 RandomConvOptions read_options(const nlohmann::json& json) {
@@ -27,9 +25,7 @@ RandomConvOptions read_options(const nlohmann::json& json) {
     options.components = whole(json, "components");
     options.threshold = json.at("threshold").get<double>();
     options.whitening = json.at("whitening").get<double>();
-    require(json.at("seed").is_number_unsigned(), ErrorCode::corrupt_data,
-            "'seed' is not a whole number");
-    options.seed = json.at("seed").get<std::uint64_t>();
+    options.seed = whole_number<std::uint64_t>(json.at("seed"));
     return options;
 }
 

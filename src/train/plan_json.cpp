@@ -1,4 +1,5 @@
 // Plans as JSON: what files carry, and what is hashed.
+#include "base/json_integers.h"
 #include "cipherfit/train/plan.h"
 #include "train/refresh.h"
 
@@ -81,8 +82,8 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         };
         ParametersPrimes primes;
         primes.log_n = static_cast<unsigned>(count("log_n"));
-        primes.q = json.at("q").get<std::vector<std::uint64_t>>();
-        primes.p = json.at("p").get<std::vector<std::uint64_t>>();
+        primes.q = whole_numbers<std::uint64_t>(json.at("q"));
+        primes.p = whole_numbers<std::uint64_t>(json.at("p"));
         primes.digits = static_cast<unsigned>(count("digits"));
         primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
         const TrainingShape shape{count("samples"), count("features"), count("classes")};

@@ -1,5 +1,6 @@
 #include "backbone/cnn/network_description.h"
 
+#include "base/json_integers.h"
 #include "cipherfit/io/file.h"
 
 #include <cmath>
@@ -14,7 +15,9 @@ constexpr std::size_t max_bytes = 1U << 20U;
 constexpr int max_side = 4096;
 
 void read_size(const nlohmann::json& value, NetworkDescription& description) {
-    const auto sides = value.get<std::array<int, 2>>();
+    const auto sides = whole_numbers<int>(value);
+    require(sides.size() == 2, ErrorCode::bad_input, "\"input_size\" is {}: give height and width",
+            value.dump());
     for (const int side : sides) {
         require(side >= 1 && side <= max_side, ErrorCode::bad_input,
                 "\"input_size\" is {}: height and width go from 1 to {}", value.dump(), max_side);

@@ -1,5 +1,6 @@
 #include "cipherfit/protocol/owner/owner_setup.h"
 
+#include "base/json_integers.h"
 #include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
 
@@ -49,7 +50,7 @@ nlohmann::json to_json(const RehearsalCandidate& candidate) {
 RehearsalCandidate candidate_from_json(const nlohmann::json& json) {
     RehearsalCandidate candidate;
     candidate.step = json.at("step").get<double>();
-    candidate.degree = json.at("degree").get<int>();
+    candidate.degree = whole_number<int>(json.at("degree"));
     candidate.range = json.at("range").get<double>();
     candidate.accuracy = json.at("accuracy").get<double>();
     candidate.loss = json.at("loss").get<double>();
@@ -246,7 +247,7 @@ Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json) {
                          value_or_throw(preprocessing_from_json(json.at("preprocessing"))),
                          json.at("class_names").get<std::vector<std::string>>(),
                          {},
-                         json.at("shuffle_seed").get<std::uint64_t>()};
+                         whole_number<std::uint64_t>(json.at("shuffle_seed"))};
         if (!json.at("rehearsal").is_null()) {
             setup.rehearsal = candidate_from_json(json.at("rehearsal"));
         }
