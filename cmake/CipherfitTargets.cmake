@@ -11,11 +11,18 @@ endif()
 if(CIPHERFIT_SANITIZE)
     target_compile_options(cipherfit_options INTERFACE
         -fsanitize=${CIPHERFIT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g1)
+    if(CIPHERFIT_SANITIZE MATCHES "address")
+        # The address sanitizer sees both when they happen. Clang's guess of an object's size is wrong
+        # for std::find_if over a reversed std::array, and the two take a fifth of the compilation.
+        target_compile_options(cipherfit_options INTERFACE -fno-sanitize=null,object-size)
+    endif()
     target_link_options(cipherfit_options INTERFACE -fsanitize=${CIPHERFIT_SANITIZE})
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # So that ccache sees what precompiled headers hold.
     target_compile_options(cipherfit_options INTERFACE -fpch-preprocess)
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    target_compile_options(cipherfit_options INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
@@ -70,8 +77,20 @@ function(cipherfit_program_library name)
 endfunction()
 
 # cipherfit_precompile(target headers...): compiles the large headers of libraries once for all files
-# of a program. Every file still includes what it uses: the programs build without as well.
+# of a target. Every file still includes what it uses: all builds without as well.
 function(cipherfit_precompile target)
     target_precompile_headers(${target} PRIVATE <Eigen/Dense> <nlohmann/json.hpp> <fmt/format.h>
         <filesystem> <functional> <string> <vector> ${ARGN})
+endfunction()
+
+# cipherfit_share_headers(targets...): the same headers, once for several static libraries.
+function(cipherfit_share_headers)
+    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/headers.cpp" "")
+    add_library(cipherfit_headers STATIC EXCLUDE_FROM_ALL "${CMAKE_CURRENT_BINARY_DIR}/headers.cpp")
+    target_link_libraries(cipherfit_headers PRIVATE Eigen3::Eigen nlohmann_json::nlohmann_json
+        fmt::fmt cipherfit_options)
+    cipherfit_precompile(cipherfit_headers)
+    foreach(target IN LISTS ARGN)
+        target_precompile_headers(${target} REUSE_FROM cipherfit_headers)
+    endforeach()
 endfunction()

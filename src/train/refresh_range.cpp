@@ -47,11 +47,12 @@ double largest_of(const Blocks& main, const Blocks& extrapolated, double factor,
 
 double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedData& data) {
     double largest = 0;
-    if (plan.refresh_count() == 0) {
+    const std::optional<RefreshPlan>& refresh = plan.refresh();
+    if (!refresh || plan.refresh_count() == 0) {
         return largest;
     }
     const Recipe& recipe = plan.recipe();
-    const std::size_t period = plan.refresh().value().bootstrap.slots();
+    const std::size_t period = refresh->bootstrap.slots();
     // After iteration t, before the next; and the primal's last states, which the lowest level must
     // hold as well.
     const auto is_refreshed = [&](int t) {

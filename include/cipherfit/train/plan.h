@@ -147,7 +147,9 @@ class TrainingPlan {
     bool adds_up_errors() const noexcept {
         return solver() == Solver::dual && refresh_.has_value();
     }
-    int segment_length() const noexcept { return adds_up_errors() ? refresh_->models_every : 0; }
+    int segment_length() const noexcept {
+        return solver() == Solver::dual && refresh_ ? refresh_->models_every : 0;
+    }
     // A model can be had after every so many iterations; 0: after the last one only.
     int models_every() const noexcept { return adds_up_errors() ? segment_length() : 1; }
     bool has_intermediate_models() const noexcept { return models_every() > 0; }
