@@ -221,7 +221,7 @@ std::vector<std::vector<double>> largest_deviations(Solver solver, const Prepare
                                                     int first) {
     require(runs >= 1, ErrorCode::invalid_argument, "{} noisy runs; at least 1 is needed", runs);
     const auto count = static_cast<std::size_t>(runs);
-    const auto iterations = static_cast<std::size_t>(recipe.iterations - first + 1);
+    const auto iterations = static_cast<std::size_t>(recipe.iterations - first) + 1;
     // A run that diverges must not pass for one without deviation.
     std::vector<std::vector<std::vector<double>>> deviations(
         count,

@@ -64,7 +64,7 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
     require(batches() <= static_cast<std::size_t>(recipe_.iterations), ErrorCode::invalid_argument,
             "{} iterations do not reach all {} mini-batches", recipe_.iterations, batches());
     if (refresh_) {
-        check_refresh();
+        check_refresh(*refresh_);
     } else {
         const std::size_t needed = static_cast<std::size_t>(levels_.front().start) +
                                    (server_makes_kernel() ? kernel_levels : 0);
@@ -85,8 +85,8 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
             recipe_.sigmoid.degree());
 }
 
-void TrainingPlan::check_refresh() const {
-    const BootstrapPlan& bootstrap = refresh_->bootstrap;
+void TrainingPlan::check_refresh(const RefreshPlan& refresh) const {
+    const BootstrapPlan& bootstrap = refresh.bootstrap;
     const std::size_t depth =
         iteration_depth(recipe_, solver()) + spare_levels(solver(), bootstrap.levels());
     require(bootstrap.levels() >= depth, ErrorCode::invalid_argument,
@@ -99,24 +99,23 @@ void TrainingPlan::check_refresh() const {
     require(bootstrap.slots() == period, ErrorCode::invalid_argument,
             "the bootstrapping is for {} slots, the states repeat after {}", bootstrap.slots(),
             period);
-    require(
-        refresh_->models_every == 0 || (solver() == Solver::dual && refresh_->models_every > 0 &&
-                                        refresh_->models_every < recipe_.iterations),
-        ErrorCode::bad_input,
-        "a model after every {} iterations of a run of {}: ask for fewer than there are, in a "
-        "dual run",
-        refresh_->models_every, recipe_.iterations);
+    require(refresh.models_every == 0 || (solver() == Solver::dual && refresh.models_every > 0 &&
+                                          refresh.models_every < recipe_.iterations),
+            ErrorCode::bad_input,
+            "a model after every {} iterations of a run of {}: ask for fewer than there are, in a "
+            "dual run",
+            refresh.models_every, recipe_.iterations);
     require(!server_makes_kernel(), ErrorCode::invalid_argument,
             "a run with bootstrappings takes its kernel from the owner");
-    require(refresh_->range_bits >= least_range_bits && refresh_->range_bits <= most_range_bits,
+    require(refresh.range_bits >= least_range_bits && refresh.range_bits <= most_range_bits,
             ErrorCode::invalid_argument,
-            "a range of 2^{} for the coefficients; it must be 2^{} to 2^{}", refresh_->range_bits,
+            "a range of 2^{} for the coefficients; it must be 2^{} to 2^{}", refresh.range_bits,
             least_range_bits, most_range_bits);
     // At the lowest level the message is scaled by a whole number, which must not be 0.
-    require(state_scale() * refresh_->range() <= bootstrap.largest_message(),
+    require(state_scale() * refresh.range() <= bootstrap.largest_message(),
             ErrorCode::invalid_argument,
             "states below 2^{} at the scale 2^{} leave no room for a bootstrapping",
-            refresh_->range_bits, state_bits_);
+            refresh.range_bits, state_bits_);
 }
 
 std::size_t TrainingPlan::class_groups() const noexcept {
@@ -284,7 +283,7 @@ KeyRequest TrainingPlan::keys() const {
             }
         }
     }
-    if (refresh_count() > 0) {
+    if (refresh_ && refresh_count() > 0) {
         request.merge(refresh_->bootstrap.keys());
     }
     return request;

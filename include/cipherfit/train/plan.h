@@ -230,7 +230,7 @@ class TrainingPlan {
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
                  const Products& products, unsigned scale_bits, unsigned state_bits,
                  std::optional<RefreshPlan> refresh);
-    void check_refresh() const;
+    void check_refresh(const RefreshPlan& refresh) const;
     template <class Level>
     std::size_t highest(std::size_t batch, const Level& level) const noexcept;
     KeyRequest primal_keys() const;
