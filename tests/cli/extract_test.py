@@ -290,7 +290,9 @@ class BadNetworks(ExtractTest):
         about = self.backbone.with_suffix(".json")
         for text, word in (("[]", "JSON object"), ("{", "JSON"), ('{"means": 1}', "means"),
                            ('{"channels": "cmyk"}', "rgb"), ('{"mean": [1, 2]}', "mean"),
-                           ('{"input_size": [0, 8]}', "input_size"), ('{"scale": "x"}', "scale")):
+                           ('{"input_size": [0, 8]}', "input_size"),
+                           ('{"input_size": [16]}', "input_size"),
+                           ('{"input_size": [1e300, 8]}', "input_size"), ('{"scale": "x"}', "scale")):
             with self.subTest(text):
                 about.write_text(text)
                 self.refuse(*self.arguments(), words=["net.json", word])

@@ -159,9 +159,14 @@ class Predict(ProgramTest):
         self.refuse("decrypt-scores", "--owner", self.home, "--job", self.home, "--out", table,
                     words=["encrypt-rows"])
         card = json.loads((self.model / "model.json").read_text())
-        del card["features"]
-        (self.home / "model.json").write_text(json.dumps(card))
-        self.refuse(*one, "--data", self.test, "--server-model", self.home, words=["model.json"])
+        for features in (None, -1, 2.5, 1e300, 2**63 - 1, "4"):
+            del card["features"]
+            if features is not None:
+                card["features"] = features
+            (self.home / "model.json").write_text(json.dumps(card))
+            self.refuse(*one, "--data", self.test, "--server-model", self.home,
+                        words=["model.json"])
+            card["features"] = 0
         self.assertFalse(table.exists())
 
 
