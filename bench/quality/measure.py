@@ -33,12 +33,27 @@ def keep(folder, name, figures, probabilities=None):
     part.replace(folder / f"{name}.json")
 
 
+def keep_shape(folder, train, test):
+    """What the tables say of a split, and its test labels, which calibration is computed with."""
+    shape = {
+        "rows": len(train[1]) + len(test[1]),
+        "training_rows": len(train[1]),
+        "columns": train[0].shape[1],
+        "classes": int(train[1].max()) + 1,
+        "majority": float((test[1] == np.bincount(train[1]).argmax()).mean()),
+    }
+    keep(folder, "shape", shape)
+    np.save(folder / "labels.npy", test[1].astype(np.uint8))
+
+
 def each_split(options):
     for entry in chosen(options.sets):
         rows, labels, names, class_names = sets.load(entry)
         for seed, train, test in sets.splits(entry, labels, range(options.splits)):
             folder = options.results / entry.name / str(seed)
-            yield entry, seed, folder, (rows[train], labels[train]), (rows[test], labels[test])
+            split = (rows[train], labels[train]), (rows[test], labels[test])
+            keep_shape(folder, *split)
+            yield entry, seed, folder, *split
 
 
 def say(entry, seed, name, figures):
@@ -51,15 +66,6 @@ def baselines(options):
     import sklearn
 
     for entry, seed, folder, train, test in each_split(options):
-        shape = {
-            "rows": len(train[1]) + len(test[1]),
-            "training_rows": len(train[1]),
-            "columns": train[0].shape[1],
-            "classes": int(train[1].max()) + 1,
-            "majority": float((test[1] == np.bincount(train[1]).argmax()).mean()),
-        }
-        keep(folder, "shape", shape)
-        np.save(folder / "labels.npy", test[1].astype(np.uint8))
         balanced = entry.group == "imbalanced"
         for name, model in reference.models(seed, *train[0].shape, balanced):
             if (folder / f"{name}.json").is_file() and not options.again:
@@ -67,7 +73,7 @@ def baselines(options):
             with warnings.catch_warnings():
                 # A large C that has not converged on separable rows is one of those to choose from.
                 warnings.simplefilter("ignore")
-                figures, probabilities = reference.fit_and_score(model, train, test)
+                figures, probabilities = reference.fit_and_score(name, model, train, test)
             figures["scikit_learn"] = sklearn.__version__
             figures["python"] = platform.python_version()
             keep(folder, name, figures, probabilities)
