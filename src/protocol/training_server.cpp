@@ -43,8 +43,8 @@ void keep_checkpoint(const JobFiles& files, int iteration) {
 // The part of the predicted work that is done after 0, 1, ... iterations.
 std::vector<double> work_shares(const TrainingPlan& plan) {
     std::vector<double> shares{0.0};
-    for (int t = 0; t < plan.recipe().iterations; ++t) {
-        shares.push_back(shares.back() + count_operations(plan, t).limb_transforms);
+    for (const OperationCounts& iteration : count_operations(plan).iterations) {
+        shares.push_back(shares.back() + iteration.limb_transforms);
     }
     const double all = std::max(shares.back(), 1.0);
     std::transform(shares.begin(), shares.end(), shares.begin(),
