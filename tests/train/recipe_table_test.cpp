@@ -155,7 +155,7 @@ nlohmann::json described(const TrainingPlan& plan) {
 }
 
 std::string fixture() {
-    return std::string(CIPHERFIT_TEST_SOURCES) + "/train/fixtures/recipe_table.json";
+    return CIPHERFIT_TEST_SOURCES "/train/fixtures/recipe_table.json";
 }
 
 TEST(RecipeTable, PlansKeysLevelsAndCountsAreThoseOfTheTable) {
