@@ -140,7 +140,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
     const double limit =
         options.memory_limit_bytes > 0 ? options.memory_limit_bytes : physical_memory_bytes();
     require(needed <= limit, ErrorCode::bad_input,
-            "{}: the job needs {:.1f} GB of memory, the limit is {:.1f} GB: ask the owner for a "
+            "{}: the job needs {:.3g} GB of memory, the limit is {:.3g} GB: ask the owner for a "
             "smaller plan, or use a larger machine",
             files.plan().string(), needed / 1e9, limit / 1e9);
     ServerReport report;

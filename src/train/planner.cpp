@@ -89,8 +89,8 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
             shape.samples, shape.features, search.least_ciphertexts(), options.most_ciphertexts);
     if (search.secure_ring_found()) {
         throw Error(ErrorCode::bad_input,
-                    fmt::format("{} samples x {} features x {} classes need {:.1f} GB at the "
-                                "server, the limit is {:.1f} GB: raise the memory limit, or use "
+                    fmt::format("{} samples x {} features x {} classes need {:.3g} GB at the "
+                                "server, the limit is {:.3g} GB: raise the memory limit, or use "
                                 "fewer samples, features or iterations",
                                 shape.samples, shape.features, shape.classes,
                                 search.least_memory() / 1e9, search.memory_limit() / 1e9));
