@@ -72,8 +72,10 @@ namespace {
 // What the preparation (iteration 0) and every iteration spend.
 json spending(const TrainingPlan& plan) {
     json rows = json::array();
+    const TrainingCounts all = count_operations(plan);
     for (int t = -1; t < plan.recipe().iterations; ++t) {
-        const OperationCounts counts = count_operations(plan, t);
+        const OperationCounts& counts =
+            t < 0 ? all.preparation : all.iterations[static_cast<std::size_t>(t)];
         json row{{"iteration", t + 1},
                  {"products", counts.products},
                  {"decompositions", counts.decompositions},

@@ -133,22 +133,28 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
         const auto expected_keys = job.plan.keys().levels();
         EvaluationKeys keys(parameters);
         std::uint32_t index = 0;
-        // Exactly the plan's keys, in the order of their ids.
+        // The plan's keys and no others, in the order of their ids. A key may be made for a higher
+        // level than it is used at: earlier versions made some so.
         for (const auto& [id, level] : expected_keys) {
-            const KeyShape shape = key_shape(parameters, id, level);
-            const std::size_t limbs = shape.limbs();
-            const std::size_t bytes = packed_poly_bytes(ring, limbs, level);
-            const std::size_t digits = shape.digits;
-            const std::size_t most = 8 + sizeof(Seed) + digits * bytes;
+            const std::size_t highest = id.is_encapsulation() ? level : parameters.max_level();
+            const KeyShape largest = key_shape(parameters, id, highest);
+            const std::size_t most =
+                8 + sizeof(Seed) +
+                largest.digits * packed_poly_bytes(ring, largest.limbs(), highest);
             ByteReader in(value_or_throw(reader.section(tag_key, index++, most)));
             SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};
-            require(in.ok() && key.id == id && key.level == level &&
-                        in.remaining() == sizeof(Seed) + digits * bytes,
+            require(in.ok() && key.id == id && key.level >= level && key.level <= highest,
                     ErrorCode::corrupt_data, "key {} is not the one that the plan asks for", index);
+            const KeyShape shape = key_shape(parameters, id, key.level);
+            const std::size_t limbs = shape.limbs();
+            const std::size_t bytes = packed_poly_bytes(ring, limbs, key.level);
+            const std::size_t digits = shape.digits;
+            require(in.remaining() == sizeof(Seed) + digits * bytes, ErrorCode::corrupt_data,
+                    "key {} is not the one that the plan asks for", index);
             const auto seed = in.bytes(sizeof(Seed));
             std::copy(seed.begin(), seed.end(), key.seed.begin());
             for (std::size_t digit = 0; digit < digits; ++digit) {
-                key.b.push_back(unpack_poly(ring, limbs, level, in.bytes(bytes)));
+                key.b.push_back(unpack_poly(ring, limbs, key.level, in.bytes(bytes)));
             }
             keys.insert(expand(std::move(key), parameters));
             report(progress, reader);

@@ -108,6 +108,8 @@ struct RefreshPlan {
     double range() const;
 };
 
+struct PlanCandidate;
+
 class TrainingPlan {
   public:
     // Chooses ring, chain, layout and shifts. Throws Error(bad_input) where no ring holds that
@@ -195,7 +197,7 @@ class TrainingPlan {
     // Levels of every iteration but the first, and of the first.
     std::size_t levels_per_iteration() const noexcept;
     std::size_t first_iteration_levels() const noexcept;
-    // Exactly the keys of the run.
+    // Exactly the keys of the run, from a recording of its circuit.
     KeyRequest keys() const;
 
     // Ciphertexts of each kind in a batch: features or kernel, labels, Z_0, replicas of the labels;
@@ -233,8 +235,10 @@ class TrainingPlan {
     void check_refresh(const RefreshPlan& refresh) const;
     template <class Level>
     std::size_t highest(std::size_t batch, const Level& level) const noexcept;
-    KeyRequest primal_keys() const;
-    KeyRequest dual_keys() const;
+    static TrainingPlan of_candidate(const TrainingShape& shape, const Recipe& recipe,
+                                     const PlanOptions& options, const PlanCandidate& best);
+    // The smallest plan of the same keys.
+    TrainingPlan least_blocks() const;
     TrainingShape shape_;
     Recipe recipe_;
     Parameters parameters_;
