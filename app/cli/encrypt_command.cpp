@@ -28,10 +28,12 @@ void encrypt(EncryptOptions& options) {
     Samples training = read_planned_rows(files, options.train);
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
-    make_directory(job.directory);
+    make_job_directory(job.directory);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
     remove_stale_files(job.directory);
+    const SecretKey key = load_key(files, state.setup, options.passphrase);
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
     if (options.renew) {
         for (const auto& path :
              {files.job(), job.plan(), job.training_data(), job.checkpoint(), job.model()}) {
@@ -40,7 +42,6 @@ void encrypt(EncryptOptions& options) {
         std::filesystem::remove_all(job.batch(0).parent_path());
         std::filesystem::remove_all(job.answer(1).parent_path());
     }
-    const SecretKey key = load_key(files, state.setup, options.passphrase);
     ProgressLine line(options.run.quiet);
     const Dataset rows = extract(state.extractor.get(), std::move(training.data));
     static_cast<void>(encrypt_job(files, state.setup, key, job, rows, line));

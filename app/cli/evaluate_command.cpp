@@ -67,13 +67,11 @@ void evaluate(const EvaluateOptions& options) {
     }
     const double accuracy = static_cast<double>(right) / static_cast<double>(predictions.size());
     if (!options.json.empty()) {
-        write_json(options.json,
-                   {{"accuracy", accuracy},
-                    {"correct", right},
-                    {"test_samples", predictions.size()},
-                    {"class_names", model.head.class_names},
-                    {"confusion", counts}},
-                   false);
+        write_json(options.json, {{"accuracy", accuracy},
+                                  {"correct", right},
+                                  {"test_samples", predictions.size()},
+                                  {"class_names", model.head.class_names},
+                                  {"confusion", counts}});
     }
     fmt::print("  {:<22}{:.2f} %  ({} of {} rows)\n{}", "accuracy", 100 * accuracy,
                format_count(right), format_count(predictions.size()),

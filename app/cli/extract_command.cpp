@@ -147,7 +147,7 @@ void extract_images(const ExtractOptions& options) {
     const std::size_t resumed =
         complete ? images.good.size() : run_extraction(extraction, progress);
     if (!options.json.empty()) {
-        write_json(options.json, extraction.about, false);
+        write_json(options.json, extraction.about);
     }
     print_ending(extraction, resumed);
 }

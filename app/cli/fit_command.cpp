@@ -60,7 +60,7 @@ class Timings {
     }
     void set(const char* name, double seconds) {
         values_[name] = seconds;
-        write_json(file_, values_, true);
+        write_json(file_, values_);
     }
     bool has(const char* name) const { return values_.contains(name); }
     const nlohmann::json& values() const { return values_; }
@@ -125,12 +125,10 @@ void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, 
     timings.set("train_seconds", run.seconds);
 }
 
-void finish(const FitOptions& options, const FitResult& result, const fs::path& report,
-            const ReportParts& parts) {
-    const nlohmann::json figures = fit_figures(result);
-    require_agreement(figures);
+void finish(const FitOptions& options, const FitResult& result, const nlohmann::json& figures,
+            const fs::path& report, const ReportParts& parts) {
     if (!options.json.empty()) {
-        write_json(options.json, figures, false);
+        write_json(options.json, figures);
     }
     std::string ending = fmt::format("{}\n  {:<22}{}\n", fit_ending(figures), "model",
                                      (options.out / "model" / "weights.npy").string());
@@ -157,7 +155,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     if (!fs::exists(files.plan())) {
         write_owner_state(files, state, inputs);
     }
-    write_json(files.test_source(), to_json(options.test, "test"), true);
+    write_json(files.test_source(), to_json(options.test, "test"));
     Timings timings(files.timings());
     const OwnerSetup& setup = state.setup;
     const SecretKey key = timings.measure("keygen_seconds", fs::exists(job.evaluation_keys()), [&] {
@@ -167,17 +165,18 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
         timings.measure("encrypt_seconds", fs::exists(job.plan()),
                         [&] { return encrypt_job(files, setup, key, job, planned.rows, line); });
     train_in_other_process(options, setup, job, timings, line);
-    const Head head = timings.measure(
-        "decrypt_seconds", false, [&] { return decrypt_head(state, identity, key, job.model()); });
-    write_model(out.model(), head, state);
+    const Head head = timings.measure("decrypt_seconds", false, [&] {
+        return decrypt_head(files, state, identity, key, job.model());
+    });
+    write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.timings = timings.values();
     result.job = job;
-    if (fs::exists(job.directory / "server_report.json")) {
-        result.server = read_json(job.directory / "server_report.json");
-    }
-    const auto models = decrypted_models(state, identity, key, job, planned.rows, head);
-    finish(options, result, options.report.empty() ? out.report() : options.report,
+    result.server = read_server_report(job);
+    const nlohmann::json figures = fit_figures(result);
+    require_agreement(figures, files, setup.plan, identity);
+    const auto models = decrypted_models(files, state, identity, key, job, planned.rows, head);
+    finish(options, result, figures, options.report.empty() ? out.report() : options.report,
            {models, pictures});
 }
 
@@ -214,13 +213,17 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
                                          state.setup.plan.recipe(), state.setup.class_names)});
         },
         &noise);
-    const Head head = checked_model(final_model, state.setup, state.reference);
+    const auto accepted = accepted_model(final_model, state.setup, state.reference);
+    require(accepted.has_value(), ErrorCode::bad_input,
+            "the modelled noise takes the model out of its predicted bound: use more scale bits, a "
+            "smaller step or fewer iterations");
+    const Head& head = *accepted;
     models.push_back({last, head});
     out.claim_for_model();
-    write_model(out.model(), head, state);
+    write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
-    finish(options, result, options.report, {models, pictures});
+    finish(options, result, fit_figures(result), options.report, {models, pictures});
 }
 
 void fit(FitOptions& options) {

@@ -16,12 +16,14 @@ constexpr const char* usage =
 
 }  // namespace
 
-void write_model(const fs::path& directory, const Head& head, const OwnerState& state) {
+void write_model(const fs::path& directory, const ModelHeads& heads, const OwnerState& state) {
+    const Head& head = heads.head;
     make_directory(directory);
     if (state.extractor) {
         save_feature_extractor(*state.extractor, directory / "features.json");
     }
     value_or_throw(write_npy(directory / "weights.npy", head.weights, 0600));
+    value_or_throw(write_npy(directory / "twin_weights.npy", heads.twin.weights, 0600));
     nlohmann::json json{{"format", 1},
                         {"classes", head.classes()},
                         {"features", head.features()},
@@ -35,11 +37,14 @@ void write_model(const fs::path& directory, const Head& head, const OwnerState& 
     if (state.extractor) {
         json["feature_extractor"] = "features.json";
     }
-    write_json(directory / "model.json", json, true);  // last: the others are there with it
+    write_json(directory / "model.json", json);  // last: the others are there with it
 }
 
 SavedModel read_model_directory(const fs::path& directory) {
-    const fs::path path = directory / "model.json";
+    // What 'cipherfit export' wrote will do as well.
+    const bool exported =
+        !fs::exists(directory / "model.json") && fs::exists(directory / "card.json");
+    const fs::path path = directory / (exported ? "card.json" : "model.json");
     require(fs::exists(path), ErrorCode::io_failure,
             "{}: there is no model; 'cipherfit fit' and 'cipherfit decrypt' write one",
             path.string());

@@ -1,6 +1,7 @@
 #include "cli/owner_steps.h"
 
 #include "cipherfit/io/container.h"
+#include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
 #include "common/signals.h"
@@ -128,12 +129,14 @@ SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobF
     const bool there = fs::exists(files.secret_key());
     SecretKey key =
         there ? load_key(files, setup, passphrase) : SecretKey::generate(setup.plan.parameters());
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
     if (!there) {
         value_or_throw(write_secret_key(files.secret_key(), key, passphrase.for_new_key()));
     }
     const Job keys_of{setup.plan, job_identity(setup.plan, key.id())};
     if (!is_complete(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
                      {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
+        const SharedFiles shared;
         value_or_throw(
             write_evaluation_keys(job.evaluation_keys(), keys_of, key, show_bytes(line)));
     }
@@ -146,6 +149,8 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
                               const SecretKey& key, const JobFiles& job, const Dataset& rows,
                               ProgressLine& line) {
     line.phase("owner: encryption");
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
+    const SharedFiles shared;
     ContainerIdentity identity;
     if (fs::exists(files.job())) {
         identity = read_owner_job(files, setup.plan);
@@ -155,7 +160,7 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
         identity = job_identity(setup.plan, key.id(), nonce);
         write_owner_job(files, identity);
     }
-    const Job described{setup.plan, identity};
+    const Job described{setup.plan, identity, AnswerSigner(key).public_key()};
     const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
                       IdentityPart::job};
     if (setup.plan.batches() > 1) {
@@ -179,12 +184,12 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
     return identity;
 }
 
-Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
-                  const fs::path& model) {
+Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
+                  const ContainerIdentity& identity, const SecretKey& key, const fs::path& model) {
     const Job job{state.setup.plan, identity};
-    const RowMatrix weights =
-        decrypt_model(job, key, value_or_throw(read_model(model, job)), state.scaled_rows);
-    return checked_model(weights, state.setup, state.reference);
+    DecryptionRecord record(files.decryptions());
+    return release_model(record, job, key, value_or_throw(read_model(model, job)),
+                         state.scaled_rows, state.setup, state.reference);
 }
 
 }  // namespace cipherfit

@@ -54,12 +54,19 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
                               const SecretKey& key, const JobFiles& job, const Dataset& rows,
                               ProgressLine& line);
 
-// Decrypts and checks what the server returned; see checked_model().
-Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
+// Decrypts and checks what the server returned, and keeps the record of it; see release_model().
+Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
+                  const ContainerIdentity& identity, const SecretKey& key,
                   const std::filesystem::path& model);
 
-// model/: weights.npy, model.json, and features.json for images.
-void write_model(const std::filesystem::path& directory, const Head& head, const OwnerState& state);
+// model/: weights.npy, twin_weights.npy, model.json, and features.json for images. All private:
+// what may be published is made of it by export_model().
+struct ModelHeads {
+    const Head& head;  // decrypted, or simulated
+    const Head& twin;  // the plaintext twin's after as many iterations, without encryption's error
+};
+void write_model(const std::filesystem::path& directory, const ModelHeads& heads,
+                 const OwnerState& state);
 
 struct SavedModel {
     Head head;

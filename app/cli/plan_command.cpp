@@ -114,7 +114,7 @@ void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
         }
     }
     if (!options.json.empty()) {
-        write_json(options.json, figures, false);
+        write_json(options.json, figures);
     }
     fmt::print("{}", text);
 }

@@ -88,7 +88,7 @@ void predict(PredictOptions& options) {
         [&line] { line.tick(); });
     line.finish();
     const double up = sent_bytes(files);
-    finish_prediction(files, record_of(job, rows), key, options.output);
+    finish_prediction(files, record_of(job, rows), key, DecryptionRecord(), options.output);
     fmt::print("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n", "under",
                plan.parameters().log_n(), plan.parameters().security_bits(), format_bytes(up),
                format_bytes(static_cast<double>(fs::file_size(files.scores()))),
@@ -110,7 +110,7 @@ void encrypt_rows(PredictOptions& options) {
     const PredictionPlan plan = plan_prediction(rows);
     make_owner_directory(options.owner);
     const auto lock = value_or_throw(DirectoryLock::acquire(options.owner));
-    make_directory(options.job);
+    make_job_directory(options.job);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(options.job));
     remove_stale_files(options.job);
     const SecretKey key = SecretKey::generate(plan.parameters());
@@ -131,7 +131,8 @@ void decrypt_scores_command(PredictOptions& options) {
     const PredictionRecord record = read_prediction_record(options.owner);
     const fs::path path = options.owner / "secret.key";
     const SecretKey key = value_or_throw(read_secret_key(path, options.passphrase.for_key(path)));
-    finish_prediction(PredictionFiles{options.job}, record, key, options.output);
+    finish_prediction(PredictionFiles{options.job}, record, key,
+                      DecryptionRecord(options.owner / "decryptions.json"), options.output);
 }
 
 void add_directories(CLI::App& command, PredictOptions& options) {

@@ -179,7 +179,7 @@ void rehearse_command(RehearseOptions& options) {
         write_recipe_file(options.out, best, options.features);
     }
     if (!options.json.empty()) {
-        write_json(options.json, figures_of(parts, chosen, rows), true);
+        write_json(options.json, figures_of(parts, chosen, rows));
     }
     const double reach = std::max(best.chosen.max_abs_z, best.chosen.max_abs_z_held_out);
     std::string text = fmt::format(

@@ -64,18 +64,16 @@ void report(ReportOptions& options) {
     const Dataset training =
         extract(state.extractor.get(), read_planned_rows(files, options.train).data);
     const SecretKey key = load_key(files, state.setup, options.passphrase);
-    const Head head = decrypt_head(state, identity, key, job.model());
+    const Head head = decrypt_head(files, state, identity, key, job.model());
     FitResult result{state, head, training, test_of};
     result.job = job;
     if (fs::exists(files.timings())) {
         result.timings = read_json(files.timings());
     }
-    if (fs::exists(job.directory / "server_report.json")) {
-        result.server = read_json(job.directory / "server_report.json");
-    }
+    result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
-    require_agreement(figures);
-    const auto models = decrypted_models(state, identity, key, job, training, head);
+    require_agreement(figures, files, state.setup.plan, identity);
+    const auto models = decrypted_models(files, state, identity, key, job, training, head);
     write_report(options.out, result, figures, {models, pictures});
     fmt::print("  {:<22}{}, {}\n  {:<22}{} of {} iterations\n", "report, private",
                options.out.string(), format_bytes(static_cast<double>(fs::file_size(options.out))),

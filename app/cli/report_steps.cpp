@@ -84,18 +84,17 @@ std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
     return picture;
 }
 
-std::vector<ReportModel> decrypted_models(const OwnerState& state,
+std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
                                           const JobFiles& files, const Dataset& training,
                                           const Head& head) {
     const OwnerSetup& setup = state.setup;
     std::vector<ReportModel> models;
-    const auto checkpoints =
-        decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows);
-    if (!checkpoints.empty()) {
-        for (CheckedModel& model :
-             checked_models(checkpoints, prepare_rows(setup, training.features, training.labels),
-                            setup, state.reference)) {
+    if (last_kept_checkpoint(files, setup.plan) > 0) {
+        DecryptionRecord record(owner.decryptions());
+        for (CheckedModel& model : release_checkpoints(
+                 record, files, {setup.plan, identity}, key, state.scaled_rows,
+                 prepare_rows(setup, training.features, training.labels), setup, state.reference)) {
             models.push_back({model.iteration, std::move(model.head)});
         }
     }

@@ -250,13 +250,25 @@ double largest_eigenvalue(const RowMatrix& xs) {
     return eigenvalue;
 }
 
+namespace {
+
+// The step, rounded down to three significant bits (4, 5, 6 or 7 times a power of two): what comes
+// from norms of private rows goes into plans as such, and then identifies no data set.
+double quantised_step(double step) {
+    int exponent = 0;
+    const double fraction = std::frexp(step, &exponent);  // [1/2, 1)
+    return std::ldexp(std::floor(8 * fraction) / 8, exponent);
+}
+
+}  // namespace
+
 Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree, double range,
                          Momentum momentum) {
     const SigmoidPolynomial sigmoid = fit_sigmoid(degree, range);
     const double lambda = largest_eigenvalue(xs);
     require(lambda > 0.0, ErrorCode::bad_input,
             "the scaled features are all zero; there is nothing to train on");
-    const double step = 1.3 / (sigmoid.derivative(0.0) * lambda);
+    const double step = quantised_step(1.3 / (sigmoid.derivative(0.0) * lambda));
     require(step <= 1e6, ErrorCode::bad_input,
             "scaled features whose largest eigenvalue is {} are too small to train on", lambda);
     return standard_recipe(iterations, step, sigmoid, momentum);

@@ -1,5 +1,6 @@
 #include "cipherfit/protocol/owner/model_check.h"
 
+#include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
@@ -69,17 +70,16 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
     return reference;
 }
 
-Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
-                   const TwinReference& reference) {
-    require(state.allFinite(), ErrorCode::corrupt_data,
-            "the decrypted model holds values that are not finite: train again");
-    const double largest = state.cwiseAbs().maxCoeff();
+std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+                                   const TwinReference& reference) {
+    if (!state.allFinite()) {
+        return std::nullopt;
+    }
     // Of the dual, coefficients are what the chain holds; their model is only compared.
     const double capacity = 2 * setup.plan.state_capacity();
-    require(setup.plan.solver() == Solver::dual || largest <= capacity, ErrorCode::corrupt_data,
-            "the decrypted model reaches {:.3g}, beyond the {:.3g} that the chain can hold: it is "
-            "noise; train again",
-            largest, capacity);
+    if (setup.plan.solver() == Solver::primal && state.cwiseAbs().maxCoeff() > capacity) {
+        return std::nullopt;
+    }
     Head head = finish_model(state, setup.preprocessing, setup.plan.recipe(), setup.class_names);
     // The bias by the bound on all weights, every feature's weights by the states' bound and the
     // feature's own scale.
@@ -91,10 +91,46 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
         accepted = accepted && error <= reference.state_error_bound * preprocessing.factor *
                                             preprocessing.column_scale(j);
     }
-    require(accepted, ErrorCode::corrupt_data,
-            "the decrypted model is not the plaintext twin's within the noise that was predicted: "
-            "the server did not compute what was planned; discard the key and train again");
-    return head;
+    return accepted ? std::optional(std::move(head)) : std::nullopt;
+}
+
+Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
+                   const TwinReference& reference) {
+    std::optional<Head> head = accepted_model(state, setup, reference);
+    if (!head) {
+        refuse_decrypted();
+    }
+    return std::move(*head);
+}
+
+Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& key,
+                   const std::vector<Ciphertext>& model, const RowMatrix& xs,
+                   const OwnerSetup& setup, const TwinReference& reference) {
+    record.begin(job.identity, job.plan.recipe().iterations, digest_of(model));
+    std::optional<Head> head = accepted_model(decrypt_model(job, key, model, xs), setup, reference);
+    if (!head) {
+        record.refuse();
+    }
+    record.accept();
+    return std::move(*head);
+}
+
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+                                              const Job& job, const SecretKey& key,
+                                              const RowMatrix& xs, const PreparedData& data,
+                                              const OwnerSetup& setup, const TwinReference& last) {
+    const auto checkpoints = decrypt_checkpoints(files, job, key, xs, record);
+    std::vector<CheckedModel> models;
+    try {
+        models = checked_models(checkpoints, data, setup, last);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::corrupt_data) {
+            throw;
+        }
+        record.refuse();
+    }
+    record.accept();
+    return models;
 }
 
 std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& checkpoints,
@@ -112,7 +148,8 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                 finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
             reference.weight_error_bound = last.weight_error_bounds.at(index);
             reference.state_error_bound = last.state_error_bounds.at(index);
-            models.push_back({iteration, checked_model(next->state, setup, reference)});
+            Head head = checked_model(next->state, setup, reference);
+            models.push_back({iteration, std::move(head), std::move(reference.head)});
             ++next;
         });
     return models;

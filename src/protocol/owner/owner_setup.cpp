@@ -248,6 +248,10 @@ Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json) {
                          json.at("class_names").get<std::vector<std::string>>(),
                          {},
                          whole_number<std::uint64_t>(json.at("shuffle_seed"))};
+        if (!setup.plan.tells_features()) {
+            setup.plan =
+                setup.plan.with_features(static_cast<std::size_t>(setup.preprocessing.columns()));
+        }
         if (!json.at("rehearsal").is_null()) {
             setup.rehearsal = candidate_from_json(json.at("rehearsal"));
         }
