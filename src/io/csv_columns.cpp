@@ -229,14 +229,14 @@ class LayoutBuilder {
             }
         }
         for (const std::string& text : options_.categorical) {
-            auto place = find_column(file_, text, layout_.names, count_, "--one-hot");
+            auto place = find_column(file_, text, layout_.names, count_, "--categorical");
             if (!place) {
                 return tl::unexpected<ErrorInfo>(place.error());
             }
             if (layout_.roles[*place].use != CsvUse::number) {
                 return make_error(ErrorCode::bad_input,
                                   "{}: {} is no feature and cannot be encoded; leave it out of "
-                                  "--one-hot",
+                                  "--categorical",
                                   file_, layout_.describe(*place + 1));
             }
             layout_.roles[*place].use = CsvUse::text;

@@ -156,8 +156,8 @@ Expected<std::vector<int>> map_labels(const Dataset& dataset,
             return make_error(
                 ErrorCode::bad_input,
                 "row {}: the label {} is not among the {} classes that the model was "
-                "trained with ({}); remove the row, or count such rows with --unknown-classes "
-                "count",
+                "trained with ({}); remove the row, or have such rows counted: "
+                "--count-unknown",
                 row + 1, label, class_names.size(),
                 fmt::join(class_names.first(std::min<std::size_t>(class_names.size(), 20)), ", "));
         }

@@ -12,6 +12,7 @@
 namespace cipherfit {
 namespace {
 
+constexpr std::uint32_t most_plain = 1U << 22U;
 constexpr std::array<std::string_view, 3> header_names{"detect", "yes", "no"};
 constexpr std::array<std::string_view, 3> impute_names{"none", "mean", "median"};
 
@@ -53,6 +54,13 @@ bool is_valid(const TableColumn& column) {
 }  // namespace
 
 nlohmann::json to_json(const TableEncoding& encoding) {
+    // Columns that have nothing to tell are counted, for there may be many.
+    if (!encoding.has_names() && encoding.is_identity()) {
+        return {{"label", encoding.label},
+                {"label_column", encoding.label_place},
+                {"dropped", encoding.dropped},
+                {"columns", encoding.columns.size()}};
+    }
     nlohmann::json columns = nlohmann::json::array();
     for (const TableColumn& column : encoding.columns) {
         nlohmann::json entry{{"name", column.name}};
@@ -76,13 +84,18 @@ Expected<TableEncoding> table_encoding_from_json(const nlohmann::json& json) {
         encoding.label = json.at("label").get<std::string>();
         encoding.label_place = whole_number<std::uint32_t>(json.at("label_column"));
         encoding.dropped = json.at("dropped").get<std::vector<std::string>>();
-        for (const nlohmann::json& column : json.at("columns")) {
-            encoding.columns.push_back(column_from_json(column));
+        const nlohmann::json& columns = json.at("columns");
+        if (columns.is_number()) {
+            encoding.columns.resize(std::min(whole_number<std::uint32_t>(columns), most_plain + 1));
+        } else {
+            for (const nlohmann::json& column : columns) {
+                encoding.columns.push_back(column_from_json(column));
+            }
         }
     } catch (const nlohmann::json::exception&) {
         return damaged("lacks a member, or has one of a wrong type");
     }
-    if (!std::ranges::all_of(encoding.columns, is_valid)) {
+    if (!std::ranges::all_of(encoding.columns, is_valid) || encoding.columns.size() > most_plain) {
         return damaged("has categories or fills that are out of range");
     }
     const bool named = encoding.has_names();

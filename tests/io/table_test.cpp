@@ -161,7 +161,13 @@ TEST(TableTest, JsonKeepsEncodingsAndRefusesOthers) {
         EXPECT_TRUE(fails_with(table_encoding_from_json(changed), ErrorCode::corrupt_data, "table"))
             << pointer;
     };
-    bad("/columns", 3);
+    bad("/columns", -3);
+    bad("/columns", 1e300);
+    bad("/columns", std::uint64_t{1} << 31U);
+    TableEncoding plain;
+    plain.columns.resize(5);
+    EXPECT_EQ(to_json(plain)["columns"], 5);
+    EXPECT_EQ(value_or_throw(table_encoding_from_json(to_json(plain))), plain);
     bad("/columns/0/name", nullptr);
     bad("/columns/0/name", "width");
     bad("/columns/0/name", "");
