@@ -60,7 +60,7 @@ void export_model(const ExportOptions& options) {
             "{}: is an export already", options.model.string());
     const PublicModel published =
         public_model(read_twin_weights(options.model, model.head), model,
-                     feature_names_of(read_json(options.model / "model.json")));
+                     model.table.feature_names());
     make_directory(options.out);
     remove_stale_files(options.out);
     // The card goes first and comes last: with it, the others are there and fit.

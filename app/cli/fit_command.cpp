@@ -9,6 +9,7 @@
 #include "cli/recipe_file.h"
 #include "cli/report_steps.h"
 #include "cli/server_process.h"
+#include "cli/table_options.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
 #include "common/system_info.h"
@@ -35,6 +36,7 @@ struct FitOptions {
     std::string fhe = "execute";
     bool force = false, no_curve = false;
     int checkpoint_every = 1;
+    double test_share = 0.2;
     Passphrase passphrase;
 };
 
@@ -149,7 +151,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const Pictures pictures(test);
     // The test rows must fit before hours of work; they are used after it.
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       options.test.file.string());
+                                       options.test.file.string(), unknown_classes(options.test));
 
     const auto lock = out.claim();
     if (!fs::exists(files.plan())) {
@@ -171,6 +173,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.timings = timings.values();
+    result.held_out_share = options.test.hold_out;
     result.job = job;
     result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
@@ -187,7 +190,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const OwnerState& state = planned.state;
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       options.test.file.string());
+                                       options.test.file.string(), unknown_classes(options.test));
     NoiseModel noise = modelled_noise(state.setup.plan);
     noise.seed = options.features.seed;
     // The models of an encrypted run's curve, and the last one.
@@ -223,11 +226,29 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
+    result.held_out_share = options.test.hold_out;
     finish(options, result, fit_figures(result), options.report, {models, pictures});
+}
+
+// Where no test rows are given, a share of every class is held out of the training rows.
+void choose_test_rows(FitOptions& options) {
+    options.test.table = options.train.table;
+    if (!options.test.file.empty()) {
+        return;
+    }
+    require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
+            "--test-labels and --test-rows go with --test FILE");
+    options.train.hold_out = options.test_share;
+    options.train.hold_out_seed = options.features.seed;
+    const bool count_unknown = options.test.count_unknown_classes;
+    options.test = options.train;
+    options.test.is_held_out = true;
+    options.test.count_unknown_classes = count_unknown;
 }
 
 void fit(FitOptions& options) {
     set_thread_count(options.run.threads);
+    choose_test_rows(options);
     static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here
     take_recipe_file(options.recipe, options.features);
     static_cast<void>(setup_options(options.recipe, options.features));
@@ -239,7 +260,7 @@ void fit(FitOptions& options) {
     }
     Samples training = read_samples(options.train);
     require_trainable(training);
-    Samples test = read_samples(options.test);
+    Samples test = read_samples(options.test, &training.data.table);
     require_backbone(test, training.backbone, options.test.file.string());
     ProgressLine line(options.run.quiet);
     if (simulated) {
@@ -260,6 +281,7 @@ void add_fit_command(CLI::App& app) {
     command->footer(
         "Examples:\n"
         "  cipherfit fit --train train.csv --test test.csv --out run\n"
+        "  cipherfit fit --train all.csv --label species --one-hot --impute median --out run\n"
         "  cipherfit fit --train all.csv --train-rows 0:128 --test all.csv --test-rows 128:256 \\\n"
         "                --iterations 2 --out run --json run.json\n"
         "  cipherfit fit --train train-images-idx3-ubyte --train-rows 0:512 \\\n"
@@ -270,7 +292,14 @@ void add_fit_command(CLI::App& app) {
         "was when the same command is given again.");
     auto options = std::make_shared<FitOptions>();
     add_train_options(*command, options->train, true);
-    add_test_options(*command, options->test);
+    add_test_options(*command, options->test, false);
+    command
+        ->add_option("--test-share", options->test_share,
+                     "Without --test: the share of every class that is held out of the training "
+                     "rows, chosen by --seed, and tested on")
+        ->capture_default_str()
+        ->check(CLI::Range(0.01, 0.9));
+    add_training_table_options(*command, options->train.table);
     add_feature_options(*command, options->features);
     add_recipe_options(*command, options->recipe);
     command->add_option("--out", options->out, "Directory for keys, ciphertexts and model")

@@ -22,6 +22,7 @@ struct FitResult {
     nlohmann::json timings = nlohmann::json::object();  // *_seconds; absent where unknown
     nlohmann::json server = nlohmann::json::object();   // server_report.json
     std::optional<JobFiles> job = std::nullopt;         // for the sizes of what was sent
+    double held_out_share = 0;  // of the training rows, which were tested on; 0: other rows were
 };
 
 // Sizes, levels, bytes and predicted costs of a plan.

@@ -113,6 +113,12 @@ SavedModel read_model_card(const fs::path& directory) {
         // Columns alone, to know the width by; the weights stay the server's.
         const auto features = whole_number<std::uint32_t>(json.at("features"));
         model.head.weights.resize(0, Eigen::Index{features} + 1);
+        if (const auto calibration = json.find("calibration"); calibration != json.end()) {
+            model.calibration = read_calibration(*calibration, path, model.head.class_names.size());
+        }
+        if (const auto table = json.find("table"); table != json.end()) {
+            model.table = value_or_throw(table_encoding_from_json(*table));
+        }
         if (!json.at("feature_extractor").is_null()) {
             model.extractor = value_or_throw(load_feature_extractor(directory / "features.json"));
         }

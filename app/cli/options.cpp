@@ -42,9 +42,10 @@ RowRange parse_rows(const std::string& text) {
 }
 
 void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
-    app.add_option("--train", samples.file,
-                   "Training data: CSV (label first), .npy, IDX or CIFAR-10's binary version, told "
-                   "apart by content; or a folder with such a file")
+    app.add_option(
+           "--train", samples.file,
+           "Training data: CSV (label first, or see --label), .npy, IDX or CIFAR-10's binary "
+           "version, told apart by content; or a folder with such a file")
         ->group(input_group)
         ->required(required)
         ->type_name("PATH");
@@ -70,6 +71,10 @@ void add_test_options(CLI::App& app, SampleOptions& samples, bool required) {
     app.add_option("--test-rows", samples.rows, "Use only these rows, e.g. 128:256")
         ->group(input_group)
         ->type_name("FIRST:END");
+    app.add_flag("--count-unknown", samples.count_unknown_classes,
+                 "Leave test rows of classes that were not trained out of the figures, and say how "
+                 "many there are; otherwise they are refused")
+        ->group(input_group);
 }
 
 void add_feature_options(CLI::App& app, FeatureOptions& features) {

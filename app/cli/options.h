@@ -31,6 +31,13 @@ struct SampleOptions {
     std::string rows;
     DatasetPart part = DatasetPart::train;  // which files a folder stands for
     bool unlabelled = false;                // rows without labels; each gets the label 0
+    TableOptions table = {};
+    // A share of every class that is held out of the rows, by the seed: these are the rest, or the
+    // share itself. 0: all rows.
+    double hold_out = 0;
+    std::uint64_t hold_out_seed = 1;
+    bool is_held_out = false;
+    bool count_unknown_classes = false;  // of test rows; refused otherwise
 };
 
 struct FeatureOptions {

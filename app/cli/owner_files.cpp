@@ -75,6 +75,26 @@ void parse_fingerprint(std::string_view text, std::span<std::uint8_t> out, const
     }
 }
 
+nlohmann::json calibration_json(const std::optional<Calibration>& calibration) {
+    return calibration ? to_json(*calibration) : nlohmann::json();
+}
+
+std::optional<Calibration> read_calibration(const nlohmann::json& json, const fs::path& path,
+                                            std::size_t classes) {
+    if (json.is_null()) {
+        return std::nullopt;
+    }
+    auto calibration = calibration_from_json(json);
+    if (!calibration) {
+        throw Error(calibration.error().code,
+                    fmt::format("{}: {}", path.string(), calibration.error().message));
+    }
+    const auto offsets = static_cast<std::size_t>(calibration->offsets.size());
+    require(offsets == 0 || offsets == classes, ErrorCode::corrupt_data,
+            "{}: a calibration of {} classes for a model of {}", path.string(), offsets, classes);
+    return std::move(*calibration);
+}
+
 void write_json(const fs::path& path, const nlohmann::json& json) {
     const std::string text = text_of(json, 2) + "\n";
     value_or_throw(write_file(path,
@@ -202,6 +222,8 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state,
     json["digests"] = digests_of(others);
     json["features"] = state.extractor ? state.extractor->name() : "raw";
     json["backbone"] = state.backbone;
+    json["table"] = to_json(state.table);
+    json["calibration"] = calibration_json(state.calibration);
     json["weight_error_bound"] = state.reference.weight_error_bound;
     json["state_error_bound"] = state.reference.state_error_bound;
     json["weight_error_bounds"] = state.reference.weight_error_bounds;
@@ -238,6 +260,13 @@ OwnerState read_owner_state(const OwnerFiles& files) {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));
         }
         state.backbone = json.value("backbone", "");
+        auto table = table_encoding_from_json(json.at("table"));
+        if (!table) {
+            damaged(files.plan(), table.error().message);
+        }
+        state.table = std::move(*table);
+        state.calibration =
+            read_calibration(json.at("calibration"), files.plan(), state.setup.class_names.size());
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
         state.reference.state_error_bound = json.at("state_error_bound").get<double>();
         state.reference.weight_error_bounds =

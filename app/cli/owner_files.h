@@ -16,9 +16,11 @@
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/model_check.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
+#include "cipherfit/train/calibration.h"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +43,11 @@ struct OwnerFiles {
     std::filesystem::path timings() const { return directory / "timings.json"; }
     std::filesystem::path test_source() const { return directory / "test.json"; }
 };
+
+// null without one; doubles survive bit for bit. Throws Error(corrupt_data), naming the file.
+nlohmann::json calibration_json(const std::optional<Calibration>& calibration);
+std::optional<Calibration> read_calibration(const nlohmann::json& json,
+                                            const std::filesystem::path& path, std::size_t classes);
 
 // JSON files, whole or not at all, readable by the user alone. Errors: io_failure, corrupt_data.
 void write_json(const std::filesystem::path& path, const nlohmann::json& json);
@@ -95,8 +102,11 @@ struct OwnerState {
     OwnerSetup setup;
     std::unique_ptr<FeatureExtractor> extractor;  // null for raw features
     TwinReference reference;
-    RowMatrix scaled_rows;  // PreparedData::xs; empty with the primal solver
-    std::string backbone;   // see Samples
+    RowMatrix scaled_rows;     // PreparedData::xs; empty with the primal solver
+    std::string backbone;      // see Samples
+    TableEncoding table = {};  // of the training rows
+    // Of probabilities; none where no held-out scores are known.
+    std::optional<Calibration> calibration = {};
 };
 void write_owner_state(const OwnerFiles& files, const OwnerState& state,
                        const nlohmann::json& inputs);

@@ -42,6 +42,7 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     line.phase("owner: features");
     auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
     const std::string backbone = training.backbone;
+    TableEncoding table = training.data.table;
     Dataset rows =
         extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
     check_interrupt();
@@ -54,8 +55,13 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     }
     line.finish();
     check_interrupt();
-    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(data.xs),
-             backbone},
+    return {{std::move(setup),
+             std::move(extractor),
+             std::move(reference),
+             std::move(data.xs),
+             backbone,
+             std::move(table),
+             {}},
             std::move(rows)};
 }
 
@@ -72,21 +78,42 @@ nlohmann::json to_json(const SampleOptions& source, const char* file_member) {
     };
     return {{file_member, absolute(source.file)},
             {"labels", absolute(source.labels)},
-            {"rows", source.rows}};
+            {"rows", source.rows},
+            {"table", to_json(source.table)},
+            {"hold_out", source.hold_out},
+            {"hold_out_seed", source.hold_out_seed},
+            {"is_held_out", source.is_held_out},
+            {"count_unknown_classes", source.count_unknown_classes},
+            {"part", source.part == DatasetPart::train ? "train" : "test"}};
 }
 
 SampleOptions source_from_json(const nlohmann::json& json, const char* file_member) {
-    return {json.value(file_member, ""), json.value("labels", ""), json.value("rows", "")};
+    SampleOptions source;
+    source.file = json.value(file_member, "");
+    source.labels = json.value("labels", "");
+    source.rows = json.value("rows", "");
+    if (json.contains("table")) {
+        source.table = value_or_throw(table_options_from_json(json["table"]));
+    }
+    source.hold_out = json.value("hold_out", 0.0);
+    source.hold_out_seed = json.value("hold_out_seed", std::uint64_t{1});
+    source.is_held_out = json.value("is_held_out", false);
+    source.count_unknown_classes = json.value("count_unknown_classes", false);
+    source.part = json.value("part", "train") == "test" ? DatasetPart::test : DatasetPart::train;
+    return source;
 }
 
 Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
     const nlohmann::json inputs = read_json(files.inputs());
     require(!given.file.empty() || (given.labels.empty() && given.rows.empty()),
             ErrorCode::bad_input, "--labels and --train-rows go with --train FILE");
-    const SampleOptions source =
-        given.file.empty()
-            ? source_from_json(inputs.value("source", nlohmann::json::object()), "train")
-            : given;
+    SampleOptions source =
+        source_from_json(inputs.value("source", nlohmann::json::object()), "train");
+    if (!given.file.empty()) {
+        source.file = given.file;
+        source.labels = given.labels;
+        source.rows = given.rows;
+    }
     Samples training = read_samples(source);
     require_backbone(training, read_json(files.plan()).value("backbone", ""), source.file.string());
     require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,

@@ -10,6 +10,7 @@
 #include "common/progress_line.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace cipherfit {
@@ -72,6 +73,8 @@ struct SavedModel {
     Head head;
     std::unique_ptr<FeatureExtractor> extractor;
     std::string backbone;  // see Samples
+    TableEncoding table;   // of the training rows
+    std::optional<Calibration> calibration;
 };
 SavedModel read_model_directory(const std::filesystem::path& directory);
 
@@ -79,8 +82,18 @@ SavedModel read_model_directory(const std::filesystem::path& directory);
 struct TestRows {
     RowMatrix features;
     std::vector<int> labels;
+    // Rows of unknown classes were left out: row i is kept[i] of those that were read. Empty: all.
+    std::vector<std::size_t> kept = {};
+    std::size_t unknown_rows = 0;
+
+    std::size_t source_row(std::size_t row) const { return kept.empty() ? row : kept[row]; }
 };
+enum class UnknownClasses { refuse, leave_out, keep };
+inline UnknownClasses unknown_classes(const SampleOptions& test) {
+    return test.count_unknown_classes ? UnknownClasses::leave_out : UnknownClasses::refuse;
+}
+// Rows of unknown classes are bad_input, left out, or kept with the label -1.
 TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Head& head,
-                   const std::string& file);
+                   const std::string& file, UnknownClasses unknown = UnknownClasses::refuse);
 
 }  // namespace cipherfit

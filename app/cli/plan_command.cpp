@@ -5,6 +5,7 @@
 #include "cli/fit_report.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/table_options.h"
 
 #include <cstdio>
 #include <memory>
@@ -169,6 +170,7 @@ void add_plan_command(CLI::App& app) {
         "  cipherfit plan --train train.csv --owner private    (first step: keeps the plan)");
     auto options = std::make_shared<PlanCommandOptions>();
     add_train_options(*command, options->train, false);
+    add_training_table_options(*command, options->train.table);
     const char* sizes = "Sizes, in place of --train";
     command->add_option("--samples", options->samples, "Training rows")->group(sizes);
     command->add_option("--feature-count", options->feature_count, "Features of a row")

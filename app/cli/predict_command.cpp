@@ -89,6 +89,7 @@ void predict(PredictOptions& options) {
     line.finish();
     const double up = sent_bytes(files);
     finish_prediction(files, record_of(job, rows), key, DecryptionRecord(), options.output);
+    fmt::print("{}", rows.notes);
     fmt::print("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n", "under",
                plan.parameters().log_n(), plan.parameters().security_bits(), format_bytes(up),
                format_bytes(static_cast<double>(fs::file_size(files.scores()))),
@@ -120,10 +121,10 @@ void encrypt_rows(PredictOptions& options) {
     ProgressLine line(options.run.quiet);
     write_prediction_record(options.owner, record_of(job, rows));
     write_prediction_job(files, job, key, rows, line);
-    fmt::print("  {:<22}{} rows{}, {} in all\n  {:<22}cipherfit-server {}{}\n", "encrypted",
-               format_count(plan.shape().samples), rows.expected ? " and the model" : "",
-               format_bytes(sent_bytes(files)), "next, on the server", options.job.string(),
-               rows.expected ? "" : " --model DIR");
+    fmt::print("{}  {:<22}{} rows{}, {} in all\n  {:<22}cipherfit-server {}{}\n", rows.notes,
+               "encrypted", format_count(plan.shape().samples),
+               rows.expected ? " and the model" : "", format_bytes(sent_bytes(files)),
+               "next, on the server", options.job.string(), rows.expected ? "" : " --model DIR");
 }
 
 void decrypt_scores_command(PredictOptions& options) {

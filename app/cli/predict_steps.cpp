@@ -5,6 +5,7 @@
 #include "cli/model_card.h"
 #include "cli/owner_files.h"
 #include "cli/owner_steps.h"
+#include "cli/table_options.h"
 
 #include <utility>
 
@@ -36,6 +37,11 @@ void add_predict_source_options(CLI::App& app, PredictSource& source) {
                  "The rows have no labels: CSV of features alone, .npy, IDX, or what 'cipherfit "
                  "extract' wrote")
         ->group(group);
+    app.add_flag("--count-unknown", source.data.count_unknown_classes,
+                 "Leave rows of classes that were not trained out of the accuracy; otherwise they "
+                 "are refused")
+        ->group(group);
+    add_table_options(app, source.data.table);
     source.data.part = DatasetPart::test;
 }
 
@@ -48,11 +54,14 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
         own ? read_model_directory(source.model) : read_model_card(source.server_model);
     require(!source.data.unlabelled || source.data.labels.empty(), ErrorCode::bad_input,
             "--data-labels and --no-labels exclude each other");
-    Samples samples = read_samples(source.data);
+    RowsToScore rows;
+    // A card without columns says nothing of them but their number.
+    Samples samples =
+        read_samples(source.data, model.table.columns.empty() ? nullptr : &model.table);
+    rows.notes = describe_unknown_text(samples);
     const std::string file = source.data.file.string();
     require_backbone(samples, model.backbone, file);
     RowMatrix features;
-    RowsToScore rows;
     if (source.data.unlabelled) {
         const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
         const Eigen::Index expected =
@@ -63,11 +72,14 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
                                         : "give data of the same kind");
         features = extract(model.extractor.get(), std::move(samples.data)).features;
     } else {
-        TestRows labelled = test_rows(std::move(samples), model.extractor.get(), model.head, file);
+        TestRows labelled = test_rows(
+            std::move(samples), model.extractor.get(), model.head, file,
+            source.data.count_unknown_classes ? UnknownClasses::keep : UnknownClasses::refuse);
         features = std::move(labelled.features);
         rows.labels = std::move(labelled.labels);
     }
     rows.class_names = model.head.class_names;
+    rows.calibration = model.calibration;
     if (own) {
         rows.inputs = prediction_inputs(features, model.head);
         rows.expected = scores_in_the_clear(rows.inputs);
@@ -98,7 +110,8 @@ void write_prediction_job(const PredictionFiles& files, const PredictionJob& job
 }
 
 PredictionRecord record_of(const PredictionJob& job, const RowsToScore& rows) {
-    return {job, rows.inputs.factor, rows.class_names, rows.labels, rows.expected};
+    return {job,         rows.inputs.factor, rows.class_names,
+            rows.labels, rows.expected,      rows.calibration};
 }
 
 void write_prediction_record(const fs::path& owner, const PredictionRecord& record) {
@@ -115,6 +128,7 @@ void write_prediction_record(const fs::path& owner, const PredictionRecord& reco
                                                   {"factor", record.factor},
                                                   {"class_names", record.class_names},
                                                   {"labels", record.labels},
+                                                  {"calibration", calibration_json(record.calibration)},
                                                   {"digests", digests}});
 }
 
@@ -136,6 +150,8 @@ PredictionRecord read_prediction_record(const fs::path& owner) {
                                 json.at("class_names").get<std::vector<std::string>>(),
                                 whole_numbers<int>(json.at("labels")),
                                 std::nullopt};
+        record.calibration =
+            read_calibration(json.at("calibration"), path, record.class_names.size());
         require(record.class_names.size() == plan.shape().classes &&
                     (record.labels.empty() || record.labels.size() == plan.shape().samples),
                 ErrorCode::corrupt_data, "{}: its lists do not fit its plan", path.string());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cipherfit/protocol/owner/prediction_owner.h"
+#include "cipherfit/train/calibration.h"
 #include "cli/options.h"
 #include "cli/passphrase.h"
 #include "common/progress_line.h"
@@ -27,6 +28,8 @@ struct RowsToScore {
     std::vector<std::string> class_names;
     std::vector<int> labels;            // none where they are not known
     std::optional<RowMatrix> expected;  // scores in the clear, where the model is the owner's
+    std::optional<Calibration> calibration;
+    std::string notes;  // lines to print, of text that the model does not know
 };
 // Throws Error(bad_input) for rows that do not fit the model.
 RowsToScore read_rows_to_score(const PredictSource& source);
@@ -44,6 +47,7 @@ struct PredictionRecord {
     std::vector<std::string> class_names;
     std::vector<int> labels;
     std::optional<RowMatrix> expected;
+    std::optional<Calibration> calibration = {};
 };
 PredictionRecord record_of(const PredictionJob& job, const RowsToScore& rows);
 // prediction.json and expected_scores.npy in the owner's directory.

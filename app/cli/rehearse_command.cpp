@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/table_options.h"
 
 #include <algorithm>
 #include <array>
@@ -157,6 +158,7 @@ void rehearse_command(RehearseOptions& options) {
     require(options.owner.empty() || !std::filesystem::exists(OwnerFiles{options.owner}.plan()),
             ErrorCode::bad_input, "{}: holds a plan already: use another directory",
             options.owner.string());
+    options.open.table = options.train.table;
     Samples samples = read_samples(is_open ? options.open : options.train);
     require_trainable(samples);
     options.grid.seed = options.features.seed;
@@ -220,6 +222,7 @@ void add_rehearse_command(CLI::App& app) {
         "Runs whose |z| comes within 5 % of the end of the sigmoid's range are refused.");
     auto options = std::make_shared<RehearseOptions>();
     add_train_options(*command, options->train, false);
+    add_training_table_options(*command, options->train.table);
     const char* open_group = "Public rows, in place of --train";
     command->add_option("--public", options->open.file, "Rows of the same kind that are no secret")
         ->group(open_group)

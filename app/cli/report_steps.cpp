@@ -27,7 +27,8 @@ double checkpoint_bytes(const JobFiles& files, int iterations) {
 
 }  // namespace
 
-Pictures::Pictures(const Samples& samples) : first_row_(samples.first_row) {
+Pictures::Pictures(const Samples& samples)
+    : picked_(samples.picked), first_row_(samples.first_row) {
     if (!samples.thumbnails.empty()) {
         file_ = value_or_throw(PictureFile::open(samples.thumbnails));
         require(file_->count() == samples.file_rows &&
@@ -52,7 +53,7 @@ Pictures::Pictures(const Samples& samples) : first_row_(samples.first_row) {
 
 std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
     if (file_) {
-        auto pixels = file_->read(first_row_ + row);
+        auto pixels = file_->read(first_row_ + (picked_.empty() ? row : picked_[row]));
         const PictureShape& shape = file_->shape();
         return pixels ? std::optional(Thumbnail{shape.width, shape.height, shape.channels,
                                                 std::move(*pixels)})
@@ -114,7 +115,7 @@ void write_report(const fs::path& path, const FitResult& result, const nlohmann:
          .figures = figures,
          .checkpoint_bytes =
              result.job ? checkpoint_bytes(*result.job, setup.plan.recipe().iterations) : 0,
-         .picture = [&parts](std::size_t row) { return parts.pictures(row); }});
+         .picture = [&](std::size_t row) { return parts.pictures(result.test.source_row(row)); }});
     const std::string page = report_page(data);
     value_or_throw(write_file(path,
                               {reinterpret_cast<const std::uint8_t*>(page.data()), page.size()},

@@ -29,6 +29,7 @@ class Pictures {
     std::size_t width_ = 0, height_ = 0;
     std::vector<std::uint8_t> pixels_;
     std::optional<PictureFile> file_;
+    std::vector<std::size_t> picked_;
     std::size_t first_row_ = 0;
 };
 

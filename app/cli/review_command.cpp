@@ -86,7 +86,7 @@ void review(ReviewOptions& options) {
     const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
     const Dataset training =
         extract(state.extractor.get(), read_planned_rows(files, options.train).data);
-    Samples validation = read_samples(options.validation);
+    Samples validation = read_samples(options.validation, &state.table);
     require_backbone(validation, state.backbone, options.validation.file.string());
     const TestRows rows = test_rows(std::move(validation), state.extractor.get(),
                                     state.reference.head, options.validation.file.string());
