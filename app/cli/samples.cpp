@@ -1,7 +1,9 @@
 #include "cli/samples.h"
 
+#include "cipherfit/backbone/chained_features.h"
 #include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
+#include "cipherfit/backbone/whitened_features.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/io/file.h"
 #include "cli/owner_files.h"
@@ -60,6 +62,28 @@ std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const S
     std::unique_ptr<FeatureExtractor> extractor = PcaFeatures::create(pca);
     extractor->fit(training.data.features, progress);
     return extractor;
+}
+
+// Of the components that random Fourier features start from.
+constexpr double first_whitening = 0.5;
+
+// Filters for the images, whose shape is known or square.
+RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& training) {
+    RandomConvOptions conv;
+    conv.seed = options.seed;
+    if (training.image) {
+        conv.shape = *training.image;
+        return conv;
+    }
+    const auto columns = static_cast<Eigen::Index>(training.data.feature_count());
+    const auto side =
+        static_cast<Eigen::Index>(std::lround(std::sqrt(static_cast<double>(columns))));
+    require(side * side == columns, ErrorCode::bad_input,
+            "--features random-conv needs square images in rows of pixels, but there are {} "
+            "columns: use IDX files for images of another shape",
+            columns);
+    conv.shape = {side, side};
+    return conv;
 }
 
 template <class T>
@@ -134,9 +158,60 @@ std::string digest_of(const Dataset& data) {
     return to_hex(hash.finish());
 }
 
+std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& options,
+                                                      const Samples& training, double whitening) {
+    const bool rbf = options.kind.ends_with("rbf");
+    const std::size_t plus = options.kind.find('+');
+    WhitenedOptions whitened;
+    whitened.cosines = rbf;
+    whitened.width = options.width.value_or(whitened.width);
+    whitened.scaling = plus == std::string::npos ? ColumnScaling::each : ColumnScaling::common;
+    whitened.components = options.components;
+    whitened.whitening = whitening;
+    whitened.ridge = options.ridge.value_or(whitened.ridge);
+    whitened.seed = options.seed;
+    if (options.kind == "standardised" || options.kind == "rbf") {
+        return WhitenedFeatures::create(whitened);
+    }
+    std::unique_ptr<FeatureExtractor> first;
+    if (options.kind.starts_with("pca")) {
+        PcaOptions pca{.components = options.components,
+                       .whitening = whitening,
+                       .ridge = whitened.ridge,
+                       .at_most = true};
+        if (rbf) {
+            pca = {.components = 0, .whitening = first_whitening};
+        }
+        first = PcaFeatures::create(pca);
+    } else {
+        RandomConvOptions conv = convolutions_of(options, training);
+        if (rbf) {
+            conv.whitening = first_whitening;
+        } else {
+            conv.whitening = whitening;
+            conv.ridge = whitened.ridge;
+            conv.components = options.components > 0 ? options.components : conv.components;
+        }
+        first = RandomConvFeatures::create(conv);
+    }
+    return rbf ? ChainedFeatures::create(std::move(first), WhitenedFeatures::create(whitened))
+               : std::move(first);
+}
+
+RowMatrix pooled_convolutions(const FeatureOptions& options, const Samples& training,
+                              const RowMatrix& rows) {
+    return RandomConvFeatures::create(convolutions_of(options, training))->pooled(rows);
+}
+
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                                                 const Samples& training,
-                                                const FeatureProgress& progress) {
+                                                const FeatureProgress& progress,
+                                                const Eigen::VectorXd& row_weights) {
+    if (options.are_whitened()) {
+        std::unique_ptr<FeatureExtractor> extractor = unfitted_components(options, training, 1.0);
+        extractor->fit(training.data.features, progress, row_weights);
+        return extractor;
+    }
     const bool automatic = options.kind == "auto";
     if (options.kind == "pca" || (automatic && !training.backbone.empty())) {
         return fit_pca(options, training, progress);
@@ -147,24 +222,11 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                 "leave them out for raw features");
         return nullptr;
     }
-    RandomConvOptions conv;
-    conv.seed = options.seed;
+    RandomConvOptions conv = convolutions_of(options, training);
     if (options.components > 0) {
         conv.components = options.components;
     }
     conv.whitening = options.whitening.value_or(conv.whitening);
-    if (training.image) {
-        conv.shape = *training.image;
-    } else {
-        const auto columns = static_cast<Eigen::Index>(training.data.feature_count());
-        const auto side =
-            static_cast<Eigen::Index>(std::lround(std::sqrt(static_cast<double>(columns))));
-        require(side * side == columns, ErrorCode::bad_input,
-                "--features random-conv needs square images in rows of pixels, but there are {} "
-                "columns: use IDX files for images of another shape",
-                columns);
-        conv.shape = {side, side};
-    }
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
     extractor->fit(training.data.features, progress);
     // Of its own choice fewer may come out; a number that was asked for is one to rely on.
