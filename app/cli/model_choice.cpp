@@ -17,7 +17,14 @@ namespace {
 
 // Of more rows a sample takes part, which bounds the time.
 constexpr std::size_t most_rows = 8000;
+constexpr std::size_t most_scores = 40'000'000;  // numbers, of all candidates of a kind
+constexpr std::size_t candidates_of_a_kind = 35;
+// Runs of many iterations are bootstrapped: more columns than this are left to who asks for them.
+constexpr int short_run = 8;
+constexpr Eigen::Index most_components_of_long_runs = 255;
 constexpr std::array widths{0.03, 0.1, 0.3, 1.0};
+// Of components that random convolutions or a network leave.
+constexpr std::array component_widths{0.06, 0.25};
 
 RowMatrix rows_of(const RowMatrix& all, std::span<const Eigen::Index> rows) {
     RowMatrix part(static_cast<Eigen::Index>(rows.size()), all.cols());
@@ -93,7 +100,10 @@ std::vector<Kind> kinds_of(const Samples& training, const FeatureOptions& featur
         } else if (features.width) {
             kinds.push_back({name, *features.width});
         } else {
-            for (const double width : widths) {
+            const std::span<const double> tried = name == "rbf"
+                                                      ? std::span<const double>(widths)
+                                                      : std::span<const double>(component_widths);
+            for (const double width : tried) {
                 kinds.push_back({name, width});
             }
         }
@@ -134,8 +144,11 @@ bool leaves_model_open(const RecipeOptions& recipe, const FeatureOptions& featur
 ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
                          const FeatureOptions& features, const Eigen::VectorXd& class_weights,
                          const std::function<void(double)>& progress) {
-    const std::vector<Eigen::Index> sample =
-        sample_rows(training.data.labels, most_rows, features.seed);
+    const std::size_t classes = training.data.class_count();
+    const std::vector<Eigen::Index> sample = sample_rows(
+        training.data.labels,
+        std::clamp<std::size_t>(most_scores / candidates_of_a_kind / classes, 500, most_rows),
+        features.seed);
     std::vector<int> labels;
     for (const Eigen::Index row : sample) {
         labels.push_back(training.data.labels[static_cast<std::size_t>(row)]);
@@ -166,6 +179,9 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
         options.iterations = {static_cast<int>(
             std::min<std::size_t>(batches * static_cast<std::size_t>(recipe.epochs), 10'000))};
     }
+    if (recipe.batch > 0 || options.iterations.back() > short_run) {
+        options.most_components = most_components_of_long_runs;
+    }
     if (recipe.degree > 0) {
         options.degree = recipe.degree;
     }
@@ -187,8 +203,7 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     options.prefer_accuracy = recipe.prefer_accuracy;
     options.seed = features.seed;
     options.progress = progress;
-    choice.search =
-        search_models(sources, labels, static_cast<int>(training.data.class_count()), options);
+    choice.search = search_models(sources, labels, static_cast<int>(classes), options);
     const ModelCandidate& chosen = choice.search.chosen;
     const ModelCandidate& best = choice.search.best;
     const Kind& kind = kinds[chosen.source];

@@ -112,6 +112,11 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
         ->group(input_group)
         ->check(CLI::Range(1e-6, 1e3))
         ->type_name("G");
+    app.add_option("--rbf-cosines", features.cosines,
+                   "Random Fourier features of rbf, of which components are taken")
+        ->group(input_group)
+        ->capture_default_str()
+        ->check(CLI::Range(16, 16384));
     app.add_option("--seed", features.seed,
                    "Seed of the random filters and of the rehearsal's folds; keys and encryption "
                    "never use it")
@@ -320,6 +325,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"whiten", nullptr},
                         {"ridge", nullptr},
                         {"rbf_width", nullptr},
+                        {"rbf_cosines", features.cosines},
                         {"seed", features.seed}};
     if (features.whitening) {
         json["whiten"] = *features.whitening;

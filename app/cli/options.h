@@ -46,6 +46,8 @@ struct FeatureOptions {
     std::optional<double> ridge;        // of whitening with unit steps; searched unless given
     std::optional<double> width;        // of rbf; searched unless given
 
+    int cosines = 1024;  // of rbf
+
     // Whether features are whitened components with a ridge, on which steps are unit steps.
     bool are_whitened() const {
         return ridge || kind == "standardised" || kind.find("rbf") != std::string::npos;

@@ -55,8 +55,16 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
     } else if (json.contains("ridge")) {
         features.ridge = 0.0;
     }
+    if (json.contains("whiten") && json["whiten"] != 0) {
+        features.whitening = number(json, "whiten", 1.0, path);
+    } else if (json.contains("whiten")) {
+        features.whitening = 0.0;
+    }
     if (json.contains("rbf_width")) {
         features.width = number(json, "rbf_width", 1e3, path);
+        if (json.contains("rbf_cosines")) {
+            features.cosines = static_cast<int>(number(json, "rbf_cosines", 16384, path));
+        }
     }
 }
 
@@ -93,6 +101,10 @@ void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& r
     }
     if (features.width) {
         json["rbf_width"] = *features.width;
+        json["rbf_cosines"] = features.cosines;
+    }
+    if (features.whitening) {
+        json["whiten"] = *features.whitening;
     }
     write_json(path, json, true);
 }

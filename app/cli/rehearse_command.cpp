@@ -197,6 +197,9 @@ void rehearse_open_models(RehearseOptions& options, Samples samples, ProgressLin
 }
 
 void rehearse_grids(RehearseOptions& options, Samples samples, ProgressLine& line) {
+    require(!options.features.are_whitened(), ErrorCode::bad_input,
+            "--step and --whiten go with --features raw, random-conv or pca and without --ridge: "
+            "leave them out, and features and iterations are chosen");
     options.grid.seed = options.features.seed;
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {

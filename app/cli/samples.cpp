@@ -86,6 +86,17 @@ RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& 
     return conv;
 }
 
+// Of its own choice fewer may come out; a number that was asked for is one to rely on.
+void require_components(const FeatureOptions& options, const FeatureExtractor& extractor,
+                        const Samples& training) {
+    require(options.components == 0 || extractor.output_dimension() == options.components,
+            ErrorCode::bad_input,
+            "{} principal components were asked for, but the {} features of the {} training rows "
+            "have the rank {}: ask for at most that many",
+            options.components, extractor.name(), training.data.size(),
+            extractor.output_dimension());
+}
+
 template <class T>
 void feed(Sha256& hash, const T* values, std::size_t count) {
     hash.update({reinterpret_cast<const std::uint8_t*>(values), count * sizeof(T)});
@@ -164,6 +175,7 @@ std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& opti
     const std::size_t plus = options.kind.find('+');
     WhitenedOptions whitened;
     whitened.cosines = rbf;
+    whitened.cosine_count = options.cosines;
     whitened.width = options.width.value_or(whitened.width);
     whitened.scaling = plus == std::string::npos ? ColumnScaling::each : ColumnScaling::common;
     whitened.components = options.components;
@@ -194,8 +206,10 @@ std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& opti
         }
         first = RandomConvFeatures::create(conv);
     }
-    return rbf ? ChainedFeatures::create(std::move(first), WhitenedFeatures::create(whitened))
-               : std::move(first);
+    if (rbf) {
+        return ChainedFeatures::create(std::move(first), WhitenedFeatures::create(whitened));
+    }
+    return first;
 }
 
 RowMatrix pooled_convolutions(const FeatureOptions& options, const Samples& training,
@@ -210,6 +224,7 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
     if (options.are_whitened()) {
         std::unique_ptr<FeatureExtractor> extractor = unfitted_components(options, training, 1.0);
         extractor->fit(training.data.features, progress, row_weights);
+        require_components(options, *extractor, training);
         return extractor;
     }
     const bool automatic = options.kind == "auto";
@@ -229,12 +244,7 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
     conv.whitening = options.whitening.value_or(conv.whitening);
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
     extractor->fit(training.data.features, progress);
-    // Of its own choice fewer may come out; a number that was asked for is one to rely on.
-    require(options.components == 0 || extractor->output_dimension() == options.components,
-            ErrorCode::bad_input,
-            "{} principal components were asked for, but the random-conv features of the {} "
-            "training images have the rank {}: ask for at most that many",
-            options.components, training.data.size(), extractor->output_dimension());
+    require_components(options, *extractor, training);
     return extractor;
 }
 

@@ -164,6 +164,21 @@ RowMatrix WhitenedFeatures::transform_rows(const RowMatrix& rows,
     return result;
 }
 
+RowMatrix WhitenedFeatures::column_weights(const RowMatrix& feature_weights) const {
+    const PrincipalComponents& of = components();
+    require(!options_.cosines && feature_weights.cols() == of.components() + 1,
+            ErrorCode::invalid_argument,
+            "weights of {} columns for {} features of the kind {} do not fold back to columns",
+            feature_weights.cols(), of.components(), name());
+    const RowMatrix of_scaled =
+        feature_weights.rightCols(of.components()) * of.projection.transpose();
+    RowMatrix result(feature_weights.rows(), mean_.size() + 1);
+    result.rightCols(mean_.size()) = of_scaled * factors_.asDiagonal();
+    result.col(0) =
+        feature_weights.col(0) - of_scaled * of.mean - result.rightCols(mean_.size()) * mean_;
+    return result;
+}
+
 nlohmann::json WhitenedFeatures::state() const {
     const PrincipalComponents& fitted = components();
     nlohmann::json json{

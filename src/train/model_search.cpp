@@ -18,7 +18,6 @@ namespace {
 constexpr double one_step_range = 16.0;
 constexpr std::size_t kept_sources = 3;
 constexpr std::size_t most_finalists = 6;
-constexpr Eigen::Index most_components = 1023;
 
 // One source, fitted on the folds, with its one-step candidates.
 struct Screened {
@@ -90,16 +89,16 @@ class Search {
                                        : options_.ridges;
     }
 
-    // The numbers to try, at most `most`, ascending.
+    // The numbers to try, ascending: those given, or our own up to `most`.
     std::vector<Eigen::Index> numbers(Eigen::Index most) const {
         std::vector<Eigen::Index> tried = options_.components;
         if (tried.empty()) {
-            tried = {15, 31, 63, 127, 255, 511, most_components};
-            if (most < most_components) {
+            tried = {15, 31, 63, 127, 255, 511, 1023};
+            if (most < options_.most_components) {
                 tried.push_back(most);
             }
+            std::erase_if(tried, [most](Eigen::Index number) { return number > most; });
         }
-        std::erase_if(tried, [most](Eigen::Index number) { return number > most; });
         std::sort(tried.begin(), tried.end());
         tried.erase(std::unique(tried.begin(), tried.end()), tried.end());
         return tried;
@@ -107,7 +106,7 @@ class Search {
 
     Eigen::Index most_tried() const {
         return options_.components.empty()
-                   ? most_components
+                   ? options_.most_components
                    : *std::max_element(options_.components.begin(), options_.components.end());
     }
 
@@ -148,24 +147,14 @@ class Search {
 
     // One iteration of every source; the components of the most promising ones stay.
     void screen_all() {
-        Eigen::Index reached = 0;
         for (std::size_t s = 0; s < sources_.size(); ++s) {
             Screened screened = screen(s);
             advance(1.0);
-            for (const ComponentScores& of : screened.components) {
-                reached = std::max(reached, of.deviation.size());
-            }
-            if (!screened.candidates.empty()) {
-                kept_.push_back(std::move(screened));
-            }
+            kept_.push_back(std::move(screened));
             if (kept_.size() > kept_sources) {
                 drop_worst();
             }
         }
-        require(!kept_.empty(), ErrorCode::bad_input,
-                "{} principal components were asked for, but the {} rows that train a fold of the "
-                "rehearsal have {}: ask for fewer",
-                most_tried(), rows_.folds.front().training.size(), reached);
         for (const Screened& screened : kept_) {
             judged_.insert(judged_.end(), screened.candidates.begin(), screened.candidates.end());
         }

@@ -132,10 +132,11 @@ std::vector<RowMatrix> one_step_scores(const SearchRows& rows, const FoldCompone
             RowMatrix sum = bias.replicate(held, 1);
             Eigen::Index done = 0;
             for (std::size_t k = 0; k < numbers.size(); ++k) {
-                const Eigen::Index more = numbers[k] - done;
+                const Eigen::Index number = std::min(numbers[k], of.deviation.size());
+                const Eigen::Index more = number - done;
                 sum += of.held_out.middleCols(done, more) *
                        (inverse.segment(done, more).asDiagonal() * moments.middleRows(done, more));
-                done = numbers[k];
+                done = number;
                 scores[k * ridges.size() + r].middleRows(first_row[f], held) = sum;
             }
         }
@@ -146,7 +147,9 @@ std::vector<RowMatrix> one_step_scores(const SearchRows& rows, const FoldCompone
 std::vector<RunScores> run_fold(const SearchFold& fold, int classes,
                                 const ComponentScores& components, Eigen::Index number,
                                 double ridge, const Recipe& recipe, const std::vector<int>& stops) {
-    const Eigen::VectorXd scale = inverse_variances(components, number, ridge).cwiseSqrt();
+    const Eigen::VectorXd scale =
+        inverse_variances(components, std::min(number, components.deviation.size()), ridge)
+            .cwiseSqrt();
     const std::size_t rows = rows_per_batch(recipe, fold.training.size());
     const double unit = 2.0 / std::sqrt(static_cast<double>(rows));
     PreparedData data;

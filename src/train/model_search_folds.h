@@ -29,7 +29,7 @@ SearchRows deal_search_rows(std::span<const int> labels, int classes,
 using FoldComponents = std::vector<ComponentScores>;
 
 // The held-out scores of one iteration, for each number of components (outer) and ridge (inner).
-// Every number is at most that of each fold.
+// A fold that has fewer than the number takes all that it has: with more rows there may be more.
 std::vector<RowMatrix> one_step_scores(const SearchRows& rows, const FoldComponents& components,
                                        const std::vector<Eigen::Index>& numbers,
                                        const std::vector<double>& ridges);

@@ -178,12 +178,14 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
     }
     throw Error(
         ErrorCode::bad_input,
-        fmt::format("|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
-                    "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
-                    "reach {:.3g}; {}a smaller step or fewer iterations",
-                    options.iterations, nearest->step, nearest->degree, nearest->range,
-                    nearest->range, reach(*nearest), usable_share * nearest->range,
-                    options.range ? "use a wider range, " : "use "));
+        fmt::format(
+            "|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
+            "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
+            "reach {:.3g}; {}a smaller step or fewer iterations, or standardise the columns: "
+            "whitened features keep |z| small",
+            options.iterations, nearest->step, nearest->degree, nearest->range, nearest->range,
+            reach(*nearest), usable_share * nearest->range,
+            options.range ? "use a wider range, " : "use "));
 }
 
 std::size_t choose(const std::vector<RehearsalCandidate>& candidates,

@@ -189,6 +189,22 @@ TEST(WhitenedFeatures, RefuseWhatTheyCannotTake) {
     }
 }
 
+TEST(WhitenedFeatures, WeightsFoldBackToTheColumns) {
+    const RowMatrix rows = table(40, 11);
+    const auto extractor = WhitenedFeatures::create({.components = 3, .ridge = 0.05});
+    extractor->fit(rows);
+    const RowMatrix weights = gaussian(2, 4, 12);
+    const RowMatrix columns = extractor->column_weights(weights);
+    const RowMatrix expected =
+        (extractor->transform(rows) * weights.rightCols(3).transpose()).rowwise() +
+        weights.col(0).transpose();
+    const RowMatrix found =
+        (rows * columns.rightCols(4).transpose()).rowwise() + columns.col(0).transpose();
+    EXPECT_LT((found - expected).cwiseAbs().maxCoeff(), 1e-9);
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {},
+                       [&] { extractor->column_weights(gaussian(2, 5, 1)); }));
+}
+
 TEST(ChainedFeatures, RunBothStagesAndComeBackFromTheirState) {
     const RowMatrix rows = table(50, 10);
     const auto chain = ChainedFeatures::create(

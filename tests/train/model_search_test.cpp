@@ -195,7 +195,6 @@ TEST(ModelSearch, MiniBatchesAreTriedToo) {
 
 TEST(ModelSearch, RefusesWhatItCannotSearch) {
     const Dataset data = synthetic(20, 5, 2, 1.0, 7);
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {}, [&] { search(data, {.components = {17}}); }));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {}, [&] { search(data, {.folds = 1}); }));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {},
                        [&] { search(data, {.iterations = {4}, .range = 0.05}); }));

@@ -67,6 +67,11 @@ class WhitenedFeatures final : public FeatureExtractor {
     const Eigen::VectorXd& column_factors() const noexcept { return factors_; }
     const Eigen::VectorXd& column_means() const noexcept { return mean_; }
 
+    // Kind standardised: weights for rows as they are, c x (columns + 1), bias first, from weights
+    // for the features of those rows, c x (features + 1). They give the same scores wherever
+    // nothing is clipped. Throws Error (invalid_argument) for the kind rbf and other widths.
+    RowMatrix column_weights(const RowMatrix& feature_weights) const;
+
   private:
     class Cosines;
 

@@ -58,6 +58,7 @@ struct ModelSearchOptions {
     std::vector<Eigen::Index> components;  // numbers to try; empty: 15, 31, 63, ..., 1023
     std::vector<double> ridges;            // to try, in units of T; empty: 1e-5, ..., 1e-1
     Eigen::VectorXd row_weights;           // n values >= 0; empty: all alike
+    Eigen::Index most_components = 1023;   // of the numbers that are not given
     bool prefer_accuracy = false;          // the most accurate, not the cheapest nearly best
     int folds = 5;
     std::uint64_t seed = 1;  // of the folds
