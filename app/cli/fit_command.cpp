@@ -90,7 +90,14 @@ PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& file
     require_same_inputs(files, inputs);
     OwnerState state = read_owner_state(files);
     Dataset rows = extract(state.extractor.get(), std::move(training.data));
-    return {std::move(state), std::move(rows)};
+    return {std::move(state), std::move(rows), {}};
+}
+
+void print_choice(const PlannedTraining& planned) {
+    if (!planned.choice.empty()) {
+        fmt::print("  {:<22}{}\n", "chosen", planned.choice);
+        std::fflush(stdout);
+    }
 }
 
 // Checkpoints after so many iterations that a curve has about as many points.
@@ -148,6 +155,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     PlannedTraining planned = plan_or_resume(options, files, inputs, std::move(training), line);
     const OwnerState& state = planned.state;
+    print_choice(planned);
     const Pictures pictures(test);
     // The test rows must fit before hours of work; they are used after it.
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
@@ -188,6 +196,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const PlannedTraining planned =
         make_plan(std::move(training), planned_recipe(options), options.features, line);
     const OwnerState& state = planned.state;
+    print_choice(planned);
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string(), unknown_classes(options.test));

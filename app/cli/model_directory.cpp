@@ -1,4 +1,5 @@
 // Writing and reading the model's directory, and test rows in its terms.
+#include "cipherfit/backbone/whitened_features.h"
 #include "cipherfit/io/npy.h"
 #include "cli/owner_steps.h"
 
@@ -26,6 +27,13 @@ void write_model(const fs::path& directory, const ModelHeads& heads, const Owner
     }
     value_or_throw(write_npy(directory / "weights.npy", head.weights, 0600));
     value_or_throw(write_npy(directory / "twin_weights.npy", heads.twin.weights, 0600));
+    const auto* whitened = dynamic_cast<const WhitenedFeatures*>(state.extractor.get());
+    const fs::path by_column = directory / "column_weights.npy";
+    if (whitened != nullptr && whitened->name() == WhitenedFeatures::standardised) {
+        value_or_throw(write_npy(by_column, whitened->column_weights(head.weights), 0600));
+    } else {
+        fs::remove(by_column);  // of an earlier model
+    }
     nlohmann::json json{{"format", 1},
                         {"classes", head.classes()},
                         {"features", head.features()},

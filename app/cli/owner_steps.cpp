@@ -4,6 +4,8 @@
 #include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
+#include "cli/class_weights.h"
+#include "cli/model_choice.h"
 #include "common/signals.h"
 
 #include <utility>
@@ -35,18 +37,41 @@ FeatureProgress show_rows(ProgressLine& line, const char* what, double start) {
 
 }  // namespace
 
-PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
-                          const FeatureOptions& features, ProgressLine& line) {
-    const SetupOptions options = setup_options(recipe, features);
+PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
+                          const FeatureOptions& given_features, ProgressLine& line) {
+    static_cast<void>(setup_options(given_recipe, given_features));
     require_trainable(training);
+    RecipeOptions recipe = given_recipe;
+    FeatureOptions features = given_features;
+    const Eigen::VectorXd class_weights = class_weights_of(recipe.class_weight, training.data);
+    const Eigen::VectorXd prior = class_shares_of(recipe.prior, training.data);
+    std::optional<ModelChoice> choice;
+    if (leaves_model_open(recipe, features)) {
+        line.phase("owner: rehearsal");
+        choice = choose_model(training, recipe, features, class_weights, [&line](double share) {
+            check_interrupt();
+            line.update(share, "features and iterations tried on held-out rows");
+        });
+        recipe = choice->recipe;
+        features = choice->features;
+        line.finish();
+    }
+    SetupOptions options = setup_options(recipe, features);
+    options.class_weights = class_weights;
+    options.prior = prior;
+    if (choice) {
+        options.searched = choice->search.rehearsed();
+        options.held_out = std::move(choice->search.held_out);
+    }
     line.phase("owner: features");
-    auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
+    auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0),
+                                   row_weights(class_weights, training.data.labels));
     const std::string backbone = training.backbone;
     TableEncoding table = training.data.table;
     Dataset rows =
         extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
     check_interrupt();
-    line.phase("owner: rehearsal and plan");
+    line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);
     PreparedData data = prepare_rows(setup, rows.features, rows.labels);
     TwinReference reference = make_twin_reference(setup, data);
@@ -62,7 +87,8 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
              backbone,
              std::move(table),
              {}},
-            std::move(rows)};
+            std::move(rows),
+            choice ? std::move(choice->text) : std::string()};
 }
 
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,

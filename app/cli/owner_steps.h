@@ -18,7 +18,8 @@ namespace cipherfit {
 // Rows of features with the state that was made from them.
 struct PlannedTraining {
     OwnerState state;
-    Dataset rows;  // with the extractor's features
+    Dataset rows;             // with the extractor's features
+    std::string choice = {};  // what the rehearsal chose and why, in a line; empty without one
 };
 
 // Fits extractor, preprocessing, recipe and plan on the training rows and runs the twin; writes

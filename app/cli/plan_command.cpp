@@ -100,7 +100,7 @@ std::string describe(const nlohmann::json& f) {
 }
 
 void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
-                const OwnerState* state) {
+                const OwnerState* state, const std::string& choice = {}) {
     nlohmann::json figures = plan_figures(plan);
     std::string text = describe(figures);
     if (state != nullptr) {
@@ -113,6 +113,9 @@ void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
             text += fmt::format("  {:<22}{:.1f} % of held-out training rows\n", "rehearsal",
                                 100 * state->setup.rehearsal->accuracy);
         }
+    }
+    if (!choice.empty()) {
+        text += fmt::format("  {:<22}{}\n", "chosen", choice);
     }
     if (!options.json.empty()) {
         write_json(options.json, figures);
@@ -155,7 +158,7 @@ void plan_from_rows(const PlanCommandOptions& options) {
     if (keep) {
         keep_new_plan(files, planned.state, inputs);
     }
-    print_plan(options, planned.state.setup.plan, &planned.state);
+    print_plan(options, planned.state.setup.plan, &planned.state, planned.choice);
 }
 
 }  // namespace

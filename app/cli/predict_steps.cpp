@@ -121,15 +121,16 @@ void write_prediction_record(const fs::path& owner, const PredictionRecord& reco
         value_or_throw(write_npy(expected, *record.expected, 0600));
         digests = digests_of({expected});
     }
-    write_sealed_json(owner / "prediction.json", {{"format", 1},
-                                                  {"plan", record.job.plan.to_json()},
-                                                  {"key", to_hex(record.job.identity.key)},
-                                                  {"nonce", to_hex(record.job.identity.nonce)},
-                                                  {"factor", record.factor},
-                                                  {"class_names", record.class_names},
-                                                  {"labels", record.labels},
-                                                  {"calibration", calibration_json(record.calibration)},
-                                                  {"digests", digests}});
+    write_sealed_json(owner / "prediction.json",
+                      {{"format", 1},
+                       {"plan", record.job.plan.to_json()},
+                       {"key", to_hex(record.job.identity.key)},
+                       {"nonce", to_hex(record.job.identity.nonce)},
+                       {"factor", record.factor},
+                       {"class_names", record.class_names},
+                       {"labels", record.labels},
+                       {"calibration", calibration_json(record.calibration)},
+                       {"digests", digests}});
 }
 
 PredictionRecord read_prediction_record(const fs::path& owner) {

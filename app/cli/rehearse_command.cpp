@@ -2,10 +2,13 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/train/rehearsal_grid.h"
+#include "cli/class_weights.h"
 #include "cli/commands.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/rehearse_models.h"
 #include "cli/table_options.h"
+#include "common/signals.h"
 
 #include <algorithm>
 #include <array>
@@ -147,26 +150,62 @@ void keep_plan(RehearseOptions& options, Samples samples, ProgressLine& line) {
     keep_new_plan(files, planned.state, inputs);
 }
 
-void rehearse_command(RehearseOptions& options) {
-    set_thread_count(options.run.threads);
-    const bool is_open = !options.open.file.empty();
-    require(is_open != !options.train.file.empty(), ErrorCode::bad_input,
-            "give --train FILE, or --public FILE to rehearse on rows that are no secret");
-    require(!is_open || options.owner.empty(), ErrorCode::bad_input,
-            "--owner keeps a plan of the training rows: give --train, or take the recipe of "
-            "--public with 'cipherfit plan --recipe'");
-    require(options.owner.empty() || !std::filesystem::exists(OwnerFiles{options.owner}.plan()),
-            ErrorCode::bad_input, "{}: holds a plan already: use another directory",
-            options.owner.string());
-    options.open.table = options.train.table;
-    Samples samples = read_samples(is_open ? options.open : options.train);
-    require_trainable(samples);
+// What the text ends with: where the recipe and the plan are.
+std::string kept_lines(const RehearseOptions& options) {
+    std::string text;
+    if (!options.out.empty()) {
+        text += fmt::format("  {:<22}{}: 'cipherfit plan --recipe {}' takes it, so does fit\n",
+                            "recipe", options.out.string(), options.out.string());
+    }
+    if (!options.owner.empty()) {
+        text += fmt::format("  {:<22}in {}: next, 'cipherfit keygen'\n", "plan",
+                            options.owner.string());
+    }
+    return text;
+}
+
+// Features, their components and the iterations, by search_models().
+void rehearse_open_models(RehearseOptions& options, Samples samples, ProgressLine& line) {
+    options.recipe.tried_iterations = options.grid.iterations;
+    options.recipe.tried_decays = options.grid.decays;
+    options.recipe.range = options.grid.range.value_or(0.0);
+    options.features.tried_components = options.components;
+    require(options.grid.degrees.size() == 1, ErrorCode::bad_input,
+            "several degrees are tried with --features raw or a --whiten alone: give one "
+            "--sigmoid-degree");
+    options.recipe.degree = options.grid.degrees.front();
+    line.phase("rehearsal");
+    const ModelChoice choice = choose_model(
+        samples, options.recipe, options.features,
+        class_weights_of(options.recipe.class_weight, samples.data), [&line](double share) {
+            check_interrupt();
+            line.update(share, "features and iterations tried on held-out rows");
+        });
+    line.finish();
+    if (!options.owner.empty()) {
+        options.recipe = choice.recipe;
+        options.features = choice.features;
+        keep_plan(options, std::move(samples), line);
+    }
+    if (!options.out.empty()) {
+        write_recipe_file(options.out, choice.recipe, choice.features,
+                          figures_of(choice).at("chosen"));
+    }
+    if (!options.json.empty()) {
+        write_json(options.json, figures_of(choice));
+    }
+    fmt::print("{}\n  {:<22}{}\n{}", describe(choice), "chosen", choice.text, kept_lines(options));
+}
+
+void rehearse_grids(RehearseOptions& options, Samples samples, ProgressLine& line) {
+    require(!options.features.are_whitened(), ErrorCode::bad_input,
+            "--step and --whiten go with --features raw, random-conv or pca and without --ridge: "
+            "leave them out, and features and iterations are chosen");
     options.grid.seed = options.features.seed;
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
         options.components = {0};
     }
-    ProgressLine line(options.run.quiet);
     const std::vector<Part> parts = rehearse_parts(options, samples, line);
     const std::size_t rows = samples.data.size();
     const std::size_t chosen = choose_part(parts, rows, options.grid.prefer_accuracy);
@@ -184,23 +223,50 @@ void rehearse_command(RehearseOptions& options) {
         write_json(options.json, figures_of(parts, chosen, rows));
     }
     const double reach = std::max(best.chosen.max_abs_z, best.chosen.max_abs_z_held_out);
-    std::string text = fmt::format(
+    fmt::print(
         "{}\n  {:<22}{} iterations, step {:.4g}, decay {:.3g}, sigmoid of degree {} on [-{:.3g}, "
         "{:.3g}]\n"
         "  {:<22}{:.1f} % of {} rows, each held out once\n"
-        "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n",
+        "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n{}",
         describe(parts, chosen), "chosen", best.iterations, best.chosen.step, best.decay,
         best.degree, best.chosen.range, best.chosen.range, "right", 100 * best.chosen.accuracy,
-        format_count(rows), "largest |z|", reach, 0.95 * best.chosen.range);
-    if (!options.out.empty()) {
-        text += fmt::format("  {:<22}{}: 'cipherfit plan --recipe {}' takes it, so does fit\n",
-                            "recipe", options.out.string(), options.out.string());
+        format_count(rows), "largest |z|", reach, 0.95 * best.chosen.range, kept_lines(options));
+}
+
+void rehearse_command(RehearseOptions& options) {
+    set_thread_count(options.run.threads);
+    const bool is_open = !options.open.file.empty();
+    require(is_open != !options.train.file.empty(), ErrorCode::bad_input,
+            "give --train FILE, or --public FILE to rehearse on rows that are no secret");
+    require(!is_open || options.owner.empty(), ErrorCode::bad_input,
+            "--owner keeps a plan of the training rows: give --train, or take the recipe of "
+            "--public with 'cipherfit plan --recipe'");
+    require(options.owner.empty() || !std::filesystem::exists(OwnerFiles{options.owner}.plan()),
+            ErrorCode::bad_input, "{}: holds a plan already: use another directory",
+            options.owner.string());
+    options.open.table = options.train.table;
+    Samples samples = read_samples(is_open ? options.open : options.train);
+    require_trainable(samples);
+    ProgressLine line(options.run.quiet);
+    options.recipe.step = options.grid.step.value_or(0.0);
+    options.recipe.prefer_accuracy = options.grid.prefer_accuracy;
+    const bool searches = leaves_model_open(options.recipe, options.features);
+    // The grid's own choices where the user made none.
+    if (options.grid.degrees.empty()) {
+        options.grid.degrees = searches ? std::vector{3} : std::vector{3, 5};
     }
-    if (!options.owner.empty()) {
-        text += fmt::format("  {:<22}in {}: next, 'cipherfit keygen'\n", "plan",
-                            options.owner.string());
+    if (options.grid.iterations.empty()) {
+        options.grid.iterations =
+            searches ? std::vector{1, 2, 4, 8} : std::vector{1, 2, 3, 4, 6, 8};
     }
-    fmt::print("{}", text);
+    if (options.grid.decays.empty()) {
+        options.grid.decays = searches ? std::vector{0.0, 0.02, 0.1} : std::vector{0.0};
+    }
+    if (searches) {
+        rehearse_open_models(options, std::move(samples), line);
+    } else {
+        rehearse_grids(options, std::move(samples), line);
+    }
 }
 
 }  // namespace
@@ -216,11 +282,16 @@ void add_rehearse_command(CLI::App& app) {
         "  cipherfit rehearse --train features --pca 32,64,112 --out recipe.json\n"
         "  cipherfit rehearse --public other.csv --out recipe.json   (tells nothing of your "
         "rows)\n\n"
-        "For each number of iterations, degree and decay, step and range of the sigmoid are "
-        "searched by\n"
-        "cross-validation. Chosen is the cheapest run within one standard error of the best.\n"
+        "Features, their components, ridge, iterations and the sigmoid's range are chosen by "
+        "cross-validation:\n"
+        "the cheapest run within one standard error of the best. With --features raw, --whiten or "
+        "--step,\n"
+        "step and range are searched for each number of iterations, degree and decay.\n"
         "Runs whose |z| comes within 5 % of the end of the sigmoid's range are refused.");
     auto options = std::make_shared<RehearseOptions>();
+    options->grid.iterations.clear();
+    options->grid.degrees.clear();
+    options->grid.decays.clear();
     add_train_options(*command, options->train, false);
     add_training_table_options(*command, options->train.table);
     const char* open_group = "Public rows, in place of --train";
@@ -234,22 +305,23 @@ void add_rehearse_command(CLI::App& app) {
         ->group(open_group)
         ->type_name("FIRST:END");
     const char* grid_group = "Grid";
-    command->add_option("--iterations", options->grid.iterations, "Numbers to try")
+    command
+        ->add_option("--iterations", options->grid.iterations,
+                     "Numbers to try: 1,2,4,8 unless given")
         ->group(grid_group)
         ->delimiter(',')
-        ->capture_default_str()
         ->check(CLI::Range(1, max_iterations));
-    command->add_option("--sigmoid-degree", options->grid.degrees, "Degrees to try: of 1, 3, 5, 7")
+    command
+        ->add_option("--sigmoid-degree", options->grid.degrees,
+                     "Degrees to try, of 1, 3, 5, 7: 3 unless given")
         ->group(grid_group)
         ->delimiter(',')
-        ->capture_default_str()
         ->check(CLI::IsMember({1, 3, 5, 7}));
     command
         ->add_option("--decay", options->grid.decays,
                      "Weight decays to try: the part of the weights that an iteration takes away")
         ->group(grid_group)
         ->delimiter(',')
-        ->capture_default_str()
         ->check(CLI::Range(0.0, 0.5));
     command
         ->add_option("--pca", options->components,
@@ -267,9 +339,22 @@ void add_rehearse_command(CLI::App& app) {
         ->add_flag("--best", options->grid.prefer_accuracy,
                    "Choose the most accurate run, whatever it costs under encryption")
         ->group(grid_group);
+    command
+        ->add_option("--class-weight", options->recipe.class_weight,
+                     "As for fit: balanced, or a file")
+        ->type_name("balanced|FILE");
     command->add_option("--features", options->features.kind, "As for fit")
         ->capture_default_str()
-        ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
+        ->check(CLI::IsMember(feature_kinds()));
+    command->add_option("--whiten", options->features.whitening, "As for fit")
+        ->check(CLI::Range(0.0, 1.0))
+        ->type_name("A");
+    command->add_option("--ridge", options->features.ridge, "As for fit")
+        ->check(CLI::Range(0.0, 1.0))
+        ->type_name("R");
+    command->add_option("--rbf-width", options->features.width, "As for fit")
+        ->check(CLI::Range(1e-6, 1e3))
+        ->type_name("G");
     command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
         ->capture_default_str();
     command

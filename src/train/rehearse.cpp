@@ -136,6 +136,29 @@ RehearsalCandidate judge(const Recipe& recipe, std::span<const Outcome> outcomes
     return candidate;
 }
 
+// The scores of the folds' held-out rows, one fold after the other.
+HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, const Recipe& recipe) {
+    std::vector<RowMatrix> parts(problems.size());
+    parallel_for(0, problems.size(), [&](std::size_t i) {
+        if (!problems[i].held_labels.empty()) {
+            const TwinResult result = run_twin(problems[i].data, recipe);
+            parts[i] = problems[i].held_out * result.model().transpose();
+        }
+    });
+    HeldOutScores all;
+    for (const RehearsalProblem& problem : problems) {
+        all.labels.insert(all.labels.end(), problem.held_labels.begin(), problem.held_labels.end());
+    }
+    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()),
+                      problems.front().data.classes());
+    Eigen::Index next = 0;
+    for (const RowMatrix& part : parts) {
+        all.scores.middleRows(next, part.rows()) = part;
+        next += part.rows();
+    }
+    return all;
+}
+
 [[noreturn]] void fail(const std::vector<RehearsalCandidate>& candidates,
                        const RehearsalOptions& options) {
     const auto excess = [](const RehearsalCandidate& candidate) {
@@ -155,12 +178,14 @@ RehearsalCandidate judge(const Recipe& recipe, std::span<const Outcome> outcomes
     }
     throw Error(
         ErrorCode::bad_input,
-        fmt::format("|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
-                    "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
-                    "reach {:.3g}; {}a smaller step or fewer iterations",
-                    options.iterations, nearest->step, nearest->degree, nearest->range,
-                    nearest->range, reach(*nearest), usable_share * nearest->range,
-                    options.range ? "use a wider range, " : "use "));
+        fmt::format(
+            "|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
+            "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
+            "reach {:.3g}; {}a smaller step or fewer iterations, or standardise the columns: "
+            "whitened features keep |z| small",
+            options.iterations, nearest->step, nearest->degree, nearest->range, nearest->range,
+            reach(*nearest), usable_share * nearest->range,
+            options.range ? "use a wider range, " : "use "));
 }
 
 std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
@@ -204,7 +229,7 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
     one_hot(labels, classes);  // refuses labels out of range before any work is done
     const std::vector<Recipe> grid = make_grid(options);
     std::vector<RehearsalProblem> problems =
-        make_problems(raw, labels, classes, options.folds, options.seed);
+        make_problems(raw, labels, classes, options.folds, options.seed, options.class_weights);
 
     Rehearsal rehearsal;
     rehearsal.lambda_max = largest_eigenvalue(problems.back().data.xs);
@@ -221,6 +246,8 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
     const std::size_t chosen = choose(rehearsal.candidates, options, labels.size());
     rehearsal.chosen = rehearsal.candidates[chosen];
     rehearsal.recipe = grid[chosen];
+    rehearsal.held_out = held_out_scores(problems, rehearsal.recipe);
+    rehearsal.held_out.weights = row_weights(options.class_weights, rehearsal.held_out.labels);
     return rehearsal;
 }
 

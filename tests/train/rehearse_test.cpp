@@ -49,6 +49,14 @@ TEST(Rehearse, ChoosesASafeCandidateOfItsGrid) {
         const double reached = train(data, r.recipe).largest_abs_z;
         EXPECT_LE(reached, r.chosen.max_abs_z + 1e-9);
         EXPECT_LE(reached, 0.95 * r.chosen.range);
+        ASSERT_EQ(r.held_out.scores.rows(), 60);
+        int right = 0;
+        for (Eigen::Index i = 0; i < 60; ++i) {
+            Eigen::Index best = 0;
+            r.held_out.scores.row(i).maxCoeff(&best);
+            right += best == r.held_out.labels[static_cast<std::size_t>(i)] ? 1 : 0;
+        }
+        EXPECT_DOUBLE_EQ(right / 60.0, r.chosen.accuracy);
         for (const auto& c : r.candidates) {
             EXPECT_GE(c.accuracy, 0.0);
             EXPECT_LE(c.accuracy, 1.0);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,31 @@ namespace {
 
 // A run whose noise may reach this share of the weights is refused before it starts.
 constexpr double largest_relative_error = 0.05;
+// A row that is so many times as long as the middle one is named as an outlier.
+constexpr double outlier_ratio = 10.0;
+
+// What makes |z| large, where one row or one column does, as the middle of a message.
+std::string cause_of(const RowMatrix& xs) {
+    Eigen::VectorXd norms = xs.rightCols(xs.cols() - 1).rowwise().norm();
+    Eigen::Index row = 0;
+    const double longest = norms.maxCoeff(&row);
+    std::nth_element(norms.begin(), norms.begin() + norms.size() / 2, norms.end());
+    const double median = norms(norms.size() / 2);
+    Eigen::Index column = 0;
+    if (longest > outlier_ratio * median) {
+        xs.row(row).rightCols(xs.cols() - 1).cwiseAbs().maxCoeff(&column);
+        return fmt::format(
+            " (one row is {:.3g} times as long as the middle one, mostly in feature "
+            "{}: an outlier?)",
+            longest / median, column);
+    }
+    const Eigen::RowVectorXd variances = xs.rightCols(xs.cols() - 1).colwise().squaredNorm();
+    const double share = variances.maxCoeff(&column) / variances.sum();
+    if (xs.cols() > 4 && share > 0.5) {
+        return fmt::format(" (feature {} has {:.0f} % of all variance)", column, 100 * share);
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -27,10 +53,13 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
     // A straight line pulls back wherever it is evaluated: its range is only where it was fitted.
     require(recipe.sigmoid.degree() == 1 || reference.largest_abs_z <= recipe.sigmoid.range,
             ErrorCode::bad_input,
-            "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}: use a wider "
+            "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}{}: use a wider "
             "range, a smaller step or fewer iterations{}",
-            reference.largest_abs_z, recipe.sigmoid.range,
-            recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
+            reference.largest_abs_z, recipe.sigmoid.range, cause_of(data.xs),
+            recipe.preset == Preset::chiang2023
+                ? ", or features scaled to 0..1"
+                : ", or leave features and step to the rehearsal, which standardises columns and "
+                  "clips outliers");
     if (setup.plan.solver() == Solver::dual) {
         reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_held;
     }
