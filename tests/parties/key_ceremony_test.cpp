@@ -97,7 +97,14 @@ TEST_F(Ceremony, MakesTheJointKeysAndLetsDealersForget) {
         std::vector<ReleaseShare> shares;
         for (const unsigned point : set.points()) {
             const KeyCeremony ceremony = open(point - 1);
-            const Holder holder(parameters, value_or_throw(ceremony.release_point()),
+            const Holder holder(parameters,
+                                {.charter = asked.charter,
+                                 .holders = 4,
+                                 .threshold = 2,
+                                 .level = 1,
+                                 .gap = 1,
+                                 .sigma = 100},
+                                value_or_throw(ceremony.release_point()),
                                 value_or_throw(ceremony.noise_seed()));
             std::map<unsigned, Seed> pairs;
             for (const unsigned other : set.points()) {
