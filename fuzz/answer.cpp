@@ -35,7 +35,7 @@ const AnswerKey& key() {
     static const AnswerKey made = [] {
         const Parameters parameters =
             Parameters::create(ParametersLiteral{.log_n = 9,
-                                                 .q_bits = {50},
+                                                 .q_bits = {45},
                                                  .p_bits = {50},
                                                  .digits = 1,
                                                  .insecure_for_tests_only = true});

@@ -14,7 +14,7 @@ namespace {
 const Parameters& parameters() {
     static const Parameters made =
         Parameters::create(ParametersLiteral{.log_n = 9,
-                                             .q_bits = {50, 40},
+                                             .q_bits = {45, 40},
                                              .p_bits = {50},
                                              .digits = 2,
                                              .insecure_for_tests_only = true});

@@ -27,10 +27,11 @@ void warn_of_readers(const std::filesystem::path& file) {
     struct stat status{};
     if (::stat(file.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
         (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        fmt::print(stderr,
-                   "cipherfit: warning: {}: other users may read or write the passphrase (mode "
-                   "{:04o}): 'chmod 600' closes the file\n",
-                   file.string(), static_cast<unsigned>(status.st_mode & 07777U));
+        const std::string line = fmt::format(
+            "cipherfit: warning: {}: other users may read or write the passphrase (mode {:04o}): "
+            "'chmod 600' closes the file\n",
+            file.string(), static_cast<unsigned>(status.st_mode & 07777U));
+        static_cast<void>(std::fputs(line.c_str(), stderr));
     }
 }
 
