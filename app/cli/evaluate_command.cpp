@@ -1,11 +1,15 @@
 // cipherfit evaluate: a decrypted model on test rows.
 #include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -50,6 +54,12 @@ std::string table(const Confusion& counts, const std::vector<std::string>& names
 
 void evaluate(const EvaluateOptions& options) {
     set_thread_count(options.run.threads);
+    OutputCheck check;
+    check.reads("--test", options.test);
+    check.keeps("--model", options.model);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const SavedModel model = read_model_directory(options.model);
     Samples samples = read_samples(options.test);
     require_backbone(samples, model.backbone, options.test.file.string());
@@ -65,19 +75,19 @@ void evaluate(const EvaluateOptions& options) {
         ++counts[truth][predicted];
         right += truth == predicted ? 1 : 0;
     }
+    reading.reset();
     const double accuracy = static_cast<double>(right) / static_cast<double>(predictions.size());
     if (!options.json.empty()) {
-        write_json(options.json,
-                   {{"accuracy", accuracy},
-                    {"correct", right},
-                    {"test_samples", predictions.size()},
-                    {"class_names", model.head.class_names},
-                    {"confusion", counts}},
-                   false);
+        write_named_json(options.json, nlohmann::json{{"accuracy", accuracy},
+                                                      {"correct", right},
+                                                      {"test_samples", predictions.size()},
+                                                      {"class_names", model.head.class_names},
+                                                      {"confusion", counts}});
     }
-    fmt::print("  {:<22}{:.2f} %  ({} of {} rows)\n{}", "accuracy", 100 * accuracy,
-               format_count(right), format_count(predictions.size()),
-               table(counts, model.head.class_names));
+    write_output(fmt::format("  {:<22}{:.2f} %  ({} of {} rows)\n{}", "accuracy", 100 * accuracy,
+                             format_count(right), format_count(predictions.size()),
+                             table(counts, model.head.class_names)),
+                 options.json.empty());
 }
 
 }  // namespace

@@ -4,17 +4,20 @@
 #include "cipherfit/train/twin.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/output_directory.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
 #include "cli/report_steps.h"
 #include "cli/server_process.h"
+#include "common/number_option.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -82,10 +85,10 @@ RecipeOptions planned_recipe(const FitOptions& options) {
 // The state of an earlier run of the same inputs, or a new one.
 PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& files,
                                const nlohmann::json& inputs, Samples training, ProgressLine& line) {
-    if (!fs::exists(files.plan())) {
+    if (options.force || !fs::exists(files.plan())) {
         return make_plan(std::move(training), planned_recipe(options), options.features, line);
     }
-    require_same_inputs(files, inputs);
+    require_same_inputs(files.inputs(), inputs);
     OwnerState state = read_owner_state(files);
     Dataset rows = extract(state.extractor.get(), std::move(training.data));
     return {std::move(state), std::move(rows)};
@@ -129,20 +132,20 @@ void finish(const FitOptions& options, const FitResult& result, const fs::path& 
             const ReportParts& parts) {
     const nlohmann::json figures = fit_figures(result);
     require_agreement(figures);
-    if (!options.json.empty()) {
-        write_json(options.json, figures, false);
-    }
     std::string ending = fmt::format("{}\n  {:<22}{}\n", fit_ending(figures), "model",
                                      (options.out / "model" / "weights.npy").string());
     if (!report.empty()) {
         write_report(report, result, figures, parts);
         ending += fmt::format("  {:<22}{}\n", "report, private", report.string());
     }
-    fmt::print("{}", ending);
+    print_summary("{}", ending);
+    if (!options.json.empty()) {  // last: where it cannot be written the rest is there
+        write_named_json(options.json, figures);
+    }
 }
 
 void execute(FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
-             ProgressLine& line) {
+             std::optional<StopAtOnce>& planning, ProgressLine& line) {
     const OwnerFiles files{out.owner()};
     const JobFiles job{out.job()};
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
@@ -153,6 +156,10 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string());
 
+    planning.reset();
+    if (options.force) {
+        out.clear();
+    }
     const auto lock = out.claim();
     if (!fs::exists(files.plan())) {
         write_owner_state(files, state, inputs);
@@ -182,7 +189,8 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
 }
 
 void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
-              ProgressLine& line) {
+              std::optional<StopAtOnce>& planning, ProgressLine& line) {
+    const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     const PlannedTraining planned =
         make_plan(std::move(training), planned_recipe(options), options.features, line);
     const OwnerState& state = planned.state;
@@ -216,11 +224,34 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
         &noise);
     const Head head = checked_model(final_model, state.setup, state.reference);
     models.push_back({last, head});
-    out.claim_for_model();
+    planning.reset();
+    if (options.force) {
+        out.clear();
+    }
+    out.claim_for_model(inputs);
     write_model(out.model(), head, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
     finish(options, result, options.report, {models, pictures});
+}
+
+void check_outputs(const FitOptions& options, const OutputDirectory& out, bool simulated) {
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--test", options.test);
+    check.reads("--recipe", options.recipe.file);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.makes("--out", options.out);
+    for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {
+        check.keeps("--out", directory);
+    }
+    check.sends("--out", out.job());
+    check.writes("--json", options.json);
+    if (options.report.empty() && !simulated) {
+        check.writes("the report", out.report());
+    }
+    check.writes("--report", options.report);
+    check.check();
 }
 
 void fit(FitOptions& options) {
@@ -231,21 +262,20 @@ void fit(FitOptions& options) {
     const bool simulated = options.fhe == "simulate";
     const OutputDirectory out(options.out, {options.json, options.report});
     out.check(options.force, simulated);
+    check_outputs(options, out, simulated);
     if (!simulated) {
         static_cast<void>(server_program());
     }
+    std::optional<StopAtOnce> planning(std::in_place);
     Samples training = read_samples(options.train);
     require_trainable(training);
     Samples test = read_samples(options.test);
     require_backbone(test, training.backbone, options.test.file.string());
     ProgressLine line(options.run.quiet);
     if (simulated) {
-        simulate(options, out, std::move(training), std::move(test), line);
+        simulate(options, out, std::move(training), std::move(test), planning, line);
     } else {
-        if (options.force) {
-            out.clear();
-        }
-        execute(options, out, std::move(training), std::move(test), line);
+        execute(options, out, std::move(training), std::move(test), planning, line);
     }
 }
 
@@ -292,7 +322,7 @@ void add_fit_command(CLI::App& app) {
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Iterations after which the server writes a checkpoint to go on from")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->check(whole_number(1, max_iterations));
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "common/program.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <sys/prctl.h>
@@ -42,6 +43,7 @@ void build(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    cipherfit::open_standard_streams();
     keep_memory_private();
     cipherfit::install_signal_handlers();
     return cipherfit::run_program("cipherfit", build, argc, argv);

@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
+#include "common/number_option.h"
+
 #include <charconv>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +19,13 @@ std::optional<std::size_t> parse_index(std::string_view text) {
     const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = result.ec == std::errc{} && result.ptr == text.data() + text.size();
     return whole ? std::optional(value) : std::nullopt;
+}
+
+CLI::Validator scale_bits() {
+    const CLI::Validator in_range = whole_number(32, 45);
+    return CLI::Validator(
+        [in_range](std::string& text) { return text == "0" ? std::string() : in_range(text); },
+        "0 or [32..45]");
 }
 
 }  // namespace
@@ -84,18 +94,19 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
                    "Principal components that random-conv or pca keeps; 0 for its own choice")
         ->group(input_group)
         ->capture_default_str()
-        ->check(CLI::Range(0, 16384));
+        ->check(whole_number(0, 16384));
     app.add_option("--whiten", features.whitening,
                    "Divide the components by std^A, 0 to 1; 0.75 for random-conv and 0.5 for pca "
                    "unless given")
         ->group(input_group)
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(real_number(0, 1))
         ->type_name("A");
     app.add_option("--seed", features.seed,
                    "Seed of the random filters and of the rehearsal's folds; keys and encryption "
                    "never use it")
         ->group(input_group)
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
@@ -109,7 +120,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->excludes(file)
             ->capture_default_str()
-            ->check(CLI::Range(1, max_iterations));
+            ->check(whole_number(1, max_iterations));
     CLI::Option* batch =
         app.add_option(
                "--batch", recipe.batch,
@@ -118,13 +129,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->excludes(file)
             ->capture_default_str()
-            ->check(CLI::Range(0, largest_batch));
+            ->check(whole_number(0, largest_batch));
     app.add_option("--epochs", recipe.epochs,
                    "Passes over all mini-batches, in place of --iterations")
         ->group(recipe_group)
         ->excludes(iterations)
         ->needs(batch)
-        ->check(CLI::Range(1, max_iterations));
+        ->check(whole_number(1, max_iterations));
     app.add_option("--momentum", recipe.momentum,
                    "nesterov, or none: plain gradient descent, which keeps half as much to "
                    "bootstrap and forgets its errors")
@@ -137,7 +148,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(recipe_group)
         ->excludes(file)
         ->capture_default_str()
-        ->check(CLI::Range(0.0, 0.5));
+        ->check(real_number(0, 0.5));
     app.add_option("--preset", recipe.preset,
                    "standard: centred features, zero start, step and range rehearsed on the "
                    "training rows; chiang2023: the recipe of arXiv 2304.03807 to the letter, in "
@@ -155,17 +166,17 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "The sigmoid is fitted on [-RANGE, RANGE]; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(0.0, 64.0))
+        ->check(real_number(0, 64, LeastIs::excluded))
         ->type_name("RANGE");
     app.add_option("--step", recipe.step, "Step size; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     app.add_option("--final-step", recipe.final_step,
                    "What the step falls to over the run, by equal ratios; it stays unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     app.add_flag("--no-rehearsal", recipe.no_rehearsal,
                  "Take step and range from norms of the features instead of trying them out in "
                  "the clear")
@@ -179,16 +190,18 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
     app.add_option("--scale-bits", recipe.scale_bits,
                    "Bits of a scale and of a prime, 32 to 45; 0: planned")
         ->group(plan_group)
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(scale_bits());
     app.add_option("--memory-limit", recipe.memory_limit_gb,
                    "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
                    "5.5, and 12 where the states are bootstrapped")
         ->group(plan_group)
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(real_number(0.001, 1e6))
         ->type_name("GB");
     app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
                    "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
         ->group(plan_group)
+        ->check(whole_number(0, 1'000'000))
         ->type_name("COUNT");
     app.add_option("--solver", recipe.solver,
                    "What the server trains: primal, the model; dual, its coefficients in the "
@@ -202,7 +215,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
                    "have one after every iteration")
         ->group(plan_group)
-        ->check(CLI::Range(0, max_iterations))
+        ->check(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "

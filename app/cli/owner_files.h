@@ -51,10 +51,6 @@ void parse_fingerprint(std::string_view text, std::span<std::uint8_t> out,
 void make_directory(const std::filesystem::path& path);
 void make_owner_directory(const std::filesystem::path& path);
 
-// Removes what writers that were killed left behind; call only with the directory locked.
-void remove_stale_files(const std::filesystem::path& directory);
-bool is_stale_file(const std::filesystem::path& path);
-
 // What `plan --owner` left: everything but rows and keys.
 struct OwnerState {
     OwnerSetup setup;

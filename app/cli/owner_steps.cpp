@@ -39,10 +39,19 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
     const SetupOptions options = setup_options(recipe, features);
     require_trainable(training);
     line.phase("owner: features");
-    auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
     const std::string backbone = training.backbone;
-    Dataset rows =
-        extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
+    std::unique_ptr<FeatureExtractor> extractor;
+    Dataset rows;
+    try {
+        extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
+        rows =
+            extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::bad_input) {
+            throw;
+        }
+        throw Error(error.code(), fmt::format("{}: {}", training.file, error.what()));
+    }
     check_interrupt();
     line.phase("owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);
@@ -95,20 +104,21 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
     return training;
 }
 
-void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now) {
-    const nlohmann::json before = read_json(files.inputs());
+void require_same_inputs(const fs::path& record, const nlohmann::json& now) {
+    const std::string directory = record.parent_path().string();
+    const nlohmann::json before = read_json(record);
     require(before.contains("options") && before.contains("training_sha256"),
-            ErrorCode::corrupt_data, "{}: is no record of inputs", files.inputs().string());
+            ErrorCode::corrupt_data, "{}: is no record of inputs", record.string());
     require(before["training_sha256"] == now["training_sha256"], ErrorCode::bad_input,
             "{} was planned for other training rows: give those, or use another directory",
-            files.directory.string());
+            directory);
     for (const auto& [name, value] : now["options"].items()) {
         const auto& earlier = before["options"];
         require(earlier.contains(name) && earlier[name] == value, ErrorCode::bad_input,
                 "{} was planned with another {} ({} there, {} now): give the same options, or use "
                 "another directory",
-                files.directory.string(), name,
-                earlier.contains(name) ? earlier[name].dump() : "none", value.dump());
+                directory, name, earlier.contains(name) ? earlier[name].dump() : "none",
+                value.dump());
     }
 }
 

@@ -1,11 +1,11 @@
 // From decrypted scores to classes and probabilities.
-#include "cipherfit/io/file.h"
-#include "cipherfit/io/npy.h"
+#include "cli/named_output.h"
 #include "cli/predict_steps.h"
+#include "common/number_option.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <utility>
 
@@ -81,7 +81,7 @@ void add_predict_output_options(CLI::App& app, PredictOutput& output) {
         ->type_name("FILE");
     app.add_option("--top", output.top, "How many classes of each row, the likeliest first")
         ->capture_default_str()
-        ->check(CLI::Range(1, most_listed));
+        ->check(whole_number(1, most_listed));
     app.add_option("--scores", output.scores, "Also write the scores, rows x classes, as .npy")
         ->type_name("FILE");
 }
@@ -106,11 +106,9 @@ void finish_prediction(const PredictionFiles& files, const PredictionRecord& rec
     const std::size_t top =
         std::min(static_cast<std::size_t>(output.top), record.class_names.size());
     const std::string table = predictions(scores, record.class_names, top);
-    value_or_throw(write_file(output.out,
-                              {reinterpret_cast<const std::uint8_t*>(table.data()), table.size()},
-                              {.exclusive = false, .mode = 0600}));
+    write_named_text(output.out, table);
     if (!output.scores.empty()) {
-        value_or_throw(write_npy(output.scores, scores));
+        write_named_npy(output.scores, scores);
     }
     if (!record.labels.empty()) {
         const std::size_t right = count_right(scores, record.labels);
@@ -119,8 +117,8 @@ void finish_prediction(const PredictionFiles& files, const PredictionRecord& rec
             100.0 * static_cast<double>(right) / static_cast<double>(record.labels.size()),
             format_count(right), format_count(record.labels.size()));
     }
-    fmt::print("{}  {:<22}{}, {} rows\n", text, "predictions", output.out.string(),
-               format_count(static_cast<std::uint64_t>(scores.rows())));
+    print_summary("{}  {:<22}{}, {} rows\n", text, "predictions", output.out.string(),
+                  format_count(static_cast<std::uint64_t>(scores.rows())));
 }
 
 }  // namespace cipherfit

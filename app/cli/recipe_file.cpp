@@ -1,5 +1,6 @@
 #include "cli/recipe_file.h"
 
+#include "cli/named_output.h"
 #include "cli/owner_files.h"
 
 #include <algorithm>
@@ -62,17 +63,15 @@ void pin(const RehearsedRun& run, RecipeOptions& recipe) {
 
 void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run,
                        const FeatureOptions& features) {
-    write_json(path,
-               {{"format", 1},
-                {"iterations", run.iterations},
-                {"step", run.chosen.step},
-                {"sigmoid_degree", run.degree},
-                {"sigmoid_range", run.chosen.range},
-                {"decay", run.decay},
-                {"features", features.kind},
-                {"pca", features.components},
-                {"rehearsed", to_json(run)}},
-               true);
+    write_named_json(path, nlohmann::json{{"format", 1},
+                                          {"iterations", run.iterations},
+                                          {"step", run.chosen.step},
+                                          {"sigmoid_degree", run.degree},
+                                          {"sigmoid_range", run.chosen.range},
+                                          {"decay", run.decay},
+                                          {"features", features.kind},
+                                          {"pca", features.components},
+                                          {"rehearsed", to_json(run)}});
 }
 
 void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {

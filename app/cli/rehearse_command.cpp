@@ -3,12 +3,17 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/train/rehearsal_grid.h"
 #include "cli/commands.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "common/number_option.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -138,12 +143,31 @@ nlohmann::json figures_of(const std::vector<Part>& parts, std::size_t chosen, st
 }
 
 // The plan of the chosen recipe, kept as `plan --owner` keeps it.
-void keep_plan(RehearseOptions& options, Samples samples, ProgressLine& line) {
+void keep_plan(RehearseOptions& options, Samples samples, std::optional<StopAtOnce>& planning,
+               ProgressLine& line) {
     const OwnerFiles files{options.owner};
     const auto inputs = inputs_record(options.train, samples, options.recipe, options.features);
+    if (std::filesystem::exists(files.plan())) {  // the same command was stopped after this
+        const nlohmann::json before = read_json(files.inputs());
+        require(before.value("options", nlohmann::json()) == inputs.at("options"),
+                ErrorCode::bad_input, "{}: holds a plan already: use another directory",
+                options.owner.string());
+        return;
+    }
     const PlannedTraining planned =
         make_plan(std::move(samples), options.recipe, options.features, line);
+    planning.reset();
     keep_new_plan(files, planned.state, inputs);
+}
+
+// A plan that is there is gone on with where the same command made it. Of other rows it is refused
+// before the work.
+void require_no_other_plan(const RehearseOptions& options, const Samples& samples) {
+    const OwnerFiles files{options.owner};
+    require(options.owner.empty() || !std::filesystem::exists(files.plan()) ||
+                read_json(files.inputs()).value("training_sha256", "") == digest_of(samples.data),
+            ErrorCode::bad_input, "{}: holds a plan already: use another directory",
+            options.owner.string());
 }
 
 void rehearse_command(RehearseOptions& options) {
@@ -154,11 +178,17 @@ void rehearse_command(RehearseOptions& options) {
     require(!is_open || options.owner.empty(), ErrorCode::bad_input,
             "--owner keeps a plan of the training rows: give --train, or take the recipe of "
             "--public with 'cipherfit plan --recipe'");
-    require(options.owner.empty() || !std::filesystem::exists(OwnerFiles{options.owner}.plan()),
-            ErrorCode::bad_input, "{}: holds a plan already: use another directory",
-            options.owner.string());
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--public", options.open);
+    check.makes("--owner", options.owner);
+    check.writes("--out", options.out);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> planning(std::in_place);
     Samples samples = read_samples(is_open ? options.open : options.train);
     require_trainable(samples);
+    require_no_other_plan(options, samples);
     options.grid.seed = options.features.seed;
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
@@ -173,13 +203,14 @@ void rehearse_command(RehearseOptions& options) {
     options.features.components = parts[chosen].components;
     options.features.kind = parts[chosen].features;
     if (!options.owner.empty()) {
-        keep_plan(options, std::move(samples), line);
+        keep_plan(options, std::move(samples), planning, line);
     }
+    planning.reset();
     if (!options.out.empty()) {
         write_recipe_file(options.out, best, options.features);
     }
     if (!options.json.empty()) {
-        write_json(options.json, figures_of(parts, chosen, rows), true);
+        write_named_json(options.json, figures_of(parts, chosen, rows));
     }
     const double reach = std::max(best.chosen.max_abs_z, best.chosen.max_abs_z_held_out);
     std::string text = fmt::format(
@@ -198,7 +229,7 @@ void rehearse_command(RehearseOptions& options) {
         text += fmt::format("  {:<22}in {}: next, 'cipherfit keygen'\n", "plan",
                             options.owner.string());
     }
-    fmt::print("{}", text);
+    write_output(text, options.owner.empty() && options.out.empty() && options.json.empty());
 }
 
 }  // namespace
@@ -235,7 +266,7 @@ void add_rehearse_command(CLI::App& app) {
         ->group(grid_group)
         ->delimiter(',')
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->check(whole_number(1, max_iterations));
     command->add_option("--sigmoid-degree", options->grid.degrees, "Degrees to try: of 1, 3, 5, 7")
         ->group(grid_group)
         ->delimiter(',')
@@ -247,19 +278,19 @@ void add_rehearse_command(CLI::App& app) {
         ->group(grid_group)
         ->delimiter(',')
         ->capture_default_str()
-        ->check(CLI::Range(0.0, 0.5));
+        ->check(real_number(0, 0.5));
     command
         ->add_option("--pca", options->components,
                      "Numbers of principal components to try, of random-conv or pca")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(CLI::Range(1, 16384));
+        ->check(whole_number(1, 16384));
     command->add_option("--step", options->grid.step, "Only this step")
         ->group(grid_group)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     command->add_option("--sigmoid-range", options->grid.range, "Only this range")
         ->group(grid_group)
-        ->check(CLI::Range(0.0, 64.0));
+        ->check(real_number(0, 64, LeastIs::excluded));
     command
         ->add_flag("--best", options->grid.prefer_accuracy,
                    "Choose the most accurate run, whatever it costs under encryption")
@@ -268,12 +299,13 @@ void add_rehearse_command(CLI::App& app) {
         ->capture_default_str()
         ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
     command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,
                      "Gigabytes that the server may need; larger plans are refused. Unless "
                      "given, 5.5, and 12 where the states are bootstrapped")
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(real_number(0.001, 1e6))
         ->type_name("GB");
     command->add_option("--out", options->out, "Write the recipe to this file")->type_name("FILE");
     command

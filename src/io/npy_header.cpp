@@ -167,10 +167,11 @@ Expected<void> set_type(const std::string& file, std::string_view descr, NpyHead
             return {};
         }
     }
-    return make_error(ErrorCode::bad_input,
-                      "{}: holds values of the type '{}'; save them as float64 or int64 "
-                      "(x.astype('<f8'))",
-                      file, quotable(descr));
+    const bool is_text = descr.find_first_of("USO") != std::string_view::npos;
+    return make_error(
+        ErrorCode::bad_input, "{}: holds values of the type '{}'; {}", file, quotable(descr),
+        is_text ? "encode text as numbers, labels by np.unique(x, return_inverse=True)[1]"
+                : "save them as float64 or int64 (x.astype('<f8'))");
 }
 
 Expected<void> set_shape(const std::string& file, const std::vector<std::uint64_t>& shape,
