@@ -2,11 +2,12 @@
 #include "cipherfit/io/npy.h"
 #include "cli/commands.h"
 #include "cli/model_card.h"
+#include "cli/output_check.h"
 #include "cli/owner_files.h"
 #include "cli/owner_steps.h"
+#include "common/streams.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <utility>
@@ -54,13 +55,16 @@ RowMatrix read_twin_weights(const fs::path& directory, const Head& head) {
 }
 
 void export_model(const ExportOptions& options) {
+    OutputCheck check;
+    check.keeps("--model", options.model);
+    check.makes("--out", options.out);
+    check.check();
     require_export_directory(options.out);
     const SavedModel model = read_model_directory(options.model);
     require(fs::exists(options.model / "model.json"), ErrorCode::bad_input,
             "{}: is an export already", options.model.string());
-    const PublicModel published =
-        public_model(read_twin_weights(options.model, model.head), model,
-                     model.table.feature_names());
+    const PublicModel published = public_model(read_twin_weights(options.model, model.head), model,
+                                               model.table.feature_names());
     make_directory(options.out);
     remove_stale_files(options.out);
     // The card goes first and comes last: with it, the others are there and fit.
@@ -71,7 +75,7 @@ void export_model(const ExportOptions& options) {
     }
     value_or_throw(write_npy(options.out / "weights.npy", published.weights, 0600));
     write_json(options.out / "card.json", published.card);
-    fmt::print(
+    print_summary(
         "  {:<22}{}: classes, features{}; nothing of the training rows\n"
         "  {:<22}{}: the plaintext twin's, {} x {}, without encryption's error\n"
         "  {:<22}what the weights themselves say of the rows is yours to judge\n",

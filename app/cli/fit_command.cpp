@@ -4,18 +4,21 @@
 #include "cipherfit/train/twin.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/output_directory.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
 #include "cli/report_steps.h"
 #include "cli/server_process.h"
 #include "cli/table_options.h"
+#include "common/number_option.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -84,10 +87,10 @@ RecipeOptions planned_recipe(const FitOptions& options) {
 // The state of an earlier run of the same inputs, or a new one.
 PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& files,
                                const nlohmann::json& inputs, Samples training, ProgressLine& line) {
-    if (!fs::exists(files.plan())) {
+    if (options.force || !fs::exists(files.plan())) {
         return make_plan(std::move(training), planned_recipe(options), options.features, line);
     }
-    require_same_inputs(files, inputs);
+    require_same_inputs(files.inputs(), inputs);
     OwnerState state = read_owner_state(files);
     Dataset rows = extract(state.extractor.get(), std::move(training.data));
     return {std::move(state), std::move(rows), {}};
@@ -95,8 +98,7 @@ PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& file
 
 void print_choice(const PlannedTraining& planned) {
     if (!planned.choice.empty()) {
-        fmt::print("  {:<22}{}\n", "chosen", planned.choice);
-        std::fflush(stdout);
+        print_summary("  {:<22}{}\n", "chosen", planned.choice);
     }
 }
 
@@ -136,20 +138,20 @@ void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, 
 
 void finish(const FitOptions& options, const FitResult& result, const nlohmann::json& figures,
             const fs::path& report, const ReportParts& parts) {
-    if (!options.json.empty()) {
-        write_json(options.json, figures);
-    }
     std::string ending = fmt::format("{}\n  {:<22}{}\n", fit_ending(figures), "model",
                                      (options.out / "model" / "weights.npy").string());
     if (!report.empty()) {
         write_report(report, result, figures, parts);
         ending += fmt::format("  {:<22}{}\n", "report, private", report.string());
     }
-    fmt::print("{}", ending);
+    print_summary("{}", ending);
+    if (!options.json.empty()) {  // last: where it cannot be written the rest is there
+        write_named_json(options.json, figures);
+    }
 }
 
 void execute(FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
-             ProgressLine& line) {
+             std::optional<StopAtOnce>& planning, ProgressLine& line) {
     const OwnerFiles files{out.owner()};
     const JobFiles job{out.job()};
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
@@ -161,6 +163,10 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string(), unknown_classes(options.test));
 
+    planning.reset();
+    if (options.force) {
+        out.clear();
+    }
     const auto lock = out.claim();
     if (!fs::exists(files.plan())) {
         write_owner_state(files, state, inputs);
@@ -192,7 +198,8 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
 }
 
 void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
-              ProgressLine& line) {
+              std::optional<StopAtOnce>& planning, ProgressLine& line) {
+    const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     const PlannedTraining planned =
         make_plan(std::move(training), planned_recipe(options), options.features, line);
     const OwnerState& state = planned.state;
@@ -231,7 +238,11 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
             "smaller step or fewer iterations");
     const Head& head = *accepted;
     models.push_back({last, head});
-    out.claim_for_model();
+    planning.reset();
+    if (options.force) {
+        out.clear();
+    }
+    out.claim_for_model(inputs);
     write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
@@ -255,6 +266,25 @@ void choose_test_rows(FitOptions& options) {
     options.test.count_unknown_classes = count_unknown;
 }
 
+void check_outputs(const FitOptions& options, const OutputDirectory& out, bool simulated) {
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--test", options.test);
+    check.reads("--recipe", options.recipe.file);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.makes("--out", options.out);
+    for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {
+        check.keeps("--out", directory);
+    }
+    check.sends("--out", out.job());
+    check.writes("--json", options.json);
+    if (options.report.empty() && !simulated) {
+        check.writes("the report", out.report());
+    }
+    check.writes("--report", options.report);
+    check.check();
+}
+
 void fit(FitOptions& options) {
     set_thread_count(options.run.threads);
     choose_test_rows(options);
@@ -264,21 +294,20 @@ void fit(FitOptions& options) {
     const bool simulated = options.fhe == "simulate";
     const OutputDirectory out(options.out, {options.json, options.report});
     out.check(options.force, simulated);
+    check_outputs(options, out, simulated);
     if (!simulated) {
         static_cast<void>(server_program());
     }
+    std::optional<StopAtOnce> planning(std::in_place);
     Samples training = read_samples(options.train);
     require_trainable(training);
     Samples test = read_samples(options.test, &training.data.table);
     require_backbone(test, training.backbone, options.test.file.string());
     ProgressLine line(options.run.quiet);
     if (simulated) {
-        simulate(options, out, std::move(training), std::move(test), line);
+        simulate(options, out, std::move(training), std::move(test), planning, line);
     } else {
-        if (options.force) {
-            out.clear();
-        }
-        execute(options, out, std::move(training), std::move(test), line);
+        execute(options, out, std::move(training), std::move(test), planning, line);
     }
 }
 
@@ -307,7 +336,7 @@ void add_fit_command(CLI::App& app) {
                      "Without --test: the share of every class that is held out of the training "
                      "rows, chosen by --seed, and tested on")
         ->capture_default_str()
-        ->check(CLI::Range(0.01, 0.9));
+        ->check(real_number(0.01, 0.9));
     add_training_table_options(*command, options->train.table);
     add_feature_options(*command, options->features);
     add_recipe_options(*command, options->recipe);
@@ -333,7 +362,7 @@ void add_fit_command(CLI::App& app) {
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Iterations after which the server writes a checkpoint to go on from")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->check(whole_number(1, max_iterations));
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

@@ -3,6 +3,7 @@
 #include "cli/owner_files.h"
 #include "common/program.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <sys/prctl.h>
@@ -44,6 +45,7 @@ void build(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    cipherfit::open_standard_streams();
     keep_memory_private();
     cipherfit::keep_files_private();
     cipherfit::install_signal_handlers();

@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
+#include "common/number_option.h"
+
 #include <charconv>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -17,6 +20,13 @@ std::optional<std::size_t> parse_index(std::string_view text) {
     const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
     const bool whole = result.ec == std::errc{} && result.ptr == text.data() + text.size();
     return whole ? std::optional(value) : std::nullopt;
+}
+
+CLI::Validator scale_bits() {
+    const CLI::Validator in_range = whole_number(32, 45);
+    return CLI::Validator(
+        [in_range](std::string& text) { return text == "0" ? std::string() : in_range(text); },
+        "0 or [32..45]");
 }
 
 }  // namespace
@@ -98,35 +108,36 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
                    "Principal components of the features to keep; 0: chosen on the training rows")
         ->group(input_group)
         ->capture_default_str()
-        ->check(CLI::Range(0, 16384));
+        ->check(whole_number(0, 16384));
     app.add_option("--whiten", features.whitening,
                    "Divide the components of random-conv or pca by std^A, 0 to 1, and take steps "
                    "by the quadratic gradient, in place of --ridge")
         ->group(input_group)
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(real_number(0, 1))
         ->type_name("A");
     app.add_option("--ridge", features.ridge,
                    "Divide the components by sqrt(std^2 + R T), T their total variance, and take "
                    "unit steps; chosen on the training rows unless given")
         ->group(input_group)
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(real_number(0, 1))
         ->type_name("R");
     app.add_option("--rbf-width", features.width,
                    "Width G of rbf: the kernel exp(-(G / d) |x - y|^2) of d standardised columns; "
                    "chosen on the training rows unless given")
         ->group(input_group)
-        ->check(CLI::Range(1e-6, 1e3))
+        ->check(real_number(1e-6, 1e3))
         ->type_name("G");
     app.add_option("--rbf-cosines", features.cosines,
                    "Random Fourier features of rbf, of which components are taken")
         ->group(input_group)
         ->capture_default_str()
-        ->check(CLI::Range(16, 16384));
+        ->check(whole_number(16, 16384));
     app.add_option("--seed", features.seed,
                    "Seed of the random filters and of the rehearsal's folds; keys and encryption "
                    "never use it")
         ->group(input_group)
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
@@ -141,7 +152,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                        "training rows unless given (8 where features or step are pinned)")
             ->group(recipe_group)
             ->excludes(file)
-            ->check(CLI::Range(1, max_iterations));
+            ->check(whole_number(1, max_iterations));
     CLI::Option* batch =
         app.add_option(
                "--batch", recipe.batch,
@@ -150,13 +161,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->excludes(file)
             ->capture_default_str()
-            ->check(CLI::Range(0, largest_batch));
+            ->check(whole_number(0, largest_batch));
     app.add_option("--epochs", recipe.epochs,
                    "Passes over all mini-batches, in place of --iterations")
         ->group(recipe_group)
         ->excludes(iterations)
         ->needs(batch)
-        ->check(CLI::Range(1, max_iterations));
+        ->check(whole_number(1, max_iterations));
     app.add_option("--momentum", recipe.momentum,
                    "nesterov, or none: plain gradient descent, which keeps half as much to "
                    "bootstrap and forgets its errors")
@@ -168,7 +179,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "Decoupled weight decay: the part of the weights that an iteration takes away")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(0.0, 0.5));
+        ->check(real_number(0, 0.5));
     app.add_option("--class-weight", recipe.class_weight,
                    "Weights of the classes' rows: balanced, which gives every class the same "
                    "share, or a file with a line CLASS,WEIGHT for each; all rows count alike "
@@ -198,17 +209,17 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "The sigmoid is fitted on [-RANGE, RANGE]; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(0.0, 64.0))
+        ->check(real_number(0, 64, LeastIs::excluded))
         ->type_name("RANGE");
     app.add_option("--step", recipe.step, "Step size; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     app.add_option("--final-step", recipe.final_step,
                    "What the step falls to over the run, by equal ratios; it stays unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     app.add_flag("--no-rehearsal", recipe.no_rehearsal,
                  "Take step and range from norms of the features instead of trying them out in "
                  "the clear")
@@ -222,16 +233,18 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
     app.add_option("--scale-bits", recipe.scale_bits,
                    "Bits of a scale and of a prime, 32 to 45; 0: planned")
         ->group(plan_group)
-        ->capture_default_str();
+        ->capture_default_str()
+        ->check(scale_bits());
     app.add_option("--memory-limit", recipe.memory_limit_gb,
                    "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
                    "5.5, and 12 where the states are bootstrapped")
         ->group(plan_group)
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(real_number(0.001, 1e6))
         ->type_name("GB");
     app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
                    "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
         ->group(plan_group)
+        ->check(whole_number(0, 1'000'000))
         ->type_name("COUNT");
     app.add_option("--solver", recipe.solver,
                    "What the server trains: primal, the model; dual, its coefficients in the "
@@ -245,7 +258,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
                    "have one after every iteration")
         ->group(plan_group)
-        ->check(CLI::Range(0, max_iterations))
+        ->check(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "

@@ -188,21 +188,6 @@ void make_job_directory(const fs::path& path) {
     make_directory(path);
 }
 
-bool is_stale_file(const fs::path& path) {
-    const std::string name = path.filename().string();
-    return name.starts_with(".cipherfit-") && name.ends_with(".tmp");
-}
-
-void remove_stale_files(const fs::path& directory) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory, error)) {
-        if (is_stale_file(entry.path())) {
-            std::error_code ignored;
-            fs::remove(entry.path(), ignored);
-        }
-    }
-}
-
 void write_owner_state(const OwnerFiles& files, const OwnerState& state,
                        const nlohmann::json& inputs) {
     if (state.extractor) {

@@ -93,10 +93,6 @@ class SharedFiles {
     unsigned before_;
 };
 
-// Removes what writers that were killed left behind; call only with the directory locked.
-void remove_stale_files(const std::filesystem::path& directory);
-bool is_stale_file(const std::filesystem::path& path);
-
 // What `plan --owner` left: everything but rows and keys.
 struct OwnerState {
     OwnerSetup setup;

@@ -64,12 +64,21 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
         options.held_out = std::move(choice->search.held_out);
     }
     line.phase("owner: features");
-    auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0),
-                                   row_weights(class_weights, training.data.labels));
     const std::string backbone = training.backbone;
     TableEncoding table = training.data.table;
-    Dataset rows =
-        extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
+    std::unique_ptr<FeatureExtractor> extractor;
+    Dataset rows;
+    try {
+        extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0),
+                                  row_weights(class_weights, training.data.labels));
+        rows =
+            extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::bad_input) {
+            throw;
+        }
+        throw Error(error.code(), fmt::format("{}: {}", training.file, error.what()));
+    }
     check_interrupt();
     line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
     OwnerSetup setup = make_owner_setup(rows, options);
@@ -149,20 +158,21 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
     return training;
 }
 
-void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now) {
-    const nlohmann::json before = read_json(files.inputs());
+void require_same_inputs(const fs::path& record, const nlohmann::json& now) {
+    const std::string directory = record.parent_path().string();
+    const nlohmann::json before = read_json(record);
     require(before.contains("options") && before.contains("training_sha256"),
-            ErrorCode::corrupt_data, "{}: is no record of inputs", files.inputs().string());
+            ErrorCode::corrupt_data, "{}: is no record of inputs", record.string());
     require(before["training_sha256"] == now["training_sha256"], ErrorCode::bad_input,
             "{} was planned for other training rows: give those, or use another directory",
-            files.directory.string());
+            directory);
     for (const auto& [name, value] : now["options"].items()) {
         const auto& earlier = before["options"];
         require(earlier.contains(name) && earlier[name] == value, ErrorCode::bad_input,
                 "{} was planned with another {} ({} there, {} now): give the same options, or use "
                 "another directory",
-                files.directory.string(), name,
-                earlier.contains(name) ? earlier[name].dump() : "none", value.dump());
+                directory, name, earlier.contains(name) ? earlier[name].dump() : "none",
+                value.dump());
     }
 }
 

@@ -31,9 +31,9 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
 // came from.
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
                              const RecipeOptions& recipe, const FeatureOptions& features);
-// Throws Error(bad_input), naming the first difference, unless both records describe the same rows
-// and options, wherever the rows came from.
-void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now);
+// Throws Error(bad_input), naming the first difference, unless the file `record` describes the same
+// rows and options, wherever the rows came from.
+void require_same_inputs(const std::filesystem::path& record, const nlohmann::json& now);
 
 // The rows that the plan in `files` was made from: `given`, or where they were read then. Throws
 // Error(bad_input) for other rows.

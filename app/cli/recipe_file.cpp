@@ -1,5 +1,6 @@
 #include "cli/recipe_file.h"
 
+#include "cli/named_output.h"
 #include "cli/owner_files.h"
 
 #include <algorithm>
@@ -106,7 +107,7 @@ void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& r
     if (features.whitening) {
         json["whiten"] = *features.whitening;
     }
-    write_json(path, json);
+    write_named_json(path, json);
 }
 
 void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {

@@ -1,7 +1,7 @@
 #include "cli/report_steps.h"
 
-#include "cipherfit/io/file.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
+#include "cli/named_output.h"
 #include "report/report_page.h"
 
 #include <algorithm>
@@ -117,9 +117,7 @@ void write_report(const fs::path& path, const FitResult& result, const nlohmann:
              result.job ? checkpoint_bytes(*result.job, setup.plan.recipe().iterations) : 0,
          .picture = [&](std::size_t row) { return parts.pictures(result.test.source_row(row)); }});
     const std::string page = report_page(data);
-    value_or_throw(write_file(path,
-                              {reinterpret_cast<const std::uint8_t*>(page.data()), page.size()},
-                              {.exclusive = false, .mode = 0600}));
+    write_named_text(path, page);
 }
 
 }  // namespace cipherfit

@@ -5,10 +5,15 @@
 #include "cipherfit/protocol/review.h"
 #include "cipherfit/train/noise.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "common/number_option.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -82,6 +87,16 @@ void review(ReviewOptions& options) {
     set_thread_count(options.run.threads);
     const OwnerFiles files{options.owner};
     const JobFiles job{options.job};
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--validation", options.validation);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.keeps("--owner", options.owner);
+    check.keeps("--job", options.job);
+    check.sends("--job", options.job);
+    check.makes("--out", options.out);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const OwnerState state = read_owner_state(files);
     const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
     const Dataset training =
@@ -90,6 +105,7 @@ void review(ReviewOptions& options) {
     require_backbone(validation, state.backbone, options.validation.file.string());
     const TestRows rows = test_rows(std::move(validation), state.extractor.get(),
                                     state.reference.head, options.validation.file.string());
+    reading.reset();
     const SecretKey key = load_key(files, state.setup, options.passphrase);
     require_checkpoints(job, state.setup.plan);
     DecryptionRecord record(files.decryptions());
@@ -99,8 +115,8 @@ void review(ReviewOptions& options) {
                             state.setup, state.reference),
         rows);
     for (const Reviewed& model : models) {
-        fmt::print("  {:<22}{:.2f} % of {} rows\n", fmt::format("iteration {}", model.iteration),
-                   100 * model.accuracy, rows.labels.size());
+        print_summary("  {:<22}{:.2f} % of {} rows\n", fmt::format("iteration {}", model.iteration),
+                      100 * model.accuracy, rows.labels.size());
     }
     const Reviewed& last = models.back();
     const Answer answer = decide(options, models);
@@ -111,16 +127,16 @@ void review(ReviewOptions& options) {
             models.begin(), models.end(),
             [](const Reviewed& a, const Reviewed& b) { return a.accuracy < b.accuracy; });
         write_model(options.out, {best->head, best->twin}, state);
-        fmt::print("  {:<22}{}, of iteration {}\n", "model", (options.out / "weights.npy").string(),
-                   best->iteration);
+        print_summary("  {:<22}{}, of iteration {}\n", "model",
+                      (options.out / "weights.npy").string(), best->iteration);
     }
     {
         const SharedFiles shared;
         value_or_throw(write_answer(job, identity, last.iteration, answer,
                                     AnswerSigner(key).sign(identity, last.iteration, answer)));
     }
-    fmt::print("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
-               state.setup.plan.recipe().iterations);
+    print_summary("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
+                  state.setup.plan.recipe().iterations);
 }
 
 }  // namespace
@@ -160,7 +176,7 @@ void add_review_command(CLI::App& app) {
         ->check(CLI::IsMember({"auto", "continue", "stop"}));
     command->add_option("--patience", options->patience, "How many of them auto waits for")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->check(whole_number(1, max_iterations));
     command->add_option("--out", options->out, "Directory for the model, if the run stops")
         ->type_name("DIR");
     add_train_options(*command, options->train, false);

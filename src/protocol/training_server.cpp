@@ -136,6 +136,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         };
     };
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    remove_stale_files(directory);
     const Job job = value_or_throw(read_plan(files.plan(), options.tests));
     const double needed = plan_cost(job.plan).peak_memory_bytes;
     const double limit =

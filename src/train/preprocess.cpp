@@ -20,7 +20,7 @@ void require_features(const RowMatrix& raw) {
             require(std::abs(raw(i, j)) <= largest_feature, ErrorCode::bad_input,
                     "feature {} of row {} is {}; features must be finite and at most 1e100 in "
                     "magnitude",
-                    j, i, raw(i, j));
+                    j + 1, i + 1, raw(i, j));
         }
     }
 }
@@ -132,7 +132,7 @@ RowMatrix one_hot(std::span<const int> labels, int classes) {
     RowMatrix y = RowMatrix::Zero(static_cast<Eigen::Index>(labels.size()), classes);
     for (std::size_t i = 0; i < labels.size(); ++i) {
         require(labels[i] >= 0 && labels[i] < classes, ErrorCode::bad_input,
-                "label {} of row {} is outside 0..{}", labels[i], i, classes - 1);
+                "label {} of row {} is outside 0..{}", labels[i], i + 1, classes - 1);
         y(static_cast<Eigen::Index>(i), labels[i]) = 1.0;
     }
     return y;

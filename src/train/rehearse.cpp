@@ -159,8 +159,49 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
     return all;
 }
 
+// What makes a run stay in range that diverges, found out by trying: more decay, no momentum, both,
+// or fewer iterations.
+std::string working_remedy(const std::vector<RehearsalProblem>& problems,
+                           const RehearsalOptions& options, std::size_t rows, double lambda_max) {
+    constexpr double decay = 0.01;
+    const auto works = [&](const RehearsalOptions& changed) {
+        const std::vector<Recipe> grid = make_grid(changed);
+        return std::any_of(grid.begin(), grid.end(), [&](const Recipe& recipe) {
+            std::vector<Outcome> outcomes(problems.size());
+            parallel_for(0, problems.size(),
+                         [&](std::size_t i) { outcomes[i] = run(problems[i], recipe); });
+            const RehearsalCandidate candidate = judge(recipe, outcomes, rows, lambda_max);
+            return candidate.in_range && (candidate.stable || options.step.has_value());
+        });
+    };
+    RehearsalOptions changed = options;
+    changed.decay = std::max(decay, options.decay);
+    if (changed.decay > options.decay && works(changed)) {
+        return fmt::format("use --decay {}", decay);
+    }
+    if (options.momentum == Momentum::nesterov) {
+        changed.momentum = Momentum::none;
+        if (changed.decay > options.decay && works(changed)) {
+            return fmt::format("use --momentum none and --decay {}", decay);
+        }
+        changed.decay = options.decay;
+        if (works(changed)) {
+            return "use --momentum none";
+        }
+    }
+    changed = options;
+    while (changed.iterations > 1) {
+        changed.iterations /= 2;
+        if (works(changed)) {
+            return fmt::format("use {} iterations or fewer", changed.iterations);
+        }
+    }
+    return "use other features, or leave out the step that was given";
+}
+
 [[noreturn]] void fail(const std::vector<RehearsalCandidate>& candidates,
-                       const RehearsalOptions& options) {
+                       const std::vector<RehearsalProblem>& problems,
+                       const RehearsalOptions& options, std::size_t rows, double lambda_max) {
     const auto excess = [](const RehearsalCandidate& candidate) {
         const double ratio = reach(candidate) / candidate.range;
         return std::isnan(ratio) ? infinity : ratio;
@@ -176,6 +217,13 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
                                 options.iterations, nearest->degree, nearest->step, nearest->range,
                                 nearest->range, nearest->stability));
     }
+    if (!std::isfinite(reach(*nearest))) {
+        throw Error(
+            ErrorCode::bad_input,
+            fmt::format("training diverges in the rehearsal of {} iterations: |z| grows "
+                        "beyond all numbers with every step and range that was tried: {}",
+                        options.iterations, working_remedy(problems, options, rows, lambda_max)));
+    }
     throw Error(
         ErrorCode::bad_input,
         fmt::format(
@@ -189,7 +237,8 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
 }
 
 std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
-                   const RehearsalOptions& options, std::size_t rows) {
+                   const std::vector<RehearsalProblem>& problems, const RehearsalOptions& options,
+                   std::size_t rows, double lambda_max) {
     const auto usable = [&options](const RehearsalCandidate& candidate) {
         return candidate.in_range && (candidate.stable || options.step.has_value());
     };
@@ -200,7 +249,7 @@ std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
         }
     }
     if (best < 0.0) {
-        fail(candidates, options);
+        fail(candidates, problems, options, rows, lambda_max);
     }
     // The comparison is between counts of rows; a share of a row absorbs the rounding.
     const double n = static_cast<double>(rows);
@@ -243,7 +292,8 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
             judge(grid[i], std::span(outcomes).subspan(i * problems.size(), problems.size()),
                   labels.size(), rehearsal.lambda_max));
     }
-    const std::size_t chosen = choose(rehearsal.candidates, options, labels.size());
+    const std::size_t chosen =
+        choose(rehearsal.candidates, problems, options, labels.size(), rehearsal.lambda_max);
     rehearsal.chosen = rehearsal.candidates[chosen];
     rehearsal.recipe = grid[chosen];
     rehearsal.held_out = held_out_scores(problems, rehearsal.recipe);
