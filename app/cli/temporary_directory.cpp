@@ -62,7 +62,7 @@ TemporaryDirectory::TemporaryDirectory() {
     const fs::path directory = temporary_files();
     remove_leftovers(directory);
     for (;;) {
-        std::string name = (directory / (std::string(prefix) + "XXXXXX")).string();
+        std::string name = (directory / fmt::format("{}XXXXXX", prefix)).string();
         require(::mkdtemp(name.data()) != nullptr, ErrorCode::io_failure,
                 "cannot make the directory {}: {}", name, std::generic_category().message(errno));
         path_ = name;
