@@ -322,7 +322,7 @@ void add_fit_command(CLI::App& app) {
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Iterations after which the server writes a checkpoint to go on from")
         ->capture_default_str()
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

@@ -266,7 +266,7 @@ void add_rehearse_command(CLI::App& app) {
         ->group(grid_group)
         ->delimiter(',')
         ->capture_default_str()
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     command->add_option("--sigmoid-degree", options->grid.degrees, "Degrees to try: of 1, 3, 5, 7")
         ->group(grid_group)
         ->delimiter(',')
@@ -284,7 +284,7 @@ void add_rehearse_command(CLI::App& app) {
                      "Numbers of principal components to try, of random-conv or pca")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(whole_number(1, 16384));
+        ->transform(whole_number(1, 16384));
     command->add_option("--step", options->grid.step, "Only this step")
         ->group(grid_group)
         ->check(real_number(1e-6, 1e6));
@@ -300,7 +300,7 @@ void add_rehearse_command(CLI::App& app) {
         ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
     command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
         ->capture_default_str()
-        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
+        ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,
                      "Gigabytes that the server may need; larger plans are refused. Unless "

@@ -9,7 +9,8 @@
 
 namespace cipherfit {
 
-// Decimal digits of a number in [least, most].
+// Decimal digits of a number in [least, most]; for Option::transform(), since CLI11 takes a leading
+// zero for the octal system.
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most);
 
 // A decimal number in [least, most], or in (least, most].
