@@ -41,10 +41,12 @@ void encrypt(EncryptOptions& options) {
     reading.reset();
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
-    make_directory(job.directory);
+    make_job_directory(job.directory);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
     remove_stale_files(job.directory);
+    const SecretKey key = load_key(files, state.setup, options.passphrase);
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
     if (options.renew) {
         require_no_links(job.directory, "--renew");
         std::filesystem::remove(files.job());
@@ -54,7 +56,6 @@ void encrypt(EncryptOptions& options) {
             }
         }
     }
-    const SecretKey key = load_key(files, state.setup, options.passphrase);
     ProgressLine line(options.run.quiet);
     const Dataset rows = extract(state.extractor.get(), std::move(training.data));
     static_cast<void>(encrypt_job(files, state.setup, key, job, rows, line));

@@ -32,7 +32,7 @@ void keygen(KeygenOptions& options) {
     make_owner_directory(files.directory);
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
-    make_directory(job.directory);
+    make_job_directory(job.directory);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
     remove_stale_files(job.directory);

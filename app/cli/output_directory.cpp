@@ -130,7 +130,7 @@ void OutputDirectory::claim_for_model(const nlohmann::json& inputs) const {
     if (fs::exists(simulated())) {
         require_same_inputs(simulated(), inputs);
     }
-    write_json(simulated(), inputs, true);
+    write_json(simulated(), inputs);
 }
 
 }  // namespace cipherfit

@@ -7,6 +7,7 @@
 #include "cli/output_check.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/table_options.h"
 #include "common/number_option.h"
 #include "common/signals.h"
 #include "common/streams.h"
@@ -103,7 +104,7 @@ std::string describe(const nlohmann::json& f) {
 }
 
 void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
-                const OwnerState* state) {
+                const OwnerState* state, const std::string& choice = {}) {
     nlohmann::json figures = plan_figures(plan);
     std::string text = describe(figures);
     if (state != nullptr) {
@@ -116,6 +117,9 @@ void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
             text += fmt::format("  {:<22}{:.1f} % of held-out training rows\n", "rehearsal",
                                 100 * state->setup.rehearsal->accuracy);
         }
+    }
+    if (!choice.empty()) {
+        text += fmt::format("  {:<22}{}\n", "chosen", choice);
     }
     if (!options.json.empty()) {
         write_named_json(options.json, figures);
@@ -163,7 +167,7 @@ void plan_from_rows(const PlanCommandOptions& options) {
     if (keep) {
         keep_new_plan(files, planned.state, inputs);
     }
-    print_plan(options, planned.state.setup.plan, &planned.state);
+    print_plan(options, planned.state.setup.plan, &planned.state, planned.choice);
 }
 
 void check_outputs(const PlanCommandOptions& options) {
@@ -187,6 +191,7 @@ void add_plan_command(CLI::App& app) {
         "  cipherfit plan --train train.csv --owner private    (first step: keeps the plan)");
     auto options = std::make_shared<PlanCommandOptions>();
     add_train_options(*command, options->train, false);
+    add_training_table_options(*command, options->train.table);
     const char* sizes = "Sizes, in place of --train";
     command->add_option("--samples", options->samples, "Training rows")
         ->group(sizes)

@@ -87,7 +87,8 @@ void predict(PredictOptions& options) {
         [&line] { line.tick(); });
     line.finish();
     const double up = sent_bytes(files);
-    finish_prediction(files, record_of(job, rows), key, options.output);
+    finish_prediction(files, record_of(job, rows), key, DecryptionRecord(), options.output);
+    print_summary("{}", rows.notes);
     print_summary("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n",
                   "under", plan.parameters().log_n(), plan.parameters().security_bits(),
                   format_bytes(up),
@@ -124,7 +125,7 @@ void encrypt_rows(PredictOptions& options) {
     reading.reset();
     make_owner_directory(options.owner);
     const auto lock = value_or_throw(DirectoryLock::acquire(options.owner));
-    make_directory(options.job);
+    make_job_directory(options.job);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(options.job));
     remove_stale_files(options.owner);
     remove_stale_files(options.job);
@@ -132,7 +133,7 @@ void encrypt_rows(PredictOptions& options) {
         fs::remove(files.plan());  // first: without it the server does nothing
         fs::remove(options.owner / "secret.key");
     }
-    write_json(unfinished(options), {{"job", fs::absolute(options.job).string()}}, true);
+    write_json(unfinished(options), {{"job", fs::absolute(options.job).string()}});
     const SecretKey key = SecretKey::generate(plan.parameters());
     value_or_throw(
         write_secret_key(options.owner / "secret.key", key, options.passphrase.for_new_key()));
@@ -141,10 +142,10 @@ void encrypt_rows(PredictOptions& options) {
     write_prediction_record(options.owner, record_of(job, rows));
     write_prediction_job(files, job, key, rows, line);
     fs::remove(unfinished(options));
-    print_summary("  {:<22}{} rows{}, {} in all\n  {:<22}cipherfit-server {}{}\n", "encrypted",
-                  format_count(plan.shape().samples), rows.expected ? " and the model" : "",
-                  format_bytes(sent_bytes(files)), "next, on the server", options.job.string(),
-                  rows.expected ? "" : " --model DIR");
+    print_summary("{}  {:<22}{} rows{}, {} in all\n  {:<22}cipherfit-server {}{}\n", rows.notes,
+                  "encrypted", format_count(plan.shape().samples),
+                  rows.expected ? " and the model" : "", format_bytes(sent_bytes(files)),
+                  "next, on the server", options.job.string(), rows.expected ? "" : " --model DIR");
 }
 
 void decrypt_scores_command(PredictOptions& options) {
@@ -159,7 +160,8 @@ void decrypt_scores_command(PredictOptions& options) {
     const PredictionRecord record = read_prediction_record(options.owner);
     const fs::path path = options.owner / "secret.key";
     const SecretKey key = value_or_throw(read_secret_key(path, options.passphrase.for_key(path)));
-    finish_prediction(PredictionFiles{options.job}, record, key, options.output);
+    finish_prediction(PredictionFiles{options.job}, record, key,
+                      DecryptionRecord(options.owner / "decryptions.json"), options.output);
 }
 
 void add_directories(CLI::App& command, PredictOptions& options) {

@@ -2,11 +2,14 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/train/rehearsal_grid.h"
+#include "cli/class_weights.h"
 #include "cli/commands.h"
 #include "cli/named_output.h"
 #include "cli/output_check.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/rehearse_models.h"
+#include "cli/table_options.h"
 #include "common/number_option.h"
 #include "common/signals.h"
 #include "common/streams.h"
@@ -170,31 +173,71 @@ void require_no_other_plan(const RehearseOptions& options, const Samples& sample
             options.owner.string());
 }
 
-void rehearse_command(RehearseOptions& options) {
-    set_thread_count(options.run.threads);
-    const bool is_open = !options.open.file.empty();
-    require(is_open != !options.train.file.empty(), ErrorCode::bad_input,
-            "give --train FILE, or --public FILE to rehearse on rows that are no secret");
-    require(!is_open || options.owner.empty(), ErrorCode::bad_input,
-            "--owner keeps a plan of the training rows: give --train, or take the recipe of "
-            "--public with 'cipherfit plan --recipe'");
-    OutputCheck check;
-    check.reads("--train", options.train);
-    check.reads("--public", options.open);
-    check.makes("--owner", options.owner);
-    check.writes("--out", options.out);
-    check.writes("--json", options.json);
-    check.check();
-    std::optional<StopAtOnce> planning(std::in_place);
-    Samples samples = read_samples(is_open ? options.open : options.train);
-    require_trainable(samples);
-    require_no_other_plan(options, samples);
+// What the text ends with: where the recipe and the plan are.
+std::string kept_lines(const RehearseOptions& options) {
+    std::string text;
+    if (!options.out.empty()) {
+        text += fmt::format("  {:<22}{}: 'cipherfit plan --recipe {}' takes it, so does fit\n",
+                            "recipe", options.out.string(), options.out.string());
+    }
+    if (!options.owner.empty()) {
+        text += fmt::format("  {:<22}in {}: next, 'cipherfit keygen'\n", "plan",
+                            options.owner.string());
+    }
+    return text;
+}
+
+bool is_only_printed(const RehearseOptions& options) {
+    return options.owner.empty() && options.out.empty() && options.json.empty();
+}
+
+// Features, their components and the iterations, by search_models().
+void rehearse_open_models(RehearseOptions& options, Samples samples,
+                          std::optional<StopAtOnce>& planning, ProgressLine& line) {
+    options.recipe.tried_iterations = options.grid.iterations;
+    options.recipe.tried_decays = options.grid.decays;
+    options.recipe.range = options.grid.range.value_or(0.0);
+    options.features.tried_components = options.components;
+    require(options.grid.degrees.size() == 1, ErrorCode::bad_input,
+            "several degrees are tried with --features raw or a --whiten alone: give one "
+            "--sigmoid-degree");
+    options.recipe.degree = options.grid.degrees.front();
+    line.phase("rehearsal");
+    const ModelChoice choice = choose_model(
+        samples, options.recipe, options.features,
+        class_weights_of(options.recipe.class_weight, samples.data), [&line](double share) {
+            check_interrupt();
+            line.update(share, "features and iterations tried on held-out rows");
+        });
+    line.finish();
+    if (!options.owner.empty()) {
+        options.recipe = choice.recipe;
+        options.features = choice.features;
+        keep_plan(options, std::move(samples), planning, line);
+    }
+    planning.reset();
+    if (!options.out.empty()) {
+        write_recipe_file(options.out, choice.recipe, choice.features,
+                          figures_of(choice).at("chosen"));
+    }
+    if (!options.json.empty()) {
+        write_named_json(options.json, figures_of(choice));
+    }
+    write_output(fmt::format("{}\n  {:<22}{}\n{}", describe(choice), "chosen", choice.text,
+                             kept_lines(options)),
+                 is_only_printed(options));
+}
+
+void rehearse_grids(RehearseOptions& options, Samples samples, std::optional<StopAtOnce>& planning,
+                    ProgressLine& line) {
+    require(!options.features.are_whitened(), ErrorCode::bad_input,
+            "--step and --whiten go with --features raw, random-conv or pca and without --ridge: "
+            "leave them out, and features and iterations are chosen");
     options.grid.seed = options.features.seed;
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
         options.components = {0};
     }
-    ProgressLine line(options.run.quiet);
     const std::vector<Part> parts = rehearse_parts(options, samples, line);
     const std::size_t rows = samples.data.size();
     const std::size_t chosen = choose_part(parts, rows, options.grid.prefer_accuracy);
@@ -213,23 +256,59 @@ void rehearse_command(RehearseOptions& options) {
         write_named_json(options.json, figures_of(parts, chosen, rows));
     }
     const double reach = std::max(best.chosen.max_abs_z, best.chosen.max_abs_z_held_out);
-    std::string text = fmt::format(
-        "{}\n  {:<22}{} iterations, step {:.4g}, decay {:.3g}, sigmoid of degree {} on [-{:.3g}, "
-        "{:.3g}]\n"
-        "  {:<22}{:.1f} % of {} rows, each held out once\n"
-        "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n",
-        describe(parts, chosen), "chosen", best.iterations, best.chosen.step, best.decay,
-        best.degree, best.chosen.range, best.chosen.range, "right", 100 * best.chosen.accuracy,
-        format_count(rows), "largest |z|", reach, 0.95 * best.chosen.range);
-    if (!options.out.empty()) {
-        text += fmt::format("  {:<22}{}: 'cipherfit plan --recipe {}' takes it, so does fit\n",
-                            "recipe", options.out.string(), options.out.string());
+    write_output(
+        fmt::format("{}\n  {:<22}{} iterations, step {:.4g}, decay {:.3g}, sigmoid of degree {} on "
+                    "[-{:.3g}, "
+                    "{:.3g}]\n"
+                    "  {:<22}{:.1f} % of {} rows, each held out once\n"
+                    "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n{}",
+                    describe(parts, chosen), "chosen", best.iterations, best.chosen.step,
+                    best.decay, best.degree, best.chosen.range, best.chosen.range, "right",
+                    100 * best.chosen.accuracy, format_count(rows), "largest |z|", reach,
+                    0.95 * best.chosen.range, kept_lines(options)),
+        is_only_printed(options));
+}
+
+void rehearse_command(RehearseOptions& options) {
+    set_thread_count(options.run.threads);
+    const bool is_open = !options.open.file.empty();
+    require(is_open != !options.train.file.empty(), ErrorCode::bad_input,
+            "give --train FILE, or --public FILE to rehearse on rows that are no secret");
+    require(!is_open || options.owner.empty(), ErrorCode::bad_input,
+            "--owner keeps a plan of the training rows: give --train, or take the recipe of "
+            "--public with 'cipherfit plan --recipe'");
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--public", options.open);
+    check.makes("--owner", options.owner);
+    check.writes("--out", options.out);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> planning(std::in_place);
+    options.open.table = options.train.table;
+    Samples samples = read_samples(is_open ? options.open : options.train);
+    require_trainable(samples);
+    require_no_other_plan(options, samples);
+    ProgressLine line(options.run.quiet);
+    options.recipe.step = options.grid.step.value_or(0.0);
+    options.recipe.prefer_accuracy = options.grid.prefer_accuracy;
+    const bool searches = leaves_model_open(options.recipe, options.features);
+    // The grid's own choices where the user made none.
+    if (options.grid.degrees.empty()) {
+        options.grid.degrees = searches ? std::vector{3} : std::vector{3, 5};
     }
-    if (!options.owner.empty()) {
-        text += fmt::format("  {:<22}in {}: next, 'cipherfit keygen'\n", "plan",
-                            options.owner.string());
+    if (options.grid.iterations.empty()) {
+        options.grid.iterations =
+            searches ? std::vector{1, 2, 4, 8} : std::vector{1, 2, 3, 4, 6, 8};
     }
-    write_output(text, options.owner.empty() && options.out.empty() && options.json.empty());
+    if (options.grid.decays.empty()) {
+        options.grid.decays = searches ? std::vector{0.0, 0.02, 0.1} : std::vector{0.0};
+    }
+    if (searches) {
+        rehearse_open_models(options, std::move(samples), planning, line);
+    } else {
+        rehearse_grids(options, std::move(samples), planning, line);
+    }
 }
 
 }  // namespace
@@ -245,12 +324,18 @@ void add_rehearse_command(CLI::App& app) {
         "  cipherfit rehearse --train features --pca 32,64,112 --out recipe.json\n"
         "  cipherfit rehearse --public other.csv --out recipe.json   (tells nothing of your "
         "rows)\n\n"
-        "For each number of iterations, degree and decay, step and range of the sigmoid are "
-        "searched by\n"
-        "cross-validation. Chosen is the cheapest run within one standard error of the best.\n"
+        "Features, their components, ridge, iterations and the sigmoid's range are chosen by "
+        "cross-validation:\n"
+        "the cheapest run within one standard error of the best. With --features raw, --whiten or "
+        "--step,\n"
+        "step and range are searched for each number of iterations, degree and decay.\n"
         "Runs whose |z| comes within 5 % of the end of the sigmoid's range are refused.");
     auto options = std::make_shared<RehearseOptions>();
+    options->grid.iterations.clear();
+    options->grid.degrees.clear();
+    options->grid.decays.clear();
     add_train_options(*command, options->train, false);
+    add_training_table_options(*command, options->train.table);
     const char* open_group = "Public rows, in place of --train";
     command->add_option("--public", options->open.file, "Rows of the same kind that are no secret")
         ->group(open_group)
@@ -262,22 +347,23 @@ void add_rehearse_command(CLI::App& app) {
         ->group(open_group)
         ->type_name("FIRST:END");
     const char* grid_group = "Grid";
-    command->add_option("--iterations", options->grid.iterations, "Numbers to try")
+    command
+        ->add_option("--iterations", options->grid.iterations,
+                     "Numbers to try: 1,2,4,8 unless given")
         ->group(grid_group)
         ->delimiter(',')
-        ->capture_default_str()
         ->transform(whole_number(1, max_iterations));
-    command->add_option("--sigmoid-degree", options->grid.degrees, "Degrees to try: of 1, 3, 5, 7")
+    command
+        ->add_option("--sigmoid-degree", options->grid.degrees,
+                     "Degrees to try, of 1, 3, 5, 7: 3 unless given")
         ->group(grid_group)
         ->delimiter(',')
-        ->capture_default_str()
         ->check(CLI::IsMember({1, 3, 5, 7}));
     command
         ->add_option("--decay", options->grid.decays,
                      "Weight decays to try: the part of the weights that an iteration takes away")
         ->group(grid_group)
         ->delimiter(',')
-        ->capture_default_str()
         ->check(real_number(0, 0.5));
     command
         ->add_option("--pca", options->components,
@@ -295,9 +381,22 @@ void add_rehearse_command(CLI::App& app) {
         ->add_flag("--best", options->grid.prefer_accuracy,
                    "Choose the most accurate run, whatever it costs under encryption")
         ->group(grid_group);
+    command
+        ->add_option("--class-weight", options->recipe.class_weight,
+                     "As for fit: balanced, or a file")
+        ->type_name("balanced|FILE");
     command->add_option("--features", options->features.kind, "As for fit")
         ->capture_default_str()
-        ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
+        ->check(CLI::IsMember(feature_kinds()));
+    command->add_option("--whiten", options->features.whitening, "As for fit")
+        ->check(real_number(0, 1))
+        ->type_name("A");
+    command->add_option("--ridge", options->features.ridge, "As for fit")
+        ->check(real_number(0, 1))
+        ->type_name("R");
+    command->add_option("--rbf-width", options->features.width, "As for fit")
+        ->check(real_number(1e-6, 1e3))
+        ->type_name("G");
     command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
         ->capture_default_str()
         ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));

@@ -4,7 +4,9 @@
 #include "protocol/ciphertext_sections.h"
 #include "protocol/packing.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -101,9 +103,16 @@ Expected<Job> read_plan(const std::filesystem::path& path, TestParameters tests)
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::plan));
         const auto text = value_or_throw(reader.section(tag_plan, 0, largest_plan));
         const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+        std::optional<AnswerKey> answer_key;
+        if (value_or_throw(reader.peek())) {
+            const auto bytes = value_or_throw(reader.section(tag_answer_key, 0, sizeof(AnswerKey)));
+            require(bytes.size() == sizeof(AnswerKey), ErrorCode::corrupt_data,
+                    "the key of the owner's answers has {} bytes", bytes.size());
+            std::ranges::copy(bytes, answer_key.emplace().begin());
+        }
         value_or_throw(reader.verify_end());
         require(!json.is_discarded(), ErrorCode::corrupt_data, "the plan is not JSON");
-        Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity()};
+        Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity(), answer_key};
         refuse_test_parameters(job.plan.parameters(), tests, path.string());
         value_or_throw(reader.expect(job_identity(job.plan, job.identity.key, job.identity.nonce),
                                      {IdentityPart::parameters, IdentityPart::plan}));
@@ -118,6 +127,9 @@ Expected<void> write_plan(const std::filesystem::path& path, const Job& job) {
         const std::string text = job.plan.to_json().dump();
         value_or_throw(writer.section(
             tag_plan, 0, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+        if (job.answer_key) {
+            value_or_throw(writer.section(tag_answer_key, 0, *job.answer_key));
+        }
         value_or_throw(writer.commit());
     });
 }
@@ -133,22 +145,28 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
         const auto expected_keys = job.plan.keys().levels();
         EvaluationKeys keys(parameters);
         std::uint32_t index = 0;
-        // Exactly the plan's keys, in the order of their ids.
+        // The plan's keys and no others, in the order of their ids. A key may be made for a higher
+        // level than it is used at: earlier versions made some so.
         for (const auto& [id, level] : expected_keys) {
-            const KeyShape shape = key_shape(parameters, id, level);
-            const std::size_t limbs = shape.limbs();
-            const std::size_t bytes = packed_poly_bytes(ring, limbs, level);
-            const std::size_t digits = shape.digits;
-            const std::size_t most = 8 + sizeof(Seed) + digits * bytes;
+            const std::size_t highest = id.is_encapsulation() ? level : parameters.max_level();
+            const KeyShape largest = key_shape(parameters, id, highest);
+            const std::size_t most =
+                8 + sizeof(Seed) +
+                largest.digits * packed_poly_bytes(ring, largest.limbs(), highest);
             ByteReader in(value_or_throw(reader.section(tag_key, index++, most)));
             SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};
-            require(in.ok() && key.id == id && key.level == level &&
-                        in.remaining() == sizeof(Seed) + digits * bytes,
+            require(in.ok() && key.id == id && key.level >= level && key.level <= highest,
                     ErrorCode::corrupt_data, "key {} is not the one that the plan asks for", index);
+            const KeyShape shape = key_shape(parameters, id, key.level);
+            const std::size_t limbs = shape.limbs();
+            const std::size_t bytes = packed_poly_bytes(ring, limbs, key.level);
+            const std::size_t digits = shape.digits;
+            require(in.remaining() == sizeof(Seed) + digits * bytes, ErrorCode::corrupt_data,
+                    "key {} is not the one that the plan asks for", index);
             const auto seed = in.bytes(sizeof(Seed));
             std::copy(seed.begin(), seed.end(), key.seed.begin());
             for (std::size_t digit = 0; digit < digits; ++digit) {
-                key.b.push_back(unpack_poly(ring, limbs, level, in.bytes(bytes)));
+                key.b.push_back(unpack_poly(ring, limbs, key.level, in.bytes(bytes)));
             }
             keys.insert(expand(std::move(key), parameters));
             report(progress, reader);

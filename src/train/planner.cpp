@@ -1,4 +1,5 @@
 // TrainingPlan::create: the cheapest plan of all solvers and scales, or why there is none.
+#include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "train/modulus_chain.h"
 #include "train/plan_search.h"
@@ -88,8 +89,8 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
             shape.samples, shape.features, search.least_ciphertexts(), options.most_ciphertexts);
     if (search.secure_ring_found()) {
         throw Error(ErrorCode::bad_input,
-                    fmt::format("{} samples x {} features x {} classes need {:.1f} GB at the "
-                                "server, the limit is {:.1f} GB: raise the memory limit, or use "
+                    fmt::format("{} samples x {} features x {} classes need {:.3g} GB at the "
+                                "server, the limit is {:.3g} GB: raise the memory limit, or use "
                                 "fewer samples, features or iterations",
                                 shape.samples, shape.features, shape.classes,
                                 search.least_memory() / 1e9, search.memory_limit() / 1e9));
@@ -115,14 +116,15 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
 
 // The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.
 PlanCandidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
-                          const PlanOptions& options) {
+                          const PlanOptions& options, double memory_factor) {
     std::optional<PlanCandidate> best;
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
         std::optional<PlanCandidate> found;
         std::vector<PlanSearch> searches;
         for (const Solver solver : solvers(shape, recipe, options)) {
-            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
+            const auto candidate =
+                searches.emplace_back(shape, recipe, options, solver, memory_factor).run(bits);
             if (candidate && (!found || candidate->cost < found->cost)) {
                 found = candidate;
             }
@@ -242,7 +244,22 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
             recipe.batch, shape.samples);
     require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
-    const PlanCandidate best = best_of_all(shape, recipe, options);
+    // The search estimates memory. What it finds is held to the limit by its recording; if that
+    // takes more, estimates are read as so much more, and the search goes on.
+    for (double factor = 1;;) {
+        const PlanCandidate best = best_of_all(shape, recipe, options, factor);
+        TrainingPlan plan = of_candidate(shape, recipe, options, best);
+        const double memory = server_memory(plan).total();
+        if (memory <= largest_memory(options, best.refreshed > 0)) {
+            return plan;
+        }
+        // The candidate at hand is out, whatever the roundings.
+        factor = memory / best.memory * (1 + 0x1p-30);
+    }
+}
+
+TrainingPlan TrainingPlan::of_candidate(const TrainingShape& shape, const Recipe& recipe,
+                                        const PlanOptions& options, const PlanCandidate& best) {
     Parameters parameters = Parameters::create(best.literal);
     const unsigned state_bits = state_bits_of(best, recipe, options);
     const auto products = [&]() -> Products {

@@ -1,13 +1,11 @@
 // Levels for the states of a run with bootstrappings.
 #pragma once
 
-#include "cipherfit/ckks/bootstrap.h"
-#include "cipherfit/ckks/evaluator.h"
-#include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/train/plan.h"
+#include "train/training_circuit.h"
 
 #include <cstddef>
-#include <memory>
 #include <utility>
 #include <vector>
 
@@ -15,26 +13,24 @@ namespace cipherfit {
 
 class StateRefresh {
   public:
-    // Encodes the matrices where the plan has a bootstrapping. Plan and keys must outlive this
-    // object.
-    StateRefresh(const TrainingPlan& plan, const EvaluationKeys& keys);
+    // Plan and operations must outlive this object.
+    StateRefresh(const TrainingPlan& plan, Operations& operations);
 
     // M and U at the levels that a bootstrapping leaves, both of each block in one: as real and
     // imaginary part, at a common scale. Without momentum, two blocks of M. |entries| must be below
     // the plan's range. Of the dual, what is not in lane 0 becomes zero, for the level that is
     // spare.
-    TrainingState operator()(const TrainingState& state) const;
+    CircuitState operator()(const CircuitState& state) const;
 
   private:
-    std::pair<Ciphertext, Ciphertext> refreshed(const Ciphertext& first, const Ciphertext& second,
-                                                std::size_t level) const;
+    std::pair<Handle, Handle> refreshed(const Handle& first, const Handle& second,
+                                        std::size_t level) const;
     // The dual's values at level 0, at the scale for the bootstrapping.
-    Ciphertext cleaned(const Ciphertext& values) const;
+    Handle cleaned(const Handle& values) const;
 
     const TrainingPlan& plan_;
-    Evaluator evaluator_;
-    std::vector<double> mask_;                          // of the dual
-    std::unique_ptr<const Bootstrapper> bootstrapper_;  // none without bootstrappings
+    Operations& operations_;
+    std::vector<double> mask_;  // of the dual
 };
 
 }  // namespace cipherfit
