@@ -271,6 +271,8 @@ void check_outputs(const FitOptions& options, const OutputDirectory& out, bool s
     check.reads("--train", options.train);
     check.reads("--test", options.test);
     check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.reads("--passphrase-file", options.passphrase.file());
     check.makes("--out", options.out);
     for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {

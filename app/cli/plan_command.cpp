@@ -174,6 +174,8 @@ void check_outputs(const PlanCommandOptions& options) {
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.makes("--owner", options.owner);
     check.writes("--json", options.json);
     check.check();

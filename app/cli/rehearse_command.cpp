@@ -280,6 +280,7 @@ void rehearse_command(RehearseOptions& options) {
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--public", options.open);
+    check.reads("--class-weight", options.recipe.class_weight);
     check.makes("--owner", options.owner);
     check.writes("--out", options.out);
     check.writes("--json", options.json);
