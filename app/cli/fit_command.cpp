@@ -271,6 +271,8 @@ void check_outputs(const FitOptions& options, const OutputDirectory& out, bool s
     check.reads("--train", options.train);
     check.reads("--test", options.test);
     check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.reads("--passphrase-file", options.passphrase.file());
     check.makes("--out", options.out);
     for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {
@@ -362,7 +364,7 @@ void add_fit_command(CLI::App& app) {
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Iterations after which the server writes a checkpoint to go on from")
         ->capture_default_str()
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

@@ -108,7 +108,7 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
                    "Principal components of the features to keep; 0: chosen on the training rows")
         ->group(input_group)
         ->capture_default_str()
-        ->check(whole_number(0, 16384));
+        ->transform(whole_number(0, 16384));
     app.add_option("--whiten", features.whitening,
                    "Divide the components of random-conv or pca by std^A, 0 to 1, and take steps "
                    "by the quadratic gradient, in place of --ridge")
@@ -131,13 +131,13 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
                    "Random Fourier features of rbf, of which components are taken")
         ->group(input_group)
         ->capture_default_str()
-        ->check(whole_number(16, 16384));
+        ->transform(whole_number(16, 16384));
     app.add_option("--seed", features.seed,
                    "Seed of the random filters and of the rehearsal's folds; keys and encryption "
                    "never use it")
         ->group(input_group)
         ->capture_default_str()
-        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
+        ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
@@ -152,7 +152,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                        "training rows unless given (8 where features or step are pinned)")
             ->group(recipe_group)
             ->excludes(file)
-            ->check(whole_number(1, max_iterations));
+            ->transform(whole_number(1, max_iterations));
     CLI::Option* batch =
         app.add_option(
                "--batch", recipe.batch,
@@ -161,13 +161,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->excludes(file)
             ->capture_default_str()
-            ->check(whole_number(0, largest_batch));
+            ->transform(whole_number(0, largest_batch));
     app.add_option("--epochs", recipe.epochs,
                    "Passes over all mini-batches, in place of --iterations")
         ->group(recipe_group)
         ->excludes(iterations)
         ->needs(batch)
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     app.add_option("--momentum", recipe.momentum,
                    "nesterov, or none: plain gradient descent, which keeps half as much to "
                    "bootstrap and forgets its errors")
@@ -234,7 +234,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "Bits of a scale and of a prime, 32 to 45; 0: planned")
         ->group(plan_group)
         ->capture_default_str()
-        ->check(scale_bits());
+        ->transform(scale_bits());
     app.add_option("--memory-limit", recipe.memory_limit_gb,
                    "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
                    "5.5, and 12 where the states are bootstrapped")
@@ -244,7 +244,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
     app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
                    "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
         ->group(plan_group)
-        ->check(whole_number(0, 1'000'000))
+        ->transform(whole_number(0, 1'000'000))
         ->type_name("COUNT");
     app.add_option("--solver", recipe.solver,
                    "What the server trains: primal, the model; dual, its coefficients in the "
@@ -258,7 +258,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
                    "have one after every iteration")
         ->group(plan_group)
-        ->check(whole_number(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "

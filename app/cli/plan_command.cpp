@@ -174,6 +174,8 @@ void check_outputs(const PlanCommandOptions& options) {
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.makes("--owner", options.owner);
     check.writes("--json", options.json);
     check.check();
@@ -195,13 +197,13 @@ void add_plan_command(CLI::App& app) {
     const char* sizes = "Sizes, in place of --train";
     command->add_option("--samples", options->samples, "Training rows")
         ->group(sizes)
-        ->check(whole_number(1, 1'000'000'000));
+        ->transform(whole_number(1, 1'000'000'000));
     command->add_option("--feature-count", options->feature_count, "Features of a row")
         ->group(sizes)
-        ->check(whole_number(1, 1'048'575));
+        ->transform(whole_number(1, 1'048'575));
     command->add_option("--classes", options->classes, "Classes")
         ->group(sizes)
-        ->check(whole_number(2, 100'000));
+        ->transform(whole_number(2, 100'000));
     add_feature_options(*command, options->features);
     add_recipe_options(*command, options->recipe);
     command

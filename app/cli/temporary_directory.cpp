@@ -63,8 +63,9 @@ TemporaryDirectory::TemporaryDirectory() {
     remove_leftovers(directory);
     for (;;) {
         std::string name = (directory / fmt::format("{}XXXXXX", prefix)).string();
-        require(::mkdtemp(name.data()) != nullptr, ErrorCode::io_failure,
-                "cannot make the directory {}: {}", name, std::generic_category().message(errno));
+        const int refusal = ::mkdtemp(name.data()) != nullptr ? 0 : errno;
+        require(refusal == 0, ErrorCode::io_failure, "cannot make the directory {}: {}", name,
+                std::generic_category().message(refusal));
         path_ = name;
         lock_ = open_directory(path_);
         struct stat status{};

@@ -49,6 +49,13 @@ class Rehearse(ProgramTest):
         used = json.loads((model / "model.json").read_text())["recipe"]
         self.assertEqual(used["iterations"], recipe["iterations"])
         self.assertEqual(used["steps"][0], recipe["step"])
+        # The same command may have been stopped after it had kept the plan; another is another.
+        plan = (owner / "plan.json").read_bytes()
+        self.rehearse("--owner", owner)
+        self.refuse("rehearse", "--train", self.train, "--owner", owner, "--iterations", "1",
+                    "--quiet", words=["holds a plan"])
+        self.assertEqual((owner / "plan.json").read_bytes(), plan)
+        write_csv(self.train, seed=5)
         self.refuse("rehearse", "--train", self.train, "--owner", owner, "--quiet",
                     words=["holds a plan"])
 
