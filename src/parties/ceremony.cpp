@@ -167,9 +167,7 @@ Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const See
                          const Parameters& parameters, std::span<const KeyShare> shares) {
     FieldHash value("cipherfit committed key shares 1");
     for (const KeyShare& share : shares) {
-        if (share.kind != ShareKind::switching_key) {
-            value.field(digest(parameters, share));
-        }
+        value.field(digest(parameters, share));
     }
     return commit({.charter = charter_digest(charter), .purpose = "key shares", .sender = dealer},
                   opening, value.finish());
