@@ -106,7 +106,8 @@ bool owner_stops(const JobFiles& files, const Job& job, const ServerOptions& opt
     constexpr auto pause = std::chrono::milliseconds(200);
     const auto start = Clock::now();
     for (;;) {
-        if (const auto answer = value_or_throw(read_answer(files, job.identity, iteration))) {
+        if (const auto answer =
+                value_or_throw(read_answer(files, job.identity, iteration, job.answer_key))) {
             return *answer == Answer::stop;
         }
         require((options.stop == nullptr || !options.stop->load()) &&
@@ -135,6 +136,7 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         };
     };
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    remove_stale_files(directory);
     const Job job = value_or_throw(read_plan(files.plan(), options.tests));
     const double needed = plan_cost(job.plan).peak_memory_bytes;
     const double limit =

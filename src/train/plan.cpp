@@ -53,10 +53,11 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
       state_bits_(state_bits),
       refresh_(std::move(refresh)),
       levels_(iteration_levels(recipe_, solver(), refresh_ ? refresh_->bootstrap.levels() : 0)) {
-    require(shape_.samples >= 1 && shape_.features >= 1 && shape_.classes >= 1,
-            ErrorCode::invalid_argument,
-            "need at least one sample, feature and class, got {} x {} and {} classes",
-            shape_.samples, shape_.features, shape_.classes);
+    require(
+        shape_.samples >= 1 && (shape_.features >= 1 || !tells_features()) && shape_.classes >= 1,
+        ErrorCode::invalid_argument,
+        "need at least one sample, feature and class, got {} x {} and {} classes", shape_.samples,
+        shape_.features, shape_.classes);
     require(solver() == Solver::primal || recipe_.iterations >= 2, ErrorCode::invalid_argument,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     require(solver() == Solver::primal || batches() == 1, ErrorCode::invalid_argument,
@@ -298,6 +299,16 @@ KeyRequest TrainingPlan::keys() const {
         request.merge(refresh_->bootstrap.keys());
     }
     return request;
+}
+
+bool TrainingPlan::tells_features() const noexcept {
+    return names_features_ || solver() == Solver::primal || server_makes_kernel();
+}
+
+TrainingPlan TrainingPlan::with_features(std::size_t features) const {
+    TrainingPlan plan = *this;
+    plan.shape_.features = features;
+    return plan;
 }
 
 std::size_t TrainingPlan::feature_ciphertexts() const noexcept {

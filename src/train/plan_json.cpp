@@ -25,7 +25,6 @@ nlohmann::json TrainingPlan::to_json() const {
         p.push_back(parameters_.p(i));
     }
     nlohmann::json json{{"samples", shape_.samples},
-                        {"features", shape_.features},
                         {"classes", shape_.classes},
                         {"recipe", cipherfit::to_json(recipe_)},
                         {"log_n", parameters_.log_n()},
@@ -36,6 +35,9 @@ nlohmann::json TrainingPlan::to_json() const {
                         {"scale_bits", scale_bits_},
                         {"state_bits", state_bits_},
                         {"solver", name(solver())}};
+    if (tells_features()) {
+        json["features"] = shape_.features;
+    }
     if (solver() == Solver::primal) {
         json["class_group"] = layout().classes();
         json["lane"] = layout().lane();
@@ -86,7 +88,11 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         primes.p = whole_numbers<std::uint64_t>(json.at("p"));
         primes.digits = static_cast<unsigned>(count("digits"));
         primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
-        const TrainingShape shape{count("samples"), count("features"), count("classes")};
+        const bool names_features = json.contains("features");
+        require(!names_features || count("features") >= 1, ErrorCode::corrupt_data,
+                "a plan of no features");
+        const TrainingShape shape{count("samples"), names_features ? count("features") : 0,
+                                  count("classes")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
         const auto state_bits = static_cast<unsigned>(count("state_bits"));
         require(
@@ -103,6 +109,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                                          count("babies")),
                     value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()))};
             }
+            require(shape.features >= 1, ErrorCode::corrupt_data, "the features are missing");
             const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
             const std::size_t group = count("class_group");
             require(group >= 1 && group <= shape.classes, ErrorCode::corrupt_data,
@@ -152,6 +159,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         }();
         TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
                           refresh);
+        plan.names_features_ = names_features;
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

@@ -96,15 +96,22 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
                                 search.least_memory() / 1e9, search.memory_limit() / 1e9));
     }
     const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
+    const int most = most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n);
+    const std::string fewer =
+        most > 0 ? fmt::format("ask for at most {} iteration{}", most, most == 1 ? "" : "s") : "";
+    const std::string larger = options.log_n != 0 ? "let the planner choose the ring"
+                               : most == 0        ? "use a sigmoid of a lower degree"
+                                                  : "";
     throw Error(
         ErrorCode::bad_input,
-        fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
-                    "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: ask for "
-                    "at most {} iterations{}",
-                    recipe.iterations, recipe.sigmoid.degree(), search.levels(),
-                    search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
-                    most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n),
-                    options.log_n == 0 ? "" : " or let the planner choose the ring"));
+        fmt::format("{} iteration{} with a sigmoid of degree {} need{} {} level{}, log2(QP) = "
+                    "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: "
+                    "{}{}{}",
+                    recipe.iterations, recipe.iterations == 1 ? "" : "s", recipe.sigmoid.degree(),
+                    recipe.iterations == 1 ? "s" : "", search.levels(),
+                    search.levels() == 1 ? "" : "s", search.least_log_qp(scale_bits), log_n,
+                    largest_secure_log_qp(log_n), fewer,
+                    fewer.empty() || larger.empty() ? "" : " or ", larger));
 }
 
 // The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.

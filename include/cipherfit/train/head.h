@@ -38,8 +38,8 @@ RowMatrix unscaled_weights(const RowMatrix& state, const Preprocessing& preproce
                            const Recipe& recipe);
 
 // unscaled_weights() with centring and factor folded in: w_raw = factor W[1:],
-// b_raw = W[0] - factor W[1:] . mean. Class names default to "0", "1", ...; throws Error
-// (bad_input) for another number of names than of classes.
+// b_raw = W[0] - factor W[1:] . mean + the intercepts' shift. Class names default to "0", "1", ...;
+// throws Error (bad_input) for another number of names than of classes.
 Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, const Recipe& recipe,
                   std::vector<std::string> class_names = {});
 

@@ -38,7 +38,7 @@ std::string_view name(KernelSource source) noexcept;
 Expected<Solver> solver_from_name(std::string_view name);
 Expected<KernelSource> kernel_source_from_name(std::string_view name);
 
-// n, d (bias included), c.
+// n, d (bias included; 0: not known, see TrainingPlan::tells_features()), c.
 struct TrainingShape {
     std::size_t samples = 0;
     std::size_t features = 0;
@@ -133,6 +133,11 @@ class TrainingPlan {
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
     const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
     KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }
+    // Whether the JSON names the number of features. It does not where the owner makes the Gram
+    // matrix, since nothing that the server does depends on it; shape().features is then 0 in a
+    // plan that was read, until the owner puts it back.
+    bool tells_features() const noexcept;
+    TrainingPlan with_features(std::size_t features) const;
     // The same plan for bootstrappings of messages whose largest coefficient is that one
     // (refresh_range.h), and a quarter more. Throws Error(invalid_argument) where there are no
     // bootstrappings, or where so large coefficients leave no room.
@@ -246,6 +251,7 @@ class TrainingPlan {
     unsigned scale_bits_;
     unsigned state_bits_;
     std::optional<RefreshPlan> refresh_;
+    bool names_features_ = false;  // though it need not: as earlier versions did
     std::vector<IterationLevels> levels_;
 };
 
