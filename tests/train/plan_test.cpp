@@ -165,7 +165,7 @@ TEST(TrainingPlan, LimitsOfMemoryAndCiphertexts) {
     constexpr auto bad = ErrorCode::bad_input;
     PlanOptions options;
     options.memory_limit_bytes = 5e7;
-    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.1 GB"},
+    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.05 GB"},
                        creation(usual, standard(2), options)));
     options.memory_limit_bytes = 5.5e9;
     const TrainingPlan free = TrainingPlan::create(usual, standard(2), options);
