@@ -190,7 +190,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string());
     NoiseModel noise = modelled_noise(state.setup.plan);
-    noise.seed = options.features.seed;
+    noise.seed = options.features.seed();
     // The models of an encrypted run's curve, and the last one.
     const int every = iterations_per_point(state.setup);
     const int last = state.setup.plan.recipe().iterations;

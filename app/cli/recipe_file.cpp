@@ -48,6 +48,18 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
                 features.components);
         features.components = components;
     }
+    // Filters and folds are drawn from it. Recipes from before do not have it.
+    if (json.contains("seed")) {
+        require(
+            json["seed"].is_number_unsigned(), ErrorCode::corrupt_data,
+            "{}: is no recipe: \"seed\" is no whole number: write one with 'cipherfit rehearse'",
+            path.string());
+        const auto seed = json["seed"].get<std::uint64_t>();
+        require(features.given_seed.value_or(seed) == seed, ErrorCode::bad_input,
+                "{}: was rehearsed with --seed {}: leave out --seed {}", path.string(), seed,
+                features.seed());
+        features.given_seed = seed;
+    }
 }
 
 }  // namespace
@@ -71,6 +83,7 @@ void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& ru
                 {"decay", run.decay},
                 {"features", features.kind},
                 {"pca", features.components},
+                {"seed", features.seed()},
                 {"rehearsed", to_json(run)}},
                true);
 }

@@ -159,7 +159,7 @@ void rehearse_command(RehearseOptions& options) {
             options.owner.string());
     Samples samples = read_samples(is_open ? options.open : options.train);
     require_trainable(samples);
-    options.grid.seed = options.features.seed;
+    options.grid.seed = options.features.seed();
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
         options.components = {0};
@@ -267,8 +267,8 @@ void add_rehearse_command(CLI::App& app) {
     command->add_option("--features", options->features.kind, "As for fit")
         ->capture_default_str()
         ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
-    command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
-        ->capture_default_str();
+    command->add_option("--seed", options->features.given_seed,
+                        "Of the folds and the random filters; 1 unless given");
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,
                      "Gigabytes that the server may need; larger plans are refused. Unless "

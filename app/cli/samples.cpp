@@ -148,7 +148,7 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
         return nullptr;
     }
     RandomConvOptions conv;
-    conv.seed = options.seed;
+    conv.seed = options.seed();
     if (options.components > 0) {
         conv.components = options.components;
     }
