@@ -91,11 +91,10 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
         ->group(input_group)
         ->check(CLI::Range(0.0, 1.0))
         ->type_name("A");
-    app.add_option("--seed", features.seed,
-                   "Seed of the random filters and of the rehearsal's folds; keys and encryption "
-                   "never use it")
-        ->group(input_group)
-        ->capture_default_str();
+    app.add_option("--seed", features.given_seed,
+                   "Seed of the random filters and of the rehearsal's folds, 1 unless given; keys "
+                   "and encryption never use it")
+        ->group(input_group);
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
@@ -204,6 +203,14 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(plan_group)
         ->check(CLI::Range(0, max_iterations))
         ->type_name("EVERY");
+    app.add_option("--security", recipe.security,
+                   "Bits of security of the ring and its modulus: 128, 192 or 256 by the published "
+                   "tables, or 128q: 128 against quantum computers too. Runs that need "
+                   "bootstrappings have 128")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"128", "192", "256", "128q"}))
+        ->type_name("BITS");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
                    "the encrypted features, which takes longer and sends more")
@@ -225,7 +232,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.batch = recipe.batch;
     options.decay = recipe.decay;
     options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
-    options.recipe.seed = features.seed;
+    options.recipe.seed = features.seed();
     if (recipe.degree != 0) {
         options.recipe.degree = recipe.degree;
     }
@@ -242,10 +249,12 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
     options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
+    options.plan.security = value_or_throw(security_level_from_name(recipe.security));
     // What the paper computes, in as many ciphertexts, as far as it goes without bootstrapping.
-    const bool as_published =
-        options.preset == Preset::chiang2023 && recipe.solver == "auto" && recipe.batch == 0 &&
-        fits_one_chain(chiang2023_recipe(recipe.iterations, 1), Solver::primal);
+    const bool as_published = options.preset == Preset::chiang2023 && recipe.solver == "auto" &&
+                              recipe.batch == 0 &&
+                              fits_one_chain(chiang2023_recipe(recipe.iterations, 1),
+                                             Solver::primal, options.plan.security);
     if (recipe.solver != "auto") {
         options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
     } else if (as_published) {
@@ -280,9 +289,12 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"features", features.kind},
                         {"pca", features.components},
                         {"whiten", nullptr},
-                        {"seed", features.seed}};
+                        {"seed", features.seed()}};
     if (features.whitening) {
         json["whiten"] = *features.whitening;
+    }
+    if (recipe.security != "128") {  // absent in jobs from before there was a choice
+        json["security"] = recipe.security;
     }
     if (recipe.models_every) {
         json["models_every"] = *recipe.models_every;

@@ -37,7 +37,9 @@ struct FeatureOptions {
     std::string kind = "auto";        // auto, raw, random-conv, pca
     int components = 0;               // 0: the extractor's own
     std::optional<double> whitening;  // the extractor's own unless given
-    std::uint64_t seed = 1;           // of feature extraction and of the rehearsal's folds
+    // Of feature extraction, the rehearsal's folds and the order of mini-batches. 1 unless given.
+    std::optional<std::uint64_t> given_seed;
+    std::uint64_t seed() const { return given_seed.value_or(1); }
 };
 
 struct RecipeOptions {
@@ -53,7 +55,7 @@ struct RecipeOptions {
     unsigned log_n = 0, scale_bits = 0;
     double memory_limit_gb = 0;  // 0: the planner's own
     std::optional<std::size_t> most_ciphertexts;
-    std::string solver = "auto", kernel = "owner";
+    std::string solver = "auto", kernel = "owner", security = "128";
     std::optional<int> models_every;
     std::filesystem::path file;  // of `rehearse`; see recipe_file.h
 };

@@ -5,6 +5,8 @@
 #include "cipherfit/protocol/owner/secret_key_file.h"
 #include "common/signals.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 namespace cipherfit {
@@ -97,18 +99,31 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
 
 void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now) {
     const nlohmann::json before = read_json(files.inputs());
-    require(before.contains("options") && before.contains("training_sha256"),
+    require(before.contains("options") && before["options"].is_object() &&
+                before.contains("training_sha256"),
             ErrorCode::corrupt_data, "{}: is no record of inputs", files.inputs().string());
     require(before["training_sha256"] == now["training_sha256"], ErrorCode::bad_input,
             "{} was planned for other training rows: give those, or use another directory",
             files.directory.string());
-    for (const auto& [name, value] : now["options"].items()) {
-        const auto& earlier = before["options"];
-        require(earlier.contains(name) && earlier[name] == value, ErrorCode::bad_input,
+    // Some options are recorded only if they were given.
+    const auto& earlier = before["options"];
+    const auto& given = now["options"];
+    std::set<std::string> names;
+    for (const auto* options : {&earlier, &given}) {
+        for (const auto& [name, value] : options->items()) {
+            names.insert(name);
+        }
+    }
+    const auto shown = [](const nlohmann::json& options, const std::string& name) {
+        return options.contains(name) ? options[name].dump() : std::string("none");
+    };
+    for (const std::string& name : names) {
+        require(earlier.contains(name) == given.contains(name) &&
+                    earlier.value(name, nlohmann::json()) == given.value(name, nlohmann::json()),
+                ErrorCode::bad_input,
                 "{} was planned with another {} ({} there, {} now): give the same options, or use "
                 "another directory",
-                files.directory.string(), name,
-                earlier.contains(name) ? earlier[name].dump() : "none", value.dump());
+                files.directory.string(), name, shown(earlier, name), shown(given, name));
     }
 }
 

@@ -152,6 +152,9 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
             "the product needs {} blocks, got {}", inputs, operands.size());
     require(!forward || plan_.forward_baby == 1 || !forward_babies_.empty(),
             ErrorCode::invalid_argument, "these features were prepared for backward products only");
+    if (layout_.padded_classes() == 1) {
+        return multiply_unshifted(direction, operands);
+    }
     std::vector<HoistedCiphertext> hoisted;
     hoisted.reserve(inputs);
     for (const Ciphertext& operand : operands) {
@@ -194,6 +197,25 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
             }
             add_to(evaluator_, results[m], std::move(term), last_giant);
         }
+    }
+    return results;
+}
+
+// Of a single class: whole blocks, without a rotation.
+std::vector<Ciphertext> EncryptedFeatures::multiply_unshifted(
+    Direction direction, std::span<const Ciphertext> operands) const {
+    const bool forward = direction == Direction::forward;
+    const std::size_t outputs = forward ? layout_.sample_blocks() : layout_.feature_blocks();
+    std::vector<Ciphertext> results;
+    results.reserve(outputs);
+    for (std::size_t m = 0; m < outputs; ++m) {
+        std::vector<Product> products;
+        products.reserve(operands.size());
+        for (std::size_t k = 0; k < operands.size(); ++k) {
+            products.push_back(
+                {&block(direction, 0, forward ? m : k, forward ? k : m), &operands[k]});
+        }
+        results.push_back(evaluator_.relinearize(evaluator_.sum_of_products(products)));
     }
     return results;
 }

@@ -64,7 +64,7 @@ void count_product(Counter& counter, const LaneLayout& layout, std::size_t babie
                    std::size_t inner, std::size_t inputs, std::size_t outputs, int level) {
     const std::size_t c = layout.padded_classes();
     const std::size_t giants = c / babies;
-    counter.decompose(level, inputs);
+    counter.decompose(level, c > 1 ? inputs : 0);
     counter.key_switch(level, inputs * (c - 1));
     if (inner > 1) {
         counter.decompose(level, inputs * (c / inner));

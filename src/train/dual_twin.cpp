@@ -86,7 +86,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     DualTwinResult result;
     RowMatrix& main = result.main;
     RowMatrix& extrapolated = result.extrapolated;
-    main = RowMatrix::Zero(data.samples(), data.classes());
+    main = RowMatrix::Zero(data.samples(), data.heads());
     extrapolated = main;
     // In a run with bootstrappings the logits K A are what goes on, and the states' errors are
     // theirs: kept apart here, where they go through the same recurrence.

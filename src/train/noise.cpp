@@ -228,7 +228,7 @@ std::vector<std::vector<double>> largest_deviations(Solver solver, const Prepare
         {views.size(), std::vector<double>(iterations, std::numeric_limits<double>::infinity())});
     // Models that do not fit into memory together are made again, a part of the run each time.
     const double model_bytes =
-        8.0 * static_cast<double>(data.classes()) * static_cast<double>(data.xs.cols());
+        8.0 * static_cast<double>(data.heads()) * static_cast<double>(data.xs.cols());
     const int part =
         static_cast<int>(std::clamp(most_model_bytes / model_bytes, 1.0, double{max_iterations}));
     for (int begin = first; begin <= recipe.iterations; begin += part) {

@@ -37,13 +37,23 @@ Expected<Solver> solver_from_name(std::string_view name) {
     return make_error(ErrorCode::bad_input, "no solver '{}': choose primal or dual", name);
 }
 
+std::size_t least_padded_heads(KernelSource source) noexcept {
+    return source == KernelSource::server ? 2 : 1;
+}
+
+KernelLayout kernel_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies,
+                           KernelSource source) {
+    return KernelLayout::create(slots, shape.samples, shape.heads, babies,
+                                least_padded_heads(source));
+}
+
 double RefreshPlan::range() const {
     return std::ldexp(1.0, range_bits);
 }
 
 TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
                            const Products& products, unsigned scale_bits, unsigned state_bits,
-                           std::optional<RefreshPlan> refresh)
+                           std::optional<RefreshPlan> refresh, SecurityLevel security)
     : shape_(shape),
       recipe_(std::move(recipe)),
       parameters_(std::move(parameters)),
@@ -51,11 +61,16 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
       scale_bits_(scale_bits),
       state_bits_(state_bits),
       refresh_(std::move(refresh)),
+      security_(security),
       levels_(iteration_levels(recipe_, solver(), refresh_ ? refresh_->bootstrap.levels() : 0)) {
     require(shape_.samples >= 1 && shape_.features >= 1 && shape_.classes >= 1,
             ErrorCode::invalid_argument,
             "need at least one sample, feature and class, got {} x {} and {} classes",
             shape_.samples, shape_.features, shape_.classes);
+    require(
+        shape_.heads == shape_.classes || shape_.heads == trained_heads(shape_.classes, recipe_),
+        ErrorCode::invalid_argument, "{} heads for {} classes; there must be {}", shape_.heads,
+        shape_.classes, trained_heads(shape_.classes, recipe_));
     require(solver() == Solver::primal || recipe_.iterations >= 2, ErrorCode::invalid_argument,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     require(solver() == Solver::primal || batches() == 1, ErrorCode::invalid_argument,
@@ -63,6 +78,7 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
             "mini-batches");
     require(batches() <= static_cast<std::size_t>(recipe_.iterations), ErrorCode::invalid_argument,
             "{} iterations do not reach all {} mini-batches", recipe_.iterations, batches());
+    check_security();
     if (refresh_) {
         check_refresh(*refresh_);
     } else {
@@ -83,6 +99,20 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
             "a sigmoid of degree {} needs leading and cubic coefficients other than 0 under "
             "encryption: use a lower degree or another fit",
             recipe_.sigmoid.degree());
+}
+
+void TrainingPlan::check_security() const {
+    require(security_ == SecurityLevel::classical_128 || !refresh_, ErrorCode::insecure_parameters,
+            "runs with bootstrappings have 128-bit security, not {}: use fewer iterations or a "
+            "lower level",
+            describe(security_));
+    if (parameters_.insecure_for_tests_only()) {
+        return;
+    }
+    const double most = largest_secure_log_qp(parameters_.log_n(), security_);
+    require(parameters_.log_qp() <= most, ErrorCode::insecure_parameters,
+            "log2(QP) = {:.2f} is above {:.0f}, the limit for {} security at log_n = {}",
+            parameters_.log_qp(), most, describe(security_), parameters_.log_n());
 }
 
 void TrainingPlan::check_refresh(const RefreshPlan& refresh) const {
@@ -122,7 +152,7 @@ std::size_t TrainingPlan::class_groups() const noexcept {
     const auto* lanes = std::get_if<LaneProducts>(&products_);
     return lanes == nullptr
                ? 1
-               : (shape_.classes + lanes->layout.classes() - 1) / lanes->layout.classes();
+               : (shape_.heads + lanes->layout.classes() - 1) / lanes->layout.classes();
 }
 
 std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexcept {

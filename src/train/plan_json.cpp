@@ -36,6 +36,14 @@ nlohmann::json TrainingPlan::to_json() const {
                         {"scale_bits", scale_bits_},
                         {"state_bits", state_bits_},
                         {"solver", name(solver())}};
+    // Absent where every class has a head of its own.
+    if (shape_.heads != shape_.classes) {
+        json["heads"] = shape_.heads;
+    }
+    // Absent for the level that all plans have.
+    if (security_ != SecurityLevel::classical_128) {
+        json["security"] = name(security_);
+    }
     if (solver() == Solver::primal) {
         json["class_group"] = layout().classes();
         json["lane"] = layout().lane();
@@ -86,7 +94,8 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         primes.p = whole_numbers<std::uint64_t>(json.at("p"));
         primes.digits = static_cast<unsigned>(count("digits"));
         primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
-        const TrainingShape shape{count("samples"), count("features"), count("classes")};
+        const TrainingShape shape{count("samples"), count("features"), count("classes"),
+                                  count(json.contains("heads") ? "heads" : "classes")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
         const auto state_bits = static_cast<unsigned>(count("state_bits"));
         require(
@@ -98,15 +107,15 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             const auto solver =
                 value_or_throw(solver_from_name(json.at("solver").get<std::string>()));
             if (solver == Solver::dual) {
+                const auto source =
+                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()));
                 return KernelProducts{
-                    KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
-                                         count("babies")),
-                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()))};
+                    kernel_layout(parameters.slots(), shape, count("babies"), source), source};
             }
             const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
             const std::size_t group = count("class_group");
-            require(group >= 1 && group <= shape.classes, ErrorCode::corrupt_data,
-                    "groups of {} classes do not fit {}", group, shape.classes);
+            require(group >= 1 && group <= shape.heads, ErrorCode::corrupt_data,
+                    "groups of {} heads do not fit {}", group, shape.heads);
             LaneLayout layout =
                 LaneLayout::create(parameters.slots(), count("lane"),
                                    rows_per_batch(*recipe, shape.samples), shape.features, group);
@@ -115,7 +124,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                        shifts.inner > 0 && babies % shifts.inner == 0;
             };
             require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
-                    ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
+                    ErrorCode::corrupt_data, "the shifts do not fit {} heads", shape.heads);
             return LaneProducts{layout, shifts};
         };
         const Products made = products();
@@ -150,8 +159,12 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             }
             return plan;
         }();
+        const auto security =
+            json.contains("security")
+                ? value_or_throw(security_level_from_name(json.at("security").get<std::string>()))
+                : SecurityLevel::classical_128;
         TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
-                          refresh);
+                          refresh, security);
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

@@ -25,10 +25,10 @@ constexpr unsigned least_scale_for_cost = 38;
 constexpr std::size_t most_dual_samples = 2048;
 
 // Whether a chain of that many levels is secure in a ring, with any number of digits.
-bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits) {
+bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits, SecurityLevel security) {
     for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
         if (nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
-            largest_secure_log_qp(log_n)) {
+            largest_secure_log_qp(log_n, security)) {
             return true;
         }
     }
@@ -37,7 +37,7 @@ bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits) {
 
 // Iterations that a ring holds.
 int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_levels,
-                    unsigned scale_bits, unsigned log_n) {
+                    unsigned scale_bits, unsigned log_n, SecurityLevel security) {
     int fitting = 0;
     for (int iterations = 1; iterations <= recipe.iterations; ++iterations) {
         Recipe shorter = recipe;
@@ -45,7 +45,7 @@ int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_level
         const auto levels =
             static_cast<std::size_t>(iteration_levels(shorter, solver).front().start) +
             extra_levels;
-        if (!holds(log_n, levels, scale_bits)) {
+        if (!holds(log_n, levels, scale_bits, security)) {
             break;
         }
         fitting = iterations;
@@ -95,15 +95,16 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
                                 search.least_memory() / 1e9, search.memory_limit() / 1e9));
     }
     const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
-    throw Error(
-        ErrorCode::bad_input,
-        fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
-                    "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: ask for "
-                    "at most {} iterations{}",
-                    recipe.iterations, recipe.sigmoid.degree(), search.levels(),
-                    search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
-                    most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n),
-                    options.log_n == 0 ? "" : " or let the planner choose the ring"));
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
+                            "{:.0f} or more; at {} security log_n = {} allows {:.0f}: ask for "
+                            "at most {} iterations{}",
+                            recipe.iterations, recipe.sigmoid.degree(), search.levels(),
+                            search.least_log_qp(scale_bits), describe(options.security), log_n,
+                            largest_secure_log_qp(log_n, options.security),
+                            most_iterations(recipe, solver, search.extra_levels(), scale_bits,
+                                            log_n, options.security),
+                            options.log_n == 0 ? "" : " or let the planner choose the ring"));
 }
 
 // The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.
@@ -192,15 +193,19 @@ int models_every_of(const PlanOptions& options, int iterations) {
 
 }  // namespace
 
-bool fits_one_chain(const Recipe& recipe, Solver solver) {
+bool fits_one_chain(const Recipe& recipe, Solver solver, SecurityLevel security) {
     const auto levels = static_cast<std::size_t>(iteration_levels(recipe, solver).front().start);
-    return holds(17, levels, scale_choices.back());
+    return holds(17, levels, scale_choices.back(), security);
 }
 
-TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& recipe,
+TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& recipe,
                                   const PlanOptions& options) {
     if (const auto checked = check(recipe); !checked) {
         throw Error(checked.error());
+    }
+    TrainingShape shape = asked;
+    if (shape.heads == 0) {
+        shape.heads = trained_heads(shape.classes, recipe);
     }
     require(shape.samples >= 1 && shape.features >= 1 && shape.classes >= 1,
             ErrorCode::invalid_argument,
@@ -233,6 +238,10 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
             ErrorCode::bad_input,
             "batches of {} samples are more than the {} there are: use smaller batches",
             recipe.batch, shape.samples);
+    require(options.security == SecurityLevel::classical_128 ||
+                options.refresh != PlanOptions::Refresh::always,
+            ErrorCode::bad_input, "runs with bootstrappings have 128-bit security, not {}",
+            describe(options.security));
     require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     const PlanCandidate best = best_of_all(shape, recipe, options);
@@ -241,7 +250,7 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     const auto products = [&]() -> Products {
         if (best.solver == Solver::dual) {
             return KernelProducts{
-                KernelLayout::create(parameters.slots(), shape.samples, shape.classes, best.babies),
+                kernel_layout(parameters.slots(), shape, best.babies, options.kernel),
                 options.kernel};
         }
         return LaneProducts{
@@ -263,7 +272,8 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     if (refreshed && best.solver == Solver::dual) {
         refreshed->models_every = models_every_of(options, recipe.iterations);
     }
-    return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits, refreshed};
+    return {shape,      recipe,    std::move(parameters), made, best.scale_bits,
+            state_bits, refreshed, options.security};
 }
 
 TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const {
@@ -288,7 +298,8 @@ TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const 
             scale_bits_,
             state_bits,
             RefreshPlan{BootstrapPlan::create(parameters_, literal), range_bits,
-                        refresh_->models_every}};
+                        refresh_->models_every},
+            security_};
 }
 
 }  // namespace cipherfit

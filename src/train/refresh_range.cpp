@@ -81,7 +81,7 @@ double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedDat
     const auto packed = [&](const RowMatrix& coefficients) {
         const RowMatrix logits = kernel * coefficients;
         return Blocks{
-            plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().classes})};
+            plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().heads})};
     };
     run_dual_twin(data, recipe, nullptr,
                   [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
@@ -101,11 +101,11 @@ double largest_segment_coefficient(const TrainingPlan& plan, const PreparedData&
     const Recipe& recipe = plan.recipe();
     const auto see = [&](const RowMatrix& sum) {
         const std::vector<double> slots =
-            plan.kernel().pack_replicas({sum.data(), plan.shape().samples, plan.shape().classes});
+            plan.kernel().pack_replicas({sum.data(), plan.shape().samples, plan.shape().heads});
         largest = std::max(largest, largest_coefficient(std::vector<std::complex<double>>(
                                         slots.begin(), slots.end())));
     };
-    RowMatrix before_main = RowMatrix::Zero(data.samples(), data.classes());
+    RowMatrix before_main = RowMatrix::Zero(data.samples(), data.heads());
     RowMatrix before_extrapolated = before_main;
     run_dual_twin(
         data, recipe, nullptr, [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {

@@ -1,6 +1,7 @@
 #include "cipherfit/train/rehearse.h"
 
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
 
@@ -47,7 +48,7 @@ Outcome run(const RehearsalProblem& problem, const Recipe& recipe) {
     if (problem.held_labels.empty()) {
         return outcome;
     }
-    const RowMatrix scores = problem.held_out * result.model().transpose();
+    const RowMatrix scores = problem.held_out * rows_of_classes(result.model()).transpose();
     for (Eigen::Index i = 0; i < scores.rows(); ++i) {
         const auto row = scores.row(i);
         if (!row.allFinite()) {

@@ -81,7 +81,7 @@ std::vector<std::vector<double>> packed(const TrainingPlan& plan, const Prepared
         return pack_states(plan, state);
     }
     const RowMatrix logits = gram_matrix(data) * state;
-    return {plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().classes})};
+    return {plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().heads})};
 }
 
 TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {

@@ -66,40 +66,54 @@ std::vector<Case> cases() {
     plain_batches.decay = 0;
     Recipe chiang = chiang2023_recipe(8, 20);
     chiang.decay = 0.02;
-    return {{"primal", shape, standard, Solver::primal},
-            {"primal, decay", shape, decayed, Solver::primal},
-            {"primal, degree 1", shape, linear, Solver::primal},
-            {"primal, degree 5", shape, fifth, Solver::primal},
-            {"primal, preset", shape, chiang, Solver::primal},
-            {"primal, several blocks",
-             {.samples = 150, .features = 40, .classes = 4},
-             standard,
-             Solver::primal},
-            {"primal, no momentum",
-             {.samples = 50, .features = 300, .classes = 3},  // three blocks
-             plain,
-             Solver::primal},
-            {"groups of classes",  // 40 of them need 2^13 slots in one layout, here there are 2^9
-             {.samples = 60, .features = 20, .classes = 40},
-             standard,
-             Solver::primal},
-            {"groups of classes, mini-batches",
-             {.samples = 60, .features = 300, .classes = 21},
-             plain_batches,
-             Solver::primal},
-            {"groups of classes, preset",
-             {.samples = 60, .features = 20, .classes = 21},
-             chiang,
-             Solver::primal},
-            {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
-            {"dual, no momentum", shape, plain, Solver::dual},
-            {"mini-batches", shape, batches, Solver::primal},
-            {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
-            {"dual", shape, standard, Solver::dual},
-            {"dual, decay", shape, decayed, Solver::dual},
-            {"dual, degree 1", shape, linear, Solver::dual},
-            {"dual, degree 5", shape, fifth, Solver::dual},
-            {"dual, preset", shape, chiang, Solver::dual}};
+    return {
+        {"primal", shape, standard, Solver::primal},
+        {"primal, decay", shape, decayed, Solver::primal},
+        {"primal, degree 1", shape, linear, Solver::primal},
+        {"primal, degree 5", shape, fifth, Solver::primal},
+        {"primal, preset", shape, chiang, Solver::primal},
+        {"primal, several blocks",
+         {.samples = 150, .features = 40, .classes = 4},
+         standard,
+         Solver::primal},
+        {"primal, one head",
+         {.samples = 150, .features = 40, .classes = 2},
+         standard,
+         Solver::primal},
+        {"one head, mini-batches",
+         {.samples = 20, .features = 9, .classes = 2},
+         batches,
+         Solver::primal},
+        {"primal, no momentum",
+         {.samples = 50, .features = 300, .classes = 3},  // three blocks
+         plain,
+         Solver::primal},
+        {"groups of classes",  // 40 of them need 2^13 slots in one layout, here there are 2^9
+         {.samples = 60, .features = 20, .classes = 40},
+         standard,
+         Solver::primal},
+        {"groups of classes, mini-batches",
+         {.samples = 60, .features = 300, .classes = 21},
+         plain_batches,
+         Solver::primal},
+        {"groups of classes, preset",
+         {.samples = 60, .features = 20, .classes = 21},
+         chiang,
+         Solver::primal},
+        {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
+        {"dual, no momentum", shape, plain, Solver::dual},
+        {"mini-batches", shape, batches, Solver::primal},
+        {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
+        {"dual", shape, standard, Solver::dual},
+        {"dual, one head", {.samples = 20, .features = 9, .classes = 2}, standard, Solver::dual},
+        {"dual, two heads of two classes",
+         {.samples = 20, .features = 9, .classes = 2, .heads = 2},
+         standard,
+         Solver::dual},
+        {"dual, decay", shape, decayed, Solver::dual},
+        {"dual, degree 1", shape, linear, Solver::dual},
+        {"dual, degree 5", shape, fifth, Solver::dual},
+        {"dual, preset", shape, chiang, Solver::dual}};
 }
 
 // With the range that its twin needs and no more.
@@ -119,10 +133,10 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
     };
     const TrainingShape& shape = run.plan.shape();
     if (run.plan.solver() == Solver::primal) {
-        return rows(run.decrypt(model), shape.classes, shape.features);
+        return rows(run.decrypt(model), shape.heads, shape.features);
     }
     return model_of(rows(run.plan.kernel().unpack_replicas(run.owner.decrypt_real(model.at(0))),
-                         shape.samples, shape.classes),
+                         shape.samples, shape.heads),
                     run.prepared);
 }
 

@@ -54,7 +54,7 @@ void expect_as_oracle(const json& c, const json& expected) {
     const Preprocessing fitted = fit_preprocessing(features, recipe.preset);
     const auto labels = c["labels"].get<std::vector<int>>();
     const TwinResult twin =
-        run_twin(prepare(features, labels, c["classes"], fitted, recipe), recipe);
+        run_twin(prepare(features, labels, c["classes"], fitted, recipe, c["classes"]), recipe);
     const RowMatrix weights = matrix(expected["weights"]);
     const RowMatrix scores = matrix(expected["scores"]);
     const auto near = [&c](const RowMatrix& ours, const RowMatrix& theirs) {

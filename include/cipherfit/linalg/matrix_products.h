@@ -71,6 +71,8 @@ class EncryptedFeatures {
                             std::size_t b) const;
     std::vector<Ciphertext> multiply(Direction direction,
                                      std::span<const Ciphertext> operands) const;
+    std::vector<Ciphertext> multiply_unshifted(Direction direction,
+                                               std::span<const Ciphertext> operands) const;
 
     const Evaluator& evaluator_;
     LaneLayout layout_;

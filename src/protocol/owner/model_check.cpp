@@ -84,11 +84,12 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
     // The bias by the bound on all weights, every feature's weights by the states' bound and the
     // feature's own scale.
     const Preprocessing& preprocessing = setup.preprocessing;
+    const double share = row_share(setup.plan.shape().heads);
     bool accepted = largest_weight_error(head, reference.head) <= reference.weight_error_bound;
     for (Eigen::Index j = 1; j < head.weights.cols(); ++j) {
         const double error =
             (head.weights.col(j) - reference.head.weights.col(j)).cwiseAbs().maxCoeff();
-        accepted = accepted && error <= reference.state_error_bound * preprocessing.factor *
+        accepted = accepted && error <= share * reference.state_error_bound * preprocessing.factor *
                                             preprocessing.column_scale(j);
     }
     require(accepted, ErrorCode::corrupt_data,

@@ -155,7 +155,7 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
 PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
                           std::span<const int> labels) {
     PreparedData data = prepare(features, labels, static_cast<int>(setup.plan.shape().classes),
-                                setup.preprocessing, setup.plan.recipe());
+                                setup.preprocessing, setup.plan.recipe(), setup.plan.shape().heads);
     return setup.plan.batches() == 1 ? data : in_batch_order(std::move(data), setup.shuffle_seed);
 }
 
