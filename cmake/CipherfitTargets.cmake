@@ -60,7 +60,7 @@ endfunction()
 # src/<name>/owner: code that holds or uses a secret.
 function(cipherfit_owner_layer name)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-    file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/owner/*.cpp")
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/owner/*.cpp")
     cipherfit_library(cipherfit_${name}_owner SOURCES ${sources} LINK ${ARG_LINK})
 endfunction()
 

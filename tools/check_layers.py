@@ -34,7 +34,9 @@ layers = {name for name in allowed if "/" not in name}
 
 include_line = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 block_comment = re.compile(r"/\*.*?\*/", re.DOTALL)
-secret_symbol = re.compile(r"\b(SecretKey|KeyGenerator|Decryptor)\b")
+secret_symbol = re.compile(
+    r"\b(SecretKey|KeyGenerator|Decryptor|Dealer|Holder|ReleasePoint|SecretSeed)\b"
+)
 
 
 class SourceFile:
