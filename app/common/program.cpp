@@ -1,6 +1,7 @@
 #include "common/program.h"
 
 #include "cipherfit/base/error.h"
+#include "common/option_hints.h"
 
 #include <cstdio>
 #include <exception>
@@ -47,7 +48,7 @@ int run(const char* name, void (*build)(CLI::App&), int argc, char** argv) {
             fmt::format("{} ('{} --help' lists the options)", error.what(), command_line(app)),
             exit_status(ErrorCode::bad_input));
     } catch (const Error& error) {
-        return fail(error.what(), exit_status(error.code()));
+        return fail(with_options(error.what()), exit_status(error.code()));
     } catch (const std::filesystem::filesystem_error& error) {
         return fail(
             fmt::format("cannot use {}: {}", error.path1().string(), error.code().message()),

@@ -232,7 +232,7 @@ TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& reci
     require(batch_count(recipe, shape.samples) <= static_cast<std::size_t>(recipe.iterations),
             ErrorCode::bad_input,
             "{} iterations do not reach all {} mini-batches: ask for at least as many iterations "
-            "(--epochs 1), larger batches or fewer samples",
+            "(an epoch), larger batches or fewer samples",
             recipe.iterations, batch_count(recipe, shape.samples));
     require(recipe.batch == 0 || static_cast<std::size_t>(recipe.batch) <= shape.samples,
             ErrorCode::bad_input,

@@ -257,7 +257,7 @@ TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     const SmallJob small(reviewed_recipe(), 1, plan);
     ASSERT_FALSE(small.job.plan.has_intermediate_models());
     small.write(files());
-    EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "--review-every"},
+    EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "without reviews"},
                              [&] { run_training_job(directory_, reviewing()); }));
     EXPECT_FALSE(fs::exists(files().checkpoint()));
     EXPECT_FALSE(undisturbed().empty());

@@ -45,8 +45,8 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
         const double most = setup.plan.segment_capacity();
         require(coefficient <= most, ErrorCode::bad_input,
                 "the sums that models in between are joined from have coefficients up to {:.3g}, "
-                "more than the {:.3g} that the chain holds: use --models-every 0 or fewer scale "
-                "bits",
+                "more than the {:.3g} that the chain holds: plan without models in between, or "
+                "with fewer scale bits",
                 coefficient, most);
     }
     const double most = setup.plan.state_capacity();

@@ -29,9 +29,8 @@ void require_nothing_pinned(const SetupOptions& options) {
     require(!options.recipe.step && !options.final_step && !options.recipe.degree &&
                 !options.recipe.range && options.recipe.momentum == Momentum::nesterov,
             ErrorCode::invalid_argument,
-            "the preset chiang2023 has its own step, sigmoid and momentum: leave out --step, "
-            "--final-step, --sigmoid-degree, --sigmoid-range and --momentum, or use the preset "
-            "standard");
+            "the preset chiang2023 has its own step, sigmoid and momentum: leave these out, or use "
+            "the preset standard");
 }
 
 nlohmann::json to_json(const RehearsalCandidate& candidate) {
@@ -85,8 +84,8 @@ int iterations_of(const SetupOptions& options, std::size_t samples) {
 void require_batches(const SetupOptions& options, std::size_t samples) {
     require(options.batch == 0 || static_cast<std::size_t>(options.batch) <= samples,
             ErrorCode::bad_input,
-            "batches of {} samples are more than the {} there are: use smaller batches, or leave "
-            "--batch out",
+            "batches of {} samples are more than the {} there are: use smaller batches, or "
+            "none",
             options.batch, samples);
 }
 
@@ -96,7 +95,7 @@ Recipe completed(Recipe recipe, const SetupOptions& options) {
     recipe.batch = options.batch;
     if (options.final_step && recipe.iterations > 1) {
         require(options.recipe.step.has_value(), ErrorCode::bad_input,
-                "a last step of {} needs a first one: give --step", *options.final_step);
+                "a last step of {} needs a first one: give the first step", *options.final_step);
         const double ratio = *options.final_step / recipe.steps.front();
         for (std::size_t t = 0; t < recipe.steps.size(); ++t) {
             recipe.steps[t] *= std::pow(
