@@ -47,16 +47,13 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
         extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
     check_interrupt();
     line.phase("owner: rehearsal and plan");
-    OwnerSetup setup = make_owner_setup(rows, options);
-    PreparedData data = prepare_rows(setup, rows.features, rows.labels);
-    TwinReference reference = make_twin_reference(setup, data);
-    if (setup.plan.solver() == Solver::primal) {
-        data.xs.resize(0, 0);
-    }
+    auto [setup, runs] = plan_run(rows, options);
+    TwinReference reference = make_twin_reference(setup, runs);
+    // The scaled rows: what decryption takes, of the dual.
+    RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
     line.finish();
     check_interrupt();
-    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(data.xs),
-             backbone},
+    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(xs), backbone},
             std::move(rows)};
 }
 

@@ -1,3 +1,4 @@
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/twin.h"
 #include "train/twin_noise.h"
 
@@ -140,14 +141,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
 }
 
 double largest_carried_logit(const PreparedData& data, const Recipe& recipe) {
-    const RowMatrix kernel = gram_matrix(data);
-    double largest = 0.0;
-    run_dual_twin(data, recipe, nullptr,
-                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
-                      largest = std::max({largest, largest_magnitude(kernel * main),
-                                          largest_magnitude(kernel * extrapolated)});
-                  });
-    return largest;
+    return largest_carried_logit(PlainRun(Solver::dual, borrowed(data), recipe));
 }
 
 }  // namespace cipherfit

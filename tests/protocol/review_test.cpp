@@ -5,6 +5,7 @@
 #include "cipherfit/train/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 
 #include <atomic>
 #include <filesystem>
@@ -111,7 +112,7 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
     std::vector<RowMatrix> twins;
     run_twin(small_.data, small_.job.plan.recipe(), nullptr,
              [&](const TwinIteration& after) { twins.push_back(after.model); });
-    const double bound = state_error_bound(small_.job.plan, small_.data);
+    const double bound = test::state_error_bound(small_.job.plan, small_.data);
     for (const CheckpointModel& model : models) {
         const RowMatrix& expected = twins[static_cast<std::size_t>(model.iteration - 1)];
         EXPECT_LT((model.state - expected).cwiseAbs().maxCoeff(), bound) << model.iteration;

@@ -4,8 +4,8 @@
 #include "cipherfit/train/segments.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 #include "support/training_run.h"
-#include "support/twin_models.h"
 
 #include <cmath>
 #include <string_view>
@@ -164,7 +164,7 @@ TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
                                   .mean = Eigen::VectorXd::Zero(columns - 1),
                                   .factor = 1.0,
                                   .column_scale = Eigen::VectorXd::Ones(columns)};
-        const ErrorBounds bounds = error_bounds(run.plan, run.prepared, plain);
+        const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
         const std::vector<RowMatrix> twins =
             test::twin_models(Solver::primal, run.prepared, c.recipe);
         TrainingState state;
@@ -182,7 +182,7 @@ TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
         }
         const RowMatrix model = decrypted(run, trainer.model(state));
         const RowMatrix twin = run_twin(run.prepared, c.recipe).model();
-        const double bound = state_error_bound(run.plan, run.prepared);
+        const double bound = test::state_error_bound(run.plan, run.prepared);
         EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
         EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
     }
