@@ -85,7 +85,9 @@ double least_state_scale(const TrainingPlan& plan) {
     if (!refresh || plan.refresh_count() == 0) {
         return plan.state_scale();
     }
-    return std::min(plan.state_scale(), refresh->bootstrap.output_scale() / refresh->range());
+    const auto together = static_cast<double>(refresh->bootstrap.slots() / state_period(plan));
+    return std::min(plan.state_scale(),
+                    together * refresh->bootstrap.output_scale() / refresh->range());
 }
 
 // Of the bootstrappings: their roundings, and the factor that both sequences get, as they go
@@ -106,7 +108,7 @@ void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
         room = (1.0 + 1.0 / std::max(whole, 1.0)) * std::max(1.0, 1.0 - least);
     }
     noise.refresh_std = refresh->range() * room *
-                        std::hypot(refresh_rounding_error(refresh->bootstrap),
+                        std::hypot(refresh_rounding_error(refresh->bootstrap, state_period(plan)),
                                    refresh_transform_error(refresh->bootstrap));
     noise.refresh_loss = refresh_loss(refresh->bootstrap);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {

@@ -3,6 +3,7 @@
 #include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
+#include "ckks/bootstrap/interleave.h"
 #include "train/refresh.h"
 
 #include <algorithm>
@@ -35,6 +36,11 @@ Expected<Solver> solver_from_name(std::string_view name) {
         }
     }
     return make_error(ErrorCode::bad_input, "no solver '{}': choose primal or dual", name);
+}
+
+std::size_t state_period(const TrainingPlan& plan) {
+    return plan.solver() == Solver::primal ? plan.layout().model_period()
+                                           : plan.parameters().slots();
 }
 
 std::size_t least_padded_heads(KernelSource source) noexcept {
@@ -123,12 +129,13 @@ void TrainingPlan::check_refresh(const RefreshPlan& refresh) const {
             "a bootstrapping that leaves {} levels is too short for an iteration of {}: ask for "
             "more levels or a lower degree of the sigmoid",
             bootstrap.levels(), depth);
-    const auto* lanes = std::get_if<LaneProducts>(&products_);
-    const std::size_t period =
-        lanes != nullptr ? lanes->layout.model_period() : parameters_.slots();
-    require(bootstrap.slots() == period, ErrorCode::invalid_argument,
-            "the bootstrapping is for {} slots, the states repeat after {}", bootstrap.slots(),
-            period);
+    const std::size_t period = state_period(*this);
+    const std::size_t most =
+        blocks_together(recipe_, state_ciphertexts(), period, parameters_.slots());
+    require(bootstrap.slots() % period == 0 && bootstrap.slots() / period <= most,
+            ErrorCode::invalid_argument,
+            "the bootstrapping is for {} slots, the states repeat after {} and have {} blocks",
+            bootstrap.slots(), period, state_ciphertexts());
     require(refresh.models_every == 0 || (solver() == Solver::dual && refresh.models_every > 0 &&
                                           refresh.models_every < recipe_.iterations),
             ErrorCode::bad_input,
@@ -160,7 +167,9 @@ std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexce
 }
 
 std::size_t TrainingPlan::bootstraps_per_refresh() const noexcept {
-    return bootstraps_of(recipe_, state_ciphertexts());
+    const std::size_t alone = bootstraps_of(recipe_, state_ciphertexts());
+    const std::size_t together = refresh_ ? refresh_->bootstrap.slots() / state_period(*this) : 1;
+    return (alone + together - 1) / together;
 }
 
 std::size_t TrainingPlan::refresh_count() const noexcept {
@@ -192,9 +201,8 @@ double TrainingPlan::state_capacity() const noexcept {
     }
     // What is bootstrapped is held to its range as a polynomial, and no entry is larger than the
     // sum of its 2 n coefficients.
-    return refresh_count() > 0
-               ? 2 * static_cast<double>(refresh_->bootstrap.slots()) * refresh_->range()
-               : lowest;
+    return refresh_count() > 0 ? 2 * static_cast<double>(state_period(*this)) * refresh_->range()
+                               : lowest;
 }
 
 // The owner reads two limbs, and the sign takes half of the modulus; half of that is room.
@@ -315,6 +323,10 @@ KeyRequest TrainingPlan::keys() const {
     }
     if (refresh_ && refresh_count() > 0) {
         request.merge(refresh_->bootstrap.keys());
+        const std::size_t period = state_period(*this);
+        request.merge(take_apart_keys(parameters_.slots(), period,
+                                      refresh_->bootstrap.slots() / period,
+                                      refresh_->bootstrap.levels()));
     }
     return request;
 }

@@ -149,7 +149,15 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             literal.arcsine_degree = static_cast<std::size_t>(small("arcsine_degree"));
             literal.level_bits = scale_bits;
             const int range_bits = small("range_bits");
-            literal.result_bits = refreshed_bits(state_bits, range_bits);
+            const auto* lanes = std::get_if<LaneProducts>(&made);
+            const std::size_t period =
+                lanes != nullptr ? lanes->layout.model_period() : parameters.slots();
+            require(literal.log_slots < 64 && std::size_t{1} << literal.log_slots >= period,
+                    ErrorCode::corrupt_data,
+                    "the bootstrapping is for 2^{} slots, the states repeat after {}",
+                    literal.log_slots, period);
+            literal.result_bits = refreshed_bits(state_bits, range_bits,
+                                                 (std::size_t{1} << literal.log_slots) / period);
             RefreshPlan plan{BootstrapPlan::create(parameters, literal), range_bits};
             if (const auto every = member.find("models_every"); every != member.end()) {
                 require(every->is_number_integer() && every->get<double>() >= 1.0 &&

@@ -135,19 +135,21 @@ void PlanSearch::try_layouts(PlanCandidate candidate,
     const unsigned log_n = candidate.ring.log_n;
     const std::size_t slots = std::size_t{1} << (log_n - 1);
     const PlanCandidate common = candidate;
-    const auto refreshing = [&](unsigned log_slots, std::size_t blocks) {
+    // With states of so many blocks, whose slots repeat with a period.
+    const auto refreshing = [&](std::size_t period, std::size_t blocks) {
         candidate = common;
         if (common.refreshed > 0) {
             const auto count = std::count_if(schedule.begin(), schedule.end(),
                                              [](const auto& at) { return at.refresh; });
-            candidate.log_slots = log_slots;
-            candidate.extra_cost += static_cast<double>(count) *
-                                    static_cast<double>(bootstraps_of(recipe_, blocks)) *
-                                    refresh_transforms(log_n, log_slots);
+            const std::size_t together = blocks_together(recipe_, blocks, period, slots);
+            const std::size_t each = (bootstraps_of(recipe_, blocks) + together - 1) / together;
+            candidate.log_slots = static_cast<unsigned>(std::bit_width(period * together) - 1);
+            candidate.extra_cost += static_cast<double>(count) * static_cast<double>(each) *
+                                    refresh_transforms(log_n, candidate.log_slots);
         }
     };
     if (solver_ == Solver::dual) {
-        refreshing(log_n - 1, 1);
+        refreshing(slots, 1);
         try_kernel(candidate, slots, schedule);
         return;
     }
@@ -156,8 +158,7 @@ void PlanSearch::try_layouts(PlanCandidate candidate,
         for (const std::size_t lane : LaneLayout::possible_lanes(slots, group)) {
             const LaneLayout layout =
                 LaneLayout::create(slots, lane, batch_, shape_.features, group);
-            refreshing(static_cast<unsigned>(std::bit_width(layout.model_period()) - 1),
-                       groups * layout.feature_blocks());
+            refreshing(layout.model_period(), groups * layout.feature_blocks());
             candidate.lane = lane;
             candidate.class_group = group;
             try_layout(candidate, layout, schedule);

@@ -258,16 +258,20 @@ TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& reci
                                shape.features, best.class_group),
             best.shifts};
     };
+    const Products made = products();
     const auto refresh = [&]() -> std::optional<RefreshPlan> {
         if (best.refreshed == 0) {
             return std::nullopt;
         }
         BootstrapLiteral literal = literal_of(best, recipe, options);
         const int range_bits = range_bits_of(options);
-        literal.result_bits = refreshed_bits(state_bits, range_bits);
+        const auto* lanes = std::get_if<LaneProducts>(&made);
+        const std::size_t period =
+            lanes != nullptr ? lanes->layout.model_period() : parameters.slots();
+        literal.result_bits =
+            refreshed_bits(state_bits, range_bits, (std::size_t{1} << literal.log_slots) / period);
         return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
     };
-    const Products made = products();
     std::optional<RefreshPlan> refreshed = refresh();
     if (refreshed && best.solver == Solver::dual) {
         refreshed->models_every = models_every_of(options, recipe.iterations);
@@ -290,7 +294,8 @@ TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const 
         static_cast<unsigned>(std::lround(std::log2(static_cast<double>(parameters_.q(0)))));
     const unsigned state_bits =
         refreshed_state_bits(scale_bits_, lowest, literal.ratio_bits, range_bits);
-    literal.result_bits = refreshed_bits(state_bits, range_bits);
+    literal.result_bits =
+        refreshed_bits(state_bits, range_bits, refresh_->bootstrap.slots() / state_period(*this));
     return {shape_,
             recipe_,
             parameters_,

@@ -3,6 +3,7 @@
 #include "cipherfit/ckks/encoder.h"
 #include "cipherfit/train/segments.h"
 #include "cipherfit/train/training_messages.h"
+#include "train/refresh.h"
 
 #include <algorithm>
 #include <complex>
@@ -56,7 +57,7 @@ double largest_refreshed_coefficient(const TrainingPlan& plan, const PlainRun& r
         return largest;
     }
     const Recipe& recipe = plan.recipe();
-    const std::size_t period = refresh->bootstrap.slots();
+    const std::size_t period = state_period(plan);
     // After iteration t, before the next; and the primal's last states, which the lowest level must
     // hold as well.
     const auto is_refreshed = [&](int t) {

@@ -1,5 +1,10 @@
 #include "train/state_refresh.h"
 
+#include "ckks/bootstrap/imaginary_unit.h"
+#include "ckks/bootstrap/interleave.h"
+#include "train/refresh.h"
+
+#include <algorithm>
 #include <utility>
 
 namespace cipherfit {
@@ -26,17 +31,44 @@ Ciphertext StateRefresh::cleaned(const Ciphertext& values) const {
         evaluator_.multiply_plain(low, evaluator_.encoder().encode(mask_, 1, mask_scale)));
 }
 
-std::pair<Ciphertext, Ciphertext> StateRefresh::refreshed(const Ciphertext& first,
-                                                          const Ciphertext& second,
-                                                          std::size_t level) const {
-    const double range = plan_.refresh().value().range();
-    // The second is read at the scale of the first: as itself times the quotient of the scales.
-    const double quotient = second.scale() / first.scale();
-    auto [real, imaginary] = bootstrapper_->bootstrap_pair(
-        first.copy().with_factor(1 / range), second.copy().with_factor(quotient / range));
-    // The last iterations may need fewer levels than there are.
-    return {evaluator_.drop_to_level(std::move(real).with_factor(range), level),
-            evaluator_.drop_to_level(std::move(imaginary).with_factor(range / quotient), level)};
+std::vector<StateRefresh::Pair> StateRefresh::refreshed(std::vector<Pair> pairs,
+                                                        std::size_t level) const {
+    const RefreshPlan& refresh = plan_.refresh().value();
+    const double range = refresh.range();
+    const std::size_t period = state_period(plan_);
+    const std::size_t together = refresh.bootstrap.slots() / period;
+    std::vector<Pair> result;
+    for (std::size_t first = 0; first < pairs.size(); first += together) {
+        const std::size_t last = std::min(pairs.size(), first + together);
+        std::vector<Ciphertext> joined;
+        // The second is read at the scale of the first: as itself times the quotient of the scales.
+        std::vector<double> quotients;
+        for (std::size_t i = first; i < last; ++i) {
+            auto& [real, imaginary] = pairs[i];
+            const bool alone = imaginary.size() == 0;
+            quotients.push_back(alone ? 1.0 : imaginary.scale() / real.scale());
+            Ciphertext both = std::move(real).with_factor(1 / range);
+            if (!alone) {
+                evaluator_.add_inplace(
+                    both,
+                    multiply_by_i(evaluator_.parameters().ring(),
+                                  std::move(imaginary).with_factor(quotients.back() / range)));
+            }
+            joined.push_back(std::move(both));
+        }
+        std::vector<Ciphertext> apart = take_apart(
+            evaluator_, bootstrapper_->bootstrap(interleave(evaluator_, joined, period, together)),
+            period, together, joined.size());
+        for (std::size_t i = 0; i < apart.size(); ++i) {
+            auto [real, imaginary] = split_pair(
+                evaluator_, std::move(apart[i]).with_factor(1 / static_cast<double>(together)));
+            // The last iterations may need fewer levels than there are.
+            result.emplace_back(evaluator_.drop_to_level(std::move(real).with_factor(range), level),
+                                evaluator_.drop_to_level(
+                                    std::move(imaginary).with_factor(range / quotients[i]), level));
+        }
+    }
+    return result;
 }
 
 TrainingState StateRefresh::operator()(const TrainingState& state) const {
@@ -45,30 +77,26 @@ TrainingState StateRefresh::operator()(const TrainingState& state) const {
     const auto prepared = [&](const Ciphertext& block) {
         return mask_.empty() ? block.copy() : cleaned(block);
     };
-    TrainingState result{.iteration = state.iteration};
-    if (!state.extrapolated.empty()) {
-        for (std::size_t b = 0; b < state.main.size(); ++b) {
-            auto [main, extrapolated] =
-                refreshed(prepared(state.main[b]), prepared(state.extrapolated[b]), level);
-            result.main.push_back(std::move(main));
-            result.extrapolated.push_back(std::move(extrapolated));
+    // Both sequences of a block, or two blocks of the only one, of which a last one may be alone.
+    const bool momentum = !state.extrapolated.empty();
+    std::vector<Pair> pairs;
+    for (std::size_t b = 0; b < state.main.size(); b += momentum ? 1 : 2) {
+        Pair& pair = pairs.emplace_back();
+        pair.first = prepared(state.main[b]);
+        if (momentum) {
+            pair.second = prepared(state.extrapolated[b]);
+        } else if (b + 1 < state.main.size()) {
+            pair.second = prepared(state.main[b + 1]);
         }
-        return result;
     }
-    for (std::size_t b = 0; b < state.main.size(); b += 2) {
-        if (b + 1 == state.main.size()) {
-            // Doubled and read as half of it: taking pairs apart does the same to their scale.
-            const double range = plan_.refresh().value().range();
-            Ciphertext alone =
-                bootstrapper_->bootstrap(prepared(state.main[b]).with_factor(1 / range));
-            evaluator_.add_inplace(alone, alone);
-            result.main.push_back(
-                evaluator_.drop_to_level(std::move(alone).with_factor(range / 2), level));
-            break;
+    TrainingState result{.iteration = state.iteration};
+    for (auto& [first, second] : refreshed(std::move(pairs), level)) {
+        result.main.push_back(std::move(first));
+        if (momentum) {
+            result.extrapolated.push_back(std::move(second));
+        } else if (result.main.size() < state.main.size()) {
+            result.main.push_back(std::move(second));
         }
-        auto [even, odd] = refreshed(prepared(state.main[b]), prepared(state.main[b + 1]), level);
-        result.main.push_back(std::move(even));
-        result.main.push_back(std::move(odd));
     }
     return result;
 }

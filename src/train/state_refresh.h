@@ -19,15 +19,16 @@ class StateRefresh {
     // object.
     StateRefresh(const TrainingPlan& plan, const EvaluationKeys& keys);
 
-    // M and U at the levels that a bootstrapping leaves, both of each block in one: as real and
-    // imaginary part, at a common scale. Without momentum, two blocks of M. |entries| must be below
+    // M and U at the levels that a bootstrapping leaves, both of each block as real and imaginary
+    // part, at a common scale, and as many blocks together as the plan says. Without momentum, two
+    // blocks of M. |entries| must be below
     // the plan's range. Of the dual, what is not in lane 0 becomes zero, for the level that is
     // spare.
     TrainingState operator()(const TrainingState& state) const;
 
   private:
-    std::pair<Ciphertext, Ciphertext> refreshed(const Ciphertext& first, const Ciphertext& second,
-                                                std::size_t level) const;
+    using Pair = std::pair<Ciphertext, Ciphertext>;  // the second may be empty
+    std::vector<Pair> refreshed(std::vector<Pair> pairs, std::size_t level) const;
     // The dual's values at level 0, at the scale for the bootstrapping.
     Ciphertext cleaned(const Ciphertext& values) const;
 

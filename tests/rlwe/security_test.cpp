@@ -57,7 +57,7 @@ TEST(Security, LevelsHaveNames) {
 TEST(Security, TheSparseSecretNeedsALargeRingAndASmallModulus) {
     const auto parameters = [](unsigned log_n, unsigned special, bool insecure) {
         return Parameters::create(ParametersLiteral{.log_n = log_n,
-                                                    .q_bits = {50},
+                                                    .q_bits = {49},
                                                     .p_bits = {special},
                                                     .digits = 1,
                                                     .insecure_for_tests_only = insecure});

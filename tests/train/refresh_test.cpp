@@ -7,6 +7,7 @@
 #include "support/noise_bounds.h"
 #include "support/training_run.h"
 
+#include <bit>
 #include <cmath>
 #include <string_view>
 
@@ -142,6 +143,41 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
 
 // The bound: four times the largest deviation of noisy twins, whose deviations are derived from the
 // scales (noise.h). That it is small beside the model is what says that anything was learned.
+void expect_its_twins_model(const Case& c, const TrainingRun& run) {
+    ASSERT_TRUE(run.plan.refresh().has_value());
+    ASSERT_GE(run.plan.refresh_count(), 1U);
+    EncryptedTrainer trainer =
+        run.plan.batches() == 1 ? EncryptedTrainer(run.plan, run.keys, run.upload())
+                                : EncryptedTrainer(run.plan, run.keys, [&run](std::size_t batch) {
+                                      return run.upload(batch);
+                                  });
+    const Eigen::Index columns = run.prepared.columns();
+    const Preprocessing plain{.preset = c.recipe.preset,
+                              .mean = Eigen::VectorXd::Zero(columns - 1),
+                              .factor = 1.0,
+                              .column_scale = Eigen::VectorXd::Ones(columns)};
+    const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
+    const std::vector<RowMatrix> twins = test::twin_models(Solver::primal, run.prepared, c.recipe);
+    TrainingState state;
+    while (state.iteration < c.recipe.iterations) {
+        state = trainer.step(state);
+        const auto fits = check_state(run.plan, state);
+        ASSERT_TRUE(fits.has_value()) << fits.error().message;
+        if (c.solver == Solver::primal) {  // of the dual, see segments_test.cpp
+            const bool main = c.recipe.model == ModelSequence::main;
+            const auto index = static_cast<std::size_t>(state.iteration - 1);
+            const RowMatrix model = decrypted(run, main ? state.main : state.extrapolated);
+            EXPECT_LT((model - twins[index]).cwiseAbs().maxCoeff(), bounds.states[index])
+                << state.iteration;
+        }
+    }
+    const RowMatrix model = decrypted(run, trainer.model(state));
+    const RowMatrix twin = run_twin(run.prepared, c.recipe).model();
+    const double bound = test::state_error_bound(run.plan, run.prepared);
+    EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
+    EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
+}
+
 TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
     for (const Case& c : cases()) {
         SCOPED_TRACE(c.name);
@@ -151,40 +187,35 @@ TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
             continue;
         }
 #endif
-        const TrainingRun run = refreshed_run(c);
-        ASSERT_TRUE(run.plan.refresh().has_value());
-        ASSERT_GE(run.plan.refresh_count(), 1U);
-        EncryptedTrainer trainer =
-            run.plan.batches() == 1
-                ? EncryptedTrainer(run.plan, run.keys, run.upload())
-                : EncryptedTrainer(run.plan, run.keys,
-                                   [&run](std::size_t batch) { return run.upload(batch); });
-        const Eigen::Index columns = run.prepared.columns();
-        const Preprocessing plain{.preset = c.recipe.preset,
-                                  .mean = Eigen::VectorXd::Zero(columns - 1),
-                                  .factor = 1.0,
-                                  .column_scale = Eigen::VectorXd::Ones(columns)};
-        const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
-        const std::vector<RowMatrix> twins =
-            test::twin_models(Solver::primal, run.prepared, c.recipe);
-        TrainingState state;
-        while (state.iteration < c.recipe.iterations) {
-            state = trainer.step(state);
-            const auto fits = check_state(run.plan, state);
-            ASSERT_TRUE(fits.has_value()) << fits.error().message;
-            if (c.solver == Solver::primal) {  // of the dual, see segments_test.cpp
-                const bool main = c.recipe.model == ModelSequence::main;
-                const auto index = static_cast<std::size_t>(state.iteration - 1);
-                const RowMatrix model = decrypted(run, main ? state.main : state.extrapolated);
-                EXPECT_LT((model - twins[index]).cwiseAbs().maxCoeff(), bounds.states[index])
-                    << state.iteration;
-            }
+        expect_its_twins_model(c, refreshed_run(c));
+    }
+}
+
+// Blocks go through one bootstrapping as far as slots allow. Plans from before have one for each.
+TEST(RefreshedTraining, BlocksGoTogetherOrAlone) {
+    const Recipe standard = standard_recipe(6, stable_step, fit_sigmoid(3, 8));
+    Recipe plain = standard_recipe(6, stable_step, fit_sigmoid(3, 8), Momentum::none);
+    for (const Recipe& recipe : {standard, plain}) {
+        const Case c{
+            "blocks", {.samples = 50, .features = 200, .classes = 3}, recipe, Solver::primal};
+        const TrainingRun together = refreshed_run(c);
+        const TrainingPlan& plan = together.plan;
+        const std::size_t period = plan.layout().model_period();
+        const std::size_t alone = bootstraps_of(recipe, plan.state_ciphertexts());
+        ASSERT_GT(plan.refresh()->bootstrap.slots(), period);
+        ASSERT_LT(plan.bootstraps_per_refresh(), alone);
+        expect_its_twins_model(c, together);
+
+        nlohmann::json json = plan.to_json();
+        json["refresh"]["log_slots"] = std::bit_width(period) - 1;
+        const auto before = TrainingPlan::from_json(json);
+        ASSERT_TRUE(before.has_value()) << before.error().message;
+        EXPECT_EQ(before->bootstraps_per_refresh(), alone);
+        expect_its_twins_model(c, TrainingRun(test::synthetic_data(c.shape, recipe, 5), *before));
+        for (const int log_slots : {std::bit_width(period) - 2, std::bit_width(period) + 8}) {
+            json["refresh"]["log_slots"] = log_slots;
+            EXPECT_FALSE(TrainingPlan::from_json(json).has_value()) << log_slots;
         }
-        const RowMatrix model = decrypted(run, trainer.model(state));
-        const RowMatrix twin = run_twin(run.prepared, c.recipe).model();
-        const double bound = test::state_error_bound(run.plan, run.prepared);
-        EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
-        EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
     }
 }
 

@@ -2,6 +2,7 @@
 #include "cipherfit/ckks/bootstrap.h"
 #include "ckks/bootstrap/encoded_matrix.h"
 #include "ckks/bootstrap/imaginary_unit.h"
+#include "ckks/bootstrap/interleave.h"
 #include "ckks/bootstrap/mod_raise.h"
 #include "ckks/bootstrap/raised_ciphertext.h"
 #include "ckks/bootstrap/stages.h"
@@ -160,13 +161,7 @@ Ciphertext Bootstrapper::bootstrap(const Ciphertext& a) const {
 std::pair<Ciphertext, Ciphertext> Bootstrapper::bootstrap_pair(const Ciphertext& a,
                                                                const Ciphertext& b) const {
     const Ring& ring = plan_.parameters().ring();
-    const Ciphertext both = bootstrap(evaluator_->add(a, multiply_by_i(ring, b)));
-    const Ciphertext conjugated = evaluator_->conjugate(both);
-    Ciphertext real = evaluator_->add(both, conjugated).with_factor(0.5);
-    Ciphertext imaginary =
-        evaluator_->negate(multiply_by_i(ring, evaluator_->subtract(both, conjugated)))
-            .with_factor(0.5);
-    return {std::move(real), std::move(imaginary)};
+    return split_pair(*evaluator_, bootstrap(evaluator_->add(a, multiply_by_i(ring, b))));
 }
 
 }  // namespace cipherfit
