@@ -107,10 +107,16 @@ void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
         const double least = etas.empty() ? 0.0 : *std::min_element(etas.begin(), etas.end());
         room = (1.0 + 1.0 / std::max(whole, 1.0)) * std::max(1.0, 1.0 - least);
     }
-    noise.refresh_std = refresh->range() * room *
-                        std::hypot(refresh_rounding_error(refresh->bootstrap, state_period(plan)),
-                                   refresh_transform_error(refresh->bootstrap));
     noise.refresh_loss = refresh_loss(refresh->bootstrap);
+    // That is the loss of coefficients that are small beside the largest; larger ones lose less. In
+    // a slot, which is a sum of 2p coefficients with factors of size 1, what is uneven of it comes
+    // to a third (few coefficients, many of them large) to four fifths (thousands, few of them
+    // large) of what a coefficient of the range's size would lose.
+    constexpr double uneven = 0.5;
+    noise.refresh_std =
+        refresh->range() * room *
+        std::hypot(refresh_rounding_error(refresh->bootstrap, state_period(plan)),
+                   refresh_transform_error(refresh->bootstrap), uneven * noise.refresh_loss);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {
             noise.refreshes.push_back(static_cast<int>(t));

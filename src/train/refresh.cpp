@@ -38,7 +38,7 @@ std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std:
 unsigned refreshed_bits(unsigned state_bits, int range_bits, std::size_t together) noexcept {
     // Pairs that are taken apart have twice the scale of the bootstrapping's result, and blocks
     // that were together have as many times that as there were.
-    const int gain = std::bit_width(together);
+    const auto gain = static_cast<int>(std::bit_width(together));
     return static_cast<unsigned>(
         std::clamp(static_cast<int>(state_bits) + range_bits - gain, 24, 48));
 }

@@ -207,12 +207,13 @@ TEST(RefreshedTraining, BlocksGoTogetherOrAlone) {
         expect_its_twins_model(c, together);
 
         nlohmann::json json = plan.to_json();
-        json["refresh"]["log_slots"] = std::bit_width(period) - 1;
+        const auto log_period = static_cast<int>(std::bit_width(period)) - 1;
+        json["refresh"]["log_slots"] = log_period;
         const auto before = TrainingPlan::from_json(json);
         ASSERT_TRUE(before.has_value()) << before.error().message;
         EXPECT_EQ(before->bootstraps_per_refresh(), alone);
         expect_its_twins_model(c, TrainingRun(test::synthetic_data(c.shape, recipe, 5), *before));
-        for (const int log_slots : {std::bit_width(period) - 2, std::bit_width(period) + 8}) {
+        for (const int log_slots : {log_period - 1, log_period + 9}) {
             json["refresh"]["log_slots"] = log_slots;
             EXPECT_FALSE(TrainingPlan::from_json(json).has_value()) << log_slots;
         }
