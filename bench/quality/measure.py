@@ -7,8 +7,12 @@ import warnings
 import numpy as np
 
 import baselines as reference
+import features
 import program as cipherfit
 import sets
+
+# Splits whose models are kept, for logistic regression on the same features.
+kept_models = 3
 
 
 def chosen(names):
@@ -33,12 +37,27 @@ def keep(folder, name, figures, probabilities=None):
     part.replace(folder / f"{name}.json")
 
 
+def keep_shape(folder, train, test):
+    """What the tables say of a split, and its test labels, which calibration is computed with."""
+    shape = {
+        "rows": len(train[1]) + len(test[1]),
+        "training_rows": len(train[1]),
+        "columns": train[0].shape[1],
+        "classes": int(train[1].max()) + 1,
+        "majority": float((test[1] == np.bincount(train[1]).argmax()).mean()),
+    }
+    keep(folder, "shape", shape)
+    np.save(folder / "labels.npy", test[1].astype(np.uint8))
+
+
 def each_split(options):
     for entry in chosen(options.sets):
         rows, labels, names, class_names = sets.load(entry)
         for seed, train, test in sets.splits(entry, labels, range(options.splits)):
             folder = options.results / entry.name / str(seed)
-            yield entry, seed, folder, (rows[train], labels[train]), (rows[test], labels[test])
+            split = (rows[train], labels[train]), (rows[test], labels[test])
+            keep_shape(folder, *split)
+            yield entry, seed, folder, *split
 
 
 def say(entry, seed, name, figures):
@@ -51,15 +70,6 @@ def baselines(options):
     import sklearn
 
     for entry, seed, folder, train, test in each_split(options):
-        shape = {
-            "rows": len(train[1]) + len(test[1]),
-            "training_rows": len(train[1]),
-            "columns": train[0].shape[1],
-            "classes": int(train[1].max()) + 1,
-            "majority": float((test[1] == np.bincount(train[1]).argmax()).mean()),
-        }
-        keep(folder, "shape", shape)
-        np.save(folder / "labels.npy", test[1].astype(np.uint8))
         balanced = entry.group == "imbalanced"
         for name, model in reference.models(seed, *train[0].shape, balanced):
             if (folder / f"{name}.json").is_file() and not options.again:
@@ -67,7 +77,7 @@ def baselines(options):
             with warnings.catch_warnings():
                 # A large C that has not converged on separable rows is one of those to choose from.
                 warnings.simplefilter("ignore")
-                figures, probabilities = reference.fit_and_score(model, train, test)
+                figures, probabilities = reference.fit_and_score(name, model, train, test)
             figures["scikit_learn"] = sklearn.__version__
             figures["python"] = platform.python_version()
             keep(folder, name, figures, probabilities)
@@ -86,6 +96,38 @@ def program(options):
         figures, probabilities = cipherfit.fit_and_predict(
             options.cipherfit, train, test, encrypted=options.encrypted,
             threads=options.threads, more=more,
-            images=sets.image_folder(entry) if entry.source == "idx" else None)
+            images=sets.image_folder(entry) if entry.source == "idx" else None,
+            model=folder / "model" if name == "simulated" and seed < kept_models else None)
         keep(folder, name, figures, probabilities)
         say(entry, seed, name, figures)
+
+
+def same_features(options):
+    """Logistic regression on the features that the program chose, for the splits with a model."""
+    for entry, seed, folder, train, test in each_split(options):
+        path = folder / "logistic-same-features.json"
+        if not (folder / "model").is_dir() or (path.is_file() and not options.again):
+            continue
+        try:
+            of_rows = features.read(folder / "model")
+            train, test = [(of_rows(rows), labels) for rows, labels in (train, test)]
+        except features.UnknownFeatures:
+            continue
+        weights = np.load(folder / "model" / "weights.npy")
+        told = json.loads((folder / "simulated.json").read_text())["accuracy"]
+        found = accuracy_of(weights, *test)
+        if abs(found - told) > 1.5 / len(test[1]):
+            raise ValueError(f"{entry.name} {seed}: these features give {found}, predict {told}")
+        model = reference.logistic_on_features(seed, *train[0].shape)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            figures, probabilities = reference.fit_and_score("logistic", model, train, test)
+        keep(folder, "logistic-same-features", figures, probabilities)
+        say(entry, seed, "logistic-same-features", figures)
+
+
+def accuracy_of(weights, rows, labels):
+    """Share of rows that a model with these weights, a row a class and the bias first, has right."""
+    scores = rows @ weights[:, 1:].T + weights[:, 0]
+    predictions = scores.argmax(axis=1) if len(weights) > 1 else (scores[:, 0] > 0).astype(int)
+    return float((predictions == labels).mean())

@@ -107,12 +107,13 @@ def accuracy_table(found, groups):
     for name in names_of(found, groups):
         splits = found[name]
         ours = column(splits, "simulated")
-        if not ours:
+        refused = refusals(splits, "simulated")
+        if not ours and not refused:
             continue
         paired = differences(splits, "simulated", "logistic")
         rows.append([
-            title(name, splits), str(len(ours)),
-            percent(column(splits, "shape", "majority").values()),
+            title(name, splits), f"{len(ours)}, {refused} refused" if refused else str(len(ours)),
+            f"{100 * np.mean(list(column(splits, 'shape', 'majority').values())):.1f}",
             percent(ours.values()), percent(column(splits, "logistic").values()),
             percent(paired, "+"), f"{100 * min(paired):+.1f}" if paired else "-",
             percent(column(splits, "logistic-same-features").values()),
@@ -126,21 +127,24 @@ def accuracy_table(found, groups):
 
 def summary(found):
     """What the bars ask of the tables, computed from the sets' means."""
-    names = [name for name in names_of(found, ["tables"]) if column(found[name], "simulated")]
+    names = names_of(found, ["tables"])
     rows = {name: differences(found[name], "simulated", "logistic") for name in names}
     means = {name: mean_and_error(values) for name, values in rows.items() if values}
     if not means:
         return "Nothing was measured."
-    ours = np.mean([mean_and_error(column(found[name], "simulated").values())[0] for name in means])
-    theirs = np.mean([mean_and_error(column(found[name], "logistic").values())[0] for name in means])
-    gains = [mean for mean, _ in means.values()]
-    overall, error = mean_and_error(gains)
+    # Only splits that both were measured on, so that the means differ by the mean difference.
+    both = {name: column(found[name], "simulated").keys() & column(found[name], "logistic").keys()
+            for name in means}
+    ours, theirs = (
+        np.mean([np.mean([column(found[name], model)[seed] for seed in both[name]])
+                 for name in means]) for model in ("simulated", "logistic"))
+    overall, error = mean_and_error(mean for mean, _ in means.values())
     below = [name for name, (mean, se) in means.items()
              if mean < 0 and -mean > max(0.025, 2 * np.nan_to_num(se))]
     worst = min(means, key=lambda name: means[name][0])
     refused = sum(refusals(found[name], "simulated") for name in names)
-    return table(["", ""], [
-        ["sets", str(len(means))],
+    return table(["over the sets", "figure"], [
+        ["sets, splits", f"{len(means)}, {sum(map(len, both.values()))}"],
         ["mean accuracy, cipherfit", f"{100 * ours:.2f} %"],
         ["mean accuracy, logistic regression with the best C", f"{100 * theirs:.2f} %"],
         ["difference, with its standard error over sets",

@@ -70,10 +70,11 @@ def figures_of(probabilities, labels):
     }
 
 
-def fit_and_predict(program, train, test, *, encrypted, threads, images=None, more=()):
+def fit_and_predict(program, train, test, *, encrypted, threads, images=None, model=None, more=()):
     """(figures, second class's probabilities or None); a refusal is a figure too: "refused".
 
-    `images` is a folder with the split as IDX files; the program reads those, as images.
+    `images` is a folder with the split as IDX files; the program reads those, as images. `model` is
+    where the model's directory is kept; it is forgotten unless given.
     """
     classes = int(train[1].max()) + 1
     with tempfile.TemporaryDirectory(prefix="cipherfit-quality-") as holder:
@@ -97,7 +98,9 @@ def fit_and_predict(program, train, test, *, encrypted, threads, images=None, mo
             return {"refused": True, "message": str(refusal),
                     "seconds": time.perf_counter() - started}, None
         told = json.loads((home / "run.json").read_text())
-        shutil.rmtree(out / "job", ignore_errors=True)
+        if model:
+            shutil.rmtree(model, ignore_errors=True)
+            shutil.copytree(out / "model", model)
         probabilities = read_predictions(predictions, classes)
     figures = {name: told[name] for name in kept_figures if name in told}
     figures |= figures_of(probabilities, test[1])

@@ -6,6 +6,7 @@
     bench/quality/quality.py baselines               what scikit-learn reaches
     bench/quality/quality.py program                 what the program reaches, simulated
     bench/quality/quality.py program --encrypted     the same, trained on ciphertexts
+    bench/quality/quality.py same-features           logistic regression on the program's features
     bench/quality/quality.py page                    fills in the tables of docs/learning-quality.md
 
 Makes a virtual environment of its own in data/quality/venv, with the versions of requirements.txt.
@@ -47,7 +48,7 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["all", "fetch", "baselines", "program", "page"])
+    parser.add_argument("what", choices=["all", "fetch", "baselines", "program", "same-features", "page"])
     parser.add_argument("--sets", help="names or groups, with commas; all unless given")
     parser.add_argument("--splits", type=int, default=10, help="seeds 0, 1, ... (10)")
     parser.add_argument("--again", action="store_true", help="measure what was measured before")
@@ -73,6 +74,8 @@ def main():
         measure.baselines(options)
     if options.what in ("all", "program"):
         measure.program(options)
+    if options.what in ("all", "same-features"):
+        measure.same_features(options)
     if options.what in ("all", "page"):
         import page
 

@@ -84,7 +84,7 @@ class QualityTest(ProgramTest):
         self.assertIn("Prose.", text)
         self.assertNotIn("old", text)
         # 90 and 92 against 88 and 92: differences of 2 and 0 points.
-        self.assertIn("| Iris, 100 x 4, 2 | 2 | 50.0 ± 0.0 | 91.0 ± 1.0 | 90.0 ± 2.0 | +1.0 ± 1.0 | "
+        self.assertIn("| Iris, 100 x 4, 2 | 2 | 50.0 | 91.0 ± 1.0 | 90.0 ± 2.0 | +1.0 ± 1.0 | "
                       "+0.0 |", text)
         self.assertIn("+1.00", text)
         document.write_text("no place for a table")
