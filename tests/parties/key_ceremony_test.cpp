@@ -38,7 +38,7 @@ class Ceremony : public testing::Test {
     fs::path board() const { return root / "board"; }
     fs::path home(std::uint32_t member) const { return root / std::to_string(member); }
     // A fresh process, as far as the library can tell: all state comes from the disk.
-    Expected<CeremonyReport> step(std::uint32_t member) const { return open(member).step(); }
+    Expected<StepReport> step(std::uint32_t member) const { return open(member).step(); }
     KeyCeremony open(std::uint32_t member) const {
         return value_or_throw(KeyCeremony::open(home(member), board(), charter, member,
                                                 members.identities[member], request));
