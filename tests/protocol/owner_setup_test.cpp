@@ -125,12 +125,12 @@ TEST(OwnerSetup, RefusesWhatDoesNotGoTogether) {
                        [&] { static_cast<void>(make_owner_setup(data, options)); }));
     options = options_of(3);
     options.final_step = 0.5;
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"--step"},
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"first step"},
                        [&] { static_cast<void>(make_owner_setup(data, options)); }));
     options = options_of(2);
     options.batch = 20;
     options.recipe.step = 1;
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"2 iterations", "3 mini-batches", "--epochs"},
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"2 iterations", "3 mini-batches", "an epoch"},
                        [&] { static_cast<void>(make_owner_setup(data, options)); }));
 }
 
