@@ -134,9 +134,9 @@ void write_results(const Extraction& extraction, const RowMatrixF32& features,
     }
     value_or_throw(write_npy(extraction.out / "features.npy", features));
     value_or_throw(write_npy(extraction.out / "labels.npy", std::span<const std::int64_t>(labels)));
-    write_json(extraction.out / "class_names.json", extraction.source.class_names(), false);
+    write_json(extraction.out / "class_names.json", extraction.source.class_names());
     write_thumbnails(extraction, rows);
-    write_json(extraction.out / "extraction.json", extraction.about, false);
+    write_json(extraction.out / "extraction.json", extraction.about);
 }
 
 }  // namespace

@@ -53,7 +53,9 @@ Encoder::Encoder(const Parameters& parameters)
 Plaintext Encoder::encode(std::span<const double> values, std::size_t level, double scale) const {
     std::vector<Complex> slots(std::min(values.size(), parameters_.slots() + 1));
     std::copy_n(values.begin(), slots.size(), slots.begin());
-    return encode(slots, level, scale);
+    Plaintext encoded = encode(slots, level, scale);
+    secure_wipe(slots.data(), slots.size() * sizeof(Complex));
+    return encoded;
 }
 
 Plaintext Encoder::encode(std::span<const Complex> values, std::size_t level, double scale) const {
@@ -101,10 +103,11 @@ Plaintext Encoder::encode(std::span<const Complex> values, std::size_t level, do
 }
 
 std::vector<double> Encoder::decode(const Plaintext& plaintext) const {
-    const std::vector<Complex> values = decode_complex(plaintext);
+    std::vector<Complex> values = decode_complex(plaintext);
     std::vector<double> result(values.size());
     std::transform(values.begin(), values.end(), result.begin(),
                    [](const Complex& value) { return value.real(); });
+    secure_wipe(values.data(), values.size() * sizeof(Complex));
     return result;
 }
 

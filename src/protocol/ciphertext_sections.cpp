@@ -96,17 +96,21 @@ EvaluationKeys read_key_sections(ContainerReader& reader, const Parameters& para
     EvaluationKeys keys(parameters);
     std::uint32_t index = 0;
     for (const auto& [id, level] : request.levels()) {
-        const KeyShape shape = key_shape(parameters, id, level);
-        const std::size_t bytes = packed_poly_bytes(ring, shape.limbs(), level);
-        ByteReader in(value_or_throw(
-            reader.section(tag_key, index, 8 + sizeof(Seed) + shape.digits * bytes)));
+        const std::size_t highest = id.is_encapsulation() ? level : parameters.max_level();
+        const KeyShape largest = key_shape(parameters, id, highest);
+        const std::size_t most =
+            8 + sizeof(Seed) + largest.digits * packed_poly_bytes(ring, largest.limbs(), highest);
+        ByteReader in(value_or_throw(reader.section(tag_key, index, most)));
         SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};
-        require(in.ok() && key.id == id && key.level == level &&
-                    in.remaining() == sizeof(Seed) + shape.digits * bytes,
+        require(in.ok() && key.id == id && key.level >= level && key.level <= highest,
                 ErrorCode::corrupt_data, "key {} is not the one that the plan asks for", index + 1);
+        const KeyShape shape = key_shape(parameters, id, key.level);
+        const std::size_t bytes = packed_poly_bytes(ring, shape.limbs(), key.level);
+        require(in.remaining() == sizeof(Seed) + shape.digits * bytes, ErrorCode::corrupt_data,
+                "key {} is not the one that the plan asks for", index + 1);
         std::ranges::copy(in.bytes(sizeof(Seed)), key.seed.begin());
         for (std::size_t digit = 0; digit < shape.digits; ++digit) {
-            key.b.push_back(unpack_poly(ring, shape.limbs(), level, in.bytes(bytes)));
+            key.b.push_back(unpack_poly(ring, shape.limbs(), key.level, in.bytes(bytes)));
         }
         keys.insert(expand(std::move(key), parameters));
         ++index;

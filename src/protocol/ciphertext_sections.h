@@ -28,7 +28,8 @@ Ciphertext read_ciphertext_section(ContainerReader& reader, const Parameters& pa
 void write_ciphertext_section(ContainerWriter& writer, const Parameters& parameters,
                               std::uint32_t index, const Ciphertext& ciphertext);
 
-// EKEY: all keys of the request, in its order, and no others. `after_each` is called after every
+// EKEY: all keys of the request, in its order, and no others. A key may be made for a higher level
+// than it is used at: earlier versions made some so. `after_each` is called after every
 // key.
 EvaluationKeys read_key_sections(ContainerReader& reader, const Parameters& parameters,
                                  const KeyRequest& request,

@@ -5,6 +5,8 @@
 #include "protocol/in_file.h"
 #include "protocol/packing.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -41,9 +43,16 @@ Expected<Job> read_plan(const std::filesystem::path& path, TestParameters tests)
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::plan));
         const auto text = value_or_throw(reader.section(tag_plan, 0, largest_plan));
         const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+        std::optional<AnswerKey> answer_key;
+        if (value_or_throw(reader.peek())) {
+            const auto bytes = value_or_throw(reader.section(tag_answer_key, 0, sizeof(AnswerKey)));
+            require(bytes.size() == sizeof(AnswerKey), ErrorCode::corrupt_data,
+                    "the key of the owner's answers has {} bytes", bytes.size());
+            std::ranges::copy(bytes, answer_key.emplace().begin());
+        }
         value_or_throw(reader.verify_end());
         require(!json.is_discarded(), ErrorCode::corrupt_data, "the plan is not JSON");
-        Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity()};
+        Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity(), answer_key};
         refuse_test_parameters(job.plan.parameters(), tests, path.string());
         value_or_throw(reader.expect(job_identity(job.plan, job.identity.key, job.identity.nonce),
                                      {IdentityPart::parameters, IdentityPart::plan}));
@@ -58,6 +67,9 @@ Expected<void> write_plan(const std::filesystem::path& path, const Job& job) {
         const std::string text = job.plan.to_json().dump();
         value_or_throw(writer.section(
             tag_plan, 0, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+        if (job.answer_key) {
+            value_or_throw(writer.section(tag_answer_key, 0, *job.answer_key));
+        }
         value_or_throw(writer.commit());
     });
 }

@@ -64,6 +64,7 @@ PredictionJob run_prediction_job(const std::filesystem::path& directory,
                                  const PredictionOptions& options) {
     const PredictionFiles files{directory};
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    remove_stale_files(directory);
     PredictionJob job = value_or_throw(read_prediction_plan(files.plan(), options.tests));
     const bool encrypted = job.plan.shape().encrypted_model;
     require(!encrypted || options.model.empty(), ErrorCode::bad_input,

@@ -43,8 +43,8 @@ void keep_checkpoint(const JobFiles& files, int iteration) {
 // The part of the predicted work that is done after 0, 1, ... iterations.
 std::vector<double> work_shares(const TrainingPlan& plan) {
     std::vector<double> shares{0.0};
-    for (int t = 0; t < plan.recipe().iterations; ++t) {
-        shares.push_back(shares.back() + count_operations(plan, t).limb_transforms);
+    for (const OperationCounts& iteration : count_operations(plan).iterations) {
+        shares.push_back(shares.back() + iteration.limb_transforms);
     }
     const double all = std::max(shares.back(), 1.0);
     std::transform(shares.begin(), shares.end(), shares.begin(),
@@ -107,7 +107,8 @@ bool owner_stops(const JobFiles& files, const Job& job, const ServerOptions& opt
     constexpr auto pause = std::chrono::milliseconds(200);
     const auto start = Clock::now();
     for (;;) {
-        if (const auto answer = value_or_throw(read_answer(files, job.identity, iteration))) {
+        if (const auto answer =
+                value_or_throw(read_answer(files, job.identity, iteration, job.answer_key))) {
             return *answer == Answer::stop;
         }
         require((options.stop == nullptr || !options.stop->load()) &&
@@ -136,12 +137,13 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         };
     };
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    remove_stale_files(directory);
     const Job job = value_or_throw(read_plan(files.plan(), options.tests));
     const double needed = plan_cost(job.plan).peak_memory_bytes;
     const double limit =
         options.memory_limit_bytes > 0 ? options.memory_limit_bytes : physical_memory_bytes();
     require(needed <= limit, ErrorCode::bad_input,
-            "{}: the job needs {:.1f} GB of memory, the limit is {:.1f} GB: ask the owner for a "
+            "{}: the job needs {:.3g} GB of memory, the limit is {:.3g} GB: ask the owner for a "
             "smaller plan, or use a larger machine",
             files.plan().string(), needed / 1e9, limit / 1e9);
     ServerReport report;

@@ -101,6 +101,12 @@ Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, co
     head.weights.resize(w.rows(), w.cols());
     head.weights.rightCols(w.cols() - 1) = w.rightCols(w.cols() - 1) * preprocessing.factor;
     head.weights.col(0) = w.col(0) - head.weights.rightCols(w.cols() - 1) * preprocessing.mean;
+    if (const Eigen::VectorXd& shift = preprocessing.intercept_shift; shift.size() > 0) {
+        require(shift.size() == w.rows(), ErrorCode::bad_input,
+                "{} shifts of intercepts for {} classes; they belong to different jobs",
+                shift.size(), w.rows());
+        head.weights.col(0) += shift;
+    }
     return head;
 }
 

@@ -52,30 +52,60 @@ struct ScaleRange {
     double least, most;
 };
 
-// The error of E before its replication: the polynomial's roundings, for logits and errors of
-// those scales.
-double polynomial_error(const TrainingPlan& plan, const ScaleRange& logits, double error_scale) {
+// The errors of the sigmoid's evaluation (linalg/odd_polynomial.h), for logits and errors of those
+// scales. Small logits make for a small square, large ones for a small masked copy.
+SigmoidNoise sigmoid_noise(const TrainingPlan& plan, const ScaleRange& logits, double error_scale) {
     const Parameters& parameters = plan.parameters();
-    const SigmoidPolynomial& sigmoid = plan.recipe().sigmoid;
-    if (sigmoid.degree() == 1) {
-        return rounding_error(parameters, error_scale);
-    }
-    // The masked copy of z has the scale that makes up for the leading coefficient; its rounding
-    // reaches the errors through the polynomial's steepness. The square of z has its own, through
-    // the higher terms.
+    const std::vector<double>& odd = plan.recipe().sigmoid.odd;
     const double prime = prime_size(plan);
-    double higher = 0;
-    for (std::size_t k = 1; k < sigmoid.odd.size(); ++k) {
-        higher +=
-            std::abs(sigmoid.odd[k]) * std::pow(sigmoid.range, 2.0 * static_cast<double>(k) - 1);
+    const double lead = std::abs(odd.back());
+    const auto square_of = [&](double logit) { return logit * logit / prime; };
+    SigmoidNoise noise;
+    noise.square_std = switching_error(parameters, square_of(logits.least));
+    const double least = square_of(logits.least);
+    const double most = square_of(logits.most);
+    switch (odd.size()) {
+        case 1:
+            return {};
+        case 2:
+            // m z times W = |c3| y + c1, at the scale of y over |c3|.
+            noise.masked_std = rounding_error(parameters, error_scale * prime * lead / most);
+            break;
+        case 3:
+            // W is itself relinearised, at the scale of y^2 over |c5| and a prime.
+            noise.factor_std = switching_error(parameters, least * least / (lead * prime));
+            noise.masked_std =
+                rounding_error(parameters, error_scale * prime * prime * lead / (most * most));
+            break;
+        default: {
+            // m z (c5 + c7 y) times y^2, plus m z (c1 + c3 y).
+            const double fourth = most * most / prime;
+            noise.fourth_std = switching_error(parameters, least * least / prime);
+            noise.masked_std =
+                rounding_error(parameters, error_scale * prime * prime * lead / (fourth * most));
+            noise.high_std = switching_error(parameters, error_scale * prime / fourth);
+            noise.low_std = switching_error(
+                parameters, error_scale * prime * lead / (fourth * std::abs(odd[1])));
+        }
     }
-    // Small logits make for a small square, large ones for a small masked copy.
-    const double square_scale = logits.least * logits.least / prime;
-    const double masked_scale =
-        error_scale * prime * std::abs(sigmoid.odd.back()) / (logits.most * logits.most / prime);
-    return std::hypot(switching_error(parameters, error_scale),
-                      std::abs(sigmoid.odd.front()) * rounding_error(parameters, masked_scale),
-                      higher * switching_error(parameters, square_scale));
+    return noise;
+}
+
+// What the last step of the evaluation adds, in every slot.
+double last_error(const TrainingPlan& plan, double error_scale) {
+    const Parameters& parameters = plan.parameters();
+    return plan.recipe().sigmoid.degree() == 1 ? rounding_error(parameters, error_scale)
+                                               : switching_error(parameters, error_scale);
+}
+
+// The errors of E, whose evaluation is replicated over so many slots.
+void set_error_noise(NoiseModel& noise, const TrainingPlan& plan, const ScaleRange& logits,
+                     double error_scale, double copies) {
+    noise.error_std =
+        std::hypot(std::sqrt(copies) * last_error(plan, error_scale),
+                   std::sqrt(copies - 1) * switching_error(plan.parameters(), error_scale));
+    noise.sigmoid = sigmoid_noise(plan, logits, error_scale);
+    noise.sigmoid.others = copies - 1;
 }
 
 // The scale of a state when it is multiplied: after a bootstrapping, up to a bit below twice the
@@ -146,9 +176,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
                    std::sqrt(lanes - 1) * switching_error(parameters, plan.label_scale()));
     noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
                                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
-    noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
-                   std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
+    set_error_noise(noise, plan, logit_scales, error_scale, lanes);
     noise.gradient_std = 0;
     noise.state_std = rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     return noise;
@@ -200,9 +228,7 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
                    std::sqrt(lanes - 1) * switching_error(parameters, product_scale),
                    largest_row * switching_error(parameters, carries_logits ? error_scale
                                                                             : plan.state_scale()));
-    noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
-                   std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
+    set_error_noise(noise, plan, logit_scales, error_scale, lanes);
     const double state_error =
         rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     // The product's errors are those of the logits, or of the states where these are logits.

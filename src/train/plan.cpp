@@ -3,8 +3,8 @@
 #include "cipherfit/linalg/kernel_from_features.h"
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
-#include "ckks/bootstrap/interleave.h"
 #include "train/refresh.h"
+#include "train/training_trace.h"
 
 #include <algorithm>
 #include <cmath>
@@ -69,10 +69,11 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
       refresh_(std::move(refresh)),
       security_(security),
       levels_(iteration_levels(recipe_, solver(), refresh_ ? refresh_->bootstrap.levels() : 0)) {
-    require(shape_.samples >= 1 && shape_.features >= 1 && shape_.classes >= 1,
-            ErrorCode::invalid_argument,
-            "need at least one sample, feature and class, got {} x {} and {} classes",
-            shape_.samples, shape_.features, shape_.classes);
+    require(
+        shape_.samples >= 1 && (shape_.features >= 1 || !tells_features()) && shape_.classes >= 1,
+        ErrorCode::invalid_argument,
+        "need at least one sample, feature and class, got {} x {} and {} classes", shape_.samples,
+        shape_.features, shape_.classes);
     require(
         shape_.heads == shape_.classes || shape_.heads == trained_heads(shape_.classes, recipe_),
         ErrorCode::invalid_argument, "{} heads for {} classes; there must be {}", shape_.heads,
@@ -312,59 +313,40 @@ std::size_t TrainingPlan::first_iteration_levels() const noexcept {
     return static_cast<std::size_t>(levels_.front().start - levels_.front().end);
 }
 
-KeyRequest TrainingPlan::keys() const {
-    KeyRequest request = solver() == Solver::primal ? primal_keys() : dual_keys();
-    if (recipe_.sigmoid.degree() > 1) {
-        for (const IterationLevels& at : levels_) {
-            if (at.sigmoid >= 0) {
-                request.relinearization(static_cast<std::size_t>(at.sigmoid));
-            }
-        }
+// Of one block of samples and features, one group of classes, one chunk: more of them are treated
+// alike.
+TrainingPlan TrainingPlan::least_blocks() const {
+    TrainingPlan least = *this;
+    if (auto* lanes = std::get_if<LaneProducts>(&least.products_)) {
+        const LaneLayout& layout = lanes->layout;
+        lanes->layout = LaneLayout::create(
+            layout.slots(), layout.lane(), std::min(layout.samples(), layout.rows()),
+            std::min(layout.features(), layout.features_per_block()), layout.classes());
+        least.shape_.classes = layout.classes();
+        least.shape_.heads = layout.classes();
+    } else {
+        least.shape_.features = 1;
     }
+    return least;
+}
+
+KeyRequest TrainingPlan::keys() const {
+    const TrainingTrace trace = trace_training(least_blocks());
+    KeyRequest request = keys_of(trace.tape, trace.tape.entries, parameters_.slots());
     if (refresh_ && refresh_count() > 0) {
         request.merge(refresh_->bootstrap.keys());
-        const std::size_t period = state_period(*this);
-        request.merge(take_apart_keys(parameters_.slots(), period,
-                                      refresh_->bootstrap.slots() / period,
-                                      refresh_->bootstrap.levels()));
     }
     return request;
 }
 
-KeyRequest TrainingPlan::primal_keys() const {
-    ProductLevels levels;
-    levels.uses_forward = recipe_.iterations > 1;
-    for (const IterationLevels& at : levels_) {
-        levels.backward = std::max(levels.backward, static_cast<std::size_t>(at.backward));
-        levels.forward =
-            std::max(levels.forward, static_cast<std::size_t>(std::max(at.forward, 0)));
-        levels.fold =
-            std::max(levels.fold, static_cast<std::size_t>(at.forward >= 0 ? at.sigmoid : 0));
-    }
-    levels.features = std::max(levels.forward, levels.backward);
-    levels.replicate = levels.backward;
-    return EncryptedFeatures::keys(layout(), shifts(), levels);
+bool TrainingPlan::tells_features() const noexcept {
+    return names_features_ || solver() == Solver::primal || server_makes_kernel();
 }
 
-KeyRequest TrainingPlan::dual_keys() const {
-    KernelLevels levels;
-    if (refresh_) {
-        for (const IterationLevels& at : levels_) {
-            levels.product = std::max(levels.product, static_cast<std::size_t>(at.backward));
-        }
-        levels.fold = levels.product - 1;
-        levels.replicate = levels.product;
-        return EncryptedKernel::keys(kernel(), levels);
-    }
-    levels.product = static_cast<std::size_t>(levels_[1].forward);
-    levels.fold = static_cast<std::size_t>(levels_[1].sigmoid);
-    // From zero, the owner sends the first errors replicated.
-    levels.replicate = static_cast<std::size_t>(levels_[initial_logits() ? 0 : 1].backward);
-    KeyRequest request = EncryptedKernel::keys(kernel(), levels);
-    if (server_makes_kernel()) {
-        request.merge(kernel_from_features_keys(kernel(), feature_level()));
-    }
-    return request;
+TrainingPlan TrainingPlan::with_features(std::size_t features) const {
+    TrainingPlan plan = *this;
+    plan.shape_.features = features;
+    return plan;
 }
 
 std::size_t TrainingPlan::feature_ciphertexts() const noexcept {

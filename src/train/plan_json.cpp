@@ -25,7 +25,6 @@ nlohmann::json TrainingPlan::to_json() const {
         p.push_back(parameters_.p(i));
     }
     nlohmann::json json{{"samples", shape_.samples},
-                        {"features", shape_.features},
                         {"classes", shape_.classes},
                         {"recipe", cipherfit::to_json(recipe_)},
                         {"log_n", parameters_.log_n()},
@@ -43,6 +42,9 @@ nlohmann::json TrainingPlan::to_json() const {
     // Absent for the level that all plans have.
     if (security_ != SecurityLevel::classical_128) {
         json["security"] = name(security_);
+    }
+    if (tells_features()) {
+        json["features"] = shape_.features;
     }
     if (solver() == Solver::primal) {
         json["class_group"] = layout().classes();
@@ -94,7 +96,11 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         primes.p = whole_numbers<std::uint64_t>(json.at("p"));
         primes.digits = static_cast<unsigned>(count("digits"));
         primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
-        const TrainingShape shape{count("samples"), count("features"), count("classes"),
+        const bool names_features = json.contains("features");
+        require(!names_features || count("features") >= 1, ErrorCode::corrupt_data,
+                "a plan of no features");
+        const TrainingShape shape{count("samples"), names_features ? count("features") : 0,
+                                  count("classes"),
                                   count(json.contains("heads") ? "heads" : "classes")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
         const auto state_bits = static_cast<unsigned>(count("state_bits"));
@@ -112,6 +118,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                 return KernelProducts{
                     kernel_layout(parameters.slots(), shape, count("babies"), source), source};
             }
+            require(shape.features >= 1, ErrorCode::corrupt_data, "the features are missing");
             const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
             const std::size_t group = count("class_group");
             require(group >= 1 && group <= shape.heads, ErrorCode::corrupt_data,
@@ -173,6 +180,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                 : SecurityLevel::classical_128;
         TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
                           refresh, security);
+        plan.names_features_ = names_features;
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

@@ -5,6 +5,7 @@
 #include "cipherfit/linalg/matrix_products.h"
 #include "train/modulus_chain.h"
 #include "train/refresh.h"
+#include "train/work_estimate.h"
 
 #include <algorithm>
 #include <bit>
@@ -42,16 +43,24 @@ std::vector<std::size_t> class_groups(std::size_t heads) {
 
 }  // namespace
 
+double largest_memory(const PlanOptions& options, bool refreshed) {
+    if (options.memory_limit_bytes > 0) {
+        return options.memory_limit_bytes;
+    }
+    return refreshed ? default_refreshed_memory : default_memory;
+}
+
 unsigned smallest_log_n(const PlanOptions& options) {
     return options.insecure_for_tests_only ? 8 : 12;
 }
 
 PlanSearch::PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
-                       Solver solver)
+                       Solver solver, double memory_factor)
     : shape_(shape),
       recipe_(recipe),
       options_(options),
       solver_(solver),
+      memory_factor_(memory_factor),
       schedule_(iteration_levels(recipe, solver)),
       levels_(static_cast<std::size_t>(schedule_.front().start) + extra_levels()),
       batch_(rows_per_batch(recipe, shape.samples)) {}
@@ -193,7 +202,7 @@ void PlanSearch::try_kernel(PlanCandidate candidate, std::size_t slots,
                         .limb_transforms;
         }
         consider(candidate, keys, ciphertexts,
-                 server_memory_bytes(layout, chunks, candidate.ring, keys), work);
+                 estimated_memory(layout, chunks, candidate.ring, keys), work);
     }
 }
 
@@ -214,10 +223,10 @@ void PlanSearch::try_layout(PlanCandidate candidate, const LaneLayout& layout,
             for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
                 candidate.shifts = {std::max(gf, inner), gb, inner};
                 const std::size_t keys = count_keys(layout, candidate.shifts, forward);
-                consider(
-                    candidate, keys, ciphertexts,
-                    server_memory_bytes(layout, candidate.shifts, candidate.ring, keys, forward),
-                    work(layout, candidate, schedule, batches));
+                consider(candidate, keys, ciphertexts,
+                         estimated_memory(layout, candidate.shifts, candidate.ring, keys, forward,
+                                          groups),
+                         work(layout, candidate, schedule, batches));
             }
         }
     }
@@ -246,26 +255,21 @@ double PlanSearch::work(const LaneLayout& layout, const PlanCandidate& candidate
     return sum;
 }
 
-double PlanSearch::memory_limit(bool refreshed) const {
-    if (options_.memory_limit_bytes > 0) {
-        return options_.memory_limit_bytes;
-    }
-    return refreshed ? default_refreshed_memory : default_memory;
-}
-
 void PlanSearch::consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
                           double memory, double work) {
     memory += candidate.extra_memory;
     const std::size_t batches = batch_count(recipe_, shape_.samples);
     if (batches > 1) {
-        memory +=
-            static_cast<double>(ciphertexts / batches) * ciphertext_memory_bytes(candidate.ring);
+        memory += static_cast<double>(ciphertexts / batches) * ciphertext_memory(candidate.ring);
     }
+    candidate.memory = memory;
+    memory *= memory_factor_;
+    const double limit = largest_memory(options_, candidate.refreshed > 0);
     if (memory < least_memory_) {
         least_memory_ = memory;
-        least_memory_limit_ = memory_limit(candidate.refreshed > 0);
+        least_memory_limit_ = limit;
     }
-    if (memory > memory_limit(candidate.refreshed > 0)) {
+    if (memory > limit) {
         return;
     }
     const RingShape& ring = candidate.ring;

@@ -1,4 +1,5 @@
 // TrainingPlan::create: the cheapest plan of all solvers and scales, or why there is none.
+#include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "train/modulus_chain.h"
 #include "train/plan_search.h"
@@ -88,35 +89,44 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
             shape.samples, shape.features, search.least_ciphertexts(), options.most_ciphertexts);
     if (search.secure_ring_found()) {
         throw Error(ErrorCode::bad_input,
-                    fmt::format("{} samples x {} features x {} classes need {:.1f} GB at the "
-                                "server, the limit is {:.1f} GB: raise the memory limit, or use "
+                    fmt::format("{} samples x {} features x {} classes need {:.3g} GB at the "
+                                "server, the limit is {:.3g} GB: raise the memory limit, or use "
                                 "fewer samples, features or iterations",
                                 shape.samples, shape.features, shape.classes,
                                 search.least_memory() / 1e9, search.memory_limit() / 1e9));
     }
     const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
-    throw Error(ErrorCode::bad_input,
-                fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
-                            "{:.0f} or more; at {} security log_n = {} allows {:.0f}: ask for "
-                            "at most {} iterations{}",
-                            recipe.iterations, recipe.sigmoid.degree(), search.levels(),
-                            search.least_log_qp(scale_bits), describe(options.security), log_n,
-                            largest_secure_log_qp(log_n, options.security),
-                            most_iterations(recipe, solver, search.extra_levels(), scale_bits,
-                                            log_n, options.security),
-                            options.log_n == 0 ? "" : " or let the planner choose the ring"));
+    const int most =
+        most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n, options.security);
+    const std::string fewer =
+        most > 0 ? fmt::format("ask for at most {} iteration{}", most, most == 1 ? "" : "s") : "";
+    const std::string larger = options.log_n != 0 ? "let the planner choose the ring"
+                               : most == 0        ? "use a sigmoid of a lower degree"
+                                                  : "";
+    throw Error(
+        ErrorCode::bad_input,
+        fmt::format("{} iteration{} with a sigmoid of degree {} need{} {} level{}, log2(QP) = "
+                    "{:.0f} or more; at {} security log_n = {} allows {:.0f}: "
+                    "{}{}{}",
+                    recipe.iterations, recipe.iterations == 1 ? "" : "s", recipe.sigmoid.degree(),
+                    recipe.iterations == 1 ? "s" : "", search.levels(),
+                    search.levels() == 1 ? "" : "s", search.least_log_qp(scale_bits),
+                    describe(options.security), log_n,
+                    largest_secure_log_qp(log_n, options.security), fewer,
+                    fewer.empty() || larger.empty() ? "" : " or ", larger));
 }
 
 // The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.
 PlanCandidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
-                          const PlanOptions& options) {
+                          const PlanOptions& options, double memory_factor) {
     std::optional<PlanCandidate> best;
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
         std::optional<PlanCandidate> found;
         std::vector<PlanSearch> searches;
         for (const Solver solver : solvers(shape, recipe, options)) {
-            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
+            const auto candidate =
+                searches.emplace_back(shape, recipe, options, solver, memory_factor).run(bits);
             if (candidate && (!found || candidate->cost < found->cost)) {
                 found = candidate;
             }
@@ -244,7 +254,22 @@ TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& reci
             describe(options.security));
     require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
-    const PlanCandidate best = best_of_all(shape, recipe, options);
+    // The search estimates memory. What it finds is held to the limit by its recording; if that
+    // takes more, estimates are read as so much more, and the search goes on.
+    for (double factor = 1;;) {
+        const PlanCandidate best = best_of_all(shape, recipe, options, factor);
+        TrainingPlan plan = of_candidate(shape, recipe, options, best);
+        const double memory = server_memory(plan).total();
+        if (memory <= largest_memory(options, best.refreshed > 0)) {
+            return plan;
+        }
+        // The candidate at hand is out, whatever the roundings.
+        factor = memory / best.memory * (1 + 0x1p-30);
+    }
+}
+
+TrainingPlan TrainingPlan::of_candidate(const TrainingShape& shape, const Recipe& recipe,
+                                        const PlanOptions& options, const PlanCandidate& best) {
     Parameters parameters = Parameters::create(best.literal);
     const unsigned state_bits = state_bits_of(best, recipe, options);
     const auto products = [&]() -> Products {

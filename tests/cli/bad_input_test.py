@@ -12,6 +12,7 @@ import unittest
 import numpy as np
 
 from cli_support import ProgramTest, files_of, run, write_csv
+from containers import forged
 
 
 class BadData(ProgramTest):
@@ -263,8 +264,7 @@ class BadFiles(ProgramTest):
 
     def test_a_result_outside_the_predicted_error_is_no_model(self):
         self.succeed("train", "--job", self.job, "--quiet")
-        twin = self.owner / "twin_weights.npy"
-        np.save(twin, np.load(twin) + 0.1)
+        self.change("model.cft", forged)
         model = self.home / "model"
         self.refuse("decrypt", "--owner", self.owner, "--job", self.job, "--out", model,
                     words=["within the noise"])
@@ -314,8 +314,13 @@ class FullDisk(ProgramTest):
                          [".lock", "evaluation_keys.cft", "plan.cft", "training_data.cft"])
         self.succeed("train", "--job", job, "--quiet")
         self.refuse("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model",
-                    words=["weights.npy", "File too large"], preexec_fn=self.limit(10))
-        self.assertEqual(list((self.home / "model").iterdir()), [])
+                    words=["decryptions.json", "File too large"], preexec_fn=self.limit(10))
+        self.assertFalse((self.home / "model").exists())
+        # Large enough for the record of the decryption, and not for the weights.
+        self.refuse("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model",
+                    words=["model.json", "File too large"], preexec_fn=self.limit(600))
+        self.assertFalse((self.home / "model" / "model.json").exists())
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
 
     def test_the_library_knows_no_options_and_every_hint_has_its_words(self):
         root = pathlib.Path(__file__).resolve().parents[2]

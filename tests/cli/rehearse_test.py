@@ -14,7 +14,7 @@ class Rehearse(ProgramTest):
     def rehearse(self, *more):
         recipe, report = self.home / "recipe.json", self.home / "rehearsal.json"
         result = self.succeed("rehearse", "--train", self.train, "--iterations", "1,2,3",
-                              "--out", recipe, "--json", report, "--quiet", *more)
+                              *(() if "--features" in more else ("--features", "raw")), "--out", recipe, "--json", report, "--quiet", *more)
         return json.loads(recipe.read_text()), json.loads(report.read_text()), result.stdout
 
     def test_the_recipe_is_the_chosen_run_and_plan_takes_it(self):
@@ -88,7 +88,8 @@ class Rehearse(ProgramTest):
         values[:, 5] = 20 * np.random.default_rng(3).normal(size=48)
         np.savetxt(self.train, np.column_stack([labels, values]), delimiter=",")
         owner = self.home / "owner"
-        recipe, report, text = self.rehearse("--features", "pca", "--pca", "1,4", "--owner", owner)
+        recipe, report, text = self.rehearse("--features", "pca", "--whiten", "0.5", "--pca",
+                                              "1,4", "--owner", owner)
         tried = [(run["pca"], run["iterations"], run["sigmoid_degree"]) for run in report["runs"]]
         self.assertEqual(tried, [(k, t, d) for k in (1, 4) for d in (3, 5) for t in (1, 2, 3)])
         best = {k: max(r["accuracy"] for r in report["runs"] if r["pca"] == k) for k in (1, 4)}
@@ -108,7 +109,8 @@ class Rehearse(ProgramTest):
         for kind in ("wavelets", "auto", 3, None):
             file.write_text(json.dumps({**recipe, "features": kind}))
             self.refuse(*planning, words=["recipe.json", "features"])
-        self.refuse("rehearse", "--train", self.train, "--features", "pca", "--pca", "4,7",
+        self.refuse("rehearse", "--train", self.train, "--features", "pca", "--whiten", "0.5",
+                    "--pca", "4,7",
                     "--out", self.home / "none.json", "--quiet",
                     words=["7 principal components", "rank 6"])
         self.assertFalse((self.home / "none.json").exists())
@@ -124,7 +126,8 @@ class Rehearse(ProgramTest):
         self.refuse("fit", "--train", self.train, "--test", self.test, "--recipe", recipe,
                     "--out", out, "--quiet", words=["|z|", "range"])
         self.assertFalse(out.exists())
-        self.refuse("rehearse", "--train", self.train, "--iterations", "3", "--sigmoid-range",
+        self.refuse("rehearse", "--train", self.train, "--features", "raw", "--iterations", "3",
+                    "--sigmoid-range",
                     "0.05", "--out", self.home / "none.json", "--quiet", words=["|z|"])
         self.assertFalse((self.home / "none.json").exists())
 
@@ -134,7 +137,10 @@ class Rehearse(ProgramTest):
         self.refuse("rehearse", "--train", self.train, "--public", self.test, words=["--public"])
         self.refuse("rehearse", "--public", self.test, "--owner", self.home / "owner",
                     words=["--owner"])
-        self.refuse("rehearse", "--train", self.train, "--pca", "3", "--quiet", words=["--pca"])
+        self.refuse("rehearse", "--train", self.train, "--features", "raw", "--pca", "3", "--quiet",
+                    words=["--pca"])
+        self.refuse("rehearse", "--train", self.train, "--features", "rbf", "--step", "3",
+                    "--quiet", words=["--step"])
         for text in ("{}", "[]", "no json", '{"iterations": 0}',
                      '{"iterations": 2, "step": 1, "sigmoid_degree": 4, "sigmoid_range": 8}',
                      '{"iterations": 2, "step": "1", "sigmoid_degree": 3, "sigmoid_range": 8}'):

@@ -1,6 +1,7 @@
 // The kernel layout on plain slots, and its product on ciphertexts.
 #include "cipherfit/linalg/kernel_product.h"
 
+#include "cipherfit/circuit/evaluator_operations.h"
 #include "cipherfit/linalg/kernel_from_features.h"
 #include "support/errors.h"
 #include "support/owner.h"
@@ -146,19 +147,20 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         const EvaluationKeys keys = owner.keys(EncryptedKernel::keys(
             layout, {.product = 3, .fold = 2, .replicate = 2, .uses_product = true}));
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         constexpr double k_scale = 0x1p38;
         constexpr double a_scale = 0x1p40;
         std::vector<Ciphertext> blocks;
         for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
             blocks.push_back(owner.encrypt(layout.pack_kernel({k.data(), n, n}, q), 3, k_scale));
         }
-        const EncryptedKernel kernel(evaluator, layout, std::move(blocks));
-        const Ciphertext replicas =
-            owner.encrypt(layout.pack_replicas({a.data(), n, c}), 3, a_scale);
-        const Ciphertext added = owner.encrypt(layout.pack_values({b.data(), n, c}), 3, 0x1p36);
-        const Ciphertext product = kernel.multiply(replicas, with_added ? &added : nullptr);
+        const EncryptedKernel kernel(operations, layout, to_handles(std::move(blocks)));
+        const Handle replicas = owner.encrypt(layout.pack_replicas({a.data(), n, c}), 3, a_scale);
+        const Handle added = owner.encrypt(layout.pack_values({b.data(), n, c}), 3, 0x1p36);
+        const Handle product = kernel.multiply(replicas, with_added ? &added : nullptr);
         RC_ASSERT(product.level() == 2U);
-        const Ciphertext folded = EncryptedKernel::fold_lanes(evaluator, layout, product.copy());
+        const Ciphertext folded =
+            EncryptedKernel::fold_lanes(operations, layout, operations.copy(product)).release();
 
         std::vector<double> expected = naive_product(k, a, n, c);
         for (std::size_t i = 0; with_added && i < expected.size(); ++i) {
@@ -188,7 +190,8 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         // Replicas of values, at the level of their keys.
         const Ciphertext values = owner.encrypt(layout.pack_values({a.data(), n, c}), 2, a_scale);
         const auto copies = test::is_at_most_noise(
-            owner.decrypt_real(EncryptedKernel::replicate(evaluator, layout, values.copy())),
+            owner.decrypt_real(
+                EncryptedKernel::replicate(operations, layout, values.copy()).ciphertext()),
             layout.pack_replicas({a.data(), n, c}),
             test::fold_variance(owner.parameters, 2, static_cast<double>(layout.lanes()), a_scale,
                                 fresh / test::squared(a_scale)));
@@ -219,6 +222,7 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
         const auto level = pick<std::size_t>(2, 4);
         const EvaluationKeys keys = owner.keys(kernel_from_features_keys(layout, level));
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         constexpr double x_scale = 0x1p40;
         constexpr double k_scale = 0x1p37;
         std::vector<Ciphertext> rows;
@@ -228,8 +232,8 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             skewed.push_back(
                 owner.encrypt(layout.pack_skewed_rows({x.data(), n, d}, p), level, x_scale));
         }
-        const std::vector<Ciphertext> blocks =
-            kernel_from_features(evaluator, layout, rows, skewed, k_scale);
+        const std::vector<Ciphertext> blocks = release_all(kernel_from_features(
+            operations, layout, borrow_all(rows), borrow_all(skewed), k_scale));
         RC_ASSERT(blocks.size() == layout.kernel_blocks());
 
         // |x| <= 1: a product of c' features a chunk has an error in both factors, each rotated;
@@ -265,7 +269,8 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             }
         }
         EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got", "and 0"}, [&] {
-            static_cast<void>(kernel_from_features(evaluator, layout, rows, {}, k_scale));
+            static_cast<void>(
+                kernel_from_features(operations, layout, borrow_all(rows), {}, k_scale));
         }));
     }));
 }
@@ -274,9 +279,10 @@ TEST(KernelProduct, RefusesAnotherNumberOfBlocks) {
     const Owner owner(small_ring(8, 1));
     const EvaluationKeys keys(owner.parameters);
     const Evaluator evaluator(keys);
+    EvaluatorOperations operations(evaluator);
     const KernelLayout layout = KernelLayout::create(owner.parameters.slots(), 16, 4, 1);
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got 0"},
-                       [&] { const EncryptedKernel kernel(evaluator, layout, {}); }));
+                       [&] { const EncryptedKernel kernel(operations, layout, {}); }));
 }
 
 }  // namespace

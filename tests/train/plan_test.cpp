@@ -388,5 +388,51 @@ TEST(TrainingPlan, SecurityCannotBeEditedAway) {
     EXPECT_FALSE(TrainingPlan::from_json(shorter));
 }
 
+// Nothing that the server does depends on the number of features then.
+TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
+    PlanOptions options;
+    options.solver = Solver::dual;
+    const Recipe recipe = standard_recipe(3, 4, fit_sigmoid(3, 12));
+    const TrainingShape shape{64, 401, 3};
+    const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
+    const nlohmann::json json = plan.to_json();
+    EXPECT_FALSE(plan.tells_features());
+    EXPECT_FALSE(json.contains("features"));
+    const TrainingPlan narrow = TrainingPlan::create({64, 17, 3}, recipe, options);
+    EXPECT_EQ(narrow.to_json(), json);
+    EXPECT_EQ(narrow.hash(), plan.hash());
+
+    const auto read = TrainingPlan::from_json(json);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->shape().features, 0U);
+    EXPECT_EQ(read->hash(), plan.hash());
+    EXPECT_EQ(read->with_features(401).shape(), shape);
+    EXPECT_EQ(read->with_features(401).hash(), plan.hash());
+    EXPECT_EQ(plan_cost(*read).upload_bytes, plan_cost(plan).upload_bytes);
+
+    // Earlier versions named them: such plans keep their hash, to which their files are bound.
+    nlohmann::json earlier = json;
+    earlier["features"] = 401;
+    const auto old = TrainingPlan::from_json(earlier);
+    ASSERT_TRUE(old) << old.error().message;
+    EXPECT_EQ(old->shape(), shape);
+    EXPECT_EQ(old->to_json(), earlier);
+    EXPECT_NE(old->hash(), plan.hash());
+    earlier["features"] = 0;
+    EXPECT_FALSE(TrainingPlan::from_json(earlier));
+
+    options.kernel = KernelSource::server;
+    nlohmann::json server = TrainingPlan::create(shape, recipe, options).to_json();
+    EXPECT_EQ(server.at("features"), 401);
+    server.erase("features");
+    EXPECT_FALSE(TrainingPlan::from_json(server));
+    options = {};
+    options.solver = Solver::primal;
+    nlohmann::json primal = TrainingPlan::create(shape, recipe, options).to_json();
+    EXPECT_EQ(primal.at("features"), 401);
+    primal.erase("features");
+    EXPECT_FALSE(TrainingPlan::from_json(primal));
+}
+
 }  // namespace
 }  // namespace cipherfit

@@ -48,7 +48,8 @@ constexpr double row_share(std::size_t heads) noexcept {
 }
 
 // unscaled_weights() with centring and factor folded in, w_raw = factor W[1:],
-// b_raw = W[0] - factor W[1:] . mean, as rows of all classes. Class names default to "0", "1", ...;
+// b_raw = W[0] - factor W[1:] . mean + the intercepts' shift, as rows of all classes. Class names
+// default to "0", "1", ...;
 // throws Error (bad_input) for another number of names than of classes.
 Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, const Recipe& recipe,
                   std::vector<std::string> class_names = {});

@@ -26,8 +26,10 @@ double switching_error(const Parameters& parameters, double scale);
 //   labels            replicated: the sum over lane/c' slots of fresh, and the switches' own
 //   logits            one rounding per lane summed, and the folds' own: variance
 //                     (lane/c') rounding^2 + (lane/c' - 1) switching^2 at the logits' scale
-//   errors            the polynomial's roundings through its derivatives, summed over lane/c' slots
-//                     by the replication, and the switches' own
+//   errors            each rounding of the sigmoid's evaluation where it is made, with the factor
+//   by
+//                     which it reaches the errors at a logit (SigmoidNoise); the last one in each
+//                     of the lane/c' slots that replication adds up, and the switches' own
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
 // Dual: the entries of the kernel are fresh, or have what the server's product adds (noise.cpp);
@@ -36,6 +38,10 @@ double switching_error(const Parameters& parameters, double scale);
 // K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
 // In runs with bootstrappings logits have several scales: the polynomial's square takes its error
 // from the least, the masked copy of z from the largest.
+//
+// The domain is that of the owner's data: noisy twins evaluate these factors at the logits that
+// training has. A bound over all logits within the sigmoid's range would be some 100,000 times as
+// large for a degree of 7.
 //
 // Models in the middle of a dual run with bootstrappings are joined by the owner from sums of E by
 // public weights (segments.h). No key switch and no rescaling touches these sums, so that all they

@@ -39,8 +39,9 @@ std::string_view name(KernelSource source) noexcept;
 Expected<Solver> solver_from_name(std::string_view name);
 Expected<KernelSource> kernel_source_from_name(std::string_view name);
 
-// n, d (bias included), and the classes. `heads` (c) are the logits that are trained: one for every
-// class, or a single one for two classes (recipe.h, trained_heads()). 0 leaves it to create().
+// n, d (bias included; 0: not known, see TrainingPlan::tells_features()), and the classes. `heads`
+// (c) are the logits that are trained: one for every class, or a single one for two classes
+// (recipe.h, trained_heads()). 0 leaves it to create().
 struct TrainingShape {
     std::size_t samples = 0;
     std::size_t features = 0;
@@ -119,6 +120,8 @@ struct RefreshPlan {
     double range() const;
 };
 
+struct PlanCandidate;
+
 class TrainingPlan {
   public:
     // Chooses ring, chain, layout and shifts. Throws Error(bad_input) where no ring holds that
@@ -142,6 +145,11 @@ class TrainingPlan {
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
     const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
     KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }
+    // Whether the JSON names the number of features. It does not where the owner makes the Gram
+    // matrix, since nothing that the server does depends on it; shape().features is then 0 in a
+    // plan that was read, until the owner puts it back.
+    bool tells_features() const noexcept;
+    TrainingPlan with_features(std::size_t features) const;
     // The same plan for bootstrappings of messages whose largest coefficient is that one
     // (refresh_range.h), and a quarter more. Throws Error(invalid_argument) where there are no
     // bootstrappings, or where so large coefficients leave no room.
@@ -208,7 +216,7 @@ class TrainingPlan {
     // Levels of every iteration but the first, and of the first.
     std::size_t levels_per_iteration() const noexcept;
     std::size_t first_iteration_levels() const noexcept;
-    // Exactly the keys of the run.
+    // Exactly the keys of the run, from a recording of its circuit.
     KeyRequest keys() const;
 
     // Ciphertexts of each kind in a batch: features or kernel, labels, Z_0, replicas of the labels;
@@ -247,8 +255,10 @@ class TrainingPlan {
     void check_refresh(const RefreshPlan& refresh) const;
     template <class Level>
     std::size_t highest(std::size_t batch, const Level& level) const noexcept;
-    KeyRequest primal_keys() const;
-    KeyRequest dual_keys() const;
+    static TrainingPlan of_candidate(const TrainingShape& shape, const Recipe& recipe,
+                                     const PlanOptions& options, const PlanCandidate& best);
+    // The smallest plan of the same keys.
+    TrainingPlan least_blocks() const;
     TrainingShape shape_;
     Recipe recipe_;
     Parameters parameters_;
@@ -257,6 +267,7 @@ class TrainingPlan {
     unsigned state_bits_;
     std::optional<RefreshPlan> refresh_;
     SecurityLevel security_;
+    bool names_features_ = false;  // though it need not: as earlier versions did
     std::vector<IterationLevels> levels_;
 };
 

@@ -2,8 +2,8 @@
 #include "cipherfit/ckks/bootstrap.h"
 #include "ckks/bootstrap/encoded_matrix.h"
 #include "ckks/bootstrap/imaginary_unit.h"
-#include "ckks/bootstrap/interleave.h"
 #include "ckks/bootstrap/mod_raise.h"
+#include "ckks/bootstrap/powers.h"
 #include "ckks/bootstrap/raised_ciphertext.h"
 #include "ckks/bootstrap/stages.h"
 

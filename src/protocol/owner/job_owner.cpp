@@ -5,6 +5,7 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/training_messages.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/owner/wipe_blocks.h"
 #include "protocol/packing.h"
 
 #include <utility>
@@ -142,11 +143,14 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
 RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block) {
     require_key(job, key);
     const TrainingPlan& plan = job.plan;
-    const std::vector<double> values =
-        plan.kernel().unpack_replicas(Encoder(plan.parameters()).decode(decrypt(key, block)));
-    return Eigen::Map<const RowMatrix>(values.data(),
-                                       static_cast<Eigen::Index>(plan.shape().samples),
-                                       static_cast<Eigen::Index>(plan.shape().heads));
+    std::vector<double> slots = Encoder(plan.parameters()).decode(decrypt(key, block));
+    std::vector<double> values = plan.kernel().unpack_replicas(slots);
+    const RowMatrix coefficients =
+        Eigen::Map<const RowMatrix>(values.data(), static_cast<Eigen::Index>(plan.shape().samples),
+                                    static_cast<Eigen::Index>(plan.shape().heads));
+    secure_wipe(slots.data(), slots.size() * sizeof(double));
+    secure_wipe(values.data(), values.size() * sizeof(double));
+    return coefficients;
 }
 
 RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
@@ -160,7 +164,9 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
         for (const Ciphertext& block : model) {
             blocks.push_back(encoder.decode(decrypt(key, block)));
         }
-        return unpack_states(plan, blocks);
+        RowMatrix state = unpack_states(plan, blocks);
+        wipe(blocks);
+        return state;
     }
     const TrainingShape& shape = plan.shape();
     require(static_cast<std::size_t>(xs.rows()) == shape.samples &&

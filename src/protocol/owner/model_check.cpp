@@ -1,11 +1,13 @@
 #include "cipherfit/protocol/owner/model_check.h"
 
+#include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +16,31 @@ namespace {
 
 // A run whose noise may reach this share of the weights is refused before it starts.
 constexpr double largest_relative_error = 0.05;
+// A row that is so many times as long as the middle one is named as an outlier.
+constexpr double outlier_ratio = 10.0;
+
+// What makes |z| large, where one row or one column does, as the middle of a message.
+std::string cause_of(const RowMatrix& xs) {
+    Eigen::VectorXd norms = xs.rightCols(xs.cols() - 1).rowwise().norm();
+    Eigen::Index row = 0;
+    const double longest = norms.maxCoeff(&row);
+    std::nth_element(norms.begin(), norms.begin() + norms.size() / 2, norms.end());
+    const double median = norms(norms.size() / 2);
+    Eigen::Index column = 0;
+    if (longest > outlier_ratio * median) {
+        xs.row(row).rightCols(xs.cols() - 1).cwiseAbs().maxCoeff(&column);
+        return fmt::format(
+            " (one row is {:.3g} times as long as the middle one, mostly in feature "
+            "{}: an outlier?)",
+            longest / median, column);
+    }
+    const Eigen::RowVectorXd variances = xs.rightCols(xs.cols() - 1).colwise().squaredNorm();
+    const double share = variances.maxCoeff(&column) / variances.sum();
+    if (xs.cols() > 4 && share > 0.5) {
+        return fmt::format(" (feature {} has {:.0f} % of all variance)", column, 100 * share);
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -30,10 +57,13 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs
     // A straight line pulls back wherever it is evaluated: its range is only where it was fitted.
     require(recipe.sigmoid.degree() == 1 || reference.largest_abs_z <= recipe.sigmoid.range,
             ErrorCode::bad_input,
-            "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}: use a wider "
+            "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}{}: use a wider "
             "range, a smaller step or fewer iterations{}",
-            reference.largest_abs_z, recipe.sigmoid.range,
-            recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
+            reference.largest_abs_z, recipe.sigmoid.range, cause_of(runs.data->xs),
+            recipe.preset == Preset::chiang2023
+                ? ", or features scaled to 0..1"
+                : ", or leave features and step to the rehearsal, which standardises columns and "
+                  "clips outliers");
     if (const auto& refresh = setup.plan.refresh()) {
         const double coefficient = largest_refreshed_coefficient(setup.plan, *runs.states);
         require(coefficient <= refresh->range(), ErrorCode::bad_input,
@@ -70,17 +100,16 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs
     return reference;
 }
 
-Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
-                   const TwinReference& reference) {
-    require(state.allFinite(), ErrorCode::corrupt_data,
-            "the decrypted model holds values that are not finite: train again");
-    const double largest = state.cwiseAbs().maxCoeff();
+std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+                                   const TwinReference& reference) {
+    if (!state.allFinite()) {
+        return std::nullopt;
+    }
     // Of the dual, coefficients are what the chain holds; their model is only compared.
     const double capacity = 2 * setup.plan.state_capacity();
-    require(setup.plan.solver() == Solver::dual || largest <= capacity, ErrorCode::corrupt_data,
-            "the decrypted model reaches {:.3g}, beyond the {:.3g} that the chain can hold: it is "
-            "noise; train again",
-            largest, capacity);
+    if (setup.plan.solver() == Solver::primal && state.cwiseAbs().maxCoeff() > capacity) {
+        return std::nullopt;
+    }
     Head head = finish_model(state, setup.preprocessing, setup.plan.recipe(), setup.class_names);
     // The bias by the bound on all weights, every feature's weights by the states' bound and the
     // feature's own scale.
@@ -93,10 +122,46 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
         accepted = accepted && error <= share * reference.state_error_bound * preprocessing.factor *
                                             preprocessing.column_scale(j);
     }
-    require(accepted, ErrorCode::corrupt_data,
-            "the decrypted model is not the plaintext twin's within the noise that was predicted: "
-            "the server did not compute what was planned; discard the key and train again");
-    return head;
+    return accepted ? std::optional(std::move(head)) : std::nullopt;
+}
+
+Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
+                   const TwinReference& reference) {
+    std::optional<Head> head = accepted_model(state, setup, reference);
+    if (!head) {
+        refuse_decrypted();
+    }
+    return std::move(*head);
+}
+
+Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& key,
+                   const std::vector<Ciphertext>& model, const RowMatrix& xs,
+                   const OwnerSetup& setup, const TwinReference& reference) {
+    record.begin(job.identity, job.plan.recipe().iterations, digest_of(model));
+    std::optional<Head> head = accepted_model(decrypt_model(job, key, model, xs), setup, reference);
+    if (!head) {
+        record.refuse();
+    }
+    record.accept();
+    return std::move(*head);
+}
+
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+                                              const Job& job, const SecretKey& key,
+                                              const RowMatrix& xs, const PreparedData& data,
+                                              const OwnerSetup& setup, const TwinReference& last) {
+    const auto checkpoints = decrypt_checkpoints(files, job, key, xs, record);
+    std::vector<CheckedModel> models;
+    try {
+        models = checked_models(checkpoints, data, setup, last);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::corrupt_data) {
+            throw;
+        }
+        record.refuse();
+    }
+    record.accept();
+    return models;
 }
 
 std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& checkpoints,
@@ -114,7 +179,8 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                 finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
             reference.weight_error_bound = last.weight_error_bounds.at(index);
             reference.state_error_bound = last.state_error_bounds.at(index);
-            models.push_back({iteration, checked_model(next->state, setup, reference)});
+            Head head = checked_model(next->state, setup, reference);
+            models.push_back({iteration, std::move(head), std::move(reference.head)});
             ++next;
         });
     return models;

@@ -135,6 +135,34 @@ RowMatrix first_batch(const Preprocessing& preprocessing, const Dataset& trainin
     return preprocessing.scaled(training.features(order, Eigen::all));
 }
 
+// Moves intercepts from the classes' shares in training to options.prior. A score is a log-odds
+// times the reciprocal of the scale that makes the held-out loss least.
+void take_prior(Preprocessing& preprocessing, HeldOutScores& held_out, const SetupOptions& options,
+                const std::vector<int>& labels) {
+    if (options.prior.size() == 0) {
+        return;
+    }
+    const auto classes = options.prior.size();
+    require((options.prior.array() > 0.0).all() && options.prior.allFinite(), ErrorCode::bad_input,
+            "the classes' shares must be finite numbers above 0");
+    require(held_out.scores.rows() > 0, ErrorCode::bad_input,
+            "other shares of the classes need scores of held-out rows: leave out --no-rehearsal, "
+            "--recipe and --step");
+    const Eigen::VectorXd counts = one_hot(labels, static_cast<int>(classes)).colwise().sum() /
+                                   static_cast<double>(labels.size());
+    require((counts.array() > 0.0).all(), ErrorCode::bad_input,
+            "a class without training rows cannot get another share");
+    const Eigen::VectorXd weights = preprocessing.class_weights.size() > 0
+                                        ? preprocessing.class_weights
+                                        : Eigen::VectorXd(Eigen::VectorXd::Ones(classes));
+    const Eigen::VectorXd trained = counts.cwiseProduct(weights);
+    const Eigen::VectorXd prior = options.prior / options.prior.sum();
+    const double scale = least_loss_scale(held_out.scores, held_out.labels, held_out.weights);
+    preprocessing.intercept_shift = (prior.array() / trained.array()).log().matrix() / scale;
+    held_out.scores.rowwise() += preprocessing.intercept_shift.transpose();
+    held_out.weights = row_weights(prior.cwiseQuotient(counts), held_out.labels);
+}
+
 }  // namespace
 
 Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
@@ -178,19 +206,28 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
     const bool batched = options.batch != 0;
     const double share =
         batched ? static_cast<double>(options.batch) / static_cast<double>(training.size()) : 1.0;
-    Preprocessing preprocessing = fit_preprocessing(training.features, options.preset, share);
-    std::optional<RehearsalCandidate> chosen;
+    Preprocessing preprocessing =
+        fit_preprocessing(training.features, options.preset, share, options.column_scale);
+    if (options.class_weights.size() > 0) {
+        preprocessing.class_weights =
+            normalised_class_weights(options.class_weights, training.labels);
+    }
+    std::optional<RehearsalCandidate> chosen = options.searched;
+    HeldOutScores held_out = options.held_out;
     Recipe recipe;
-    const bool rehearsed = options.rehearse && !batched;
+    const bool rehearsed =
+        options.rehearse && !batched && options.column_scale == ColumnScale::quadratic;
     if (options.preset == Preset::chiang2023 || (!rehearsed && options.recipe.step)) {
         recipe = recipe_without_data(options, training.size());
     } else if (rehearsed) {
         RehearsalOptions rehearsed_options = options.recipe;
         rehearsed_options.decay = options.decay;
+        rehearsed_options.class_weights = options.class_weights;
         Rehearsal rehearsal =
             rehearse(training.features, training.labels, classes, rehearsed_options);
         recipe = completed(std::move(rehearsal.recipe), options);
         chosen = rehearsal.chosen;
+        held_out = std::move(rehearsal.held_out);
     } else {
         recipe =
             completed(recipe_from_norms(first_batch(preprocessing, training, options), iterations,
@@ -199,6 +236,7 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
                                         options.recipe.momentum),
                       options);
     }
+    take_prior(preprocessing, held_out, options, training.labels);
     const TrainingShape shape{training.size(), training.feature_count() + 1,
                               training.class_count()};
     // Large states need room at the lowest level; ordinary ones share the default, so that the plan
@@ -239,8 +277,8 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
             made = made.with_refresh_range(coefficient);
         }
     }
-    OwnerSetup setup{std::move(made), std::move(preprocessing), training.class_names, chosen,
-                     options.recipe.seed};
+    OwnerSetup setup{std::move(made), std::move(preprocessing), training.class_names,
+                     chosen,          options.recipe.seed,      std::move(held_out)};
     return {std::move(setup), {data, weights, states}};
 }
 
@@ -263,6 +301,10 @@ Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json) {
                          json.at("class_names").get<std::vector<std::string>>(),
                          {},
                          whole_number<std::uint64_t>(json.at("shuffle_seed"))};
+        if (!setup.plan.tells_features()) {
+            setup.plan =
+                setup.plan.with_features(static_cast<std::size_t>(setup.preprocessing.columns()));
+        }
         if (!json.at("rehearsal").is_null()) {
             setup.rehearsal = candidate_from_json(json.at("rehearsal"));
         }
