@@ -1,6 +1,7 @@
 #include "train/model_search_folds.h"
 
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
 #include "train/twin_noise.h"

@@ -143,15 +143,14 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
     parallel_for(0, problems.size(), [&](std::size_t i) {
         if (!problems[i].held_labels.empty()) {
             const TwinResult result = run_twin(problems[i].data, recipe);
-            parts[i] = problems[i].held_out * result.model().transpose();
+            parts[i] = problems[i].held_out * rows_of_classes(result.model()).transpose();
         }
     });
     HeldOutScores all;
     for (const RehearsalProblem& problem : problems) {
         all.labels.insert(all.labels.end(), problem.held_labels.begin(), problem.held_labels.end());
     }
-    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()),
-                      problems.front().data.classes());
+    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()), parts.front().cols());
     Eigen::Index next = 0;
     for (const RowMatrix& part : parts) {
         all.scores.middleRows(next, part.rows()) = part;
