@@ -150,7 +150,8 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
     for (const RehearsalProblem& problem : problems) {
         all.labels.insert(all.labels.end(), problem.held_labels.begin(), problem.held_labels.end());
     }
-    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()), parts.front().cols());
+    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()),
+                      std::max<Eigen::Index>(problems.front().data.heads(), 2));
     Eigen::Index next = 0;
     for (const RowMatrix& part : parts) {
         all.scores.middleRows(next, part.rows()) = part;
