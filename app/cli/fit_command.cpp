@@ -208,7 +208,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string(), unknown_classes(options.test));
     NoiseModel noise = modelled_noise(state.setup.plan);
-    noise.seed = options.features.seed;
+    noise.seed = options.features.seed();
     // The models of an encrypted run's curve, and the last one.
     const int every = iterations_per_point(state.setup);
     const int last = state.setup.plan.recipe().iterations;
@@ -259,7 +259,7 @@ void choose_test_rows(FitOptions& options) {
     require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
             "--test-labels and --test-rows go with --test FILE");
     options.train.hold_out = options.test_share;
-    options.train.hold_out_seed = options.features.seed;
+    options.train.hold_out_seed = options.features.seed();
     const bool count_unknown = options.test.count_unknown_classes;
     options.test = options.train;
     options.test.is_held_out = true;

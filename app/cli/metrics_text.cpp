@@ -87,7 +87,8 @@ std::string confusion_table(const Metrics& metrics, std::span<const std::string>
     for (std::size_t i = 0; i < names.size(); ++i) {
         text += fmt::format("  {} |", right_aligned(names[i], width));
         for (const std::size_t count : metrics.confusion[i]) {
-            text += fmt::format(" {}", right_aligned(count == 0 ? "." : std::to_string(count), width));
+            text +=
+                fmt::format(" {}", right_aligned(count == 0 ? "." : std::to_string(count), width));
         }
         text += '\n';
     }

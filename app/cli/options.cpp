@@ -132,11 +132,10 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
         ->group(input_group)
         ->capture_default_str()
         ->transform(whole_number(16, 16384));
-    app.add_option("--seed", features.seed,
-                   "Seed of the random filters and of the rehearsal's folds; keys and encryption "
-                   "never use it")
+    app.add_option("--seed", features.given_seed,
+                   "Seed of the random filters and of the rehearsal's folds, 1 unless given; keys "
+                   "and encryption never use it")
         ->group(input_group)
-        ->capture_default_str()
         ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
@@ -260,6 +259,14 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(plan_group)
         ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
+    app.add_option("--security", recipe.security,
+                   "Bits of security of the ring and its modulus: 128, 192 or 256 by the published "
+                   "tables, or 128q: 128 against quantum computers too. Runs that need "
+                   "bootstrappings have 128")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"128", "192", "256", "128q"}))
+        ->type_name("BITS");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
                    "the encrypted features, which takes longer and sends more")
@@ -281,7 +288,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.batch = recipe.batch;
     options.decay = recipe.decay.value_or(0.0);
     options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
-    options.recipe.seed = features.seed;
+    options.recipe.seed = features.seed();
     if (recipe.degree != 0) {
         options.recipe.degree = recipe.degree;
     }
@@ -301,10 +308,12 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
     options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
+    options.plan.security = value_or_throw(security_level_from_name(recipe.security));
     // What the paper computes, in as many ciphertexts, as far as it goes without bootstrapping.
-    const bool as_published =
-        options.preset == Preset::chiang2023 && recipe.solver == "auto" && recipe.batch == 0 &&
-        fits_one_chain(chiang2023_recipe(options.recipe.iterations, 1), Solver::primal);
+    const bool as_published = options.preset == Preset::chiang2023 && recipe.solver == "auto" &&
+                              recipe.batch == 0 &&
+                              fits_one_chain(chiang2023_recipe(options.recipe.iterations, 1),
+                                             Solver::primal, options.plan.security);
     if (recipe.solver != "auto") {
         options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
     } else if (as_published) {
@@ -344,7 +353,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"ridge", nullptr},
                         {"rbf_width", nullptr},
                         {"rbf_cosines", features.cosines},
-                        {"seed", features.seed}};
+                        {"seed", features.seed()}};
     if (features.whitening) {
         json["whiten"] = *features.whitening;
     }
@@ -356,6 +365,9 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
     }
     if (recipe.decay) {
         json["decay"] = *recipe.decay;
+    }
+    if (recipe.security != "128") {  // absent in jobs from before there was a choice
+        json["security"] = recipe.security;
     }
     if (recipe.models_every) {
         json["models_every"] = *recipe.models_every;

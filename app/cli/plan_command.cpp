@@ -54,10 +54,11 @@ std::string describe(const nlohmann::json& f) {
                                f.at("momentum") == "none" ? ", no momentum" : "",
                                decay > 0 ? fmt::format(", decay {:.3g}", decay) : ""));
     line("ring",
-         fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {}-bit security",
+         fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {} security",
                      f.at("log_n").get<unsigned>(), number("slots"), f.at("log_qp").get<double>(),
                      f.at("largest_secure_log_qp").get<double>(),
-                     f.at("security_bits").get<unsigned>()));
+                     describe(value_or_throw(
+                         security_level_from_name(f.at("security").get<std::string>())))));
     line("solver", f.at("solver").get<std::string>());
     line("levels",
          fmt::format("{} in all: {} in the first iteration, {} in every other", number("levels"),

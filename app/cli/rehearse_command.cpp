@@ -233,7 +233,7 @@ void rehearse_grids(RehearseOptions& options, Samples samples, std::optional<Sto
     require(!options.features.are_whitened(), ErrorCode::bad_input,
             "--step and --whiten go with --features raw, random-conv or pca and without --ridge: "
             "leave them out, and features and iterations are chosen");
-    options.grid.seed = options.features.seed;
+    options.grid.seed = options.features.seed();
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
         options.components = {0};
@@ -398,8 +398,9 @@ void add_rehearse_command(CLI::App& app) {
     command->add_option("--rbf-width", options->features.width, "As for fit")
         ->check(real_number(1e-6, 1e3))
         ->type_name("G");
-    command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
-        ->capture_default_str()
+    command
+        ->add_option("--seed", options->features.given_seed,
+                     "Of the folds and the random filters; 1 unless given")
         ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,

@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace cipherfit {
 namespace {
 

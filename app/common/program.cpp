@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/error.h"
 #include "common/number_option.h"
+#include "common/option_hints.h"
 #include "common/streams.h"
 
 #include <algorithm>
@@ -109,7 +110,7 @@ int run(const char* name, void (*build)(CLI::App&), int argc, char** argv) {
             fmt::format("{} ('{} --help' lists the options)", error.what(), command_line(app)),
             exit_status(ErrorCode::bad_input));
     } catch (const Error& error) {
-        return fail(error.what(), exit_status(error.code()));
+        return fail(with_options(error.what()), exit_status(error.code()));
     } catch (const std::filesystem::filesystem_error& error) {
         return fail(describe(error), exit_status(ErrorCode::io_failure));
     } catch (const std::bad_alloc&) {

@@ -147,7 +147,7 @@ void build(CLI::App& app) {
         ->type_name("SECONDS");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
-                 "bytes_written'");
+                 "bytes_written work_done'");
     app.callback([options] { serve(*options); });
 }
 
