@@ -22,12 +22,13 @@ from pathlib import Path
 root = Path(__file__).resolve().parent.parent
 
 # What each layer may include besides itself, from the bottom up.
-engine = ["base", "math", "rlwe", "ckks", "linalg"]
+engine = ["base", "math", "rlwe", "ckks", "circuit", "linalg"]
 allowed = {layer: set(engine[:i]) for i, layer in enumerate(engine)}
 allowed["io"] = {"base"}
 allowed["backbone"] = {"base", "io"}
+allowed["parties"] = {"base", "math", "rlwe", "io"}
 allowed["train"] = set(engine)
-allowed["protocol"] = set(engine) | {"train", "io"}
+allowed["protocol"] = set(engine) | {"train", "io", "parties"}
 # The owner's side of the protocol also featurises images.
 allowed["protocol/owner"] = allowed["protocol"] | {"backbone"}
 layers = {name for name in allowed if "/" not in name}
@@ -35,7 +36,7 @@ layers = {name for name in allowed if "/" not in name}
 include_line = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 block_comment = re.compile(r"/\*.*?\*/", re.DOTALL)
 secret_symbol = re.compile(
-    r"\b(SecretKey|KeyGenerator|Decryptor|Dealer|Holder|ReleasePoint|SecretSeed)\b"
+    r"\b(SecretKey|KeyGenerator|Decryptor|Dealer|Holder|ReleasePoint|SecretSeed|MemberIdentity|RowsLedger)\b"
 )
 
 

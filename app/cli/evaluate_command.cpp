@@ -2,12 +2,16 @@
 #include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
 #include "cli/metrics_text.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
 #include "cli/table_options.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -24,6 +28,12 @@ struct EvaluateOptions {
 
 void evaluate(const EvaluateOptions& options) {
     set_thread_count(options.run.threads);
+    OutputCheck check;
+    check.reads("--test", options.test);
+    check.keeps("--model", options.model);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const SavedModel model = read_model_directory(options.model);
     Samples samples = read_samples(options.test, &model.table);
     const std::string notes = describe_unknown_text(samples);
@@ -31,6 +41,7 @@ void evaluate(const EvaluateOptions& options) {
     const TestRows rows = test_rows(std::move(samples), model.extractor.get(), model.head,
                                     options.test.file.string(), unknown_classes(options.test));
     const std::vector<int> predictions = model.head.predict(rows.features);
+    reading.reset();
     const RowMatrix probabilities =
         model.calibration.value_or(Calibration{}).probabilities(model.head.scores(rows.features));
     const Metrics metrics = measure(predictions, probabilities, rows.labels);
@@ -41,7 +52,7 @@ void evaluate(const EvaluateOptions& options) {
         json["class_names"] = names;
         json["calibrated"] = model.calibration.has_value();
         json["unknown_class_rows"] = rows.unknown_rows;
-        write_json(options.json, json, true);
+        write_named_json(options.json, json);
     }
     std::string text = fmt::format("  {:<22}{:.2f} %  ({} of {} rows)\n{}", "accuracy",
                                    100 * metrics.accuracy, format_count(metrics.correct),
@@ -50,8 +61,8 @@ void evaluate(const EvaluateOptions& options) {
         text += fmt::format("  {:<22}{} rows, left out of all figures\n", "of unknown classes",
                             format_count(rows.unknown_rows));
     }
-    fmt::print("{}{}{}{}", text, notes, class_table(metrics, names),
-               confusion_table(metrics, names));
+    write_output(text + notes + class_table(metrics, names) + confusion_table(metrics, names),
+                 options.json.empty());
 }
 
 }  // namespace

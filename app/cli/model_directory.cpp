@@ -1,4 +1,5 @@
 // Writing and reading the model's directory, and test rows in its terms.
+#include "cipherfit/backbone/whitened_features.h"
 #include "cipherfit/io/npy.h"
 #include "cli/owner_steps.h"
 
@@ -18,12 +19,21 @@ constexpr const char* usage =
 
 }  // namespace
 
-void write_model(const fs::path& directory, const Head& head, const OwnerState& state) {
+void write_model(const fs::path& directory, const ModelHeads& heads, const OwnerState& state) {
+    const Head& head = heads.head;
     make_directory(directory);
     if (state.extractor) {
         save_feature_extractor(*state.extractor, directory / "features.json");
     }
     value_or_throw(write_npy(directory / "weights.npy", head.weights, 0600));
+    value_or_throw(write_npy(directory / "twin_weights.npy", heads.twin.weights, 0600));
+    const auto* whitened = dynamic_cast<const WhitenedFeatures*>(state.extractor.get());
+    const fs::path by_column = directory / "column_weights.npy";
+    if (whitened != nullptr && whitened->name() == WhitenedFeatures::standardised) {
+        value_or_throw(write_npy(by_column, whitened->column_weights(head.weights), 0600));
+    } else {
+        fs::remove(by_column);  // of an earlier model
+    }
     nlohmann::json json{{"format", 1},
                         {"classes", head.classes()},
                         {"features", head.features()},
@@ -39,11 +49,14 @@ void write_model(const fs::path& directory, const Head& head, const OwnerState& 
     if (state.extractor) {
         json["feature_extractor"] = "features.json";
     }
-    write_json(directory / "model.json", json, true);  // last: the others are there with it
+    write_json(directory / "model.json", json);  // last: the others are there with it
 }
 
 SavedModel read_model_directory(const fs::path& directory) {
-    const fs::path path = directory / "model.json";
+    // What 'cipherfit export' wrote will do as well.
+    const bool exported =
+        !fs::exists(directory / "model.json") && fs::exists(directory / "card.json");
+    const fs::path path = directory / (exported ? "card.json" : "model.json");
     require(fs::exists(path), ErrorCode::io_failure,
             "{}: there is no model; 'cipherfit fit' and 'cipherfit decrypt' write one",
             path.string());
@@ -53,9 +66,13 @@ SavedModel read_model_directory(const fs::path& directory) {
     try {
         model.head.class_names = json.at("class_names").get<std::vector<std::string>>();
         model.backbone = json.value("backbone", "");
-        model.table = value_or_throw(table_encoding_from_json(json.at("table")));
-        model.calibration =
-            read_calibration(json.at("calibration"), path, model.head.class_names.size());
+        // Cards and the models of earlier versions have neither.
+        if (const auto table = json.find("table"); table != json.end()) {
+            model.table = value_or_throw(table_encoding_from_json(*table));
+        }
+        if (const auto calibration = json.find("calibration"); calibration != json.end()) {
+            model.calibration = read_calibration(*calibration, path, model.head.class_names.size());
+        }
         has_extractor = !json.at("feature_extractor").is_null();
     } catch (const nlohmann::json::exception&) {
         throw Error(ErrorCode::corrupt_data,

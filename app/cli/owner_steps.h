@@ -18,7 +18,8 @@ namespace cipherfit {
 // Rows of features with the state that was made from them.
 struct PlannedTraining {
     OwnerState state;
-    Dataset rows;  // with the extractor's features
+    Dataset rows;             // with the extractor's features
+    std::string choice = {};  // what the rehearsal chose and why, in a line; empty without one
 };
 
 // Fits extractor, preprocessing, recipe and plan on the training rows and runs the twin; writes
@@ -30,9 +31,9 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
 // came from.
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
                              const RecipeOptions& recipe, const FeatureOptions& features);
-// Throws Error(bad_input), naming the first difference, unless both records describe the same rows
-// and options, wherever the rows came from.
-void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now);
+// Throws Error(bad_input), naming the first difference, unless the file `record` describes the same
+// rows and options, wherever the rows came from.
+void require_same_inputs(const std::filesystem::path& record, const nlohmann::json& now);
 
 // The rows that the plan in `files` was made from: `given`, or where they were read then. Throws
 // Error(bad_input) for other rows.
@@ -55,12 +56,19 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
                               const SecretKey& key, const JobFiles& job, const Dataset& rows,
                               ProgressLine& line);
 
-// Decrypts and checks what the server returned; see checked_model().
-Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
+// Decrypts and checks what the server returned, and keeps the record of it; see release_model().
+Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
+                  const ContainerIdentity& identity, const SecretKey& key,
                   const std::filesystem::path& model);
 
-// model/: weights.npy, model.json, and features.json for images.
-void write_model(const std::filesystem::path& directory, const Head& head, const OwnerState& state);
+// model/: weights.npy, twin_weights.npy, model.json, and features.json for images. All private:
+// what may be published is made of it by export_model().
+struct ModelHeads {
+    const Head& head;  // decrypted, or simulated
+    const Head& twin;  // the plaintext twin's after as many iterations, without encryption's error
+};
+void write_model(const std::filesystem::path& directory, const ModelHeads& heads,
+                 const OwnerState& state);
 
 struct SavedModel {
     Head head;

@@ -1,11 +1,11 @@
 // From decrypted scores to classes and probabilities.
-#include "cipherfit/io/file.h"
-#include "cipherfit/io/npy.h"
+#include "cli/named_output.h"
 #include "cli/predict_steps.h"
+#include "common/number_option.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <utility>
 
@@ -80,23 +80,21 @@ void add_predict_output_options(CLI::App& app, PredictOutput& output) {
         ->type_name("FILE");
     app.add_option("--top", output.top, "How many classes of each row, the likeliest first")
         ->capture_default_str()
-        ->check(CLI::Range(1, most_listed));
+        ->transform(whole_number(1, most_listed));
     app.add_option("--scores", output.scores, "Also write the scores, rows x classes, as .npy")
         ->type_name("FILE");
 }
 
 void finish_prediction(const PredictionFiles& files, const PredictionRecord& record,
-                       const SecretKey& key, const PredictOutput& output) {
+                       const SecretKey& key, DecryptionRecord decryptions,
+                       const PredictOutput& output) {
     const EncryptedScores encrypted = value_or_throw(read_scores(files.scores(), record.job));
-    const RowMatrix scores = decrypt_scores(record.job, key, encrypted, record.factor);
+    const RowMatrix scores = release_scores(decryptions, record.job, key, encrypted, record.factor,
+                                            record.expected ? &*record.expected : nullptr);
     std::string text;
     if (record.expected) {
         const double bound = score_error_bound(record.job.plan, record.factor);
         const double error = (scores - *record.expected).cwiseAbs().maxCoeff();
-        require(error <= bound, ErrorCode::corrupt_data,
-                "the decrypted scores are not those in the clear within the noise that was "
-                "predicted: the server did not compute what was asked; discard the key and "
-                "encrypt again");
         text = fmt::format(
             "  {:<22}differ by at most {:.1e} from those in the clear (bound "
             "{:.1e})\n",
@@ -107,11 +105,9 @@ void finish_prediction(const PredictionFiles& files, const PredictionRecord& rec
     const std::string table =
         predictions(scores, record.calibration.value_or(Calibration{}).probabilities(scores),
                     record.class_names, top);
-    value_or_throw(write_file(output.out,
-                              {reinterpret_cast<const std::uint8_t*>(table.data()), table.size()},
-                              {.exclusive = false, .mode = 0600}));
+    write_named_text(output.out, table);
     if (!output.scores.empty()) {
-        value_or_throw(write_npy(output.scores, scores));
+        write_named_npy(output.scores, scores);
     }
     if (!record.labels.empty()) {
         const std::size_t right = count_right(scores, record.labels);
@@ -126,8 +122,8 @@ void finish_prediction(const PredictionFiles& files, const PredictionRecord& rec
                                 format_count(record.labels.size() - known));
         }
     }
-    fmt::print("{}  {:<22}{}, {} rows\n", text, "predictions", output.out.string(),
-               format_count(static_cast<std::uint64_t>(scores.rows())));
+    print_summary("{}  {:<22}{}, {} rows\n", text, "predictions", output.out.string(),
+                  format_count(static_cast<std::uint64_t>(scores.rows())));
 }
 
 }  // namespace cipherfit

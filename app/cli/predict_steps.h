@@ -17,7 +17,7 @@ namespace cipherfit {
 // Which rows, and whose model.
 struct PredictSource {
     std::filesystem::path model;         // the owner's: fit's or decrypt's directory
-    std::filesystem::path server_model;  // the server's: a directory with its model.json
+    std::filesystem::path server_model;  // the server's: a directory with its card.json
     SampleOptions data;
 };
 void add_predict_source_options(CLI::App& app, PredictSource& source);
@@ -60,9 +60,10 @@ struct PredictOutput {
 };
 void add_predict_output_options(CLI::App& app, PredictOutput& output);
 
-// Decrypts and checks the scores, writes predictions, prints what there is to say. Throws
-// Error(corrupt_data) where the scores leave the error bound around those in the clear.
+// Decrypts and checks the scores, writes predictions, prints what there is to say. Throws as
+// release_scores().
 void finish_prediction(const PredictionFiles& files, const PredictionRecord& record,
-                       const SecretKey& key, const PredictOutput& output);
+                       const SecretKey& key, DecryptionRecord decryptions,
+                       const PredictOutput& output);
 
 }  // namespace cipherfit

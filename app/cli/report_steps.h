@@ -34,8 +34,8 @@ class Pictures {
 };
 
 // The models of the kept checkpoints, each held to the twin's after as many iterations of the
-// training rows, and `head` as the last. Throws as checked_model().
-std::vector<ReportModel> decrypted_models(const OwnerState& state,
+// training rows, and `head` as the last. Throws as release_checkpoints().
+std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
                                           const JobFiles& files, const Dataset& training,
                                           const Head& head);

@@ -1,7 +1,9 @@
 #include "cli/samples.h"
 
+#include "cipherfit/backbone/chained_features.h"
 #include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
+#include "cipherfit/backbone/whitened_features.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/io/file.h"
 #include "cli/owner_files.h"
@@ -63,6 +65,39 @@ std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const S
     std::unique_ptr<FeatureExtractor> extractor = PcaFeatures::create(pca);
     extractor->fit(training.data.features, progress);
     return extractor;
+}
+
+// Of the components that random Fourier features start from.
+constexpr double first_whitening = 0.5;
+
+// Filters for the images, whose shape is known or square.
+RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& training) {
+    RandomConvOptions conv;
+    conv.seed = options.seed();
+    if (training.image) {
+        conv.shape = *training.image;
+        return conv;
+    }
+    const auto columns = static_cast<Eigen::Index>(training.data.feature_count());
+    const auto side =
+        static_cast<Eigen::Index>(std::lround(std::sqrt(static_cast<double>(columns))));
+    require(side * side == columns, ErrorCode::bad_input,
+            "--features random-conv needs square images in rows of pixels, but there are {} "
+            "columns: use IDX files for images of another shape",
+            columns);
+    conv.shape = {side, side};
+    return conv;
+}
+
+// Of its own choice fewer may come out; a number that was asked for is one to rely on.
+void require_components(const FeatureOptions& options, const FeatureExtractor& extractor,
+                        const Samples& training) {
+    require(options.components == 0 || extractor.output_dimension() == options.components,
+            ErrorCode::bad_input,
+            "{} principal components were asked for, but the {} features of the {} training rows "
+            "have the rank {}: ask for at most that many",
+            options.components, extractor.name(), training.data.size(),
+            extractor.output_dimension());
 }
 
 template <class T>
@@ -173,9 +208,64 @@ std::string digest_of(const Dataset& data) {
     return to_hex(hash.finish());
 }
 
+std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& options,
+                                                      const Samples& training, double whitening) {
+    const bool rbf = options.kind.ends_with("rbf");
+    const std::size_t plus = options.kind.find('+');
+    WhitenedOptions whitened;
+    whitened.cosines = rbf;
+    whitened.cosine_count = options.cosines;
+    whitened.width = options.width.value_or(whitened.width);
+    whitened.scaling = plus == std::string::npos ? ColumnScaling::each : ColumnScaling::common;
+    whitened.components = options.components;
+    whitened.whitening = whitening;
+    whitened.ridge = options.ridge.value_or(whitened.ridge);
+    whitened.seed = options.seed();
+    if (options.kind == "standardised" || options.kind == "rbf") {
+        return WhitenedFeatures::create(whitened);
+    }
+    std::unique_ptr<FeatureExtractor> first;
+    if (options.kind.starts_with("pca")) {
+        PcaOptions pca{.components = options.components,
+                       .whitening = whitening,
+                       .ridge = whitened.ridge,
+                       .at_most = true};
+        if (rbf) {
+            pca = {.components = 0, .whitening = first_whitening};
+        }
+        first = PcaFeatures::create(pca);
+    } else {
+        RandomConvOptions conv = convolutions_of(options, training);
+        if (rbf) {
+            conv.whitening = first_whitening;
+        } else {
+            conv.whitening = whitening;
+            conv.ridge = whitened.ridge;
+            conv.components = options.components > 0 ? options.components : conv.components;
+        }
+        first = RandomConvFeatures::create(conv);
+    }
+    if (rbf) {
+        return ChainedFeatures::create(std::move(first), WhitenedFeatures::create(whitened));
+    }
+    return first;
+}
+
+RowMatrix pooled_convolutions(const FeatureOptions& options, const Samples& training,
+                              const RowMatrix& rows) {
+    return RandomConvFeatures::create(convolutions_of(options, training))->pooled(rows);
+}
+
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                                                 const Samples& training,
-                                                const FeatureProgress& progress) {
+                                                const FeatureProgress& progress,
+                                                const Eigen::VectorXd& row_weights) {
+    if (options.are_whitened()) {
+        std::unique_ptr<FeatureExtractor> extractor = unfitted_components(options, training, 1.0);
+        extractor->fit(training.data.features, progress, row_weights);
+        require_components(options, *extractor, training);
+        return extractor;
+    }
     const bool automatic = options.kind == "auto";
     if (options.kind == "pca" || (automatic && !training.backbone.empty())) {
         return fit_pca(options, training, progress);
@@ -186,32 +276,14 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                 "leave them out for raw features");
         return nullptr;
     }
-    RandomConvOptions conv;
-    conv.seed = options.seed;
+    RandomConvOptions conv = convolutions_of(options, training);
     if (options.components > 0) {
         conv.components = options.components;
     }
     conv.whitening = options.whitening.value_or(conv.whitening);
-    if (training.image) {
-        conv.shape = *training.image;
-    } else {
-        const auto columns = static_cast<Eigen::Index>(training.data.feature_count());
-        const auto side =
-            static_cast<Eigen::Index>(std::lround(std::sqrt(static_cast<double>(columns))));
-        require(side * side == columns, ErrorCode::bad_input,
-                "--features random-conv needs square images in rows of pixels, but there are {} "
-                "columns: use IDX files for images of another shape",
-                columns);
-        conv.shape = {side, side};
-    }
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
     extractor->fit(training.data.features, progress);
-    // Of its own choice fewer may come out; a number that was asked for is one to rely on.
-    require(options.components == 0 || extractor->output_dimension() == options.components,
-            ErrorCode::bad_input,
-            "{} principal components were asked for, but the random-conv features of the {} "
-            "training images have the rank {}: ask for at most that many",
-            options.components, training.data.size(), extractor->output_dimension());
+    require_components(options, *extractor, training);
     return extractor;
 }
 

@@ -49,9 +49,22 @@ std::string digest_of(const Dataset& data);
 
 // The extractor that the options ask for, fitted on the training images; null for raw features.
 // Throws Error(bad_input) for images of unknown shape and for more components than the rank.
+// `row_weights`: of whitened components, see FeatureExtractor::fit().
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                                                 const Samples& training,
-                                                const FeatureProgress& progress = {});
+                                                const FeatureProgress& progress = {},
+                                                const Eigen::VectorXd& row_weights = {});
+
+// The extractor of whitened components that the options name (FeatureOptions::are_whitened()), with
+// this whitening: 1 to train on, 0 to see the components as they are. It keeps fewer components
+// than are asked for where the rows have fewer.
+std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& options,
+                                                      const Samples& training, double whitening);
+
+// The pooled convolutions of the rows, which are pixels as those of `training`: what random-conv
+// takes components of. `options.kind` is random-conv or random-conv+rbf.
+RowMatrix pooled_convolutions(const FeatureOptions& options, const Samples& training,
+                              const RowMatrix& rows);
 
 // The samples with the extractor's features in place of their own; as they are where it is null.
 Dataset extract(const FeatureExtractor* extractor, Dataset data,

@@ -117,8 +117,8 @@ bool to_integer(T value, std::int64_t& result) noexcept {
 
 Expected<void> write_array(const std::filesystem::path& path, std::string_view descr,
                            const std::string& shape, std::span<const std::uint8_t> data,
-                           unsigned mode = 0644) {
-    auto file = AtomicFile::create(path, {.mode = mode});
+                           AtomicFileOptions options = {}) {
+    auto file = AtomicFile::create(path, options);
     if (!file) {
         return tl::unexpected<ErrorInfo>(file.error());
     }
@@ -141,9 +141,9 @@ std::span<const std::uint8_t> bytes_of(const T* values, std::size_t count) noexc
 
 template <class M>
 Expected<void> write_matrix(const std::filesystem::path& path, std::string_view descr,
-                            const M& values, unsigned mode = 0644) {
+                            const M& values, AtomicFileOptions options = {}) {
     return write_array(path, descr, fmt::format("({}, {})", values.rows(), values.cols()),
-                       bytes_of(values.data(), static_cast<std::size_t>(values.size())), mode);
+                       bytes_of(values.data(), static_cast<std::size_t>(values.size())), options);
 }
 
 template <class T>
@@ -206,7 +206,12 @@ Expected<std::vector<std::int64_t>> read_npy_integers(const std::filesystem::pat
 
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
                          unsigned mode) {
-    return write_matrix(path, "<f8", values, mode);
+    return write_matrix(path, "<f8", values, {.mode = mode});
+}
+
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
+                         const AtomicFileOptions& options) {
+    return write_matrix(path, "<f8", values, options);
 }
 
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixF32& values) {

@@ -72,8 +72,10 @@ class ProgramTest(unittest.TestCase):
         return lines[0]
 
     def fit_arguments(self, out, *more):
+        """Two iterations on the columns as they are; the tests of the default are in
+        model_choice_test.py."""
         return ("fit", "--train", self.train, "--test", self.test, "--out", out,
-                "--iterations", "2", "--threads", "2", "--quiet", *more)
+                "--features", "raw", "--iterations", "2", "--threads", "2", "--quiet", *more)
 
     def fit(self, out, *more):
         report = self.home / "report.json"
@@ -99,7 +101,8 @@ class ProgramTest(unittest.TestCase):
     def encrypted_job(self, name="one"):
         """An owner's directory and a job that is ready for the server."""
         owner, job = self.home / f"{name}-owner", self.home / f"{name}-job"
-        self.succeed("plan", "--train", self.train, "--owner", owner, "--iterations", "2", "--quiet")
+        self.succeed("plan", "--train", self.train, "--owner", owner, "--features", "raw",
+                     "--iterations", "2", "--quiet")
         self.succeed("keygen", "--owner", owner, "--job", job, "--quiet")
         self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
         return owner, job

@@ -21,6 +21,9 @@ struct PcaOptions {
     // the rank of the training rows, which is at most their number less one.
     Eigen::Index components = 0;
     double whitening = 0.5;  // 0 (plain principal components) to 1 (equal variances)
+    double ridge = 0.0;      // 0..1, see pca.h
+    // Whether fewer than were asked for will do where the rank is lower.
+    bool at_most = false;
 };
 
 // Takes rows of any finite numbers. fit() throws Error (bad_input) for fewer than 2 rows, equal
@@ -44,11 +47,14 @@ class PcaFeatures final : public FeatureExtractor {
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);
 
     double whitening() const noexcept { return options_.whitening; }
+    // Throws Error (invalid_argument) before fit().
+    const PrincipalComponents& components() const { return fitted(); }
 
   private:
     explicit PcaFeatures(const PcaOptions& options) : options_(options) {}
     const PrincipalComponents& fitted() const;
-    void fit_rows(const RowMatrix& rows, const FeatureProgress& progress) override;
+    void fit_rows(const RowMatrix& rows, const Eigen::VectorXd& row_weights,
+                  const FeatureProgress& progress) override;
     RowMatrix transform_rows(const RowMatrix& rows, const FeatureProgress& progress) const override;
 
     PcaOptions options_;

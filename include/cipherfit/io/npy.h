@@ -4,6 +4,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/io/byte_stream.h"
+#include "cipherfit/io/file.h"
 #include "cipherfit/io/matrix.h"
 
 #include <cstdint>
@@ -41,6 +42,8 @@ Expected<NpyLabels> read_npy_labels(ByteSource& source);
 // permission bits; 0600 for what is the owner's alone.
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
                          unsigned mode = 0644);
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
+                         const AtomicFileOptions& options);
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixF32& values);
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixI64& values);
 Expected<void> write_npy(const std::filesystem::path& path, std::span<const double> values);

@@ -34,6 +34,9 @@ class Measured {
     void expect(double variance, const std::string& what) const {
         const double bound = deviations * std::sqrt(variance);
         EXPECT_NEAR(sum_ / count_ / variance, 1, 1.0 / 6) << what;
+        testing::Test::RecordProperty(
+            what, fmt::format("deviation / predicted {:.3f}, largest / bound {:.3f}",
+                              std::sqrt(sum_ / count_ / variance), largest_ / bound));
         EXPECT_LE(largest_, bound) << what;
         EXPECT_GE(largest_ * 32, bound) << what;
     }
@@ -108,11 +111,11 @@ TEST_P(JointKeys, EncryptUnderTheSumOfSecretsWithTheDerivedNoise) {
         ASSERT_EQ(zero[0].limbs(), level + 1);
         encryption.add(test::phase(ring, level, zero[0].limb(level), zero[1].limb(level), s));
     }
-    public_key.expect(noise.public_key(), "public key");
-    rotation.expect(noise.switching_key(), "rotation key");
-    conjugation.expect(noise.switching_key(), "conjugation key");
-    relinearization.expect(noise.relinearization_key(), "relinearisation key");
-    encryption.expect(noise.encryption(), "encryption of zero");
+    public_key.expect(noise.public_key(), "public_key");
+    rotation.expect(noise.switching_key(), "rotation_key");
+    conjugation.expect(noise.switching_key(), "conjugation_key");
+    relinearization.expect(noise.relinearization_key(), "relinearisation_key");
+    encryption.expect(noise.encryption(), "encryption_of_zero");
 }
 
 INSTANTIATE_TEST_SUITE_P(Dealers, JointKeys, testing::Values(1U, 2U, 3U, 5U, 8U),

@@ -134,19 +134,34 @@ struct Parties {
         return joint_relinearization_key(parameters, sum_shares(parameters, one),
                                          sum_shares(parameters, two));
     }
-    std::vector<Holder> holders(unsigned count, unsigned threshold, std::size_t level,
-                                std::uint64_t noise = 900) const {
+    // The sums of all dealers' points, holder by holder.
+    std::vector<ReleasePoint> points(unsigned count, unsigned threshold, std::size_t level) const {
         std::vector<std::vector<ReleasePoint>> by_holder(count);
         for (const Dealer& dealer : dealers) {
-            auto points = dealer.release_points(count, threshold, level);
+            auto own = dealer.release_points(count, threshold, level);
             for (unsigned j = 0; j < count; ++j) {
-                by_holder[j].push_back(std::move(points[j]));
+                by_holder[j].push_back(std::move(own[j]));
             }
         }
+        std::vector<ReleasePoint> result;
+        for (const auto& of_holder : by_holder) {
+            result.push_back(ReleasePoint::sum(parameters, of_holder));
+        }
+        return result;
+    }
+    // Holders who agreed on what the request asks for.
+    std::vector<Holder> holders(const ReleaseRequest& agreed, std::uint64_t noise = 900) const {
+        const ReleaseTerms terms{.charter = agreed.charter,
+                                 .holders = agreed.holders.holders(),
+                                 .threshold = agreed.holders.threshold(),
+                                 .level = agreed.level,
+                                 .gap = agreed.gap,
+                                 .sigma = agreed.sigma};
         std::vector<Holder> result;
-        for (unsigned j = 0; j < count; ++j) {
-            result.emplace_back(parameters, ReleasePoint::sum(parameters, by_holder[j]),
-                                seed_of(noise + j));
+        auto all = points(terms.holders, terms.threshold, terms.level);
+        for (ReleasePoint& point : all) {
+            const unsigned j = point.point();
+            result.emplace_back(parameters, terms, std::move(point), seed_of(noise + j));
         }
         return result;
     }

@@ -1,0 +1,22 @@
+// A contributor's half of pooled_sums.h.
+#pragma once
+
+#include "cipherfit/parties/charter.h"
+#include "cipherfit/parties/owner/identity.h"
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace cipherfit {
+
+// The numbers plus the streams shared with every other contributor, modulo 2^64. `self` is this
+// member's index. The same charter gives the same masks, so that two different lists of numbers
+// under one charter would show their difference: send one message, and send it again byte for byte.
+// Throws Error(invalid_argument) where `self` is no contributor of the charter or the identity is
+// another's.
+std::vector<std::uint64_t> mask_sums(const Charter& charter, std::uint32_t self,
+                                     const MemberIdentity& identity,
+                                     std::span<const std::uint64_t> numbers);
+
+}  // namespace cipherfit
