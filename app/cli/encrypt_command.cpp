@@ -31,7 +31,7 @@ void encrypt(EncryptOptions& options) {
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--passphrase-file", options.passphrase.file());
-    check.keeps("--owner", options.owner);
+    check.makes("--owner", options.owner);
     check.makes("--job", options.job);
     check.sends("--job", options.job);
     check.check();

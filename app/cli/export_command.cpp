@@ -19,6 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Stands in the directory until the export is done, so that one that was killed is gone on with.
+constexpr const char* unfinished = "unfinished.json";
+
 struct ExportOptions {
     fs::path model, out;
     bool with_fitted_features = false;
@@ -33,8 +36,10 @@ void require_export_directory(const fs::path& out) {
             "{}: is not a directory: choose another --out", out.string());
     for (const auto& entry : fs::directory_iterator(out)) {
         const std::string name = entry.path().filename().string();
-        const bool ours = name == "card.json" || name == "weights.npy" || name == "features.json";
-        require((ours && fs::exists(out / "card.json")) || is_stale_file(entry.path()),
+        const bool ours = name == "card.json" || name == "weights.npy" || name == "features.json" ||
+                          name == unfinished;
+        require((ours && (fs::exists(out / "card.json") || fs::exists(out / unfinished))) ||
+                    is_stale_file(entry.path()),
                 ErrorCode::bad_input, "{}: holds {}, which no export wrote: choose a new directory",
                 out.string(), name);
     }
@@ -69,6 +74,7 @@ void export_model(const ExportOptions& options) {
                      options.with_fitted_features ? Fitted::publish : Fitted::keep);
     make_directory(options.out);
     remove_stale_files(options.out);
+    write_json(options.out / unfinished, nlohmann::json::object());
     // The card goes first and comes last: with it, the others are there and fit.
     fs::remove(options.out / "card.json");
     fs::remove(options.out / "features.json");
@@ -77,6 +83,7 @@ void export_model(const ExportOptions& options) {
     }
     value_or_throw(write_npy(options.out / "weights.npy", published.weights, 0600));
     write_json(options.out / "card.json", published.card);
+    fs::remove(options.out / unfinished);
     print_summary(
         "  {:<22}{}: classes, features{}; nothing of the training rows\n"
         "  {:<22}{}: the plaintext twin's, {} x {}, without encryption's error\n"

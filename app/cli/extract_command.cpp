@@ -157,6 +157,9 @@ void extract_images(const ExtractOptions& options) {
     extraction.about["identity"] = extraction.identity();
     reading.reset();
     const bool complete = is_complete(extraction, options.force);
+    if (complete) {
+        remove_leftovers(extraction);
+    }
     const std::size_t resumed =
         complete ? images.good.size() : run_extraction(extraction, progress);
     if (!options.json.empty()) {

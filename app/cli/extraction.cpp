@@ -213,6 +213,14 @@ bool is_complete(const Extraction& extraction, bool force) {
     return !complete.empty();
 }
 
+void remove_leftovers(const Extraction& extraction) {
+    const auto lock = value_or_throw(DirectoryLock::acquire(extraction.out));
+    remove_stale_files(extraction.out);
+    for (const std::string_view name : {RowFile::rows_name, RowFile::identity_name}) {
+        fs::remove(extraction.out / name);
+    }
+}
+
 std::size_t run_extraction(const Extraction& extraction, ProgressLine& line) {
     make_directory(extraction.out);
     const auto lock = value_or_throw(DirectoryLock::acquire(extraction.out));

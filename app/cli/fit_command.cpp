@@ -208,7 +208,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
                                        options.test.file.string(), unknown_classes(options.test));
     NoiseModel noise = modelled_noise(state.setup.plan);
-    noise.seed = options.features.seed;
+    noise.seed = options.features.seed();
     // The models of an encrypted run's curve, and the last one.
     const int every = iterations_per_point(state.setup);
     const int last = state.setup.plan.recipe().iterations;
@@ -259,7 +259,7 @@ void choose_test_rows(FitOptions& options) {
     require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
             "--test-labels and --test-rows go with --test FILE");
     options.train.hold_out = options.test_share;
-    options.train.hold_out_seed = options.features.seed;
+    options.train.hold_out_seed = options.features.seed();
     const bool count_unknown = options.test.count_unknown_classes;
     options.test = options.train;
     options.test.is_held_out = true;
@@ -271,6 +271,8 @@ void check_outputs(const FitOptions& options, const OutputDirectory& out, bool s
     check.reads("--train", options.train);
     check.reads("--test", options.test);
     check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.reads("--passphrase-file", options.passphrase.file());
     check.makes("--out", options.out);
     for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {
@@ -362,7 +364,7 @@ void add_fit_command(CLI::App& app) {
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Iterations after which the server writes a checkpoint to go on from")
         ->capture_default_str()
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

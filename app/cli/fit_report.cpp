@@ -138,11 +138,12 @@ json plan_figures(const TrainingPlan& plan) {
             {"step", recipe.steps.front()},
             {"sigmoid", to_json(recipe.sigmoid)},
             {"sigmoid_degree", recipe.sigmoid.degree()},
-            {"security_bits", parameters.security_bits()},
+            {"security", name(plan.security())},
+            {"security_bits", parameters.insecure_for_tests_only() ? 0U : bits(plan.security())},
             {"log_n", parameters.log_n()},
             {"slots", parameters.slots()},
             {"log_qp", parameters.log_qp()},
-            {"largest_secure_log_qp", largest_secure_log_qp(parameters.log_n())},
+            {"largest_secure_log_qp", largest_secure_log_qp(parameters.log_n(), plan.security())},
             {"scale_bits", plan.scale_bits()},
             {"levels", parameters.max_level()},
             {"levels_per_iteration", plan.levels_per_iteration()},
@@ -246,9 +247,10 @@ std::string fit_ending(const json& figures) {
                      bytes(figures, "evaluation_key_bytes")));
     line("the server knows", "these sizes and the recipe's constants; no key, no value, no label");
     line("ring",
-         fmt::format("N = 2^{}, log2(QP) = {:.0f}, {}-bit security, {} levels",
+         fmt::format("N = 2^{}, log2(QP) = {:.0f}, {} security, {} levels",
                      figures.at("log_n").get<unsigned>(), figures.at("log_qp").get<double>(),
-                     figures.at("security_bits").get<unsigned>(),
+                     describe(value_or_throw(
+                         security_level_from_name(figures.at("security").get<std::string>()))),
                      figures.at("levels").get<std::size_t>()));
     if (!simulated) {
         line("time here",

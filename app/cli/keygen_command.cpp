@@ -24,7 +24,7 @@ void keygen(KeygenOptions& options) {
     const OwnerFiles files{options.owner};
     OutputCheck check;
     check.reads("--passphrase-file", options.passphrase.file());
-    check.keeps("--owner", options.owner);
+    check.makes("--owner", options.owner);
     check.makes("--job", options.job);
     check.sends("--job", options.job);
     check.check();

@@ -81,13 +81,14 @@ std::string confusion_table(const Metrics& metrics, std::span<const std::string>
     std::string text = fmt::format("\n  {} | predicted as\n  {} |", right_aligned("", width),
                                    right_aligned("class", width));
     for (const std::string& name : names) {
-        text += " " + right_aligned(name, width);
+        text += fmt::format(" {}", right_aligned(name, width));
     }
     text += '\n';
     for (std::size_t i = 0; i < names.size(); ++i) {
         text += fmt::format("  {} |", right_aligned(names[i], width));
         for (const std::size_t count : metrics.confusion[i]) {
-            text += " " + right_aligned(count == 0 ? "." : std::to_string(count), width);
+            text +=
+                fmt::format(" {}", right_aligned(count == 0 ? "." : std::to_string(count), width));
         }
         text += '\n';
     }

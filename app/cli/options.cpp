@@ -108,7 +108,7 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
                    "Principal components of the features to keep; 0: chosen on the training rows")
         ->group(input_group)
         ->capture_default_str()
-        ->check(whole_number(0, 16384));
+        ->transform(whole_number(0, 16384));
     app.add_option("--whiten", features.whitening,
                    "Divide the components of random-conv or pca by std^A, 0 to 1, and take steps "
                    "by the quadratic gradient, in place of --ridge")
@@ -131,13 +131,12 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
                    "Random Fourier features of rbf, of which components are taken")
         ->group(input_group)
         ->capture_default_str()
-        ->check(whole_number(16, 16384));
-    app.add_option("--seed", features.seed,
-                   "Seed of the random filters and of the rehearsal's folds; keys and encryption "
-                   "never use it")
+        ->transform(whole_number(16, 16384));
+    app.add_option("--seed", features.given_seed,
+                   "Seed of the random filters and of the rehearsal's folds, 1 unless given; keys "
+                   "and encryption never use it")
         ->group(input_group)
-        ->capture_default_str()
-        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
+        ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
@@ -152,7 +151,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                        "training rows unless given (8 where features or step are pinned)")
             ->group(recipe_group)
             ->excludes(file)
-            ->check(whole_number(1, max_iterations));
+            ->transform(whole_number(1, max_iterations));
     CLI::Option* batch =
         app.add_option(
                "--batch", recipe.batch,
@@ -161,13 +160,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->excludes(file)
             ->capture_default_str()
-            ->check(whole_number(0, largest_batch));
+            ->transform(whole_number(0, largest_batch));
     app.add_option("--epochs", recipe.epochs,
                    "Passes over all mini-batches, in place of --iterations")
         ->group(recipe_group)
         ->excludes(iterations)
         ->needs(batch)
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     app.add_option("--momentum", recipe.momentum,
                    "nesterov, or none: plain gradient descent, which keeps half as much to "
                    "bootstrap and forgets its errors")
@@ -234,7 +233,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "Bits of a scale and of a prime, 32 to 45; 0: planned")
         ->group(plan_group)
         ->capture_default_str()
-        ->check(scale_bits());
+        ->transform(scale_bits());
     app.add_option("--memory-limit", recipe.memory_limit_gb,
                    "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
                    "5.5, and 12 where the states are bootstrapped")
@@ -244,7 +243,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
     app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
                    "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
         ->group(plan_group)
-        ->check(whole_number(0, 1'000'000))
+        ->transform(whole_number(0, 1'000'000))
         ->type_name("COUNT");
     app.add_option("--solver", recipe.solver,
                    "What the server trains: primal, the model; dual, its coefficients in the "
@@ -258,8 +257,16 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
                    "have one after every iteration")
         ->group(plan_group)
-        ->check(whole_number(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
+    app.add_option("--security", recipe.security,
+                   "Bits of security of the ring and its modulus: 128, 192 or 256 by the published "
+                   "tables, or 128q: 128 against quantum computers too. Runs that need "
+                   "bootstrappings have 128")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"128", "192", "256", "128q"}))
+        ->type_name("BITS");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
                    "the encrypted features, which takes longer and sends more")
@@ -281,7 +288,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.batch = recipe.batch;
     options.decay = recipe.decay.value_or(0.0);
     options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
-    options.recipe.seed = features.seed;
+    options.recipe.seed = features.seed();
     if (recipe.degree != 0) {
         options.recipe.degree = recipe.degree;
     }
@@ -301,10 +308,12 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
     options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
+    options.plan.security = value_or_throw(security_level_from_name(recipe.security));
     // What the paper computes, in as many ciphertexts, as far as it goes without bootstrapping.
-    const bool as_published =
-        options.preset == Preset::chiang2023 && recipe.solver == "auto" && recipe.batch == 0 &&
-        fits_one_chain(chiang2023_recipe(options.recipe.iterations, 1), Solver::primal);
+    const bool as_published = options.preset == Preset::chiang2023 && recipe.solver == "auto" &&
+                              recipe.batch == 0 &&
+                              fits_one_chain(chiang2023_recipe(options.recipe.iterations, 1),
+                                             Solver::primal, options.plan.security);
     if (recipe.solver != "auto") {
         options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
     } else if (as_published) {
@@ -344,7 +353,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"ridge", nullptr},
                         {"rbf_width", nullptr},
                         {"rbf_cosines", features.cosines},
-                        {"seed", features.seed}};
+                        {"seed", features.seed()}};
     if (features.whitening) {
         json["whiten"] = *features.whitening;
     }
@@ -356,6 +365,9 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
     }
     if (recipe.decay) {
         json["decay"] = *recipe.decay;
+    }
+    if (recipe.security != "128") {  // absent in jobs from before there was a choice
+        json["security"] = recipe.security;
     }
     if (recipe.models_every) {
         json["models_every"] = *recipe.models_every;

@@ -44,8 +44,9 @@ void require_directory(const std::string& option, const fs::path& path) {
     if (fs::exists(status)) {
         require(fs::is_directory(status), ErrorCode::bad_input,
                 "{}: is not a directory: choose another {}", path.string(), option);
-        require(::access(path.c_str(), W_OK | X_OK) == 0, ErrorCode::io_failure,
-                "cannot write into {}: {}", path.string(), std::generic_category().message(errno));
+        const int refusal = ::access(path.c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+        require(refusal == 0, ErrorCode::io_failure, "cannot write into {}: {}", path.string(),
+                std::generic_category().message(refusal));
         return;
     }
     // The first of its names that is missing is made for a moment.
@@ -57,10 +58,11 @@ void require_directory(const std::string& option, const fs::path& path) {
            (!error || error == std::errc::no_such_file_or_directory)) {
         missing = missing.parent_path();
     }
-    const bool made = ::mkdir(missing.c_str(), 0700) == 0;
-    require(made || errno == EEXIST, ErrorCode::io_failure, "cannot create the directory {}: {}",
-            path.string(), std::generic_category().message(errno));
-    require(made, ErrorCode::io_failure,
+    const int refusal = ::mkdir(missing.c_str(), 0700) == 0 ? 0 : errno;
+    require(refusal == 0 || refusal == EEXIST, ErrorCode::io_failure,
+            "cannot create the directory {}: {}", path.string(),
+            std::generic_category().message(refusal));
+    require(refusal == 0, ErrorCode::io_failure,
             "cannot create the directory {}: {} is a symbolic link that leads nowhere",
             path.string(), missing.string());
     static_cast<void>(::rmdir(missing.c_str()));
@@ -176,9 +178,7 @@ void OutputCheck::check_file(const Place& output) const {
 }
 
 void OutputCheck::check_directories() const {
-    std::vector<Place> all = kept_;
-    all.insert(all.end(), made_.begin(), made_.end());
-    for (const Place& directory : all) {
+    for (const Place& directory : made_) {
         for (const Place& sent : sent_) {
             require(
                 directory.option == sent.option || !is_within(directory.resolved, sent.resolved),

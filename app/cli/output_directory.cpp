@@ -71,6 +71,10 @@ void OutputDirectory::check(bool force, bool simulated_now) const {
             "{}: is not empty and not of an earlier run: choose another --out", root_.string());
     if (force) {
         require_no_links(root_, "--force");
+        require(!fs::is_symlink(fs::symlink_status(report(), error)), ErrorCode::bad_input,
+                "{}: is a symbolic link, behind which --force removes nothing: remove it, or "
+                "choose another directory",
+                report().string());
         for (const fs::path& directory : {owner(), job(), model()}) {
             require_no_links(directory, "--force");
         }
@@ -100,11 +104,9 @@ void OutputDirectory::clear() const {
         }
     }
     remove_stale_files(root_);
-    if (!fs::is_symlink(fs::symlink_status(report(), error))) {
-        fs::remove(report(), error);  // it would tell of another run
-        require(!error, ErrorCode::io_failure, "cannot remove {}: {}", report().string(),
-                error.message());
-    }
+    fs::remove(report(), error);  // it would tell of another run
+    require(!error, ErrorCode::io_failure, "cannot remove {}: {}", report().string(),
+            error.message());
 }
 
 DirectoryLock OutputDirectory::claim() const {

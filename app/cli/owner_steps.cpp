@@ -8,6 +8,8 @@
 #include "cli/model_choice.h"
 #include "common/signals.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 namespace cipherfit {
@@ -81,18 +83,16 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
     }
     check_interrupt();
     line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
-    OwnerSetup setup = make_owner_setup(rows, options);
-    PreparedData data = prepare_rows(setup, rows.features, rows.labels);
-    TwinReference reference = make_twin_reference(setup, data);
-    if (setup.plan.solver() == Solver::primal) {
-        data.xs.resize(0, 0);
-    }
+    auto [setup, runs] = plan_run(rows, options);
+    TwinReference reference = make_twin_reference(setup, runs);
+    // The scaled rows: what decryption takes, of the dual.
+    RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
     line.finish();
     check_interrupt();
     return {{std::move(setup),
              std::move(extractor),
              std::move(reference),
-             std::move(data.xs),
+             std::move(xs),
              backbone,
              std::move(table),
              {}},
@@ -161,7 +161,8 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
 void require_same_inputs(const fs::path& record, const nlohmann::json& now) {
     const std::string directory = record.parent_path().string();
     const nlohmann::json before = read_json(record);
-    require(before.contains("options") && before.contains("training_sha256"),
+    require(before.contains("options") && before["options"].is_object() &&
+                before.contains("training_sha256"),
             ErrorCode::corrupt_data, "{}: is no record of inputs", record.string());
     require(before["training_sha256"] == now["training_sha256"], ErrorCode::bad_input,
             "{} was planned for other training rows: give those, or use another directory",
@@ -173,6 +174,16 @@ void require_same_inputs(const fs::path& record, const nlohmann::json& now) {
                 "another directory",
                 directory, name, earlier.contains(name) ? earlier[name].dump() : "none",
                 value.dump());
+    }
+    // Recorded only if it was given.
+    const auto security = [](const nlohmann::json& inputs) {
+        return inputs["options"].value("security", nlohmann::json("128")).dump();
+    };
+    if (security(before) != security(now)) {
+        throw Error(ErrorCode::bad_input,
+                    fmt::format("{} was planned with another security ({} there, {} now): give the "
+                                "same options, or use another directory",
+                                directory, security(before), security(now)));
     }
 }
 

@@ -54,10 +54,11 @@ std::string describe(const nlohmann::json& f) {
                                f.at("momentum") == "none" ? ", no momentum" : "",
                                decay > 0 ? fmt::format(", decay {:.3g}", decay) : ""));
     line("ring",
-         fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {}-bit security",
+         fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {} security",
                      f.at("log_n").get<unsigned>(), number("slots"), f.at("log_qp").get<double>(),
                      f.at("largest_secure_log_qp").get<double>(),
-                     f.at("security_bits").get<unsigned>()));
+                     describe(value_or_throw(
+                         security_level_from_name(f.at("security").get<std::string>())))));
     line("solver", f.at("solver").get<std::string>());
     line("levels",
          fmt::format("{} in all: {} in the first iteration, {} in every other", number("levels"),
@@ -174,6 +175,8 @@ void check_outputs(const PlanCommandOptions& options) {
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.makes("--owner", options.owner);
     check.writes("--json", options.json);
     check.check();
@@ -195,13 +198,13 @@ void add_plan_command(CLI::App& app) {
     const char* sizes = "Sizes, in place of --train";
     command->add_option("--samples", options->samples, "Training rows")
         ->group(sizes)
-        ->check(whole_number(1, 1'000'000'000));
+        ->transform(whole_number(1, 1'000'000'000));
     command->add_option("--feature-count", options->feature_count, "Features of a row")
         ->group(sizes)
-        ->check(whole_number(1, 1'048'575));
+        ->transform(whole_number(1, 1'048'575));
     command->add_option("--classes", options->classes, "Classes")
         ->group(sizes)
-        ->check(whole_number(2, 100'000));
+        ->transform(whole_number(2, 100'000));
     add_feature_options(*command, options->features);
     add_recipe_options(*command, options->recipe);
     command

@@ -80,7 +80,7 @@ void add_predict_output_options(CLI::App& app, PredictOutput& output) {
         ->type_name("FILE");
     app.add_option("--top", output.top, "How many classes of each row, the likeliest first")
         ->capture_default_str()
-        ->check(whole_number(1, most_listed));
+        ->transform(whole_number(1, most_listed));
     app.add_option("--scores", output.scores, "Also write the scores, rows x classes, as .npy")
         ->type_name("FILE");
 }

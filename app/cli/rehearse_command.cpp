@@ -233,7 +233,7 @@ void rehearse_grids(RehearseOptions& options, Samples samples, std::optional<Sto
     require(!options.features.are_whitened(), ErrorCode::bad_input,
             "--step and --whiten go with --features raw, random-conv or pca and without --ridge: "
             "leave them out, and features and iterations are chosen");
-    options.grid.seed = options.features.seed;
+    options.grid.seed = options.features.seed();
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
         options.components = {0};
@@ -280,6 +280,7 @@ void rehearse_command(RehearseOptions& options) {
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--public", options.open);
+    check.reads("--class-weight", options.recipe.class_weight);
     check.makes("--owner", options.owner);
     check.writes("--out", options.out);
     check.writes("--json", options.json);
@@ -352,7 +353,7 @@ void add_rehearse_command(CLI::App& app) {
                      "Numbers to try: 1,2,4,8 unless given")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     command
         ->add_option("--sigmoid-degree", options->grid.degrees,
                      "Degrees to try, of 1, 3, 5, 7: 3 unless given")
@@ -370,7 +371,7 @@ void add_rehearse_command(CLI::App& app) {
                      "Numbers of principal components to try, of random-conv or pca")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(whole_number(1, 16384));
+        ->transform(whole_number(1, 16384));
     command->add_option("--step", options->grid.step, "Only this step")
         ->group(grid_group)
         ->check(real_number(1e-6, 1e6));
@@ -397,9 +398,10 @@ void add_rehearse_command(CLI::App& app) {
     command->add_option("--rbf-width", options->features.width, "As for fit")
         ->check(real_number(1e-6, 1e3))
         ->type_name("G");
-    command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
-        ->capture_default_str()
-        ->check(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
+    command
+        ->add_option("--seed", options->features.given_seed,
+                     "Of the folds and the random filters; 1 unless given")
+        ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,
                      "Gigabytes that the server may need; larger plans are refused. Unless "

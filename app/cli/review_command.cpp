@@ -176,7 +176,7 @@ void add_review_command(CLI::App& app) {
         ->check(CLI::IsMember({"auto", "continue", "stop"}));
     command->add_option("--patience", options->patience, "How many of them auto waits for")
         ->capture_default_str()
-        ->check(whole_number(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     command->add_option("--out", options->out, "Directory for the model, if the run stops")
         ->type_name("DIR");
     add_train_options(*command, options->train, false);

@@ -73,7 +73,7 @@ constexpr double first_whitening = 0.5;
 // Filters for the images, whose shape is known or square.
 RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& training) {
     RandomConvOptions conv;
-    conv.seed = options.seed;
+    conv.seed = options.seed();
     if (training.image) {
         conv.shape = *training.image;
         return conv;
@@ -220,7 +220,7 @@ std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& opti
     whitened.components = options.components;
     whitened.whitening = whitening;
     whitened.ridge = options.ridge.value_or(whitened.ridge);
-    whitened.seed = options.seed;
+    whitened.seed = options.seed();
     if (options.kind == "standardised" || options.kind == "rbf") {
         return WhitenedFeatures::create(whitened);
     }

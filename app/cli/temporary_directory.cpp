@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include <fmt/format.h>
+
 namespace cipherfit {
 namespace {
 
@@ -62,9 +64,10 @@ TemporaryDirectory::TemporaryDirectory() {
     const fs::path directory = temporary_files();
     remove_leftovers(directory);
     for (;;) {
-        std::string name = (directory / (std::string(prefix) + "XXXXXX")).string();
-        require(::mkdtemp(name.data()) != nullptr, ErrorCode::io_failure,
-                "cannot make the directory {}: {}", name, std::generic_category().message(errno));
+        std::string name = (directory / fmt::format("{}XXXXXX", prefix)).string();
+        const int refusal = ::mkdtemp(name.data()) != nullptr ? 0 : errno;
+        require(refusal == 0, ErrorCode::io_failure, "cannot make the directory {}: {}", name,
+                std::generic_category().message(refusal));
         path_ = name;
         lock_ = open_directory(path_);
         struct stat status{};

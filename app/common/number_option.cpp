@@ -16,7 +16,7 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
             if (result.ec != std::errc{} || result.ptr != end || value < least || value > most) {
                 return fmt::format("{} is not a whole number from {} to {}", text, least, most);
             }
-            text = std::to_string(value);  // CLI11 takes a leading zero for the octal system
+            text = std::to_string(value);
             return {};
         },
         fmt::format("[{}..{}]", least, most));

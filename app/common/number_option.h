@@ -9,7 +9,7 @@
 
 namespace cipherfit {
 
-// Decimal digits of a number in [least, most].
+// Decimal digits of a number in [least, most]. For transform(): CLI11 reads 010 as 8 otherwise.
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most);
 
 // A decimal number in [least, most], or in (least, most].

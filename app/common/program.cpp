@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/error.h"
 #include "common/number_option.h"
+#include "common/option_hints.h"
 #include "common/streams.h"
 
 #include <algorithm>
@@ -35,12 +36,13 @@ std::string command_line(const CLI::App& app) {
     return given.empty() ? app.get_name() : app.get_name() + " " + given.front()->get_name();
 }
 
-// The program's command is the first word that is no option. CLI11 says of another word no more
-// than that a command is missing. Nothing that may be given is empty.
+// CLI11 says of an unknown command no more than that one is missing, and of an unknown option no
+// more than which ones are missing. Nothing that may be given is empty.
 void require_words(const CLI::App& app, int argc, char** argv) {
     const std::vector<const CLI::App*> commands =
         app.get_subcommands([](const CLI::App*) { return true; });
-    bool is_command = !commands.empty();
+    const CLI::App* command = commands.empty() ? &app : nullptr;
+    std::string name = app.get_name();
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
         require(!word.empty() && !(word.starts_with("--") && word.ends_with("=")),
@@ -48,14 +50,20 @@ void require_words(const CLI::App& app, int argc, char** argv) {
                 !word.empty() ? word.substr(0, word.size() - 1)
                 : i > 1       ? "what follows " + std::string(argv[i - 1])
                               : std::string("the first word"),
-                app.get_name());
-        if (is_command && !word.starts_with("-")) {
-            require(std::ranges::any_of(
-                        commands,
-                        [&word](const CLI::App* command) { return command->check_name(word); }),
-                    ErrorCode::bad_input, "'{}' is no command of {} ('{} --help' lists them)", word,
-                    app.get_name(), app.get_name());
-            is_command = false;
+                name);
+        if (command == nullptr && !word.starts_with("-")) {
+            const auto found = std::ranges::find_if(
+                commands, [&word](const CLI::App* known) { return known->check_name(word); });
+            require(found != commands.end(), ErrorCode::bad_input,
+                    "'{}' is no command of {} ('{} --help' lists them)", word, name, name);
+            command = *found;
+            name += " " + word;
+        } else if (command != nullptr && word.size() > 2 && word.starts_with("--")) {
+            const std::string option = word.substr(0, word.find('='));
+            require(command->get_option_no_throw(option) != nullptr, ErrorCode::bad_input,
+                    "'{}' is no option of {} ('{} --help' lists them)", option, name, name);
+        } else if (word == "--") {
+            return;
         }
     }
 }
@@ -102,7 +110,7 @@ int run(const char* name, void (*build)(CLI::App&), int argc, char** argv) {
             fmt::format("{} ('{} --help' lists the options)", error.what(), command_line(app)),
             exit_status(ErrorCode::bad_input));
     } catch (const Error& error) {
-        return fail(error.what(), exit_status(error.code()));
+        return fail(with_options(error.what()), exit_status(error.code()));
     } catch (const std::filesystem::filesystem_error& error) {
         return fail(describe(error), exit_status(ErrorCode::io_failure));
     } catch (const std::bad_alloc&) {
@@ -128,7 +136,7 @@ int run_program(const char* name, void (*build)(CLI::App&), int argc, char** arg
 void add_run_options(CLI::App& app, RunOptions& run) {
     app.add_option("--threads", run.threads, "Threads to use; 0: all that the process may run on")
         ->capture_default_str()
-        ->check(whole_number(0, 4096));
+        ->transform(whole_number(0, 4096));
     app.add_flag("--quiet", run.quiet, "No progress on stderr");
 }
 

@@ -127,18 +127,18 @@ void build(CLI::App& app) {
                    "Keep the checkpoint of every so many iterations in checkpoints/, for the "
                    "owner's report; 0: none")
         ->capture_default_str()
-        ->check(whole_number(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--checkpoint-every", options->checkpoint_every,
                    "Write checkpoint.cft, to go on from, after every so many iterations")
         ->capture_default_str()
-        ->check(whole_number(1, max_iterations))
+        ->transform(whole_number(1, max_iterations))
         ->type_name("EVERY");
     app.add_option("--review-every", options->review_every,
                    "Stop after every so many iterations until the owner has answered to the "
                    "checkpoint; 0: never")
         ->capture_default_str()
-        ->check(whole_number(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--review-wait", options->review_wait,
                    "Seconds to wait for such an answer before ending, to be started again")
@@ -147,7 +147,7 @@ void build(CLI::App& app) {
         ->type_name("SECONDS");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
-                 "bytes_written'");
+                 "bytes_written work_done'");
     app.callback([options] { serve(*options); });
 }
 

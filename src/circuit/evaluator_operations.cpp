@@ -1,6 +1,7 @@
 #include "cipherfit/circuit/evaluator_operations.h"
 
 #include "cipherfit/base/error.h"
+#include "ckks/bootstrap/powers.h"
 
 #include <algorithm>
 #include <utility>
@@ -79,6 +80,14 @@ Handle EvaluatorOperations::relinearize_rescale(const Handle& a) {
 
 Handle EvaluatorOperations::rotate(const Handle& a, std::int64_t steps) {
     return evaluator_.rotate(a.ciphertext(), steps);
+}
+
+Handle EvaluatorOperations::multiply_by_power(const Handle& a, std::size_t power) {
+    return cipherfit::multiply_by_power(evaluator_.parameters().ring(), a.ciphertext(), power);
+}
+
+Handle EvaluatorOperations::conjugate(const Handle& a) {
+    return evaluator_.conjugate(a.ciphertext());
 }
 
 HoistedHandle EvaluatorOperations::hoist(const Handle& a) {

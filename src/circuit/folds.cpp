@@ -88,6 +88,9 @@ OperationCounts count_operations(const Tape& tape, std::span<const TapeEntry> en
             case Operation::rotate:
                 counter.full_switch(entry.level, proper_rotations(tape.steps_of(entry), slots));
                 break;
+            case Operation::conjugate:
+                counter.full_switch(entry.level);
+                break;
             case Operation::hoist:
                 counter.decompose(entry.level);
                 break;
@@ -113,6 +116,9 @@ KeyRequest keys_of(const Tape& tape, std::span<const TapeEntry> entries, std::si
         if (entry.operation == Operation::relinearize ||
             entry.operation == Operation::relinearize_rescale) {
             request.relinearization(entry.level);
+        }
+        if (entry.operation == Operation::conjugate) {
+            request.conjugation(entry.level);
         }
         for (const std::int64_t steps : tape.steps_of(entry)) {
             if (steps % static_cast<std::int64_t>(slots) != 0) {

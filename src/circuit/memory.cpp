@@ -151,6 +151,13 @@ Blocks MemoryReplay::Pool::work(const Tape& tape, const TapeEntry& entry) {
             return digits_of([&] {
                 return switch_key(level, entry.operation == Operation::relinearize_rescale, false);
             });
+        case Operation::multiply_by_power: {
+            Blocks result = plain();
+            give(take(std::min(threads_, level + 1), 1));  // the monomial, in every thread
+            return result;
+        }
+        case Operation::conjugate:
+            return digits_of([&] { return switch_key(level, false, true); });
         case Operation::hoist:
             return raise(level);
         case Operation::rotate:

@@ -180,6 +180,16 @@ Handle Recorder::rotate(const Handle& a, std::int64_t steps) {
     return result(Operation::rotate, a.level(), inner_.rotate(a, steps));
 }
 
+Handle Recorder::multiply_by_power(const Handle& a, std::size_t power) {
+    operand(a);
+    return result(Operation::multiply_by_power, a.level(), inner_.multiply_by_power(a, power));
+}
+
+Handle Recorder::conjugate(const Handle& a) {
+    operand(a);
+    return result(Operation::conjugate, a.level(), inner_.conjugate(a));
+}
+
 HoistedHandle Recorder::hoist(const Handle& a) {
     operand(a);
     HoistedHandle hoisted = inner_.hoist(a);

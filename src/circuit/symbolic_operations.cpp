@@ -121,6 +121,15 @@ Handle SymbolicOperations::rotate(const Handle& a, std::int64_t /*steps*/) {
     return like(a);
 }
 
+Handle SymbolicOperations::multiply_by_power(const Handle& a, std::size_t /*power*/) {
+    return like(a);
+}
+
+Handle SymbolicOperations::conjugate(const Handle& a) {
+    require_parts(a, 2);
+    return like(a);
+}
+
 HoistedHandle SymbolicOperations::hoist(const Handle& a) {
     require_parts(a, 2);
     return HoistedHandle(a);

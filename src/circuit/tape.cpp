@@ -38,6 +38,10 @@ std::string_view name(Operation operation) noexcept {
             return "relinearize";
         case Operation::relinearize_rescale:
             return "relinearize_rescale";
+        case Operation::multiply_by_power:
+            return "multiply_by_power";
+        case Operation::conjugate:
+            return "conjugate";
         case Operation::rotate:
             return "rotate";
         case Operation::hoist:

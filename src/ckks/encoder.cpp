@@ -48,8 +48,7 @@ double centred_pair(std::uint64_t r0, std::uint64_t r1, const Modulus& q0, const
 }  // namespace
 
 Encoder::Encoder(const Parameters& parameters)
-    : parameters_(parameters),
-      fft_(std::make_shared<const SpecialFft>(SpecialFft::create(parameters.log_n()))) {}
+    : parameters_(parameters), fft_(&SpecialFft::shared(parameters.log_n())) {}
 
 Plaintext Encoder::encode(std::span<const double> values, std::size_t level, double scale) const {
     std::vector<Complex> slots(std::min(values.size(), parameters_.slots() + 1));
@@ -149,7 +148,7 @@ double largest_coefficient(std::span<const Complex> slots) {
     require(std::has_single_bit(slots.size()) && slots.size() >= 2, ErrorCode::invalid_argument,
             "a message repeats with a power of two of slots, 2 or more, got {}", slots.size());
     std::vector<Complex> work(slots.begin(), slots.end());
-    SpecialFft::create(static_cast<unsigned>(std::countr_zero(slots.size())) + 1)
+    SpecialFft::shared(static_cast<unsigned>(std::countr_zero(slots.size())) + 1)
         .to_coefficients(work);
     double largest = 0;
     for (const Complex& pair : work) {

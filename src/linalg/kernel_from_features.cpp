@@ -136,6 +136,9 @@ KeyRequest kernel_from_features_keys(const KernelLayout& layout, std::size_t lev
             request.rotation(steps[k], slots, level - 1);
         }
     }
+    if (layout.padded_classes() == 1) {
+        request.rotation(1, slots, level - 2);  // else among the sums' rotations
+    }
     return request;
 }
 

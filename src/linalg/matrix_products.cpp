@@ -152,6 +152,9 @@ std::vector<Handle> EncryptedFeatures::multiply(Direction direction,
             "the product needs {} blocks, got {}", inputs, operands.size());
     require(!forward || plan_.forward_baby == 1 || !forward_babies_.empty(),
             ErrorCode::invalid_argument, "these features were prepared for backward products only");
+    if (layout_.padded_classes() == 1) {
+        return multiply_unshifted(direction, operands);
+    }
     std::vector<HoistedHandle> hoisted;
     hoisted.reserve(inputs);
     for (const Handle& operand : operands) {
@@ -194,6 +197,25 @@ std::vector<Handle> EncryptedFeatures::multiply(Direction direction,
             }
             add_to(operations_, results[m], std::move(term), last_giant);
         }
+    }
+    return results;
+}
+
+// Of a single class: whole blocks, without a rotation.
+std::vector<Handle> EncryptedFeatures::multiply_unshifted(Direction direction,
+                                                          std::span<const Handle> operands) const {
+    const bool forward = direction == Direction::forward;
+    const std::size_t outputs = forward ? layout_.sample_blocks() : layout_.feature_blocks();
+    std::vector<Handle> results;
+    results.reserve(outputs);
+    for (std::size_t m = 0; m < outputs; ++m) {
+        std::vector<HandleProduct> products;
+        products.reserve(operands.size());
+        for (std::size_t k = 0; k < operands.size(); ++k) {
+            products.push_back(
+                {&block(direction, 0, forward ? m : k, forward ? k : m), &operands[k]});
+        }
+        results.push_back(operations_.relinearize(operations_.sum_of_products(products)));
     }
     return results;
 }

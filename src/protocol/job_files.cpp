@@ -2,10 +2,10 @@
 
 #include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/in_file.h"
 #include "protocol/packing.h"
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -15,71 +15,11 @@ namespace cipherfit {
 namespace {
 
 constexpr std::size_t largest_plan = std::size_t{1} << 22U;
-constexpr std::size_t message_header = 16;  // level, parts, scale
-
-// The file's name goes before what is wrong in it.
-template <class F>
-auto in_file(const std::filesystem::path& path, F&& f) {
-    return expected([&] {
-        try {
-            return f();
-        } catch (const Error& error) {
-            const std::string file = path.string();
-            const std::string what = error.what();
-            if (what.find(file) != std::string::npos) {
-                throw;
-            }
-            throw Error(error.code(), fmt::format("{}: {}", file, what));
-        }
-    });
-}
 
 void report(const ByteProgress& progress, const ContainerReader& reader) {
     if (progress) {
         progress(reader.position(), reader.size());
     }
-}
-
-// Level, parts and scale of a message, checked against the parameters.
-MessageInfo read_message_info(ByteReader& in, const Parameters& parameters, std::uint32_t parts) {
-    const std::uint32_t level = in.u32();
-    const std::uint32_t count = in.u32();
-    const double scale = in.f64();
-    require(in.ok() && level <= parameters.max_level() && count == parts && std::isfinite(scale) &&
-                scale > 0,
-            ErrorCode::corrupt_data, "a ciphertext's header does not fit the parameters");
-    return {level, scale};
-}
-
-Ciphertext read_ciphertext(ContainerReader& reader, const Parameters& parameters,
-                           std::uint32_t index) {
-    const Ring& ring = parameters.ring();
-    const std::size_t most =
-        message_header + 2 * packed_poly_bytes(ring, ring.q_count(), parameters.max_level());
-    ByteReader in(value_or_throw(reader.section(tag_ciphertext, index, most)));
-    const MessageInfo info = read_message_info(in, parameters, 2);
-    const std::size_t bytes = packed_poly_bytes(ring, info.level + 1, info.level);
-    require(in.remaining() == 2 * bytes, ErrorCode::corrupt_data,
-            "ciphertext {} has {} bytes, its level says {}", index, in.remaining(), 2 * bytes);
-    std::vector<RnsPoly> parts;
-    parts.reserve(2);
-    for (int part = 0; part < 2; ++part) {
-        parts.push_back(unpack_poly(ring, info.level + 1, info.level, in.bytes(bytes)));
-    }
-    return {std::move(parts), info};
-}
-
-void write_ciphertext(ContainerWriter& writer, const Parameters& parameters,
-                      const Ciphertext& ciphertext, std::uint32_t index) {
-    ByteWriter header;
-    header.u32(static_cast<std::uint32_t>(ciphertext.level()));
-    header.u32(2);
-    header.f64(ciphertext.scale());
-    std::vector<std::uint8_t> payload = header.take();
-    for (std::size_t part = 0; part < 2; ++part) {
-        pack_poly(parameters.ring(), ciphertext.part(part), ciphertext.level(), payload);
-    }
-    value_or_throw(writer.section(tag_ciphertext, index, payload));
 }
 
 }  // namespace
@@ -140,37 +80,9 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::evaluation_keys));
         value_or_throw(reader.expect(
             job.identity, {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan}));
-        const Parameters& parameters = job.plan.parameters();
-        const Ring& ring = parameters.ring();
-        const auto expected_keys = job.plan.keys().levels();
-        EvaluationKeys keys(parameters);
-        std::uint32_t index = 0;
-        // The plan's keys and no others, in the order of their ids. A key may be made for a higher
-        // level than it is used at: earlier versions made some so.
-        for (const auto& [id, level] : expected_keys) {
-            const std::size_t highest = id.is_encapsulation() ? level : parameters.max_level();
-            const KeyShape largest = key_shape(parameters, id, highest);
-            const std::size_t most =
-                8 + sizeof(Seed) +
-                largest.digits * packed_poly_bytes(ring, largest.limbs(), highest);
-            ByteReader in(value_or_throw(reader.section(tag_key, index++, most)));
-            SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};
-            require(in.ok() && key.id == id && key.level >= level && key.level <= highest,
-                    ErrorCode::corrupt_data, "key {} is not the one that the plan asks for", index);
-            const KeyShape shape = key_shape(parameters, id, key.level);
-            const std::size_t limbs = shape.limbs();
-            const std::size_t bytes = packed_poly_bytes(ring, limbs, key.level);
-            const std::size_t digits = shape.digits;
-            require(in.remaining() == sizeof(Seed) + digits * bytes, ErrorCode::corrupt_data,
-                    "key {} is not the one that the plan asks for", index);
-            const auto seed = in.bytes(sizeof(Seed));
-            std::copy(seed.begin(), seed.end(), key.seed.begin());
-            for (std::size_t digit = 0; digit < digits; ++digit) {
-                key.b.push_back(unpack_poly(ring, limbs, key.level, in.bytes(bytes)));
-            }
-            keys.insert(expand(std::move(key), parameters));
-            report(progress, reader);
-        }
+        // Exactly the plan's keys, in the order of their ids.
+        EvaluationKeys keys = read_key_sections(reader, job.plan.parameters(), job.plan.keys(),
+                                                [&] { report(progress, reader); });
         value_or_throw(reader.verify_end());
         return keys;
     });
@@ -248,7 +160,7 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         std::uint32_t index = 0;
         const auto read = [&](std::uint32_t count, std::vector<Ciphertext>& blocks) {
             for (std::uint32_t i = 0; i < count; ++i) {
-                blocks.push_back(read_ciphertext(reader, job.plan.parameters(), index++));
+                blocks.push_back(read_ciphertext_section(reader, job.plan.parameters(), index++));
             }
         };
         read(main, state.main);
@@ -276,7 +188,7 @@ Expected<std::uint64_t> write_state(const std::filesystem::path& path, Container
         for (const auto* blocks :
              {&state.main, &state.extrapolated, &state.coefficients, &state.segment}) {
             for (const Ciphertext& block : *blocks) {
-                write_ciphertext(writer, job.plan.parameters(), block, index++);
+                write_ciphertext_section(writer, job.plan.parameters(), index++, block);
             }
         }
         value_or_throw(writer.commit());

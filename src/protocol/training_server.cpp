@@ -58,14 +58,15 @@ void require_models(const ServerOptions& options, const TrainingPlan& plan,
     const int every = plan.models_every();
     require(options.review_every == 0 || every > 0, ErrorCode::bad_input,
             "{}: the plan has no model before the last iteration, so that there is nothing to "
-            "review: leave --review-every out, or plan with --models-every",
+            "review: train without reviews, or plan models in between",
             path.string());
-    for (const auto& [name, value] : {std::pair{"--review-every", options.review_every},
-                                      std::pair{"--keep-checkpoints", options.keep_every}}) {
-        require(every == 0 || value % every == 0, ErrorCode::bad_input,
-                "{}: the plan has a model after every {} iterations, {} asks for every {}: give a "
-                "multiple of {}",
-                path.string(), every, name, value, every);
+    for (const auto& [name, value] : {std::pair{"reviews", options.review_every},
+                                      std::pair{"kept checkpoints", options.keep_every}}) {
+        require(
+            every == 0 || value % every == 0, ErrorCode::bad_input,
+            "{}: the plan has a model after every {} iterations, {} are asked for every {}: give "
+            "a multiple of {}",
+            path.string(), every, name, value, every);
     }
 }
 
@@ -91,7 +92,7 @@ void require_segments(const ServerOptions& options, const TrainingPlan& plan, co
     for (int end = every; end <= iteration; end += every) {
         require(std::filesystem::exists(files.kept_checkpoint(end)), ErrorCode::bad_input,
                 "{}: was not kept, so that there is no model to review after any later iteration: "
-                "leave --review-every out, or remove {} to begin anew",
+                "train without reviews, or remove {} to begin anew",
                 files.kept_checkpoint(end).string(), files.checkpoint().string());
     }
 }

@@ -1,3 +1,4 @@
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/recurrence.h"
 #include "cipherfit/train/twin.h"
 #include "train/twin_noise.h"
@@ -84,7 +85,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     DualTwinResult result;
     RowMatrix& main = result.main;
     RowMatrix& extrapolated = result.extrapolated;
-    main = RowMatrix::Zero(data.samples(), data.classes());
+    main = RowMatrix::Zero(data.samples(), data.heads());
     extrapolated = main;
     // In a run with bootstrappings the logits K A are what goes on, and the states' errors are
     // theirs: kept apart here, where they go through the same recurrence.
@@ -138,14 +139,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
 }
 
 double largest_carried_logit(const PreparedData& data, const Recipe& recipe) {
-    const RowMatrix kernel = gram_matrix(data);
-    double largest = 0.0;
-    run_dual_twin(data, recipe, nullptr,
-                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
-                      largest = std::max({largest, largest_magnitude(kernel * main),
-                                          largest_magnitude(kernel * extrapolated)});
-                  });
-    return largest;
+    return largest_carried_logit(PlainRun(Solver::dual, borrowed(data), recipe));
 }
 
 }  // namespace cipherfit

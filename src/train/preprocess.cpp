@@ -139,7 +139,8 @@ RowMatrix one_hot(std::span<const int> labels, int classes) {
 }
 
 PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int classes,
-                     const Preprocessing& preprocessing, const Recipe& recipe) {
+                     const Preprocessing& preprocessing, const Recipe& recipe,
+                     std::optional<std::size_t> heads) {
     require(raw.rows() >= 1 && labels.size() == static_cast<std::size_t>(raw.rows()),
             ErrorCode::bad_input, "{} rows of features with {} labels; give one label a row",
             raw.rows(), labels.size());
@@ -147,11 +148,13 @@ PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int clas
             "a preprocessing of preset {} for a recipe of preset {}; fit it for the recipe's",
             name(preprocessing.preset), name(recipe.preset));
     PreparedData data;
-    data.y = one_hot(labels, classes);
+    const auto columns = static_cast<Eigen::Index>(
+        heads.value_or(trained_heads(static_cast<std::size_t>(classes), recipe)));
+    data.y = one_hot(labels, classes).rightCols(columns);
     const RowMatrix x = preprocessing.design(raw);
     data.xs = x * preprocessing.column_scale.asDiagonal();
     // W_0 is one constant, so every column of X W_0^T is that constant times the row sums.
-    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, classes);
+    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, columns);
     data.column_scale = preprocessing.column_scale;
     if (preprocessing.class_weights.size() > 0) {
         require(preprocessing.class_weights.size() == classes, ErrorCode::bad_input,

@@ -1,6 +1,7 @@
 #include "cipherfit/train/rehearse.h"
 
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
 
@@ -47,7 +48,7 @@ Outcome run(const RehearsalProblem& problem, const Recipe& recipe) {
     if (problem.held_labels.empty()) {
         return outcome;
     }
-    const RowMatrix scores = problem.held_out * result.model().transpose();
+    const RowMatrix scores = problem.held_out * rows_of_classes(result.model()).transpose();
     for (Eigen::Index i = 0; i < scores.rows(); ++i) {
         const auto row = scores.row(i);
         if (!row.allFinite()) {
@@ -142,7 +143,7 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
     parallel_for(0, problems.size(), [&](std::size_t i) {
         if (!problems[i].held_labels.empty()) {
             const TwinResult result = run_twin(problems[i].data, recipe);
-            parts[i] = problems[i].held_out * result.model().transpose();
+            parts[i] = problems[i].held_out * rows_of_classes(result.model()).transpose();
         }
     });
     HeldOutScores all;
@@ -150,7 +151,7 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
         all.labels.insert(all.labels.end(), problem.held_labels.begin(), problem.held_labels.end());
     }
     all.scores.resize(static_cast<Eigen::Index>(all.labels.size()),
-                      problems.front().data.classes());
+                      std::max<Eigen::Index>(problems.front().data.heads(), 2));
     Eigen::Index next = 0;
     for (const RowMatrix& part : parts) {
         all.scores.middleRows(next, part.rows()) = part;

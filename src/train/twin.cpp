@@ -33,7 +33,7 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
     result.sequence = recipe.model;
     RowMatrix& main = result.main;
     RowMatrix& extrapolated = result.extrapolated;
-    main = RowMatrix::Zero(data.classes(), data.columns());
+    main = RowMatrix::Zero(data.heads(), data.columns());
     extrapolated = main;
     const auto samples = static_cast<std::size_t>(data.samples());
     const std::size_t batches = batch_count(recipe, samples);

@@ -76,9 +76,9 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
     if (const auto usable = check(recipe); !usable) {
         throw Error(usable.error());
     }
-    require(data.samples() >= 1 && data.columns() >= 1 && data.classes() >= 1 &&
+    require(data.samples() >= 1 && data.columns() >= 1 && data.heads() >= 1 &&
                 data.y.rows() == data.samples() && data.z0.rows() == data.samples() &&
-                data.z0.cols() == data.classes(),
+                data.z0.cols() == data.heads(),
             ErrorCode::invalid_argument,
             "features {} x {}, labels {} x {} and initial logits {} x {} do not belong together",
             data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),

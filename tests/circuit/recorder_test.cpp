@@ -40,6 +40,7 @@ Handle every_operation(Operations& operations, const Handle& a, const Handle& b)
     operations.phase("sums");
     const std::array<std::int64_t, 3> steps{0, 1, 2};
     rotated = operations.sum_of_rotations(rotated, steps);
+    rotated = operations.conjugate(operations.multiply_by_power(rotated, 3));
     const std::vector<double> ones(8, 1.0);
     const Handle masked =
         operations.rescale(operations.multiply_mask(rotated, operations.encode(ones, 2, 0x1p40)));
@@ -80,9 +81,11 @@ TEST(Recorder, FollowsARunEntryByEntry) {
     EXPECT_EQ(followed.phases[0].name, "products");
     EXPECT_EQ(followed.phase(0).front().operation, Operation::sum_of_products);
     request = keys_of(followed, followed.entries, owner.parameters.slots());
-    // Relinearisation of the first product at level 3; rotations by 3, -1, 1 and 2 at level 2.
+    // Relinearisation of the first product at level 3; rotations by 3, -1, 1 and 2 and conjugation
+    // at level 2.
     EXPECT_EQ(request.levels().at(KeyId::relinearization()), 3U);
-    EXPECT_EQ(request.levels().size(), 5U);
+    EXPECT_EQ(request.levels().size(), 6U);
+    EXPECT_EQ(request.levels().at(KeyId::conjugation()), 2U);
     EXPECT_EQ(request.levels().at(KeyId::of_rotation(-1, owner.parameters.slots())), 2U);
 
     // With exactly these keys.
@@ -109,13 +112,14 @@ TEST(Recorder, FollowsARunEntryByEntry) {
         return 0;
     });
     EXPECT_EQ(lines(recorder.tape()), lines(followed));
-    // By hand: relinearisations 2; rotations 2; hoisted 1 and 1; a sum of two.
+    // By hand: relinearisations 2; rotations 2; hoisted 1 and 1; a sum of two;
+    // conjugation 1.
     const OperationCounts counts = count_operations(
         followed, followed.entries,
         {8, top + 1, owner.parameters.special_primes(), owner.parameters.digit_size()});
     EXPECT_EQ(counts.products, 2U);
-    EXPECT_EQ(counts.switches, 2U + 1 + 1 + 2);
-    EXPECT_EQ(counts.decompositions, 2U + 1 + 1 + 1);
+    EXPECT_EQ(counts.switches, 2U + 1 + 1 + 2 + 1);
+    EXPECT_EQ(counts.decompositions, 2U + 1 + 1 + 1 + 1);
 }
 
 TEST(Recorder, RefusesWhatItDoesNotKnow) {

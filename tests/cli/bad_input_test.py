@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Bad input: each gives status 2, one clear line, and leaves nothing half-written."""
 
+import pathlib
+import re
 import resource
 import shutil
 import struct
@@ -319,6 +321,18 @@ class FullDisk(ProgramTest):
                     words=["model.json", "File too large"], preexec_fn=self.limit(600))
         self.assertFalse((self.home / "model" / "model.json").exists())
         self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
+
+    def test_the_library_knows_no_options_and_every_hint_has_its_words(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        sources = "".join(re.sub(r'"\s*\n\s*"', "", path.read_text())
+                          for path in sorted((root / "src").rglob("*.cpp")))
+        strings = re.findall(r'"(?:[^"\\\n]|\\.)*"', re.sub(r"^\s*//.*$", "", sources, flags=re.M))
+        self.assertEqual([text for text in strings if re.search(r"--[a-z]", text)], [])
+        hints = (root / "app/common/option_hints.cpp").read_text()
+        remedies = re.findall(r'Hint\{"([^"]*)",', hints)
+        self.assertGreater(len(remedies), 8)
+        for remedy in remedies:
+            self.assertIn(remedy, sources)
 
     def test_fit_goes_on_when_there_is_room_again(self):
         out = self.home / "out"

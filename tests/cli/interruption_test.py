@@ -164,6 +164,11 @@ class Killed(ProgramTest):
     def test_predictions(self):
         result = self.started(self.fit_command(self.home / "run", "--fhe", "simulate"))
         self.assertEqual(result.returncode, 0, result.stderr)
+        self.kill_everywhere(
+            (cipherfit, "export", "--model", self.home / "run/model", "--out",
+             self.home / "published"), ["published"],
+            lambda: self.assertEqual(sorted(p.name for p in (self.home / "published").iterdir()),
+                                     ["card.json", "weights.npy"]))
         source = ("--model", self.home / "run/model", "--data", self.test)
         quiet = ("--threads", "1", "--quiet")
         folder = self.home / "results"

@@ -42,12 +42,13 @@ std::vector<double> naive_product(const std::vector<double>& k, const std::vecto
 
 KernelLayout pick_layout(std::size_t slots) {
     const auto classes = pick<std::size_t>(1, 10);
-    const auto most = slots / std::max<std::size_t>(2, std::bit_ceil(classes));
+    const auto least = pick<std::size_t>(1, 4);
+    const auto most = slots / std::bit_ceil(std::max(classes, least));
     const auto samples = pick<std::size_t>(1, most + 1);
-    const KernelLayout plain = KernelLayout::create(slots, samples, classes, 1);
+    const KernelLayout plain = KernelLayout::create(slots, samples, classes, 1, least);
     const auto log_blocks = static_cast<unsigned>(std::bit_width(plain.kernel_blocks()) - 1);
-    return KernelLayout::create(slots, samples, classes,
-                                std::size_t{1} << pick(0U, log_blocks + 1));
+    return KernelLayout::create(slots, samples, classes, std::size_t{1} << pick(0U, log_blocks + 1),
+                                least);
 }
 
 TEST(KernelLayout, ProductFoldAndReplicasOnPlainSlots) {
@@ -121,6 +122,8 @@ TEST(KernelLayout, RefusesWhatDoesNotFit) {
     EXPECT_TRUE(throws(invalid, {"baby", "32"}, creation(64, 16, 4, 32)));
     EXPECT_TRUE(KernelLayout::fits(64, 16, 4));
     EXPECT_FALSE(KernelLayout::fits(64, 17, 4));
+    EXPECT_TRUE(KernelLayout::fits(64, 64, 1));
+    EXPECT_FALSE(KernelLayout::fits(64, 64, 1, 2));
     EXPECT_FALSE(KernelLayout::fits(64, std::size_t{1} << 63U, 2));
     const KernelLayout layout = KernelLayout::create(64, 5, 3, 2);
     const std::vector<double> values(25);

@@ -219,7 +219,7 @@ TEST_F(PredictionTest, FilesOfAnotherJobAndDamagedOnesAreRefused) {
     }
     one.write(files());
     EXPECT_FALSE(std::filesystem::exists(files().scores()));
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out --model"},
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out the server's model"},
                        [&] { serve(directory_ / "weights.npy"); }));
     serve();
     EXPECT_FALSE(read_scores(files().scores(), two.job).has_value());
@@ -233,7 +233,7 @@ TEST_F(PredictionTest, AServersModelMustFitAndTestRingsAreRefusedUnlessAskedFor)
     std::mt19937_64 engine(5);
     const Prediction prediction(prediction_inputs(random_matrix(engine, 8, 4, 1, 0)), 3, false);
     prediction.write(files());
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"--model"}, [&] { serve(); }));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"give the server a model"}, [&] { serve(); }));
     const auto weights = directory_ / "weights.npy";
     value_or_throw(write_npy(weights, random_matrix(engine, 3, 6, 1, 0)));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"weights.npy", "5", "4"}, [&] { serve(weights); }));

@@ -6,6 +6,7 @@
 #include "cipherfit/train/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 
 #include <atomic>
 #include <filesystem>
@@ -115,7 +116,7 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
     std::vector<RowMatrix> twins;
     run_twin(small_.data, small_.job.plan.recipe(), nullptr,
              [&](const TwinIteration& after) { twins.push_back(after.model); });
-    const double bound = state_error_bound(small_.job.plan, small_.data);
+    const double bound = test::state_error_bound(small_.job.plan, small_.data);
     for (const CheckpointModel& model : models) {
         const RowMatrix& expected = twins[static_cast<std::size_t>(model.iteration - 1)];
         EXPECT_LT((model.state - expected).cwiseAbs().maxCoeff(), bound) << model.iteration;
@@ -342,7 +343,7 @@ TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     const SmallJob small(reviewed_recipe(), 1, plan);
     ASSERT_FALSE(small.job.plan.has_intermediate_models());
     small.write(files());
-    EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "--review-every"},
+    EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "without reviews"},
                              [&] { run_training_job(directory_, reviewing()); }));
     EXPECT_FALSE(fs::exists(files().checkpoint()));
     EXPECT_FALSE(undisturbed().empty());

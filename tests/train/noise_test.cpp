@@ -3,6 +3,7 @@
 #include "cipherfit/train/noise.h"
 
 #include "support/dual_run.h"
+#include "support/noise_bounds.h"
 #include "support/training_run.h"
 #include "train/twin_noise.h"
 
@@ -39,7 +40,7 @@ RowMatrix encrypted_model(const TrainingRun& run) {
                                         static_cast<Eigen::Index>(values.size() / count)));
     };
     if (run.plan.solver() == Solver::primal) {
-        return rows(run.decrypt(trainer.model(state)), shape.classes);
+        return rows(run.decrypt(trainer.model(state)), shape.heads);
     }
     return model_of(rows(test::decrypt_coefficients(run, trainer.model(state)), shape.samples),
                     run.prepared);
@@ -55,10 +56,10 @@ Comparison compared(const TrainingShape& shape, const Recipe& recipe, const Plan
     Comparison result;
     for (int seed = 1; seed <= keys; ++seed) {
         const TrainingRun run(shape, recipe, options, static_cast<std::uint64_t>(seed));
-        const RowMatrix twin = twin_model(run.plan.solver(), run.prepared, recipe);
+        const RowMatrix twin = test::twin_model(run.plan.solver(), run.prepared, recipe);
         result.measured =
             std::max(result.measured, (encrypted_model(run) - twin).cwiseAbs().maxCoeff());
-        result.bound = std::max(result.bound, state_error_bound(run.plan, run.prepared));
+        result.bound = std::max(result.bound, test::state_error_bound(run.plan, run.prepared));
     }
     return result;
 }

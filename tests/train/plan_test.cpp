@@ -108,17 +108,19 @@ TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
         RC_ASSERT(ring.log_qp() <= largest_secure_log_qp(ring.log_n()));
         RC_ASSERT(ring.max_level() ==
                   static_cast<std::size_t>(iteration_levels(recipe, plan.solver()).front().start));
-        RC_ASSERT(plan.shape() == shape);
+        TrainingShape planned = shape;
+        planned.heads = trained_heads(shape.classes, recipe);
+        RC_ASSERT(plan.shape() == planned);
         RC_ASSERT(plan.recipe() == recipe);
         if (plan.solver() == Solver::primal) {
             RC_ASSERT(plan.layout().samples() == shape.samples);
             RC_ASSERT(plan.layout().features() == shape.features);
-            RC_ASSERT(plan.layout().classes() * plan.class_groups() >= shape.classes);
-            RC_ASSERT(plan.layout().classes() * (plan.class_groups() - 1) < shape.classes);
+            RC_ASSERT(plan.layout().classes() * plan.class_groups() >= planned.heads);
+            RC_ASSERT(plan.layout().classes() * (plan.class_groups() - 1) < planned.heads);
             RC_ASSERT(plan.layout().slots() == ring.slots());
         } else {
             RC_ASSERT(plan.kernel().samples() == shape.samples);
-            RC_ASSERT(plan.kernel().classes() == shape.classes);
+            RC_ASSERT(plan.kernel().classes() == planned.heads);
             RC_ASSERT(plan.kernel().slots() == ring.slots());
         }
         RC_ASSERT(plan_cost(plan).peak_memory_bytes <= options.memory_limit_bytes);
@@ -165,7 +167,7 @@ TEST(TrainingPlan, LimitsOfMemoryAndCiphertexts) {
     constexpr auto bad = ErrorCode::bad_input;
     PlanOptions options;
     options.memory_limit_bytes = 5e7;
-    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.1 GB"},
+    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.05 GB"},
                        creation(usual, standard(2), options)));
     options.memory_limit_bytes = 5.5e9;
     const TrainingPlan free = TrainingPlan::create(usual, standard(2), options);

@@ -2,9 +2,9 @@
 // its levels go and what it counts. The values in tests/train/fixtures/recipe_table.json were
 // written by the version before the circuits were recorded, whose derivations were made by hand: a
 // change that is meant to change nothing leaves them alone. A change that is meant to change some
-// writes the table again, with CIPHERFIT_WRITE_FIXTURES=1, and its commit says why. So far: the last
-// iteration of a bootstrapped dual run was counted with a product that it does not do, and the key
-// of forward babies was made for the level of a first mini-batch that has none.
+// writes the table again, with CIPHERFIT_WRITE_FIXTURES=1, and its commit says why. So far: the
+// last iteration of a bootstrapped dual run was counted with a product that it does not do, and the
+// key of forward babies was made for the level of a first mini-batch that has none.
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "support/errors.h"

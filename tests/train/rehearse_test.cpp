@@ -4,6 +4,7 @@
 #include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/oracle/test_data.h"
+#include "train/rehearsal_folds.h"
 
 #include <cmath>
 #include <string>
@@ -62,6 +63,27 @@ TEST(Rehearse, ChoosesASafeCandidateOfItsGrid) {
             EXPECT_LE(c.accuracy, 1.0);
         }
     }
+}
+
+// The cross-entropy of two classes is that of the logit's sigmoid.
+TEST(Rehearse, TwoClassesAreJudgedByTheSigmoidOfTheirLogit) {
+    const Dataset data = synthetic(30, 5, 2, 1.0, 4);
+    const RehearsalOptions options{.iterations = 4, .step = 2.0, .range = 12.0, .folds = 3};
+    const Rehearsal r = rehearse(data, options);
+    const auto problems = make_problems(data.features, data.labels, 2, 3, options.seed);
+    double loss = 0;
+    for (const RehearsalProblem& problem : problems) {
+        if (problem.held_labels.empty()) {
+            continue;
+        }
+        ASSERT_EQ(problem.data.heads(), 1);
+        const RowMatrix z = problem.held_out * run_twin(problem.data, r.recipe).model().transpose();
+        for (Eigen::Index i = 0; i < z.rows(); ++i) {
+            const bool second = problem.held_labels[static_cast<std::size_t>(i)] == 1;
+            loss += std::log1p(std::exp(second ? -z(i, 0) : z(i, 0)));
+        }
+    }
+    EXPECT_NEAR(r.chosen.loss, loss / 30, 1e-9);
 }
 
 TEST(Rehearse, IsDeterministicForASeedWhateverTheThreads) {

@@ -7,6 +7,9 @@
 #include "cipherfit/circuit/evaluator_operations.h"
 #include "cipherfit/circuit/memory.h"
 #include "cipherfit/circuit/recorder.h"
+#include "cipherfit/linalg/kernel_from_features.h"
+#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/train/cost.h"
 #include "support/training_run.h"
 #include "train/work_estimate.h"
@@ -228,6 +231,34 @@ TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
                 EXPECT_NEAR(own.limb_transforms / closed.limb_transforms, 1.0, 0.3) << t;
             }
         }
+    }
+}
+
+// The products' own declarations, by which the search counts keys, name those of the tape.
+TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingPlan plan = TrainingPlan::create(c.shape, c.recipe, options_of(c));
+        KeyRequest declared;
+        if (c.solver == Solver::primal) {
+            declared = EncryptedFeatures::keys(plan.layout(), plan.shifts(), {});
+        } else {
+            declared = EncryptedKernel::keys(plan.kernel(), {});
+            if (c.kernel == KernelSource::server) {
+                declared.merge(kernel_from_features_keys(plan.kernel(), kernel_levels));
+            }
+        }
+        if (plan.refresh_count() > 0) {
+            declared.merge(plan.refresh().value().bootstrap.keys());
+        }
+        const auto ids = [](const KeyRequest& request) {
+            std::vector<KeyId> result;
+            for (const auto& [id, level] : request.levels()) {
+                result.push_back(id);
+            }
+            return result;
+        };
+        EXPECT_EQ(ids(declared), ids(plan.keys()));
     }
 }
 

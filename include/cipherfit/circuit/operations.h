@@ -56,6 +56,9 @@ class Operations {
     virtual MaskHandle encode(std::span<const double> values, std::size_t level, double scale) = 0;
     // Scale: the product of the two. Rescale afterwards.
     virtual Handle multiply_mask(const Handle& a, const MaskHandle& mask) = 0;
+    // X^power times the polynomial, 0 <= power < 2N: exact, at no level. Power N/2 is i times every
+    // slot.
+    virtual Handle multiply_by_power(const Handle& a, std::size_t power) = 0;
     // Divides by q_level and drops it.
     virtual Handle rescale(const Handle& a) = 0;
 
@@ -72,6 +75,8 @@ class Operations {
     virtual Handle relinearize_rescale(const Handle& a) = 0;
     // Slot j takes the value of slot j + steps.
     virtual Handle rotate(const Handle& a, std::int64_t steps) = 0;
+    // The complex conjugate of every slot.
+    virtual Handle conjugate(const Handle& a) = 0;
     virtual HoistedHandle hoist(const Handle& a) = 0;
     virtual Handle rotate(const HoistedHandle& a, std::int64_t steps) = 0;
     virtual Handle sum_of_rotations(const Handle& a, std::span<const std::int64_t> steps) = 0;

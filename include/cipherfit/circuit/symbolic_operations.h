@@ -44,11 +44,13 @@ class SymbolicOperations final : public Operations {
                            std::size_t level) override;
     MaskHandle encode(std::span<const double> values, std::size_t level, double scale) override;
     Handle multiply_mask(const Handle& a, const MaskHandle& mask) override;
+    Handle multiply_by_power(const Handle& a, std::size_t power) override;
     Handle rescale(const Handle& a) override;
     Handle sum_of_products(std::span<const HandleProduct> products) override;
     Handle relinearize(const Handle& a) override;
     Handle relinearize_rescale(const Handle& a) override;
     Handle rotate(const Handle& a, std::int64_t steps) override;
+    Handle conjugate(const Handle& a) override;
     HoistedHandle hoist(const Handle& a) override;
     Handle rotate(const HoistedHandle& a, std::int64_t steps) override;
     Handle sum_of_rotations(const Handle& a, std::span<const std::int64_t> steps) override;

@@ -69,6 +69,8 @@ class EncryptedFeatures {
     const Handle& block(Direction direction, std::size_t baby, std::size_t rho,
                         std::size_t b) const;
     std::vector<Handle> multiply(Direction direction, std::span<const Handle> operands) const;
+    std::vector<Handle> multiply_unshifted(Direction direction,
+                                           std::span<const Handle> operands) const;
 
     Operations& operations_;
     LaneLayout layout_;

@@ -2,11 +2,13 @@
 // the bound on the weights' error that the owner holds the decrypted model to.
 #pragma once
 
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/twin.h"
 
 #include <functional>
+#include <vector>
 
 namespace cipherfit {
 
@@ -58,34 +60,29 @@ using ModelVisitor = std::function<void(int iteration, const RowMatrix& model)>;
 void visit_twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
                        const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
                        const NoiseModel* noise = nullptr);
-// The last one.
-RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
-                     const NoiseModel* noise = nullptr);
 
-// The largest |w_noisy - w| over `runs` >= 1 noisy runs (seeds noise.seed, noise.seed + 1, ...) and
-// all raw-feature weights (finish_model), w being those of the noiseless twin; infinity when a run
-// diverges. The runs share the threads; the result does not depend on their number.
-double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
-                     const Recipe& recipe, const NoiseModel& noise, int runs);
-
-// The bound on |decrypted weight - twin's weight| for raw-feature weights: `margin` times the
-// largest deviation in `runs` noisy twins. An estimate that tells a sound run from a broken one, no
-// worst case: not to be used for noise flooding. With independent errors the largest of d c nearly
-// normal deviations varies by a few tens of percent from run to run; the margin of 4 leaves what
-// the model leaves out (correlations between slots, products of errors).
-//
-// The same for the states, in scaled coordinates, where the noise is alike in every column: raw
-// weights carry the column scales, so that one nearly constant feature can dominate their bound.
-double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs = 4,
-                         double margin = 4.0);
-double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
-                          const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
-
-// Both for the model after every iteration, from the same noisy runs: the last ones are the above.
+// Of the model after every iteration.
 struct ErrorBounds {
     std::vector<double> states, weights;
 };
-ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
+
+// The largest deviations from the exact run over `runs` >= 1 noisy runs (seeds noise.seed,
+// noise.seed + 1, ...): of the states in scaled coordinates, and of all raw-feature weights
+// (finish_model). Infinity where a run diverges. The runs share the threads; the result does not
+// depend on their number.
+ErrorBounds largest_deviations(const PlainRun& exact, const NoiseModel& noise,
+                               const Preprocessing& preprocessing, int runs);
+
+// The bounds on |decrypted - twin's|: `margin` times the largest deviations in `runs` noisy twins
+// of the plan's modelled noise. Estimates that tell a sound run from a broken one, no worst case:
+// not to be used for noise flooding. With independent errors the largest of d c nearly normal
+// deviations varies by a few tens of percent from run to run; the margin of 4 leaves what the model
+// leaves out (correlations between slots, products of errors).
+//
+// In scaled coordinates the noise is alike in every column; raw weights carry the column scales, so
+// that one nearly constant feature can dominate their bound. `exact` is a run of the plan's solver
+// and recipe.
+ErrorBounds error_bounds(const TrainingPlan& plan, const PlainRun& exact,
                          const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
 
 }  // namespace cipherfit

@@ -24,7 +24,7 @@ class JoinedCoefficients {
         : job_(job),
           key_(key),
           main_(RowMatrix::Zero(static_cast<Eigen::Index>(job.plan.shape().samples),
-                                static_cast<Eigen::Index>(job.plan.shape().classes))),
+                                static_cast<Eigen::Index>(job.plan.shape().heads))),
           extrapolated_(main_) {}
 
     // The boundaries in their order, none left out.

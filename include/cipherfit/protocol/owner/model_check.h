@@ -29,6 +29,7 @@ struct TwinReference {
 // the weights outgrow the chain's capacity or the noise could drown them: before anything is
 // encrypted.
 TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data);
+TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs);
 
 // The head of a decrypted state (c x d, decrypt_model()), or nothing for values that are not
 // finite, that the chain cannot hold, or that differ from the reference by more than its bounds.
