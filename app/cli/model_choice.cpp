@@ -148,7 +148,7 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     const std::vector<Eigen::Index> sample = sample_rows(
         training.data.labels,
         std::clamp<std::size_t>(most_scores / candidates_of_a_kind / classes, 500, most_rows),
-        features.seed);
+        features.seed());
     std::vector<int> labels;
     for (const Eigen::Index row : sample) {
         labels.push_back(training.data.labels[static_cast<std::size_t>(row)]);
@@ -201,7 +201,7 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
         options.ridges = {*features.ridge};
     }
     options.prefer_accuracy = recipe.prefer_accuracy;
-    options.seed = features.seed;
+    options.seed = features.seed();
     options.progress = progress;
     choice.search = search_models(sources, labels, static_cast<int>(classes), options);
     const ModelCandidate& chosen = choice.search.chosen;

@@ -32,6 +32,13 @@ struct SampleOptions {
     std::string rows;
     DatasetPart part = DatasetPart::train;  // which files a folder stands for
     bool unlabelled = false;                // rows without labels; each gets the label 0
+    TableOptions table = {};
+    // A share of every class that is held out of the rows, by the seed: these are the rest, or the
+    // share itself. 0: all rows.
+    double hold_out = 0;
+    std::uint64_t hold_out_seed = 1;
+    bool is_held_out = false;
+    bool count_unknown_classes = false;  // of test rows; refused otherwise
 };
 
 // What --features takes.
@@ -52,7 +59,9 @@ struct FeatureOptions {
     bool are_whitened() const {
         return ridge || kind == "standardised" || kind.find("rbf") != std::string::npos;
     }
-    std::uint64_t seed = 1;  // of feature extraction and of the rehearsal's folds
+    // Of feature extraction, the rehearsal's folds and the order of mini-batches. 1 unless given.
+    std::optional<std::uint64_t> given_seed;
+    std::uint64_t seed() const { return given_seed.value_or(1); }
 };
 
 struct RecipeOptions {
@@ -72,7 +81,7 @@ struct RecipeOptions {
     unsigned log_n = 0, scale_bits = 0;
     double memory_limit_gb = 0;  // 0: the planner's own
     std::optional<std::size_t> most_ciphertexts;
-    std::string solver = "auto", kernel = "owner";
+    std::string solver = "auto", kernel = "owner", security = "128";
     std::optional<int> models_every;
     std::filesystem::path file;  // of `rehearse`; see recipe_file.h
 };

@@ -1,5 +1,6 @@
 #include "cli/recipe_file.h"
 
+#include "cli/named_output.h"
 #include "cli/owner_files.h"
 
 #include <algorithm>
@@ -49,6 +50,18 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
                 features.components);
         features.components = components;
     }
+    // Filters and folds are drawn from it. Recipes from before do not have it.
+    if (json.contains("seed")) {
+        require(
+            json["seed"].is_number_unsigned(), ErrorCode::corrupt_data,
+            "{}: is no recipe: \"seed\" is no whole number: write one with 'cipherfit rehearse'",
+            path.string());
+        const auto seed = json["seed"].get<std::uint64_t>();
+        require(features.given_seed.value_or(seed) == seed, ErrorCode::bad_input,
+                "{}: was rehearsed with --seed {}: leave out --seed {}", path.string(), seed,
+                features.seed());
+        features.given_seed = seed;
+    }
     // A ridge of 0 is one too.
     if (json.contains("ridge") && json["ridge"] != 0) {
         features.ridge = number(json, "ridge", 1.0, path);
@@ -95,6 +108,7 @@ void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& r
                         {"decay", recipe.decay.value_or(0.0)},
                         {"features", features.kind},
                         {"pca", features.components},
+                        {"seed", features.seed()},
                         {"rehearsed", rehearsed}};
     if (features.ridge) {
         json["ridge"] = *features.ridge;
@@ -106,7 +120,7 @@ void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& r
     if (features.whitening) {
         json["whiten"] = *features.whitening;
     }
-    write_json(path, json, true);
+    write_named_json(path, json);
 }
 
 void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {

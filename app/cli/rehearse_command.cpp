@@ -4,14 +4,19 @@
 #include "cipherfit/train/rehearsal_grid.h"
 #include "cli/class_weights.h"
 #include "cli/commands.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
 #include "cli/rehearse_models.h"
+#include "cli/table_options.h"
+#include "common/number_option.h"
 #include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
+#include <limits>
 #include <memory>
 #include <utility>
 
@@ -141,12 +146,31 @@ nlohmann::json figures_of(const std::vector<Part>& parts, std::size_t chosen, st
 }
 
 // The plan of the chosen recipe, kept as `plan --owner` keeps it.
-void keep_plan(RehearseOptions& options, Samples samples, ProgressLine& line) {
+void keep_plan(RehearseOptions& options, Samples samples, std::optional<StopAtOnce>& planning,
+               ProgressLine& line) {
     const OwnerFiles files{options.owner};
     const auto inputs = inputs_record(options.train, samples, options.recipe, options.features);
+    if (std::filesystem::exists(files.plan())) {  // the same command was stopped after this
+        const nlohmann::json before = read_json(files.inputs());
+        require(before.value("options", nlohmann::json()) == inputs.at("options"),
+                ErrorCode::bad_input, "{}: holds a plan already: use another directory",
+                options.owner.string());
+        return;
+    }
     const PlannedTraining planned =
         make_plan(std::move(samples), options.recipe, options.features, line);
+    planning.reset();
     keep_new_plan(files, planned.state, inputs);
+}
+
+// A plan that is there is gone on with where the same command made it. Of other rows it is refused
+// before the work.
+void require_no_other_plan(const RehearseOptions& options, const Samples& samples) {
+    const OwnerFiles files{options.owner};
+    require(options.owner.empty() || !std::filesystem::exists(files.plan()) ||
+                read_json(files.inputs()).value("training_sha256", "") == digest_of(samples.data),
+            ErrorCode::bad_input, "{}: holds a plan already: use another directory",
+            options.owner.string());
 }
 
 // What the text ends with: where the recipe and the plan are.
@@ -163,8 +187,13 @@ std::string kept_lines(const RehearseOptions& options) {
     return text;
 }
 
+bool is_only_printed(const RehearseOptions& options) {
+    return options.owner.empty() && options.out.empty() && options.json.empty();
+}
+
 // Features, their components and the iterations, by search_models().
-void rehearse_open_models(RehearseOptions& options, Samples samples, ProgressLine& line) {
+void rehearse_open_models(RehearseOptions& options, Samples samples,
+                          std::optional<StopAtOnce>& planning, ProgressLine& line) {
     options.recipe.tried_iterations = options.grid.iterations;
     options.recipe.tried_decays = options.grid.decays;
     options.recipe.range = options.grid.range.value_or(0.0);
@@ -184,23 +213,27 @@ void rehearse_open_models(RehearseOptions& options, Samples samples, ProgressLin
     if (!options.owner.empty()) {
         options.recipe = choice.recipe;
         options.features = choice.features;
-        keep_plan(options, std::move(samples), line);
+        keep_plan(options, std::move(samples), planning, line);
     }
+    planning.reset();
     if (!options.out.empty()) {
         write_recipe_file(options.out, choice.recipe, choice.features,
                           figures_of(choice).at("chosen"));
     }
     if (!options.json.empty()) {
-        write_json(options.json, figures_of(choice), true);
+        write_named_json(options.json, figures_of(choice));
     }
-    fmt::print("{}\n  {:<22}{}\n{}", describe(choice), "chosen", choice.text, kept_lines(options));
+    write_output(fmt::format("{}\n  {:<22}{}\n{}", describe(choice), "chosen", choice.text,
+                             kept_lines(options)),
+                 is_only_printed(options));
 }
 
-void rehearse_grids(RehearseOptions& options, Samples samples, ProgressLine& line) {
+void rehearse_grids(RehearseOptions& options, Samples samples, std::optional<StopAtOnce>& planning,
+                    ProgressLine& line) {
     require(!options.features.are_whitened(), ErrorCode::bad_input,
             "--step and --whiten go with --features raw, random-conv or pca and without --ridge: "
             "leave them out, and features and iterations are chosen");
-    options.grid.seed = options.features.seed;
+    options.grid.seed = options.features.seed();
     options.grid.plan = setup_options(options.recipe, options.features).plan;
     if (options.components.empty()) {
         options.components = {0};
@@ -213,23 +246,27 @@ void rehearse_grids(RehearseOptions& options, Samples samples, ProgressLine& lin
     options.features.components = parts[chosen].components;
     options.features.kind = parts[chosen].features;
     if (!options.owner.empty()) {
-        keep_plan(options, std::move(samples), line);
+        keep_plan(options, std::move(samples), planning, line);
     }
+    planning.reset();
     if (!options.out.empty()) {
         write_recipe_file(options.out, best, options.features);
     }
     if (!options.json.empty()) {
-        write_json(options.json, figures_of(parts, chosen, rows), true);
+        write_named_json(options.json, figures_of(parts, chosen, rows));
     }
     const double reach = std::max(best.chosen.max_abs_z, best.chosen.max_abs_z_held_out);
-    fmt::print(
-        "{}\n  {:<22}{} iterations, step {:.4g}, decay {:.3g}, sigmoid of degree {} on [-{:.3g}, "
-        "{:.3g}]\n"
-        "  {:<22}{:.1f} % of {} rows, each held out once\n"
-        "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n{}",
-        describe(parts, chosen), "chosen", best.iterations, best.chosen.step, best.decay,
-        best.degree, best.chosen.range, best.chosen.range, "right", 100 * best.chosen.accuracy,
-        format_count(rows), "largest |z|", reach, 0.95 * best.chosen.range, kept_lines(options));
+    write_output(
+        fmt::format("{}\n  {:<22}{} iterations, step {:.4g}, decay {:.3g}, sigmoid of degree {} on "
+                    "[-{:.3g}, "
+                    "{:.3g}]\n"
+                    "  {:<22}{:.1f} % of {} rows, each held out once\n"
+                    "  {:<22}{:.3g}; up to {:.3g} is allowed, 95 % of the sigmoid's range\n{}",
+                    describe(parts, chosen), "chosen", best.iterations, best.chosen.step,
+                    best.decay, best.degree, best.chosen.range, best.chosen.range, "right",
+                    100 * best.chosen.accuracy, format_count(rows), "largest |z|", reach,
+                    0.95 * best.chosen.range, kept_lines(options)),
+        is_only_printed(options));
 }
 
 void rehearse_command(RehearseOptions& options) {
@@ -240,11 +277,19 @@ void rehearse_command(RehearseOptions& options) {
     require(!is_open || options.owner.empty(), ErrorCode::bad_input,
             "--owner keeps a plan of the training rows: give --train, or take the recipe of "
             "--public with 'cipherfit plan --recipe'");
-    require(options.owner.empty() || !std::filesystem::exists(OwnerFiles{options.owner}.plan()),
-            ErrorCode::bad_input, "{}: holds a plan already: use another directory",
-            options.owner.string());
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--public", options.open);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.makes("--owner", options.owner);
+    check.writes("--out", options.out);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> planning(std::in_place);
+    options.open.table = options.train.table;
     Samples samples = read_samples(is_open ? options.open : options.train);
     require_trainable(samples);
+    require_no_other_plan(options, samples);
     ProgressLine line(options.run.quiet);
     options.recipe.step = options.grid.step.value_or(0.0);
     options.recipe.prefer_accuracy = options.grid.prefer_accuracy;
@@ -261,9 +306,9 @@ void rehearse_command(RehearseOptions& options) {
         options.grid.decays = searches ? std::vector{0.0, 0.02, 0.1} : std::vector{0.0};
     }
     if (searches) {
-        rehearse_open_models(options, std::move(samples), line);
+        rehearse_open_models(options, std::move(samples), planning, line);
     } else {
-        rehearse_grids(options, std::move(samples), line);
+        rehearse_grids(options, std::move(samples), planning, line);
     }
 }
 
@@ -291,6 +336,7 @@ void add_rehearse_command(CLI::App& app) {
     options->grid.degrees.clear();
     options->grid.decays.clear();
     add_train_options(*command, options->train, false);
+    add_training_table_options(*command, options->train.table);
     const char* open_group = "Public rows, in place of --train";
     command->add_option("--public", options->open.file, "Rows of the same kind that are no secret")
         ->group(open_group)
@@ -307,7 +353,7 @@ void add_rehearse_command(CLI::App& app) {
                      "Numbers to try: 1,2,4,8 unless given")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(CLI::Range(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     command
         ->add_option("--sigmoid-degree", options->grid.degrees,
                      "Degrees to try, of 1, 3, 5, 7: 3 unless given")
@@ -319,19 +365,19 @@ void add_rehearse_command(CLI::App& app) {
                      "Weight decays to try: the part of the weights that an iteration takes away")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(CLI::Range(0.0, 0.5));
+        ->check(real_number(0, 0.5));
     command
         ->add_option("--pca", options->components,
                      "Numbers of principal components to try, of random-conv or pca")
         ->group(grid_group)
         ->delimiter(',')
-        ->check(CLI::Range(1, 16384));
+        ->transform(whole_number(1, 16384));
     command->add_option("--step", options->grid.step, "Only this step")
         ->group(grid_group)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     command->add_option("--sigmoid-range", options->grid.range, "Only this range")
         ->group(grid_group)
-        ->check(CLI::Range(0.0, 64.0));
+        ->check(real_number(0, 64, LeastIs::excluded));
     command
         ->add_flag("--best", options->grid.prefer_accuracy,
                    "Choose the most accurate run, whatever it costs under encryption")
@@ -344,21 +390,23 @@ void add_rehearse_command(CLI::App& app) {
         ->capture_default_str()
         ->check(CLI::IsMember(feature_kinds()));
     command->add_option("--whiten", options->features.whitening, "As for fit")
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(real_number(0, 1))
         ->type_name("A");
     command->add_option("--ridge", options->features.ridge, "As for fit")
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(real_number(0, 1))
         ->type_name("R");
     command->add_option("--rbf-width", options->features.width, "As for fit")
-        ->check(CLI::Range(1e-6, 1e3))
+        ->check(real_number(1e-6, 1e3))
         ->type_name("G");
-    command->add_option("--seed", options->features.seed, "Of the folds and the random filters")
-        ->capture_default_str();
+    command
+        ->add_option("--seed", options->features.given_seed,
+                     "Of the folds and the random filters; 1 unless given")
+        ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
     command
         ->add_option("--memory-limit", options->recipe.memory_limit_gb,
                      "Gigabytes that the server may need; larger plans are refused. Unless "
                      "given, 5.5, and 12 where the states are bootstrapped")
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(real_number(0.001, 1e6))
         ->type_name("GB");
     command->add_option("--out", options->out, "Write the recipe to this file")->type_name("FILE");
     command

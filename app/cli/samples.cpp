@@ -8,8 +8,11 @@
 #include "cipherfit/io/file.h"
 #include "cli/owner_files.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace cipherfit {
@@ -70,7 +73,7 @@ constexpr double first_whitening = 0.5;
 // Filters for the images, whose shape is known or square.
 RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& training) {
     RandomConvOptions conv;
-    conv.seed = options.seed;
+    conv.seed = options.seed();
     if (training.image) {
         conv.shape = *training.image;
         return conv;
@@ -102,27 +105,41 @@ void feed(Sha256& hash, const T* values, std::size_t count) {
     hash.update({reinterpret_cast<const std::uint8_t*>(values), count * sizeof(T)});
 }
 
-Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options) {
-    if (!options.unlabelled) {
-        const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
-                                                   : std::optional(options.labels);
-        return value_or_throw(read_dataset(file, labels));
+Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options,
+                  const TableEncoding* model) {
+    if (options.unlabelled) {
+        return value_or_throw(read_unlabelled(file, options.table, model));
     }
-    Dataset rows;
-    rows.features = value_or_throw(read_unlabelled(file));
-    rows.labels.assign(static_cast<std::size_t>(rows.features.rows()), 0);
-    rows.class_names = {"0"};
-    return rows;
+    const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
+                                               : std::optional(options.labels);
+    return value_or_throw(read_dataset(file, labels, options.table, model));
+}
+
+// Leaves the held-out share of the rows, or what it leaves.
+void pick(const SampleOptions& options, Samples& samples) {
+    const auto held_out =
+        held_out_rows(samples.data.labels, options.hold_out, options.hold_out_seed);
+    require(!held_out.empty(), ErrorCode::bad_input,
+            "{}: has no class of two rows, so that none can be held out: give --test FILE",
+            samples.file);
+    if (options.is_held_out) {
+        samples.picked = held_out;
+    } else {
+        std::vector<std::size_t> all(samples.data.size());
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        std::ranges::set_difference(all, held_out, std::back_inserter(samples.picked));
+    }
+    samples.data = select_rows(samples.data, samples.picked);
 }
 
 }  // namespace
 
-Samples read_samples(const SampleOptions& options) {
+Samples read_samples(const SampleOptions& options, const TableEncoding* model) {
     const RowRange rows = parse_rows(options.rows);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
     Samples samples;
     samples.file = options.file.string();
-    samples.data = read_rows(file, options);
+    samples.data = read_rows(file, options, model);
     samples.image = idx_shape(file);
     samples.backbone = backbone_beside(file);
     if (!samples.backbone.empty()) {
@@ -138,7 +155,29 @@ Samples read_samples(const SampleOptions& options) {
         }
         samples.data = std::move(*part);
     }
+    if (options.hold_out > 0) {
+        pick(options, samples);
+    }
+    samples.data = value_or_throw(
+        model == nullptr
+            ? encode_training(file.string(), std::move(samples.data), options.table.impute)
+            : encode(file.string(), std::move(samples.data), *model, &samples.unknown_text));
     return samples;
+}
+
+std::string describe_unknown_text(const Samples& samples) {
+    std::string text;
+    for (std::size_t i = 0; i < samples.unknown_text.size(); ++i) {
+        if (samples.unknown_text[i] > 0) {
+            const std::string& name = samples.data.table.columns[i].name;
+            text += fmt::format(
+                "  {:<22}{} values of column {} were not in the training rows; they "
+                "count as none of its texts\n",
+                "unknown text", samples.unknown_text[i],
+                name.empty() ? std::to_string(i + 1) : "'" + name + "'");
+        }
+    }
+    return text;
 }
 
 void require_trainable(const Samples& samples) {
@@ -181,7 +220,7 @@ std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& opti
     whitened.components = options.components;
     whitened.whitening = whitening;
     whitened.ridge = options.ridge.value_or(whitened.ridge);
-    whitened.seed = options.seed;
+    whitened.seed = options.seed();
     if (options.kind == "standardised" || options.kind == "rbf") {
         return WhitenedFeatures::create(whitened);
     }

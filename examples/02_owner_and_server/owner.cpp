@@ -26,10 +26,10 @@ OwnerState send_job(const std::filesystem::path& directory, const DataSet& train
 
     // The plan: ring, primes, layout and the list of keys, refused below 128-bit security. It is
     // public and the same for both parties.
-    TrainingPlan plan = TrainingPlan::create(
-        {static_cast<std::size_t>(data.samples()), static_cast<std::size_t>(data.columns()),
-         static_cast<std::size_t>(data.classes())},
-        recipe);
+    TrainingPlan plan =
+        TrainingPlan::create({static_cast<std::size_t>(data.samples()),
+                              static_cast<std::size_t>(data.columns()), data_classes},
+                             recipe);
     fmt::print("owner:  ring 2^{}, {} levels, {}-bit security, {} evaluation keys\n",
                plan.parameters().log_n(), plan.parameters().max_level(),
                plan.parameters().security_bits(), plan.keys().levels().size());

@@ -58,7 +58,8 @@ void read_pixels(const RowMatrix& images, Eigen::Index start, FloatRows& out) {
             const double value = images(start + i, j);
             // Written so that a NaN fails too.
             require(value >= 0.0 && value <= 255.0, ErrorCode::bad_input,
-                    "pixel {} of image {} is {}: pixels range from 0 to 255", j, start + i, value);
+                    "pixel {} of image {} is {}: pixels range from 0 to 255", j + 1, start + i + 1,
+                    value);
             out(i, j) = static_cast<float>(std::nearbyint(value));
         }
     }

@@ -1,6 +1,7 @@
 #include "train/model_search_folds.h"
 
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
 #include "train/twin_noise.h"
@@ -154,13 +155,15 @@ std::vector<RunScores> run_fold(const SearchFold& fold, int classes,
     const double unit = 2.0 / std::sqrt(static_cast<double>(rows));
     PreparedData data;
     data.xs = scaled_columns(components.training, scale, unit);
-    data.y = one_hot(fold.training_labels, classes);
+    const auto heads =
+        static_cast<Eigen::Index>(trained_heads(static_cast<std::size_t>(classes), recipe));
+    data.y = one_hot(fold.training_labels, classes).rightCols(heads);
     if (fold.training_weights.size() > 0) {
         const Eigen::VectorXd roots = fold.training_weights.cwiseSqrt();
         data.xs.array().colwise() *= roots.array();
         data.y = 0.5 + (data.y.array() - 0.5).colwise() * roots.array();
     }
-    data.z0 = RowMatrix::Zero(data.xs.rows(), classes);
+    data.z0 = RowMatrix::Zero(data.xs.rows(), heads);
     data.column_scale = Eigen::VectorXd::Constant(data.xs.cols(), unit);
     const RowMatrix held = scaled_columns(components.held_out, scale, unit);
     std::vector<RunScores> reached;
@@ -170,7 +173,8 @@ std::vector<RunScores> run_fold(const SearchFold& fold, int classes,
         training_z = std::max(training_z, after.max_abs_z);
         const bool stop = std::find(stops.begin(), stops.end(), after.iteration + 1) != stops.end();
         if (stop) {
-            reached.push_back({held * after.model.transpose(), std::max(training_z, held_z)});
+            reached.push_back(
+                {held * rows_of_classes(after.model).transpose(), std::max(training_z, held_z)});
         }
         if (after.iteration + 1 < recipe.iterations) {
             const bool at_main = recipe.gradient_at == ModelSequence::main;

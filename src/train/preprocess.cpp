@@ -20,7 +20,7 @@ void require_features(const RowMatrix& raw) {
             require(std::abs(raw(i, j)) <= largest_feature, ErrorCode::bad_input,
                     "feature {} of row {} is {}; features must be finite and at most 1e100 in "
                     "magnitude",
-                    j, i, raw(i, j));
+                    j + 1, i + 1, raw(i, j));
         }
     }
 }
@@ -132,14 +132,15 @@ RowMatrix one_hot(std::span<const int> labels, int classes) {
     RowMatrix y = RowMatrix::Zero(static_cast<Eigen::Index>(labels.size()), classes);
     for (std::size_t i = 0; i < labels.size(); ++i) {
         require(labels[i] >= 0 && labels[i] < classes, ErrorCode::bad_input,
-                "label {} of row {} is outside 0..{}", labels[i], i, classes - 1);
+                "label {} of row {} is outside 0..{}", labels[i], i + 1, classes - 1);
         y(static_cast<Eigen::Index>(i), labels[i]) = 1.0;
     }
     return y;
 }
 
 PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int classes,
-                     const Preprocessing& preprocessing, const Recipe& recipe) {
+                     const Preprocessing& preprocessing, const Recipe& recipe,
+                     std::optional<std::size_t> heads) {
     require(raw.rows() >= 1 && labels.size() == static_cast<std::size_t>(raw.rows()),
             ErrorCode::bad_input, "{} rows of features with {} labels; give one label a row",
             raw.rows(), labels.size());
@@ -147,11 +148,13 @@ PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int clas
             "a preprocessing of preset {} for a recipe of preset {}; fit it for the recipe's",
             name(preprocessing.preset), name(recipe.preset));
     PreparedData data;
-    data.y = one_hot(labels, classes);
+    const auto columns = static_cast<Eigen::Index>(
+        heads.value_or(trained_heads(static_cast<std::size_t>(classes), recipe)));
+    data.y = one_hot(labels, classes).rightCols(columns);
     const RowMatrix x = preprocessing.design(raw);
     data.xs = x * preprocessing.column_scale.asDiagonal();
     // W_0 is one constant, so every column of X W_0^T is that constant times the row sums.
-    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, classes);
+    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, columns);
     data.column_scale = preprocessing.column_scale;
     if (preprocessing.class_weights.size() > 0) {
         require(preprocessing.class_weights.size() == classes, ErrorCode::bad_input,

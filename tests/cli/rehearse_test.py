@@ -49,6 +49,13 @@ class Rehearse(ProgramTest):
         used = json.loads((model / "model.json").read_text())["recipe"]
         self.assertEqual(used["iterations"], recipe["iterations"])
         self.assertEqual(used["steps"][0], recipe["step"])
+        # The same command may have been stopped after it had kept the plan; another is another.
+        plan = (owner / "plan.json").read_bytes()
+        self.rehearse("--owner", owner)
+        self.refuse("rehearse", "--train", self.train, "--owner", owner, "--iterations", "1",
+                    "--quiet", words=["holds a plan"])
+        self.assertEqual((owner / "plan.json").read_bytes(), plan)
+        write_csv(self.train, seed=5)
         self.refuse("rehearse", "--train", self.train, "--owner", owner, "--quiet",
                     words=["holds a plan"])
 
@@ -62,6 +69,25 @@ class Rehearse(ProgramTest):
         figures = json.loads(figures.read_text())
         self.assertEqual(figures["iterations"], 2)
         self.assertGreater(figures["test_accuracy"], 0.9)
+
+    def test_the_seed_is_kept(self):
+        recipe, _, _ = self.rehearse("--seed", "7")
+        self.assertEqual(recipe["seed"], 7)
+        file = self.home / "recipe.json"
+        planning = ("plan", "--train", self.train, "--recipe", file, "--quiet")
+        self.succeed(*planning)
+        self.succeed(*planning, "--seed", "7")
+        self.refuse(*planning, "--seed", "1", words=["recipe.json", "--seed 7", "--seed 1"])
+        owner = self.home / "owner"
+        self.succeed(*planning, "--owner", owner)
+        kept = json.loads((owner / "plan.json").read_text())
+        self.assertEqual(kept["shuffle_seed"], 7)
+        for bad in (-1, 1.5, "7", None):
+            file.write_text(json.dumps({**recipe, "seed": bad}))
+            self.refuse(*planning, words=["recipe.json", "seed"])
+        del recipe["seed"]  # as before
+        file.write_text(json.dumps(recipe))
+        self.succeed(*planning, "--seed", "3")
 
     def test_components_are_chosen_and_kept(self):
         # The widest direction is noise: with it alone more than a standard error is lost.

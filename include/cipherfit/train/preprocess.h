@@ -23,6 +23,8 @@
 #include "cipherfit/base/error.h"
 #include "cipherfit/train/recipe.h"
 
+#include <cstddef>
+#include <optional>
 #include <span>
 
 #include <Eigen/Core>
@@ -71,26 +73,29 @@ Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset, double batc
 // What the owner encrypts, and what the twin runs on.
 struct PreparedData {
     RowMatrix xs;                  // n x d
-    RowMatrix y;                   // n x c, one-hot
+    RowMatrix y;                   // n x c, one-hot; n x 1 for a single head: 1 in rows of class 1
     RowMatrix z0;                  // n x c, Z_0 = X W_0^T: the logits of the initial weights
     Eigen::VectorXd column_scale;  // d
 
     Eigen::Index samples() const noexcept { return xs.rows(); }
     Eigen::Index columns() const noexcept { return xs.cols(); }
-    Eigen::Index classes() const noexcept { return y.cols(); }
+    Eigen::Index heads() const noexcept { return y.cols(); }  // c
     // Whether Z_0 is zero, so that the first iteration has P = 1/2 exactly.
     bool zero_start() const { return (z0.array() == 0.0).all(); }
 };
 
-// The y of PreparedData: labels are 0..classes-1, classes >= 2. Throws Error (bad_input).
+// A column for every class: labels are 0..classes-1, classes >= 2. Throws Error (bad_input).
 RowMatrix one_hot(std::span<const int> labels, int classes);
 
+// For a run of so many heads, trained_heads() of the recipe unless given: the columns of all
+// classes, or the last one.
 // With class weights, row i of Xs and of Z_0 is multiplied by sqrt(w_i), and its labels become 1/2
 // + sqrt(w_i) (y - 1/2). With the linear part of the sigmoid that is weighted least squares
 // exactly, and the encrypted computation stays as it is. Throws Error (bad_input) where the rows,
 // the labels or the preset of the recipe do not fit.
 PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int classes,
-                     const Preprocessing& preprocessing, const Recipe& recipe);
+                     const Preprocessing& preprocessing, const Recipe& recipe,
+                     std::optional<std::size_t> heads = std::nullopt);
 
 // The weight of each class, of mean 1 over the rows: from any positive numbers, one a class.
 Eigen::VectorXd normalised_class_weights(const Eigen::VectorXd& weights,

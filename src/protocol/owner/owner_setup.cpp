@@ -2,7 +2,6 @@
 
 #include "base/json_integers.h"
 #include "cipherfit/train/refresh_range.h"
-#include "cipherfit/train/twin.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,9 +28,8 @@ void require_nothing_pinned(const SetupOptions& options) {
     require(!options.recipe.step && !options.final_step && !options.recipe.degree &&
                 !options.recipe.range && options.recipe.momentum == Momentum::nesterov,
             ErrorCode::invalid_argument,
-            "the preset chiang2023 has its own step, sigmoid and momentum: leave out --step, "
-            "--final-step, --sigmoid-degree, --sigmoid-range and --momentum, or use the preset "
-            "standard");
+            "the preset chiang2023 has its own step, sigmoid and momentum: leave these out, or use "
+            "the preset standard");
 }
 
 nlohmann::json to_json(const RehearsalCandidate& candidate) {
@@ -85,8 +83,8 @@ int iterations_of(const SetupOptions& options, std::size_t samples) {
 void require_batches(const SetupOptions& options, std::size_t samples) {
     require(options.batch == 0 || static_cast<std::size_t>(options.batch) <= samples,
             ErrorCode::bad_input,
-            "batches of {} samples are more than the {} there are: use smaller batches, or leave "
-            "--batch out",
+            "batches of {} samples are more than the {} there are: use smaller batches, or "
+            "none",
             options.batch, samples);
 }
 
@@ -96,7 +94,7 @@ Recipe completed(Recipe recipe, const SetupOptions& options) {
     recipe.batch = options.batch;
     if (options.final_step && recipe.iterations > 1) {
         require(options.recipe.step.has_value(), ErrorCode::bad_input,
-                "a last step of {} needs a first one: give --step", *options.final_step);
+                "a last step of {} needs a first one: give the first step", *options.final_step);
         const double ratio = *options.final_step / recipe.steps.front();
         for (std::size_t t = 0; t < recipe.steps.size(); ++t) {
             recipe.steps[t] *= std::pow(
@@ -183,11 +181,24 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
 PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
                           std::span<const int> labels) {
     PreparedData data = prepare(features, labels, static_cast<int>(setup.plan.shape().classes),
-                                setup.preprocessing, setup.plan.recipe());
+                                setup.preprocessing, setup.plan.recipe(), setup.plan.shape().heads);
     return setup.plan.batches() == 1 ? data : in_batch_order(std::move(data), setup.shuffle_seed);
 }
 
+PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data) {
+    const Recipe& recipe = setup.plan.recipe();
+    PlainRuns runs{data, std::make_shared<const PlainRun>(Solver::primal, data, recipe), nullptr};
+    runs.states = setup.plan.solver() == Solver::primal
+                      ? runs.weights
+                      : std::make_shared<const PlainRun>(Solver::dual, data, recipe);
+    return runs;
+}
+
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options) {
+    return plan_run(training, options).setup;
+}
+
+PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
     value_or_throw(check_trainable(training));
     require_batches(options, training.size());
     const auto classes = static_cast<int>(training.class_count());
@@ -231,10 +242,12 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
     // Large states need room at the lowest level; ordinary ones share the default, so that the plan
     // tells nothing of their size.
     PlanOptions plan = options.plan;
-    PreparedData data = prepare(training.features, training.labels, classes, preprocessing, recipe);
+    PreparedData prepared =
+        prepare(training.features, training.labels, classes, preprocessing, recipe);
     if (batch_count(recipe, training.size()) > 1) {
-        data = in_batch_order(std::move(data), options.recipe.seed);
+        prepared = in_batch_order(std::move(prepared), options.recipe.seed);
     }
+    const auto data = std::make_shared<const PreparedData>(std::move(prepared));
     const auto planned = [&](double largest_state, double bootstrapped) {
         PlanOptions fitted = plan;
         if (std::isfinite(bootstrapped)) {
@@ -245,26 +258,28 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         }
         return TrainingPlan::create(shape, recipe, fitted);
     };
-    const double largest = run_twin(data, recipe).max_abs_held;
-    TrainingPlan made = planned(largest, largest);
+    const auto weights = std::make_shared<const PlainRun>(Solver::primal, data, recipe);
+    auto states = weights;
+    TrainingPlan made = planned(weights->max_abs_held(), weights->max_abs_held());
     if (made.solver() == Solver::dual) {
         // The states are coefficients then. Their size changes nothing but the states' scale.
         plan.solver = Solver::dual;
         plan.scale_bits = made.scale_bits();
         plan.log_n = made.parameters().log_n();
         plan.refresh = made.refresh() ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
-        made =
-            planned(run_dual_twin(data, recipe).max_abs_held, largest_carried_logit(data, recipe));
+        states = std::make_shared<const PlainRun>(Solver::dual, data, recipe);
+        made = planned(states->max_abs_held(), largest_carried_logit(*states));
     }
     if (made.refresh_count() > 0) {
         // Bootstrappings are the more precise the closer their range: it is in the plan.
-        const double coefficient = largest_refreshed_coefficient(made, data);
+        const double coefficient = largest_refreshed_coefficient(made, *states);
         if (std::isfinite(coefficient)) {
             made = made.with_refresh_range(coefficient);
         }
     }
-    return {std::move(made), std::move(preprocessing), training.class_names,
-            chosen,          options.recipe.seed,      std::move(held_out)};
+    OwnerSetup setup{std::move(made), std::move(preprocessing), training.class_names,
+                     chosen,          options.recipe.seed,      std::move(held_out)};
+    return {std::move(setup), {data, weights, states}};
 }
 
 nlohmann::json to_json(const OwnerSetup& setup) {
@@ -286,6 +301,10 @@ Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json) {
                          json.at("class_names").get<std::vector<std::string>>(),
                          {},
                          whole_number<std::uint64_t>(json.at("shuffle_seed"))};
+        if (!setup.plan.tells_features()) {
+            setup.plan =
+                setup.plan.with_features(static_cast<std::size_t>(setup.preprocessing.columns()));
+        }
         if (!json.at("rehearsal").is_null()) {
             setup.rehearsal = candidate_from_json(json.at("rehearsal"));
         }

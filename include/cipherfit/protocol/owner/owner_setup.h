@@ -3,11 +3,13 @@
 #pragma once
 
 #include "cipherfit/io/dataset.h"
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/rehearse.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -67,6 +69,21 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples);
 // rehearsal leaves and for a plan that no ring holds, Error(invalid_argument) for options out of
 // range or pinned against a preset.
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options);
+
+// The recurrence in the clear, run once for the plan and for the reference (model_check.h): as the
+// weights, and as the plan's solver sees it. The two are one object for the primal.
+struct PlainRuns {
+    std::shared_ptr<const PreparedData> data;  // as prepare_rows() makes it
+    std::shared_ptr<const PlainRun> weights, states;
+};
+PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data);
+
+// The same setup with what it was made from.
+struct PlannedRun {
+    OwnerSetup setup;
+    PlainRuns runs;
+};
+PlannedRun plan_run(const Dataset& training, const SetupOptions& options);
 
 // The owner's private record; doubles survive bit for bit. Reading JSON that is no such record
 // gives ErrorCode::corrupt_data.
