@@ -11,8 +11,8 @@
 
 Makes a virtual environment of its own in data/quality/venv, with the versions of requirements.txt.
 Every split's figures are kept as JSON in data/quality/results, and nothing that is there is
-measured again unless --again is given. Training is alone with the training part of a split: nothing
-is chosen by a test row.
+measured again unless --again is given: a run that was stopped goes on, and one of a new program
+needs --again or another --results. Nothing is chosen by a test row.
 """
 
 import argparse
