@@ -38,7 +38,7 @@ void export_pipeline(const PipelineOptions& options) {
         {"steps", model.extractor ? model.extractor->steps() : nlohmann::json::array()},
         {"weights", rows_of(model.head.weights)},
         {"calibration", calibration_json(model.calibration)}};
-    write_json(options.out, pipeline, true);
+    write_json(options.out, pipeline);
     fmt::print("  {:<22}{}\n", "pipeline, private", options.out.string());
 }
 

@@ -6,6 +6,7 @@
 #include "protocol/small_job.h"
 #include "support/errors.h"
 
+#include <initializer_list>
 #include <filesystem>
 #include <string>
 #include <sys/stat.h>
@@ -81,7 +82,7 @@ TEST_F(DecryptionRecordTest, ARefusalUsesUpTheKey) {
     DecryptionRecord refused = record();
     refused.begin(job, 3, digest(11));
     expect_refused([&] { refused.refuse(); });
-    for (const std::uint8_t number : {11, 12, 13}) {
+    for (const std::uint8_t number : std::initializer_list<std::uint8_t>{11, 12, 13}) {
         expect_refused([&] { accept(job, 3, number); });  // the same, and others
         expect_refused([&] { accept(job, 4, number); });
         expect_refused([&] { accept(identity_of(1, 7), 3, number); });

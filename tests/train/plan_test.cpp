@@ -395,14 +395,14 @@ TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
     const Recipe recipe = standard_recipe(3, 4, fit_sigmoid(3, 12));
     const TrainingShape shape{64, 401, 3};
     const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
-    const nlohmann::json json = plan.to_json();
+    const nlohmann::json told = plan.to_json();
     EXPECT_FALSE(plan.tells_features());
-    EXPECT_FALSE(json.contains("features"));
+    EXPECT_FALSE(told.contains("features"));
     const TrainingPlan narrow = TrainingPlan::create({64, 17, 3}, recipe, options);
-    EXPECT_EQ(narrow.to_json(), json);
+    EXPECT_EQ(narrow.to_json(), told);
     EXPECT_EQ(narrow.hash(), plan.hash());
 
-    const auto read = TrainingPlan::from_json(json);
+    const auto read = TrainingPlan::from_json(told);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_EQ(read->shape().features, 0U);
     EXPECT_EQ(read->hash(), plan.hash());
@@ -411,7 +411,7 @@ TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
     EXPECT_EQ(plan_cost(*read).upload_bytes, plan_cost(plan).upload_bytes);
 
     // Earlier versions named them: such plans keep their hash, to which their files are bound.
-    nlohmann::json earlier = json;
+    nlohmann::json earlier = told;
     earlier["features"] = 401;
     const auto old = TrainingPlan::from_json(earlier);
     ASSERT_TRUE(old) << old.error().message;
