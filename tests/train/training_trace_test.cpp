@@ -224,10 +224,16 @@ TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
                 EXPECT_LT(own.switches, closed.switches);
                 continue;
             }
+            EXPECT_EQ(own.products, closed.products) << t;
+            if (at.refresh) {
+                // Taking blocks apart after a bootstrapping is part of its measured time.
+                EXPECT_GE(own.switches, closed.switches) << t;
+                EXPECT_LE(own.switches, closed.switches + 2 * plan.state_ciphertexts()) << t;
+                continue;
+            }
             EXPECT_EQ(own.switches, closed.switches) << t;
             EXPECT_EQ(own.decompositions, closed.decompositions) << t;
-            EXPECT_EQ(own.products, closed.products) << t;
-            if (!at.refresh && own.switches > 0) {
+            if (own.switches > 0) {
                 EXPECT_NEAR(own.limb_transforms / closed.limb_transforms, 1.0, 0.3) << t;
             }
         }
