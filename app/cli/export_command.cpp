@@ -24,6 +24,7 @@ constexpr const char* unfinished = "unfinished.json";
 
 struct ExportOptions {
     fs::path model, out;
+    bool with_fitted_features = false;
 };
 
 // Nothing but what an earlier export may have left: a model directory must never become one.
@@ -68,8 +69,9 @@ void export_model(const ExportOptions& options) {
     const SavedModel model = read_model_directory(options.model);
     require(fs::exists(options.model / "model.json"), ErrorCode::bad_input,
             "{}: is an export already", options.model.string());
-    const PublicModel published = public_model(read_twin_weights(options.model, model.head), model,
-                                               model.table.feature_names());
+    const PublicModel published =
+        public_model(read_twin_weights(options.model, model.head), model,
+                     options.with_fitted_features ? Fitted::publish : Fitted::keep);
     make_directory(options.out);
     remove_stale_files(options.out);
     write_json(options.out / unfinished, nlohmann::json::object());
@@ -115,6 +117,9 @@ void add_export_command(CLI::App& app) {
     command->add_option("--out", options->out, "A new directory, or one of an earlier export")
         ->required()
         ->type_name("DIR");
+    command->add_flag("--with-fitted-features", options->with_fitted_features,
+                      "Publish features.json as it is where the features cannot do without means, "
+                      "deviations and components of the training rows (rbf)");
     command->callback([options] { export_model(*options); });
 }
 

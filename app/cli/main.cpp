@@ -36,8 +36,8 @@ void build(CLI::App& app) {
          {add_extract_command, add_fit_command, add_rehearse_command, add_plan_command,
           add_keygen_command, add_encrypt_command, add_train_command, add_review_command,
           add_decrypt_command, add_evaluate_command, add_report_command, add_export_command,
-          add_predict_command, add_encrypt_rows_command, add_decrypt_scores_command,
-          add_inspect_command, add_info_command}) {
+          add_pipeline_command, add_predict_command, add_encrypt_rows_command,
+          add_decrypt_scores_command, add_inspect_command, add_info_command}) {
         add(app);
     }
 }

@@ -23,7 +23,7 @@ std::size_t width_of(const std::string& text) {
 
 std::string right_aligned(const std::string& text, std::size_t width) {
     const std::size_t own = width_of(text);
-    return std::string(own < width ? width - own : 0, ' ') + text;
+    return fmt::format("{:{}}{}", "", own < width ? width - own : 0, text);
 }
 
 std::size_t widest(std::span<const std::string> names, std::size_t least) {

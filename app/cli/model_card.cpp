@@ -3,6 +3,7 @@
 #include "base/json_integers.h"
 #include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
+#include "cipherfit/backbone/whitened_features.h"
 #include "cli/owner_files.h"
 
 #include <utility>
@@ -50,23 +51,32 @@ nlohmann::json filters_of(nlohmann::json state) {
 
 }  // namespace
 
-PublicModel public_model(const RowMatrix& weights, const SavedModel& model,
-                         const std::vector<std::string>& feature_names) {
+PublicModel public_model(const RowMatrix& weights, const SavedModel& model, Fitted fitted) {
     PublicModel result{weights, nullptr, nullptr};
     std::string inputs = "the columns of the rows";
     if (model.extractor) {
         const std::string kind = model.extractor->name();
-        require(kind == PcaFeatures::kind || kind == RandomConvFeatures::kind, ErrorCode::bad_input,
-                "the features of '{}' cannot be separated from what was fitted on the training "
-                "rows: nothing is exported",
-                kind);
         const nlohmann::json state = model.extractor->state();
-        result.weights = without_components(weights, state);
-        if (kind == RandomConvFeatures::kind) {
+        const auto* whitened = dynamic_cast<const WhitenedFeatures*>(model.extractor.get());
+        if (whitened != nullptr && kind == WhitenedFeatures::standardised) {
+            result.weights = whitened->column_weights(weights);
+        } else if (kind == PcaFeatures::kind) {
+            result.weights = without_components(weights, state);
+        } else if (kind == RandomConvFeatures::kind) {
+            result.weights = without_components(weights, state);
             result.extractor = filters_of(state);
             inputs = "what features.json makes of the images";
+        } else {
+            require(fitted == Fitted::publish, ErrorCode::bad_input,
+                    "the features of '{}' cannot be separated from means, deviations and "
+                    "components of the training rows, without which the weights are of use to "
+                    "nobody: give --with-fitted-features to publish these as well",
+                    kind);
+            result.extractor = state;
+            inputs = "what features.json makes of the rows";
         }
     }
+    const std::vector<std::string> names = model.table.feature_names();
     nlohmann::json& card = result.card;
     card = {{"format", 1},
             {"classes", result.weights.rows()},
@@ -78,25 +88,12 @@ PublicModel public_model(const RowMatrix& weights, const SavedModel& model,
             {"usage", usage}};
     if (!result.extractor.is_null()) {
         card["feature_extractor"] = "features.json";
-    } else if (feature_names.size() + 1 == static_cast<std::size_t>(result.weights.cols())) {
-        card["feature_names"] = feature_names;
+    }
+    if (!names.empty() && (!result.extractor.is_null() ||
+                           names.size() + 1 == static_cast<std::size_t>(result.weights.cols()))) {
+        card["feature_names"] = names;
     }
     return result;
-}
-
-std::vector<std::string> feature_names_of(const nlohmann::json& json) {
-    const auto found = json.find("feature_names");
-    if (found == json.end() || !found->is_array()) {
-        return {};
-    }
-    std::vector<std::string> names;
-    for (const auto& name : *found) {
-        if (!name.is_string()) {
-            return {};
-        }
-        names.push_back(name.get<std::string>());
-    }
-    return names;
 }
 
 SavedModel read_model_card(const fs::path& directory) {

@@ -13,6 +13,7 @@ namespace {
 constexpr const char* input_group = "Input";
 constexpr const char* recipe_group = "Recipe";
 constexpr const char* plan_group = "Encryption";
+constexpr double memory_of_short_runs = 12e9;
 constexpr int default_iterations = 8;  // where no search chooses them
 
 std::optional<std::size_t> parse_index(std::string_view text) {
@@ -236,7 +237,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->transform(scale_bits());
     app.add_option("--memory-limit", recipe.memory_limit_gb,
                    "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
-                   "5.5, and 12 where the states are bootstrapped")
+                   "5.5, and 12 where the states are bootstrapped or the features whitened")
         ->group(plan_group)
         ->check(real_number(0.001, 1e6))
         ->type_name("GB");
@@ -308,6 +309,10 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
     options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
+    if (recipe.memory_limit_gb == 0 && features.are_whitened()) {
+        // One chain with more memory beats bootstrapping the states of a few iterations.
+        options.plan.memory_limit_bytes = memory_of_short_runs;
+    }
     options.plan.security = value_or_throw(security_level_from_name(recipe.security));
     // What the paper computes, in as many ciphertexts, as far as it goes without bootstrapping.
     const bool as_published = options.preset == Preset::chiang2023 && recipe.solver == "auto" &&

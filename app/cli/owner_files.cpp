@@ -245,13 +245,16 @@ OwnerState read_owner_state(const OwnerFiles& files) {
             state.extractor = value_or_throw(load_feature_extractor(files.features()));
         }
         state.backbone = json.value("backbone", "");
-        auto table = table_encoding_from_json(json.at("table"));
-        if (!table) {
-            damaged(files.plan(), table.error().message);
+        // Plans of version 0.1.0 know of no table and no calibration.
+        if (const auto found = json.find("table"); found != json.end()) {
+            auto table = table_encoding_from_json(*found);
+            if (!table) {
+                damaged(files.plan(), table.error().message);
+            }
+            state.table = std::move(*table);
         }
-        state.table = std::move(*table);
-        state.calibration =
-            read_calibration(json.at("calibration"), files.plan(), state.setup.class_names.size());
+        state.calibration = read_calibration(json.value("calibration", nlohmann::json()),
+                                             files.plan(), state.setup.class_names.size());
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
         state.reference.state_error_bound = json.at("state_error_bound").get<double>();
         state.reference.weight_error_bounds =

@@ -87,15 +87,15 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
     TwinReference reference = make_twin_reference(setup, runs);
     // The scaled rows: what decryption takes, of the dual.
     RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
+    std::optional<Calibration> calibration;
+    if (setup.held_out.scores.rows() > 0) {
+        calibration =
+            fit_calibration(setup.held_out.scores, setup.held_out.labels, setup.held_out.weights);
+    }
     line.finish();
     check_interrupt();
-    return {{std::move(setup),
-             std::move(extractor),
-             std::move(reference),
-             std::move(xs),
-             backbone,
-             std::move(table),
-             {}},
+    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(xs), backbone,
+             std::move(table), std::move(calibration)},
             std::move(rows),
             choice ? std::move(choice->text) : std::string()};
 }

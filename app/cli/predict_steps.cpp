@@ -151,8 +151,8 @@ PredictionRecord read_prediction_record(const fs::path& owner) {
                                 json.at("class_names").get<std::vector<std::string>>(),
                                 whole_numbers<int>(json.at("labels")),
                                 std::nullopt};
-        record.calibration =
-            read_calibration(json.at("calibration"), path, record.class_names.size());
+        record.calibration = read_calibration(json.value("calibration", nlohmann::json()), path,
+                                              record.class_names.size());
         require(record.class_names.size() == plan.shape().classes &&
                     (record.labels.empty() || record.labels.size() == plan.shape().samples),
                 ErrorCode::corrupt_data, "{}: its lists do not fit its plan", path.string());

@@ -115,6 +115,7 @@ void write_report(const fs::path& path, const FitResult& result, const nlohmann:
          .figures = figures,
          .checkpoint_bytes =
              result.job ? checkpoint_bytes(*result.job, setup.plan.recipe().iterations) : 0,
+         .calibration = result.state.calibration.value_or(Calibration{}),
          .picture = [&](std::size_t row) { return parts.pictures(result.test.source_row(row)); }});
     const std::string page = report_page(data);
     write_named_text(path, page);

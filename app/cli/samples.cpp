@@ -107,6 +107,9 @@ void feed(Sha256& hash, const T* values, std::size_t count) {
 
 Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options,
                   const TableEncoding* model) {
+    if (model != nullptr && model->columns.empty()) {
+        model = nullptr;  // of a version that kept none
+    }
     if (options.unlabelled) {
         return value_or_throw(read_unlabelled(file, options.table, model));
     }

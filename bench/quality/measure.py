@@ -53,7 +53,7 @@ def keep_shape(folder, train, test):
 def each_split(options):
     for entry in chosen(options.sets):
         rows, labels, names, class_names = sets.load(entry)
-        for seed, train, test in sets.splits(entry, labels, range(options.splits)):
+        for seed, train, test in sets.splits(entry, labels, options.splits):
             folder = options.results / entry.name / str(seed)
             split = (rows[train], labels[train]), (rows[test], labels[test])
             keep_shape(folder, *split)
@@ -115,7 +115,7 @@ def same_features(options):
             continue
         weights = np.load(folder / "model" / "weights.npy")
         told = json.loads((folder / "simulated.json").read_text())["accuracy"]
-        found = accuracy_of(weights, *test)
+        found = cipherfit.accuracy_of(weights, *test)
         if abs(found - told) > 1.5 / len(test[1]):
             raise ValueError(f"{entry.name} {seed}: these features give {found}, predict {told}")
         model = reference.logistic_on_features(seed, *train[0].shape)
@@ -124,10 +124,3 @@ def same_features(options):
             figures, probabilities = reference.fit_and_score("logistic", model, train, test)
         keep(folder, "logistic-same-features", figures, probabilities)
         say(entry, seed, "logistic-same-features", figures)
-
-
-def accuracy_of(weights, rows, labels):
-    """Share of rows that a model with these weights, a row a class and the bias first, has right."""
-    scores = rows @ weights[:, 1:].T + weights[:, 0]
-    predictions = scores.argmax(axis=1) if len(weights) > 1 else (scores[:, 0] > 0).astype(int)
-    return float((predictions == labels).mean())

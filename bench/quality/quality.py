@@ -11,8 +11,8 @@
 
 Makes a virtual environment of its own in data/quality/venv, with the versions of requirements.txt.
 Every split's figures are kept as JSON in data/quality/results, and nothing that is there is
-measured again unless --again is given. Training is alone with the training part of a split: nothing
-is chosen by a test row.
+measured again unless --again is given: a run that was stopped goes on, and one of a new program
+needs --again or another --results. Nothing is chosen by a test row.
 """
 
 import argparse
@@ -44,13 +44,19 @@ def enter_venv():
     os.execv(python, [python, *sys.argv])
 
 
+def seeds(text):
+    first, separator, end = text.rpartition(":")
+    return range(int(first) if separator else 0, int(end))
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["all", "fetch", "baselines", "program", "same-features", "page"])
     parser.add_argument("--sets", help="names or groups, with commas; all unless given")
-    parser.add_argument("--splits", type=int, default=10, help="seeds 0, 1, ... (10)")
+    parser.add_argument("--splits", type=seeds, default=range(10), metavar="N|FIRST:END",
+                        help="seeds of the splits; 10, which is 0:10, unless given")
     parser.add_argument("--again", action="store_true", help="measure what was measured before")
     parser.add_argument("--cipherfit", default=str(fetch.root / "build" / "cipherfit"))
     parser.add_argument("--encrypted", action="store_true", help="train on ciphertexts")

@@ -35,6 +35,14 @@ RowMatrix ChainedFeatures::transform_rows(const RowMatrix& rows,
     return second_->transform(first_->transform(rows, progress));
 }
 
+nlohmann::json ChainedFeatures::steps() const {
+    nlohmann::json steps = first_->steps();
+    for (nlohmann::json& step : second_->steps()) {
+        steps.push_back(std::move(step));
+    }
+    return steps;
+}
+
 nlohmann::json ChainedFeatures::state() const {
     return {{"kind", kind}, {"format", format}, {"stages", {first_->state(), second_->state()}}};
 }

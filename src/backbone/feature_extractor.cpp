@@ -66,6 +66,11 @@ Expected<std::unique_ptr<FeatureExtractor>> feature_extractor_from_json(
                       WhitenedFeatures::rbf, ChainedFeatures::kind);
 }
 
+nlohmann::json FeatureExtractor::steps() const {
+    throw Error(ErrorCode::bad_input,
+                fmt::format("features of the kind {} have no description in steps", name()));
+}
+
 void save_feature_extractor(const FeatureExtractor& extractor, const std::filesystem::path& file) {
     const std::string text = extractor.state().dump() + "\n";
     const std::span bytes(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());

@@ -1,6 +1,7 @@
 #include "cipherfit/backbone/pca_features.h"
 
 #include "backbone/json_numbers.h"
+#include "backbone/pipeline_steps.h"
 
 #include <algorithm>
 #include <utility>
@@ -69,6 +70,10 @@ RowMatrix PcaFeatures::transform_rows(const RowMatrix& rows,
     RowMatrix result = fitted().project(rows);
     progress(rows.rows(), rows.rows());
     return result;
+}
+
+nlohmann::json PcaFeatures::steps() const {
+    return nlohmann::json::array({projection_step(fitted())});
 }
 
 nlohmann::json PcaFeatures::state() const {

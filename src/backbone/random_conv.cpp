@@ -2,6 +2,7 @@
 
 #include "backbone/convolution.h"
 #include "backbone/filter_bank.h"
+#include "backbone/pipeline_steps.h"
 #include "backbone/random_conv_state.h"
 #include "cipherfit/base/parallel.h"
 
@@ -151,6 +152,19 @@ RowMatrix RandomConvFeatures::transform_rows(const RowMatrix& images,
         progress(start + rows, images.rows());
     }
     return result;
+}
+
+// In units of a white pixel, as the mean over a cell is.
+nlohmann::json RandomConvFeatures::steps() const {
+    const double unit = 255.0 * filter_unit;
+    return nlohmann::json::array({{{"op", "pool_convolutions"},
+                                   {"height", options_.shape.height},
+                                   {"width", options_.shape.width},
+                                   {"filter_size", options_.filter_size},
+                                   {"grid", options_.grid},
+                                   {"threshold", std::round(options_.threshold * unit) / unit},
+                                   {"filters", json_rows(filters_.cast<double>() / unit)}},
+                                  projection_step(fitted_components())});
 }
 
 nlohmann::json RandomConvFeatures::state() const {

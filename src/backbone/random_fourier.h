@@ -24,6 +24,8 @@ class RandomFourier {
 
     Eigen::Index inputs() const noexcept { return frequencies_.rows(); }
     Eigen::Index cosines() const noexcept { return frequencies_.cols(); }
+    const Eigen::MatrixXd& frequencies() const noexcept { return frequencies_; }  // column j: w_j
+    const Eigen::RowVectorXd& phases() const noexcept { return phases_; }         // b
 
     // phi of each row: n x D. A row of the result depends on its own row alone, to the last bit.
     RowMatrix operator()(const RowMatrix& rows) const;

@@ -1,6 +1,7 @@
 #include "cipherfit/backbone/whitened_features.h"
 
 #include "backbone/json_numbers.h"
+#include "backbone/pipeline_steps.h"
 #include "backbone/random_fourier.h"
 #include "base/json_integers.h"
 
@@ -177,6 +178,23 @@ RowMatrix WhitenedFeatures::column_weights(const RowMatrix& feature_weights) con
     result.col(0) =
         feature_weights.col(0) - of_scaled * of.mean - result.rightCols(mean_.size()) * mean_;
     return result;
+}
+
+nlohmann::json WhitenedFeatures::steps() const {
+    const PrincipalComponents& fitted = components();
+    const bool clipped = options_.scaling == ColumnScaling::each;
+    nlohmann::json steps =
+        nlohmann::json::array({{{"op", "scale"},
+                                {"mean", json_list(mean_)},
+                                {"factor", json_list(factors_)},
+                                {"clip", clipped ? nlohmann::json(clip) : nlohmann::json()}}});
+    if (cosines_) {
+        steps.push_back({{"op", "cosines"},
+                         {"frequencies", json_rows(cosines_->frequencies())},
+                         {"phases", json_list(cosines_->phases().transpose())}});
+    }
+    steps.push_back(projection_step(fitted));
+    return steps;
 }
 
 nlohmann::json WhitenedFeatures::state() const {

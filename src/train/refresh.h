@@ -27,7 +27,7 @@ BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t
 bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept;
 
 // Blocks of states that go through a bootstrapping together, as one message of so many periods
-// (ckks/bootstrap/interleave.h): a power of two, as many as there are pairs of sequences or of
+// (train/state_refresh.cpp): a power of two, as many as there are pairs of sequences or of
 // blocks and as the slots hold. Plans from before have one.
 std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std::size_t period,
                             std::size_t slots) noexcept;

@@ -116,7 +116,7 @@ class Export(ProgramTest):
 
     def test_the_card_holds_nothing_of_the_rows(self):
         out = self.home / "out"
-        self.fit(out)
+        self.fit(out, "--features", "raw")
         published = self.export(out / "model")
         self.assertEqual(sorted(p.name for p in published.iterdir()), ["card.json", "weights.npy"])
         card = json.loads((published / "card.json").read_text())
@@ -143,8 +143,9 @@ class Export(ProgramTest):
         first = np.load(self.export(self.home / "simulated" / "model", "one") / "weights.npy")
         second = np.load(self.export(self.home / "model", "two") / "weights.npy")
         np.testing.assert_array_equal(first, second)  # one twin
-        noisy = np.load(self.home / "simulated" / "model" / "weights.npy")
+        noisy = np.load(self.home / "simulated" / "model" / "column_weights.npy")
         self.assertGreater(np.abs(first - noisy).max(), 0)
+        self.assertLess(np.abs(first - noisy).max(), 1e-2)
 
     def test_what_was_exported_serves(self):
         out = self.home / "out"
@@ -187,6 +188,15 @@ class Export(ProgramTest):
         self.assertEqual(card["features"], 6)
         self.assertEqual(numbers_in(card), [])
         self.succeed("evaluate", "--model", published, "--test", self.test)
+
+    def test_features_that_cannot_do_without_what_was_fitted(self):
+        out = self.home / "out"
+        self.fit(out, "--fhe", "simulate", "--features", "rbf")
+        arguments = ("export", "--model", out / "model", "--out", self.home / "published")
+        self.refuse(*arguments, words=["rbf", "--with-fitted-features"])
+        self.assertFalse((self.home / "published").exists())
+        self.succeed(*arguments, "--with-fitted-features")
+        self.succeed("evaluate", "--model", self.home / "published", "--test", self.test)
 
     def test_directories_that_must_not_become_exports(self):
         out = self.home / "out"

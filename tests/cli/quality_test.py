@@ -13,6 +13,7 @@ from cli_support import ProgramTest, cipherfit
 project = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(project / "bench" / "quality"))
 
+import features  # noqa: E402
 import page  # noqa: E402
 import program  # noqa: E402
 import sets  # noqa: E402
@@ -51,6 +52,26 @@ class QualityTest(ProgramTest):
         # The classes are of one size, so both kinds of accuracy are the same.
         self.assertAlmostEqual(figures["accuracy"], figures["balanced_accuracy"])
         self.assertGreater(figures["iterations"], 0)
+
+    def test_features_in_numpy_are_those_of_the_program(self):
+        for kind in ("standardised", "rbf", "raw"):
+            with self.subTest(kind):
+                model = self.home / f"model-{kind}"
+                figures, probabilities = self.fit(more=["--features", kind], model=model)
+                self.assertFalse(figures["refused"], figures)
+                rows = features.read(model)(self.test_split[0])
+                weights = np.load(model / "weights.npy")
+                self.assertEqual(rows.shape[1] + 1, weights.shape[1])
+                scores = rows @ weights[:, 1:].T + weights[:, 0]
+                second = scores[:, 1] > scores[:, 0] if len(weights) == 2 else scores[:, 0] > 0
+                np.testing.assert_array_equal(second, probabilities > 0.5)
+                self.assertAlmostEqual(
+                    program.accuracy_of(weights, rows, self.test_split[1]), figures["accuracy"])
+
+    def test_uniforms_are_those_of_the_standard_mersenne_twister(self):
+        # The 10,000th number of std::mt19937_64 with the standard's seed is 9981545732273789042.
+        drawn = features.uniforms(5489, 10000)
+        self.assertEqual(drawn[-1], ((9981545732273789042 >> 11) + 1) * 2.0**-53)
 
     def test_a_refusal_is_kept_with_its_message(self):
         figures, probabilities = self.fit(more=["--sigmoid-degree", "4"])

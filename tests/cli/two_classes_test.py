@@ -73,7 +73,7 @@ class Security(ProgramTest):
         self.assertEqual((figures["security"], figures["security_bits"]), ("192", 192))
         self.assertGreater(figures["test_accuracy"], 0.9)
         # The level is part of what was planned.
-        self.refuse(*self.fit_arguments(out), words=["security", "192", "none"])
+        self.refuse(*self.fit_arguments(out), words=["security", "192", "128"])
 
     def test_refusals(self):
         for bad in ("100", "128 ", "quantum"):

@@ -4,9 +4,9 @@
 // change that is meant to change nothing leaves them alone. A change that is meant to change some
 // writes the table again, with CIPHERFIT_WRITE_FIXTURES=1, and its commit says why. So far: the
 // last iteration of a bootstrapped dual run was counted with a product that it does not do, and the
-// key of forward babies was made for the level of a first mini-batch that has none. Then plans of
-// the dual with the owner's kernel left out the number of features, two classes became one head,
-// and blocks of the primal's states came to share bootstrappings.
+// key of forward babies was made for the level of a first mini-batch that has none; two classes are
+// one head, and blocks of states go through one bootstrapping together; plans of the dual with the
+// owner's kernel do not name the number of features.
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "support/errors.h"

@@ -21,6 +21,7 @@ class ChainedFeatures final : public FeatureExtractor {
     Eigen::Index input_dimension() const override { return first_->input_dimension(); }
     Eigen::Index output_dimension() const override { return second_->output_dimension(); }
     nlohmann::json state() const override;
+    nlohmann::json steps() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json(); a chain in a chain is
     // refused.

@@ -65,6 +65,11 @@ class FeatureExtractor {
     // (invalid_argument) before fit().
     virtual nlohmann::json state() const = 0;
 
+    // transform() as a list of steps for NumPy, with every constant spelled out, as
+    // docs/reference/pipeline.md describes them. Throws Error (invalid_argument) before fit(),
+    // (bad_input) for a kind that has none.
+    virtual nlohmann::json steps() const;
+
   private:
     // `progress` can be called.
     virtual void fit_rows(const RowMatrix& images, const Eigen::VectorXd& row_weights,

@@ -53,6 +53,7 @@ class RandomConvFeatures final : public FeatureExtractor {
     ImageShape input_shape() const noexcept { return options_.shape; }
     Eigen::Index output_dimension() const override;
     nlohmann::json state() const override;
+    nlohmann::json steps() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json().
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);

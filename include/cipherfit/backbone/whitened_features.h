@@ -55,6 +55,7 @@ class WhitenedFeatures final : public FeatureExtractor {
     Eigen::Index input_dimension() const override { return mean_.size(); }
     Eigen::Index output_dimension() const override;
     nlohmann::json state() const override;
+    nlohmann::json steps() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json().
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);

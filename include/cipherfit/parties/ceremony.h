@@ -53,7 +53,7 @@ struct RoundView {
     std::vector<std::string> problems;                          // one line a message refused
 };
 RoundView view_round(const Charter& charter, std::uint32_t number, const Digest& previous_root,
-                     std::vector<MessageSlot> expected, const Board& board);
+                     const std::vector<MessageSlot>& expected, const Board& board);
 
 // The common seed of complete rounds 0 and 1. Errors name the member.
 Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitments,

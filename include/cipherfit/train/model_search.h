@@ -54,12 +54,12 @@ struct ModelSearchOptions {
     std::optional<double> range = std::nullopt;  // 8 and 16 unless pinned
     std::vector<double> decays{0.0, 0.02, 0.1};  // of the weights, to try
     Momentum momentum = Momentum::nesterov;
-    int batch = 0;                         // samples an iteration, 0: all
-    std::vector<Eigen::Index> components;  // numbers to try; empty: 15, 31, 63, ..., 1023
-    std::vector<double> ridges;            // to try, in units of T; empty: 1e-5, ..., 1e-1
-    Eigen::VectorXd row_weights;           // n values >= 0; empty: all alike
-    Eigen::Index most_components = 1023;   // of the numbers that are not given
-    bool prefer_accuracy = false;          // the most accurate, not the cheapest nearly best
+    int batch = 0;                              // samples an iteration, 0: all
+    std::vector<Eigen::Index> components = {};  // numbers to try; empty: 15, 31, 63, ..., 1023
+    std::vector<double> ridges = {};            // to try, in units of T; empty: 1e-5, ..., 1e-1
+    Eigen::VectorXd row_weights = {};           // n values >= 0; empty: all alike
+    Eigen::Index most_components = 1023;        // of the numbers that are not given
+    bool prefer_accuracy = false;               // the most accurate, not the cheapest nearly best
     int folds = 5;
     std::uint64_t seed = 1;  // of the folds
     // Told the share of the work that is done, from the calling thread; may throw.

@@ -94,9 +94,14 @@ Expected<Bytes> KeyCeremony::sealed_point(const MessageSlot& slot, std::uint32_t
         return failed(own);
     }
     const Charter& charter = member_.charter();
+    const auto holder = charter.point_of(slot.recipient);
+    if (!holder) {
+        return make_error(ErrorCode::internal, "{} is no holder and has no point",
+                          charter.describe(slot.recipient));
+    }
     const auto points = own->release_points(static_cast<unsigned>(charter.holders().size()),
                                             charter.threshold, charter.release_level);
-    Bytes bytes = to_bytes(parameters_, points[*charter.point_of(slot.recipient) - 1]);
+    Bytes bytes = to_bytes(parameters_, points[*holder - 1]);
     const WipeBytes guard(bytes);
     return seal(charter.members[slot.recipient].sealing,
                 sealing_context(MessagePlace{.charter = member_.charter_id(),
@@ -185,6 +190,11 @@ Expected<void> KeyCeremony::keep_points() const {
         return {};
     }
     const Charter& charter = member_.charter();
+    const auto holder = charter.point_of(member_.self());
+    if (!holder) {
+        return make_error(ErrorCode::internal, "{} is no holder and has no point",
+                          charter.describe(member_.self()));
+    }
     std::vector<ReleasePoint> points;
     const RoundView& view = views_[3];
     for (const std::uint32_t dealer : charter.dealers()) {
@@ -200,8 +210,7 @@ Expected<void> KeyCeremony::keep_points() const {
             return useless(opened.error());
         }
         const WipeBytes guard(*opened);
-        auto point = release_point_from_bytes(parameters_, *charter.point_of(member_.self()),
-                                              charter.release_level, *opened);
+        auto point = release_point_from_bytes(parameters_, *holder, charter.release_level, *opened);
         if (!point) {
             return useless(point.error());
         }
