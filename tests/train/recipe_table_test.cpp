@@ -5,7 +5,8 @@
 // writes the table again, with CIPHERFIT_WRITE_FIXTURES=1, and its commit says why. So far: the
 // last iteration of a bootstrapped dual run was counted with a product that it does not do, and the
 // key of forward babies was made for the level of a first mini-batch that has none; two classes are
-// one head, and blocks of states go through one bootstrapping together.
+// one head, and blocks of states go through one bootstrapping together; plans of the dual with the
+// owner's kernel do not name the number of features.
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "support/errors.h"
