@@ -1,6 +1,9 @@
 // cipherfit export-pipeline: all that scores new rows, as one JSON file.
 #include "cli/commands.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "common/streams.h"
 
 #include <memory>
 #include <utility>
@@ -24,6 +27,10 @@ nlohmann::json rows_of(const RowMatrix& matrix) {
 }
 
 void export_pipeline(const PipelineOptions& options) {
+    OutputCheck check;
+    check.keeps("--model", options.model);
+    check.writes("--out", options.out);
+    check.check();
     const SavedModel model = read_model_directory(options.model);
     require(model.backbone.empty(), ErrorCode::bad_input,
             "{}: was trained on a network's features, and the pipeline would begin with them: it "
@@ -38,8 +45,8 @@ void export_pipeline(const PipelineOptions& options) {
         {"steps", model.extractor ? model.extractor->steps() : nlohmann::json::array()},
         {"weights", rows_of(model.head.weights)},
         {"calibration", calibration_json(model.calibration)}};
-    write_json(options.out, pipeline);
-    fmt::print("  {:<22}{}\n", "pipeline, private", options.out.string());
+    write_named_json(options.out, pipeline);
+    print_summary("  {:<22}{}\n", "pipeline, private", options.out.string());
 }
 
 }  // namespace
