@@ -118,7 +118,9 @@ TEST(TableTest, LaterRowsOfOtherColumnsAreRefused) {
               (RowMatrix(1, 3) << 2, 2, 1).finished());  // the label is known and left out
     const TableEncoding unfilled =
         train("kind,colour,w\na,red,1\nb,blue,2\nb,red,1\n", Impute::none).encoding;
-    EXPECT_TRUE(fails_with(parse("kind,colour,w\na,red,\n", {}, &unfilled), ErrorCode::bad_input,
+    TableOptions named;
+    named.header = TableHeader::present;
+    EXPECT_TRUE(fails_with(parse("kind,colour,w\na,red,\n", named, &unfilled), ErrorCode::bad_input,
                            "row 2, column 3 ('w'): '' is missing"));
 }
 

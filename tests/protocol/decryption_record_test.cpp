@@ -150,10 +150,11 @@ class ReleasedModelTest : public DecryptionRecordTest {
         return value_or_throw(read_model(files().model(), small_.job));
     }
     // Another message in the same form.
-    std::vector<Ciphertext> another(double value) const {
+    std::vector<Ciphertext> another(double value) const { return like(model(), value); }
+    std::vector<Ciphertext> like(const std::vector<Ciphertext>& blocks, double value) const {
         std::vector<Ciphertext> made;
         const Encoder encoder(small_.job.plan.parameters());
-        for (const Ciphertext& block : model()) {
+        for (const Ciphertext& block : blocks) {
             const std::vector<double> slots(small_.job.plan.parameters().slots(), value);
             made.push_back(
                 encrypt(small_.key, encoder.encode(slots, block.level(), block.scale())));
@@ -204,7 +205,7 @@ TEST_F(ReleasedModelTest, CheckpointsAreRecordedToo) {
     release(model());
     TrainingState changed = value_or_throw(
         read_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job));
-    changed.main = another(0.25);
+    changed.main = like(changed.main, 0.25);
     value_or_throw(
         write_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job, changed));
     expect_refused([&] { static_cast<void>(checkpoints()); });

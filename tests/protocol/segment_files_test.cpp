@@ -207,7 +207,7 @@ TEST_F(SegmentFilesTest, OptionsThatThePlanHasNoModelsForAreRefused) {
     expect_refused(ErrorCode::bad_input, {"plan.cft", "reviews", "every 2", "multiple of 3"},
                    for_tests(0, 2));
     expect_refused(ErrorCode::bad_input,
-                   {"plan.cft", "--keep-checkpoints", "every 1", "multiple of 3"}, for_tests(1));
+                   {"plan.cft", "kept checkpoints", "every 1", "multiple of 3"}, for_tests(1));
     EXPECT_FALSE(fs::exists(files().checkpoint()));
     // A run that did not keep its checkpoints has no models to review any more.
     run_until(4, for_tests());

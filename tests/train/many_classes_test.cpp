@@ -21,7 +21,7 @@ using test::TrainingRun;
 constexpr double stable_step = 1.8;
 
 TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
-    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100};
+    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100, .heads = 100};
     Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
     recipe.batch = 512;
     PlanOptions options;

@@ -91,7 +91,9 @@ TEST(ModelSearch, OneStepIsRidgeRegressionAndTheTwinsFirstIteration) {
         EXPECT_LT((scores[1].middleRows(first, held) - expected).cwiseAbs().maxCoeff(), 1e-10);
         const auto runs = run_fold(fold, data.classes, components[f], 6, ridge, recipe, {1});
         ASSERT_EQ(runs.size(), 1U);
-        const RowMatrix twin = runs[0].scores * recipe.sigmoid.derivative(0.0);
+        // Of two classes there is one logit, and its halves are the scores: y - 1/2 of class 1 is the
+    // difference of both columns' targets, halved.
+    const RowMatrix twin = 2 * runs[0].scores * recipe.sigmoid.derivative(0.0);
         EXPECT_LT((twin - expected).cwiseAbs().maxCoeff(), 1e-10);
         EXPECT_EQ(runs[0].max_abs_z, 0.0);
         first += held;

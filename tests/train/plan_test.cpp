@@ -393,7 +393,7 @@ TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
     PlanOptions options;
     options.solver = Solver::dual;
     const Recipe recipe = standard_recipe(3, 4, fit_sigmoid(3, 12));
-    const TrainingShape shape{64, 401, 3};
+    const TrainingShape shape{64, 401, 3, 3};
     const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
     const nlohmann::json told = plan.to_json();
     EXPECT_FALSE(plan.tells_features());
@@ -412,13 +412,13 @@ TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
 
     // Earlier versions named them: such plans keep their hash, to which their files are bound.
     nlohmann::json earlier = told;
-    earlier["features"] = 401;
+    earlier["features"] = 401U;
     const auto old = TrainingPlan::from_json(earlier);
     ASSERT_TRUE(old) << old.error().message;
     EXPECT_EQ(old->shape(), shape);
     EXPECT_EQ(old->to_json(), earlier);
     EXPECT_NE(old->hash(), plan.hash());
-    earlier["features"] = 0;
+    earlier["features"] = 0U;
     EXPECT_FALSE(TrainingPlan::from_json(earlier));
 
     options.kernel = KernelSource::server;
