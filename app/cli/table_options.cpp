@@ -23,9 +23,10 @@ char delimiter_of(const std::string& text) {
 }  // namespace
 
 void add_table_options(CLI::App& app, TableOptions& table) {
-    app.add_option("--label", table.label,
-                   "The label's column of CSV files: its name, its number from 1, or last. Unless "
-                   "given, the model's, or the first column")
+    app.add_option(
+           "--label", table.label,
+           "The label's column of CSV files: its name, its number from 1, first or last. Unless "
+           "given, the model's, or the first column")
         ->group(group)
         ->type_name("NAME|N");
     app.add_option("--drop", table.drop,

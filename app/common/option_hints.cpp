@@ -13,6 +13,19 @@ struct Hint {
 
 // tests/cli/bad_input_test.py holds the words against the sources.
 constexpr std::array hints{
+    Hint{"fill missing values", "--impute median"},
+    Hint{"if the column holds text, encode it", "--one-hot, --drop, --label"},
+    Hint{"leave out the index", "--drop first, or its name; --label"},
+    Hint{"leave the column out", "--drop"},
+    Hint{"name the columns to leave out", "--drop"},
+    Hint{"the columns to encode", "--categorical"},
+    Hint{"read the rows as unlabelled", "--label, --no-labels"},
+    Hint{"read the rows as labelled", "without --no-labels"},
+    Hint{"the label's column", "--label NAME or --label NUMBER"},
+    Hint{"have such rows counted", "--count-unknown"},
+    Hint{"say whether it is a header", "--header yes, --header no"},
+    Hint{"leave out what describes its columns",
+         "--label, --drop, --delimiter, --header, --one-hot, --categorical"},
     Hint{"leave out the server's model", "--model"},
     Hint{"give the server a model", "--model DIR"},
     Hint{"plan without models in between, or with fewer scale bits",

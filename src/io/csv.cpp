@@ -97,9 +97,10 @@ class CsvParser {
         if (!lines) {
             return tl::unexpected<ErrorInfo>(lines.error());
         }
-        const bool all_there =
-            !allow_missing_ && features_ + 1 >= columns_ &&
-            std::ranges::none_of(layout_.table.columns, [](const auto& c) { return c.fill.has_value(); });
+        const bool all_there = !allow_missing_ && features_ + 1 >= columns_ &&
+                               std::ranges::none_of(layout_.table.columns, [](const auto& c) {
+                                   return c.fill.has_value();
+                               });
         capacity_ = std::min(*lines, (source_.size() + 1) / ((all_there ? 2 : 1) * columns_) + 1);
         result_.values.resize(static_cast<Eigen::Index>(capacity_),
                               static_cast<Eigen::Index>(features_));
@@ -169,7 +170,7 @@ class CsvParser {
             if (!is_printable(text) || text.size() > most_text_bytes) {
                 return make_error(ErrorCode::bad_input,
                                   "{}: row {}, {}: '{}' is no text in UTF-8 of at most {} bytes; "
-                                  "save the file as UTF-8 or leave the column out with --drop",
+                                  "save the file as UTF-8 or leave the column out",
                                   source_.name(), records_.line(), layout_.describe(column + 1),
                                   quotable(text), most_text_bytes);
             }
@@ -187,13 +188,12 @@ class CsvParser {
                                           CsvValue problem) const {
         const std::string_view what =
             problem == CsvValue::missing
-                ? "is missing; fill missing values with --impute median, correct it, or remove the "
-                  "row"
+                ? "is missing; fill missing values, correct it, or remove the row"
             : problem == CsvValue::not_finite ? "is not finite; correct it or remove the row"
             : problem == CsvValue::out_of_range
                 ? "is beyond the range of a double; correct it or remove the row"
-                : "is no number; correct it, or, if the column holds text, encode it with "
-                  "--one-hot, leave it out with --drop, or name it with --label if it is the class";
+                : "is no number; correct it, or, if the column holds text, encode it, "
+                  "leave it out, or name it as the label";
         return make_error(ErrorCode::bad_input, "{}: row {}, {}: '{}' {}", source_.name(),
                           records_.line(), layout_.describe(column + 1),
                           quotable(trim_blanks(field.text)), what);

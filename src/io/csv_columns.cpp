@@ -8,6 +8,7 @@
 #include <cctype>
 #include <charconv>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace cipherfit {
@@ -58,13 +59,13 @@ Expected<Names> header_names(const std::string& file, std::string_view record, c
 
 // The place, from 0, of a column that an option names.
 Expected<std::size_t> find_column(const std::string& file, const std::string& text,
-                                  const Names& names, std::size_t count, const char* option) {
+                                  const Names& names, std::size_t count, const char* remedy) {
     const auto found = std::ranges::find(names, text);
     if (found != names.end()) {
         return static_cast<std::size_t>(found - names.begin());
     }
-    if (text == "last") {
-        return count - 1;
+    if (text == "first" || text == "last") {
+        return text == "first" ? 0 : count - 1;
     }
     std::size_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -72,9 +73,24 @@ Expected<std::size_t> find_column(const std::string& file, const std::string& te
         number <= count) {
         return number - 1;
     }
-    return make_error(
-        ErrorCode::bad_input, "{}: has no column '{}' for {}; give {}a number from 1 to {}", file,
-        quotable(text), option, names.empty() ? "" : "a name of its header, or ", count);
+    return make_error(ErrorCode::bad_input, "{}: has no column '{}'; {} by {}a number from 1 to {}",
+                      file, quotable(text), remedy, names.empty() ? "" : "a name of the header or ",
+                      count);
+}
+
+// Whether the record has the names of all columns that the model was trained on.
+bool names_columns_of(const TableEncoding* model, std::string_view record, char delimiter) {
+    if (model == nullptr || !model->has_names()) {
+        return false;
+    }
+    std::set<std::string, std::less<>> found;
+    CsvFields fields(record, delimiter);
+    CsvField field;
+    while (fields.next(field)) {
+        found.emplace(trim_blanks(field.text));
+    }
+    return std::ranges::all_of(
+        model->columns, [&](const TableColumn& column) { return found.contains(column.name); });
 }
 
 class LayoutBuilder {
@@ -116,15 +132,15 @@ class LayoutBuilder {
 
     Expected<std::size_t> label_place() const {
         if (!options_.label.empty()) {
-            return find_column(file_, options_.label, layout_.names, count_, "--label");
+            return find_column(file_, options_.label, layout_.names, count_,
+                               "name the label's column");
         }
         if (by_name_ && !model_->label.empty()) {
             const auto found = std::ranges::find(layout_.names, model_->label);
             if (found == layout_.names.end()) {
                 return make_error(ErrorCode::bad_input,
                                   "{}: has no column '{}', where the labels of the training rows "
-                                  "were; name the labels' column with --label, or say --no-labels "
-                                  "to 'cipherfit predict' if there are none",
+                                  "were; name the label's column, or read the rows as unlabelled",
                                   file_, quotable(model_->label));
             }
             return static_cast<std::size_t>(found - layout_.names.begin());
@@ -143,7 +159,7 @@ class LayoutBuilder {
         if (other != layout_.names.end()) {
             return make_error(ErrorCode::bad_input,
                               "{}: the label would be column 1 ('{}'), but column {} is called "
-                              "'{}'; say which one it is: --label {}, or --label 1",
+                              "'{}'; name the label's column, '{}' or 1",
                               file_, quotable(layout_.names.front()),
                               other - layout_.names.begin() + 1, quotable(*other),
                               quotable(*other));
@@ -151,15 +167,16 @@ class LayoutBuilder {
         if (names_an_index(layout_.names.front()) && count_ > 2) {
             return make_error(ErrorCode::bad_input,
                               "{}: column 1 ('{}') looks like an index of the rows, as pandas "
-                              "writes it, and not like the label; name the label's column with "
-                              "--label and leave the index out with --drop 1",
+                              "writes it, and not like the label; leave out the index and name "
+                              "the label",
                               file_, quotable(layout_.names.front()));
         }
         return 0;
     }
 
     Expected<void> drop(const std::string& text, bool must_exist) {
-        auto place = find_column(file_, text, layout_.names, count_, "--drop");
+        auto place =
+            find_column(file_, text, layout_.names, count_, "name the columns to leave out");
         if (!place) {
             return must_exist ? Expected<void>(tl::unexpected<ErrorInfo>(place.error()))
                               : Expected<void>();
@@ -168,7 +185,7 @@ class LayoutBuilder {
             return must_exist ? Expected<void>(make_error(
                                     ErrorCode::bad_input,
                                     "{}: column {} is the label's and cannot be left out; name "
-                                    "the label's column with --label",
+                                    "the label's column",
                                     file_, *place + 1))
                               : Expected<void>();
         }
@@ -218,8 +235,8 @@ class LayoutBuilder {
                 ((i == 0 && name.empty()) || lower(name).starts_with("unnamed: "))) {
                 return make_error(ErrorCode::bad_input,
                                   "{}: column {} ('{}') looks like an index of the rows, as pandas "
-                                  "writes it; leave it out with --drop {}",
-                                  file_, i + 1, quotable(name), i + 1);
+                                  "writes it; leave out the index",
+                                  file_, i + 1, quotable(name));
             }
             role.target = static_cast<std::uint32_t>(layout_.table.columns.size());
             layout_.table.columns.push_back({name, {}, {}});
@@ -229,14 +246,15 @@ class LayoutBuilder {
             }
         }
         for (const std::string& text : options_.categorical) {
-            auto place = find_column(file_, text, layout_.names, count_, "--categorical");
+            auto place =
+                find_column(file_, text, layout_.names, count_, "name the columns to encode");
             if (!place) {
                 return tl::unexpected<ErrorInfo>(place.error());
             }
             if (layout_.roles[*place].use != CsvUse::number) {
                 return make_error(ErrorCode::bad_input,
                                   "{}: {} is no feature and cannot be encoded; leave it out of "
-                                  "--categorical",
+                                  "the columns to encode",
                                   file_, layout_.describe(*place + 1));
             }
             layout_.roles[*place].use = CsvUse::text;
@@ -270,8 +288,8 @@ class LayoutBuilder {
             } else {
                 return make_error(ErrorCode::bad_input,
                                   "{}: {} is none of the columns that the model was trained on; "
-                                  "leave it out with --drop {}",
-                                  file_, layout_.describe(i + 1), i + 1);
+                                  "leave the column out",
+                                  file_, layout_.describe(i + 1));
             }
         }
         const auto absent = std::ranges::find(found, false);
@@ -301,7 +319,7 @@ class LayoutBuilder {
                               "{}: has {} features, the model was trained on {}: {}", file_,
                               feature, model_->columns.size(),
                               !labelled_ && feature == model_->columns.size() + 1
-                                  ? "leave out --no-labels if one of the columns is the label"
+                                  ? "read the rows as labelled if one of the columns is the label"
                                   : "give data of the same kind");
         }
         layout_.table.columns = model_->columns;
@@ -341,7 +359,10 @@ Expected<CsvLayout> csv_layout(const std::string& file, std::string_view first,
                           "commas, semicolons or tabs",
                           file);
     }
-    const auto has_header = is_csv_header(file, first, second, delimiter, options.header);
+    const auto has_header =
+        options.header == TableHeader::detect && names_columns_of(model, first, delimiter)
+            ? Expected<bool>(true)
+            : is_csv_header(file, first, second, delimiter, options.header);
     if (!has_header) {
         return tl::unexpected<ErrorInfo>(has_header.error());
     }

@@ -44,8 +44,8 @@ Shape shape_of(std::string_view record, char delimiter) {
 
 tl::unexpected<ErrorInfo> in_doubt(const std::string& file) {
     return make_error(ErrorCode::bad_input,
-                      "{}: row 1 may be a header or a row of data; say which with --header yes or "
-                      "--header no",
+                      "{}: row 1 may be a header or a row of data; say whether it is a "
+                      "header",
                       file);
 }
 

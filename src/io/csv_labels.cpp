@@ -31,7 +31,7 @@ Expected<void> CsvLabels::take_text(std::string_view text, std::uint64_t row) {
     if (text.size() > 256 || !is_printable(text)) {
         return refuse(text, row,
                       "is no text in UTF-8 of at most 256 bytes; save the file as UTF-8, or name "
-                      "the label's column with --label");
+                      "the label's column");
     }
     text_row_ = text_row_ == 0 ? row : text_row_;
     if (number_row_ != 0) {
@@ -55,11 +55,11 @@ Expected<void> CsvLabels::take(const CsvField& field, std::uint64_t row) {
         case CsvValue::number:
             break;
         default:
-            return refuse(text, row, "is no integer class; name the label's column with --label");
+            return refuse(text, row, "is no integer class; name the label's column");
     }
     if (!(std::abs(value) < max_exact_integer) || std::trunc(value) != value) {
         return refuse(text, row,
-                      "is no integer class; name the label's column with --label, or make classes "
+                      "is no integer class; name the label's column, or make classes "
                       "of its ranges");
     }
     number_row_ = number_row_ == 0 ? row : number_row_;

@@ -18,8 +18,8 @@ Expected<void> check_finite(std::string_view file, const RowMatrix& features, bo
             }
             if (std::isnan(value)) {
                 return make_error(ErrorCode::bad_input,
-                                  "{}: row {}, feature {}: is missing; fill missing values with "
-                                  "--impute median, or remove the row",
+                                  "{}: row {}, feature {}: is missing; fill missing values, or "
+                                  "remove the row",
                                   file, row + 1, column + 1);
             }
             return make_error(ErrorCode::bad_input,
@@ -128,8 +128,7 @@ Expected<void> check_trainable(const Dataset& dataset) {
     if (rows >= 8 && 2 * distinct.size() > rows) {
         return make_error(ErrorCode::bad_input,
                           "{} rows have {} different labels, as numbers or names of rows have; "
-                          "name the column of the class with --label, and leave an index out with "
-                          "--drop",
+                          "name the label's column, or leave out the index",
                           rows, distinct.size());
     }
     return check_finite("training data", dataset.features, false);
@@ -156,8 +155,7 @@ Expected<std::vector<int>> map_labels(const Dataset& dataset,
             return make_error(
                 ErrorCode::bad_input,
                 "row {}: the label {} is not among the {} classes that the model was "
-                "trained with ({}); remove the row, or have such rows counted: "
-                "--count-unknown",
+                "trained with ({}); remove the row, or have such rows counted",
                 row + 1, label, class_names.size(),
                 fmt::join(class_names.first(std::min<std::size_t>(class_names.size(), 20)), ", "));
         }

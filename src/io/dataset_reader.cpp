@@ -173,9 +173,9 @@ namespace {
 
 // Whether some value may be missing: in training rows on request, in later ones if the model fills.
 bool may_be_missing(const TableOptions& options, const TableEncoding* model) {
-    return model == nullptr
-               ? options.impute != Impute::none
-               : std::ranges::any_of(model->columns, [](const auto& c) { return c.fill.has_value(); });
+    return model == nullptr ? options.impute != Impute::none
+                            : std::ranges::any_of(model->columns,
+                                                  [](const auto& c) { return c.fill.has_value(); });
 }
 
 Expected<Dataset> read_csv_dataset(ByteSource& source, bool labelled, const TableOptions& options,
@@ -239,17 +239,12 @@ Expected<Dataset> read_with_labels(ByteSource& source, Format format,
 
 // Options of a table say nothing of a file that has no columns of text.
 Expected<void> require_no_table_options(const std::string& file, const TableOptions& options) {
-    const char* option = !options.label.empty()                            ? "--label"
-                         : !options.drop.empty()                           ? "--drop"
-                         : options.delimiter != 0                          ? "--delimiter"
-                         : options.header != TableHeader::detect           ? "--header"
-                         : options.one_hot || !options.categorical.empty() ? "--one-hot"
-                                                                           : nullptr;
-    if (option == nullptr) {
+    if (options.label.empty() && options.drop.empty() && options.delimiter == 0 &&
+        options.header == TableHeader::detect && !options.one_hot && options.categorical.empty()) {
         return {};
     }
     return make_error(ErrorCode::bad_input,
-                      "{}: is no CSV file, to which {} would apply; leave it out", file, option);
+                      "{}: is no CSV file: leave out what describes its columns", file);
 }
 
 struct OpenFile {
@@ -291,7 +286,7 @@ Expected<Dataset> read_dataset(const std::filesystem::path& path,
             return make_error(
                 ErrorCode::bad_input, "{}: a {} file holds its labels {}; leave out {}",
                 source.name(), csv ? "CSV" : "CIFAR-10",
-                csv ? "in the first column, or in that of --label" : "itself", labels->string());
+                csv ? "in the first column, or in one that is named" : "itself", labels->string());
         }
         return csv ? read_csv_dataset(source, true, options, model) : read_cifar10_dataset(source);
     }

@@ -67,7 +67,7 @@ Expected<void> fit_text(const std::string& file, const std::string& name,
     if (size > most_categories || (size > 20 && 2 * size > values.size())) {
         return make_error(ErrorCode::bad_input,
                           "{}: {} has {} different texts in {} rows, as names or numbers of rows "
-                          "have; leave it out with --drop",
+                          "have; leave the column out",
                           file, name, size, values.size());
     }
     return {};
@@ -118,8 +118,8 @@ Expected<TableEncoding> fit_encoding(const std::string& file, const RowMatrix& r
         const std::vector<double> values = present(rows, i);
         if (values.empty()) {
             return make_error(ErrorCode::bad_input,
-                              "{}: {} has no value in any training row; leave it out with --drop",
-                              file, describe(encoding, i));
+                              "{}: {} has no value in any training row; leave the column out", file,
+                              describe(encoding, i));
         }
         if (column.is_text()) {
             const std::string name = describe(encoding, i);
@@ -181,10 +181,11 @@ Expected<EncodedRows> encode_table(const std::string& file, RowMatrix rows,
             double value = rows(row, static_cast<Eigen::Index>(i));
             const bool is_missing = std::isnan(value);
             if (is_missing && !column.fill) {
-                return make_error(ErrorCode::bad_input,
-                                  "{}: row {}, {}: is missing; remove the row, or train with "
-                                  "--impute median",
-                                  file, row + 1, describe(encoding, i));
+                return make_error(
+                    ErrorCode::bad_input,
+                    "{}: row {}, {}: is missing; remove the row, or train a model that "
+                    "can fill missing values",
+                    file, row + 1, describe(encoding, i));
             }
             if (is_missing) {
                 value = *column.fill;

@@ -86,31 +86,45 @@ std::pair<Eigen::VectorXd, Eigen::MatrixXd> derivatives(const Problem& problem,
     return {std::move(gradient), std::move(hessian)};
 }
 
-// The loss is convex: Newton's step, halved until it descends, gets there from anywhere.
+// The step of Newton's method. A scale at its bound that would fall further stays there.
+Eigen::VectorXd newton_step(const Problem& problem, const Eigen::VectorXd& at, double& slope) {
+    auto [gradient, hessian] = derivatives(problem, at);
+    if (at(0) <= least_scale && gradient(0) > 0) {
+        gradient(0) = 0;
+        hessian.row(0).setZero();
+        hessian.col(0).setZero();
+        hessian(0, 0) = 1;
+    }
+    Eigen::VectorXd direction = -hessian.ldlt().solve(gradient);
+    slope = gradient.dot(direction);
+    return direction;
+}
+
+// The loss is convex: Newton's step, cut at the bound and halved until it descends, gets there from
+// anywhere.
 Eigen::VectorXd minimise(const Problem& problem) {
-    constexpr int most_steps = 100;
+    constexpr int most_steps = 200;
+    constexpr double smallest_length = 1e-9;
     Eigen::VectorXd at = Eigen::VectorXd::Zero(problem.size());
     at(0) = 1.0;
     double value = loss(problem, at);
     for (int step = 0; step < most_steps; ++step) {
-        const auto [gradient, hessian] = derivatives(problem, at);
-        const Eigen::VectorXd direction = -hessian.ldlt().solve(gradient);
-        const double slope = gradient.dot(direction);
-        double length = 1.0;
-        Eigen::VectorXd next = at + direction;
-        next(0) = std::max(next(0), least_scale);
-        double there = loss(problem, next);
-        while (!(there <= value + 1e-4 * length * slope) && length > 1e-9) {
+        double slope = 0;
+        const Eigen::VectorXd direction = newton_step(problem, at, slope);
+        const double room = direction(0) < 0 ? (at(0) - least_scale) / -direction(0) : 1.0;
+        double length = std::min(1.0, room);
+        double there = loss(problem, at + length * direction);
+        while (!(there <= value + 1e-4 * length * slope) && length > smallest_length) {
             length *= 0.5;
-            next = at + length * direction;
-            next(0) = std::max(next(0), least_scale);
-            there = loss(problem, next);
+            there = loss(problem, at + length * direction);
         }
         if (!(there < value)) {
             break;
         }
-        const bool converged = value - there < 1e-14;
-        at = next;
+        at += length * direction;
+        at(0) = std::max(at(0), least_scale);
+        // A step that was cut at the bound may be followed by one along it.
+        const bool converged = value - there < 1e-14 && length == 1.0;
         value = there;
         if (converged) {
             break;

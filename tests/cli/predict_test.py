@@ -30,7 +30,9 @@ class Predict(ProgramTest):
         largest = np.abs(values - self.expected).max()
         self.assertGreater(largest, 0)
         self.assertLess(largest, error)
-        shares = np.exp(values - values.max(axis=1, keepdims=True))
+        calibration = json.loads((self.model / "model.json").read_text())["calibration"]
+        logits = calibration["scale"] * values + np.array(calibration["offsets"] or 0)
+        shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         with open(table, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

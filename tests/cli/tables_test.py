@@ -175,8 +175,8 @@ class Tables(ProgramTest):
             indexed = table("indexed.csv", header, True)
             self.refuse(*fit, indexed, "--test", indexed, "--force", words=["index", "--drop"])
             self.refuse(*fit, indexed, "--test", indexed, "--force", "--label", "2",
-                        words=["index", "--drop 1"])
-            self.succeed(*fit, indexed, "--test", indexed, "--force", "--label", "2", "--drop", "1")
+                        words=["index", "--drop first"])
+            self.succeed(*fit, indexed, "--test", indexed, "--force", "--label", "last", "--drop", "first")
         # Without a header nothing names the index but that it never repeats.
         bare = table("bare.csv", [40, 1, 2.5, 3.5], True)
         for command in ("plan", "rehearse"):
@@ -186,7 +186,7 @@ class Tables(ProgramTest):
     def test_a_label_that_is_named_but_not_first_is_asked_about(self):
         path = write(self.home / "t.csv", [{"a": str(i % 3), "b": "1.5", "target": str(i % 2)}
                                            for i in range(20)], ("a", "b", "target"))
-        self.refuse("plan", "--train", path, words=["t.csv", "--label target", "--label 1"])
+        self.refuse("plan", "--train", path, words=["t.csv", "'target' or 1", "--label NAME"])
         self.succeed("plan", "--train", path, "--label", "target", "--iterations", "1", "--quiet")
 
     def test_labels_of_npy_may_be_text_and_numbers_of_any_order(self):

@@ -87,7 +87,8 @@ TEST(CsvTest, NumbersOfTheColumnsAreAHeader) {
     EXPECT_EQ(value_or_throw(parse("0,1\n1,2.5\n0,1.5\n")).values.rows(), 2);
     // Either way is plausible: the user says which it is.
     for (const char* text : {"0,1\n1,2\n", "1,2,3,4\n5,6,7,8\n", "a,b\nc,d\n", "a,1,2\nb,1,2\n"}) {
-        EXPECT_TRUE(fails_with(parse(text), ErrorCode::bad_input, "--header yes")) << text;
+        EXPECT_TRUE(fails_with(parse(text), ErrorCode::bad_input, "say whether it is a header"))
+            << text;
     }
     TableOptions options;
     options.header = TableHeader::absent;
@@ -122,7 +123,7 @@ TEST(CsvTest, EveryErrorNamesItsPlace) {
     bad("a,b\n1,2,3\n", "row 2 has 3 columns where the first row has 2");
     bad("1,2,3\n\n1,2,3\n", "row 2 is empty");
     bad("\n1,2,3\n", "row 1 is empty");
-    bad("1,2,3\n1,,3\n", "row 2, column 2: '' is missing; fill missing values with --impute");
+    bad("1,2,3\n1,,3\n", "row 2, column 2: '' is missing; fill missing values");
     bad("1,2,3\n1,2,\n", "row 2, column 3: '' is missing");
     bad("1,2,3\n1,2,NA\n", "row 2, column 3: 'NA' is missing");
     bad("c,w,h\n1,2,?\n", "row 2, column 3 ('h'): '?' is missing");
@@ -132,8 +133,8 @@ TEST(CsvTest, EveryErrorNamesItsPlace) {
     bad("1,2,3\n1,2 2,3\n", "row 2, column 2: '2 2' is no number");
     bad("1,2,3\n1,+-2,3\n", "row 2, column 2: '+-2' is no number");
     bad("1,2,3\n1,red,3\n",
-        "row 2, column 2: 'red' is no number; correct it, or, if the column holds text, encode it "
-        "with --one-hot, leave it out with --drop");
+        "row 2, column 2: 'red' is no number; correct it, or, if the column holds text, encode it, "
+        "leave it out");
     bad("1,2,3\n1,\"2\"0,3\n", "row 2: something stands behind a closing quote");
     bad("1,2,3\n1,\"2,3\n4,5,6\n", "row 2: a quote opens that nothing closes");
     bad("1,2,3\n1,nan,3\n", "row 2, column 2: 'nan' is missing");
@@ -216,9 +217,9 @@ TEST(CsvTest, TheLabelIsNamedOrNumbered) {
 // What the first column is must not be guessed against the header.
 TEST(CsvTest, AnIndexOrAnotherLabelColumnIsAskedAbout) {
     EXPECT_TRUE(fails_with(parse("w,h,target\n1,2.5,0\n3,4,1\n"), ErrorCode::bad_input,
-                           "say which one it is: --label target"));
+                           "name the label's column, 'target' or 1"));
     EXPECT_TRUE(
-        fails_with(parse("w,h,Class\n1,2.5,0\n3,4,1\n"), ErrorCode::bad_input, "--label Class"));
+        fails_with(parse("w,h,Class\n1,2.5,0\n3,4,1\n"), ErrorCode::bad_input, "'Class' or 1"));
     for (const char* first : {"", "Unnamed: 0", "index"}) {
         EXPECT_TRUE(fails_with(parse(std::string(first) + ",w,h\n0,2.5,0\n1,4,1\n"),
                                ErrorCode::bad_input, "index of the rows"))
@@ -228,7 +229,7 @@ TEST(CsvTest, AnIndexOrAnotherLabelColumnIsAskedAbout) {
     TableOptions options;
     options.label = "kind";
     EXPECT_TRUE(fails_with(parse(",w,kind\n0,2.5,a\n1,4,b\n2,5,a\n", options), ErrorCode::bad_input,
-                           "--drop 1"));
+                           "leave out the index"));
     options.drop = {"1"};
     EXPECT_EQ(value_or_throw(parse(",w,kind\n0,2.5,a\n1,4,b\n", options)).values.cols(), 1);
 }

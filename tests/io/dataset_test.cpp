@@ -232,7 +232,7 @@ TEST_F(DatasetTest, OptionsOfTablesAreForCsv) {
     TableOptions options;
     options.label = "kind";
     EXPECT_TRUE(fails_with(read_dataset(path("X.npy"), {}, options), ErrorCode::bad_input,
-                           "is no CSV file, to which --label"));
+                           "is no CSV file: leave out"));
     EXPECT_TRUE(read_dataset(path("X.npy")));
 }
 
