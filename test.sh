@@ -4,14 +4,16 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 fast=no
+full=no
 tidy=no
 case "${1:-}" in
     "") ;;
     --fast) fast=yes ;;
+    --full) full=yes ;;
     --tidy) tidy=yes ;;
     *)
         cat <<'HELP'
-usage: ./test.sh [--fast | --tidy]
+usage: ./test.sh [--fast | --full | --tidy]
 
 Installs what is missing, then
   release    the Release build and its whole suite: units, the programs from end to end, the
@@ -20,8 +22,12 @@ Installs what is missing, then
              tests of those tools
   isa        the suites of math, rlwe and ckks on every other instruction set that this CPU has
   asan       the suite with the address and undefined-behaviour sanitizers, on small rings
-  tsan       the suites that use threads with the thread sanitizer, on small rings
-  fuzz       every fuzz target for ten seconds
+  tsan       the layers that start threads (base, rlwe, ckks) with the thread sanitizer, on small
+             rings
+  fuzz       every fuzz target for ten seconds, as many at a time as there are cores
+--full adds what is slow and seldom finds anything: the thread sanitizer over linalg, train and
+backbone too, and every installed header compiled by itself. Run it before a release, and after
+changes to threads, to what they share, or to includes.
 --tidy ends with clang-tidy over every file that changed since it was last clean: up to two hours.
 --fast stops after release. The last line counts the tests of all suites and one for each check;
 the exit status is 1 when any failed. Logs are in build*/; FUZZ_SECONDS sets the time per target.
@@ -154,22 +160,46 @@ test_instruction_sets() {
     done
 }
 
-run_fuzzers() {
-    local program name corpus found=no
-    for program in build-san/fuzz_*; do
-        [ -x "$program" ] && [ ! -d "$program" ] || continue
-        found=yes
-        name=$(basename "$program")
-        corpus=build-san/corpus/$name
-        mkdir -p "$corpus"
-        local seeds=()
-        [ -d "fuzz/seeds/${name#fuzz_}" ] && seeds=("fuzz/seeds/${name#fuzz_}")
-        check "$name" "build-san/$name.log" "$program" -max_total_time="${FUZZ_SECONDS:-10}" \
-            -rss_limit_mb=3000 -timeout=20 -artifact_prefix="build-san/$name." "$corpus" \
-            "${seeds[@]}"
-    done
-    [ "$found" = yes ] || fail "fuzz: no target was built, see asan above"
+# fuzz PROGRAM: its log and its status are left in build-san.
+fuzz() {
+    local name corpus seeds=()
+    name=$(basename "$1")
+    corpus=build-san/corpus/$name
+    mkdir -p "$corpus"
+    [ -d "fuzz/seeds/${name#fuzz_}" ] && seeds=("fuzz/seeds/${name#fuzz_}")
+    "$1" -max_total_time="${FUZZ_SECONDS:-10}" -rss_limit_mb=3000 -timeout=20 \
+        -artifact_prefix="build-san/$name." "$corpus" "${seeds[@]}" >"build-san/$name.log" 2>&1
+    echo $? >"build-san/$name.status"
 }
+
+run_fuzzers() {
+    local program name running=0
+    local programs=()
+    for program in build-san/fuzz_*; do
+        [ -f "$program" ] && [ -x "$program" ] && programs+=("$program")
+    done
+    [ "${#programs[@]}" -gt 0 ] || fail "fuzz: no target was built, see asan above"
+    for program in "${programs[@]}"; do
+        [ "$running" -lt "$jobs" ] || { wait -n && running=$((running - 1)); }
+        rm -f "build-san/$(basename "$program").status"
+        fuzz "$program" &
+        running=$((running + 1))
+    done
+    wait
+    for program in "${programs[@]}"; do
+        name=$(basename "$program")
+        if [ "$(cat "build-san/$name.status" 2>/dev/null)" = 0 ]; then
+            passed=$((passed + 1))
+            echo "passed: $name"
+        else
+            tail -n 40 "build-san/$name.log"
+            fail "$name (build-san/$name.log)"
+        fi
+    done
+}
+
+# tests/install/run.sh heeds it.
+[ "$full" = no ] || export CIPHERFIT_FULL=1
 
 say "set up"
 tools/setup.sh build test || {
@@ -216,10 +246,11 @@ fi
 
 say "tsan"
 # tools/tsan replaces the loops of TBB, into which the sanitizer cannot see.
-if build build-tsan 'test_(base|rlwe|ckks|linalg|train|backbone)' "${sanitizer_options[@]}" \
+threaded='base|rlwe|ckks'
+[ "$full" = no ] || threaded+='|linalg|train|backbone'
+if build build-tsan "test_($threaded)" "${sanitizer_options[@]}" \
     -DCMAKE_CXX_FLAGS="-O1 -I$PWD/tools/tsan" -DCIPHERFIT_SANITIZE=thread; then
-    TSAN_OPTIONS=halt_on_error=1 suite tsan build-tsan \
-        -R '^(base|rlwe|ckks|linalg|train|backbone)\.'
+    TSAN_OPTIONS=halt_on_error=1 suite tsan build-tsan -R "^($threaded)\."
 fi
 unset CIPHERFIT_SMALL_RINGS
 

@@ -29,7 +29,7 @@ void train_iteration(benchmark::State& state, const NamedRecipe& recipe, int t) 
         benchmark::DoNotOptimize(after);
     }
     const IterationLevels& levels = plan.levels()[static_cast<std::size_t>(t)];
-    const OperationCounts counts = count_operations(plan, t);
+    const OperationCounts counts = count_operations(plan).iterations[static_cast<std::size_t>(t)];
     state.counters["levels"] = levels.start - levels.end;
     state.counters["key_switches"] = static_cast<double>(counts.switches);
     count_plan(state, plan);

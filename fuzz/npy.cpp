@@ -18,6 +18,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (integers) {
         claim(integers->size() <= size);
     }
+    const auto labels = read_npy_labels(source);
+    claim_clear_refusal(labels);
+    if (labels) {
+        claim(labels->labels.size() <= size);
+        for (const int label : labels->labels) {
+            claim(label >= 0 && static_cast<std::size_t>(label) < labels->classes.size());
+        }
+    }
     const auto pictures = PictureFile::open(std::make_unique<MemorySource>(std::span(data, size)));
     claim_clear_refusal(pictures);
     if (pictures && pictures->count() > 0) {

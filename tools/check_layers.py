@@ -22,7 +22,7 @@ from pathlib import Path
 root = Path(__file__).resolve().parent.parent
 
 # What each layer may include besides itself, from the bottom up.
-engine = ["base", "math", "rlwe", "ckks", "linalg"]
+engine = ["base", "math", "rlwe", "ckks", "circuit", "linalg"]
 allowed = {layer: set(engine[:i]) for i, layer in enumerate(engine)}
 allowed["io"] = {"base"}
 allowed["backbone"] = {"base", "io"}

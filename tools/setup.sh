@@ -21,7 +21,7 @@ build_packages=(
 test_packages=(
     libgtest-dev librapidcheck-dev libbenchmark-dev
     ccache git binutils                       # rebuilds, the order of clang-tidy, nm and objdump
-    python3 python3-numpy python3-onnx        # tools/*.py and the independent oracles
+    python3 python3-numpy python3-onnx python3-pil  # tools/*.py and the independent oracles
     clang-19 libclang-rt-19-dev               # fuzzers
     clang-tidy-19 clang-format-19
     chromium fonts-dejavu-core                # how the report looks

@@ -20,6 +20,8 @@ void add_predict_command(CLI::App& app);
 void add_encrypt_rows_command(CLI::App& app);
 void add_decrypt_scores_command(CLI::App& app);
 void add_report_command(CLI::App& app);
+void add_pipeline_command(CLI::App& app);
+void add_export_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 

@@ -1,9 +1,10 @@
 // cipherfit decrypt: the server's model in the clear, once it passed the owner's checks.
 #include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "common/streams.h"
 
-#include <cstdio>
 #include <memory>
 
 #include <fmt/format.h>
@@ -20,12 +21,19 @@ struct DecryptOptions {
 void decrypt_job(DecryptOptions& options) {
     set_thread_count(options.run.threads);
     const OwnerFiles files{options.owner};
+    OutputCheck check;
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.keeps("--owner", options.owner);
+    check.keeps("--job", options.job);
+    check.sends("--job", options.job);
+    check.makes("--out", options.out);
+    check.check();
     const OwnerState state = read_owner_state(files);
     const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
     const SecretKey key = load_key(files, state.setup, options.passphrase);
-    const Head head = decrypt_head(state, identity, key, JobFiles{options.job}.model());
-    write_model(options.out, head, state);
-    fmt::print(
+    const Head head = decrypt_head(files, state, identity, key, JobFiles{options.job}.model());
+    write_model(options.out, {head, state.reference.head}, state);
+    print_summary(
         "  {:<22}{}, {} classes x {} (bias first)\n  {:<22}differ by at most {:.1e} from "
         "the plaintext twin's (predicted below {:.1e})\n",
         "model", (options.out / "weights.npy").string(), head.classes(), head.features() + 1,
@@ -44,8 +52,10 @@ void add_decrypt_command(CLI::App& app) {
         "Reads job/model.cft. Writes weights.npy (classes x features + 1, bias first, float64, "
         "for\n"
         "features as they are in the file), model.json (class names, preprocessing, how to use it\n"
-        "in NumPy) and, for images, features.json. A model that is not finite, that the modulus\n"
-        "chain cannot hold, or that leaves the predicted error bound is refused.");
+        "in NumPy) and, for images, features.json: private, see 'cipherfit export'. A model that "
+        "is\n"
+        "not finite, that the modulus chain cannot hold, or that leaves the predicted error bound\n"
+        "is refused, and so is any other model after the first: the key is then used up.");
     auto options = std::make_shared<DecryptOptions>();
     command->add_option("--owner", options->owner, "The owner's private directory")
         ->required()

@@ -2,10 +2,14 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
+#include "cli/own_files.h"
 #include "cli/owner_steps.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
-#include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -24,23 +28,34 @@ struct EncryptOptions {
 void encrypt(EncryptOptions& options) {
     set_thread_count(options.run.threads);
     const OwnerFiles files{options.owner};
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.makes("--owner", options.owner);
+    check.makes("--job", options.job);
+    check.sends("--job", options.job);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const OwnerState state = read_owner_state(files);
     Samples training = read_planned_rows(files, options.train);
+    reading.reset();
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
-    make_directory(job.directory);
+    make_job_directory(job.directory);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
     remove_stale_files(job.directory);
-    if (options.renew) {
-        for (const auto& path :
-             {files.job(), job.plan(), job.training_data(), job.checkpoint(), job.model()}) {
-            std::filesystem::remove(path);
-        }
-        std::filesystem::remove_all(job.batch(0).parent_path());
-        std::filesystem::remove_all(job.answer(1).parent_path());
-    }
     const SecretKey key = load_key(files, state.setup, options.passphrase);
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
+    if (options.renew) {
+        require_no_links(job.directory, "--renew");
+        std::filesystem::remove(files.job());
+        for (const auto& path : own_files(job.directory)) {
+            if (path != job.evaluation_keys()) {
+                std::filesystem::remove(path);
+            }
+        }
+    }
     ProgressLine line(options.run.quiet);
     const Dataset rows = extract(state.extractor.get(), std::move(training.data));
     static_cast<void>(encrypt_job(files, state.setup, key, job, rows, line));
@@ -50,9 +65,9 @@ void encrypt(EncryptOptions& options) {
         bytes += static_cast<double>(
             std::filesystem::file_size(batched ? job.batch(batch) : job.training_data()));
     }
-    fmt::print("  {:<22}{}, {}\n  {:<22}cipherfit train --job {}\n", "encrypted rows",
-               (batched ? job.batch(0).parent_path() : job.training_data()).string(),
-               format_bytes(bytes), "next, on the server", job.directory.string());
+    print_summary("  {:<22}{}, {}\n  {:<22}cipherfit train --job {}\n", "encrypted rows",
+                  (batched ? job.batch(0).parent_path() : job.training_data()).string(),
+                  format_bytes(bytes), "next, on the server", job.directory.string());
 }
 
 }  // namespace

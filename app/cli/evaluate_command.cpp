@@ -1,11 +1,17 @@
 // cipherfit evaluate: a decrypted model on test rows.
 #include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
+#include "cli/metrics_text.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "cli/table_options.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,71 +26,52 @@ struct EvaluateOptions {
     RunOptions run;
 };
 
-// counts[truth][prediction].
-using Confusion = std::vector<std::vector<std::size_t>>;
-
-std::string table(const Confusion& counts, const std::vector<std::string>& names) {
-    std::size_t width = 5;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        width = std::max(width, names[i].size());
-        for (const std::size_t count : counts[i]) {
-            width = std::max(width, std::to_string(count).size());
-        }
-    }
-    std::string text =
-        fmt::format("\n  {:>{}} | predicted as\n  {:>{}} |", "", width, "class", width);
-    for (const std::string& name : names) {
-        text += fmt::format(" {:>{}}", name, width);
-    }
-    text += '\n';
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        text += fmt::format("  {:>{}} |", names[i], width);
-        for (const std::size_t count : counts[i]) {
-            text += count == 0 ? fmt::format(" {:>{}}", ".", width)
-                               : fmt::format(" {:>{}}", count, width);
-        }
-        text += '\n';
-    }
-    return text;
-}
-
 void evaluate(const EvaluateOptions& options) {
     set_thread_count(options.run.threads);
+    OutputCheck check;
+    check.reads("--test", options.test);
+    check.keeps("--model", options.model);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const SavedModel model = read_model_directory(options.model);
-    Samples samples = read_samples(options.test);
+    Samples samples = read_samples(options.test, &model.table);
+    const std::string notes = describe_unknown_text(samples);
     require_backbone(samples, model.backbone, options.test.file.string());
     const TestRows rows = test_rows(std::move(samples), model.extractor.get(), model.head,
-                                    options.test.file.string());
+                                    options.test.file.string(), unknown_classes(options.test));
     const std::vector<int> predictions = model.head.predict(rows.features);
-    const std::size_t classes = model.head.class_names.size();
-    Confusion counts(classes, std::vector<std::size_t>(classes));
-    std::size_t right = 0;
-    for (std::size_t i = 0; i < predictions.size(); ++i) {
-        const auto truth = static_cast<std::size_t>(rows.labels[i]);
-        const auto predicted = static_cast<std::size_t>(predictions[i]);
-        ++counts[truth][predicted];
-        right += truth == predicted ? 1 : 0;
-    }
-    const double accuracy = static_cast<double>(right) / static_cast<double>(predictions.size());
+    reading.reset();
+    const RowMatrix probabilities =
+        model.calibration.value_or(Calibration{}).probabilities(model.head.scores(rows.features));
+    const Metrics metrics = measure(predictions, probabilities, rows.labels);
+    const auto& names = model.head.class_names;
+    nlohmann::json json = to_json(metrics, names);
     if (!options.json.empty()) {
-        write_json(options.json,
-                   {{"accuracy", accuracy},
-                    {"correct", right},
-                    {"test_samples", predictions.size()},
-                    {"class_names", model.head.class_names},
-                    {"confusion", counts}},
-                   false);
+        json["test_samples"] = metrics.rows;
+        json["class_names"] = names;
+        json["calibrated"] = model.calibration.has_value();
+        json["unknown_class_rows"] = rows.unknown_rows;
+        write_named_json(options.json, json);
     }
-    fmt::print("  {:<22}{:.2f} %  ({} of {} rows)\n{}", "accuracy", 100 * accuracy,
-               format_count(right), format_count(predictions.size()),
-               table(counts, model.head.class_names));
+    std::string text = fmt::format("  {:<22}{:.2f} %  ({} of {} rows)\n{}", "accuracy",
+                                   100 * metrics.accuracy, format_count(metrics.correct),
+                                   format_count(metrics.rows), describe_metrics(json));
+    if (rows.unknown_rows > 0) {
+        text += fmt::format("  {:<22}{} rows, left out of all figures\n", "of unknown classes",
+                            format_count(rows.unknown_rows));
+    }
+    write_output(text + notes + class_table(metrics, names) + confusion_table(metrics, names),
+                 options.json.empty());
 }
 
 }  // namespace
 
 void add_evaluate_command(CLI::App& app) {
     CLI::App* command =
-        app.add_subcommand("evaluate", "Test a decrypted model: accuracy and confusion matrix");
+        app.add_subcommand("evaluate",
+                           "Test a decrypted model: accuracy beside the majority's, recall, AUC, "
+                           "calibration, confusion matrix");
     command->footer(
         "Example:\n"
         "  cipherfit evaluate --model run/model --test test.csv");
@@ -93,6 +80,7 @@ void add_evaluate_command(CLI::App& app) {
         ->required()
         ->type_name("DIR");
     add_test_options(*command, options->test);
+    add_table_options(*command, options->test.table);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);
     command->callback([options] { evaluate(*options); });

@@ -2,11 +2,14 @@
 #include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
 #include "cli/extraction.h"
+#include "cli/named_output.h"
 #include "cli/options.h"
+#include "cli/output_check.h"
 #include "cli/owner_files.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -109,7 +112,7 @@ void print_ending(const Extraction& extraction, std::size_t resumed) {
     const CheckedImages& images = extraction.images;
     const ImageSource& source = extraction.source;
     const auto line = [](const char* head, const std::string& body) {
-        fmt::print("  {:<22}{}\n", head, body);
+        print_summary("  {:<21} {}\n", head, body);
     };
     line("images", fmt::format("{} of {} classes", format_count(images.good.size()),
                                source.class_names().size()));
@@ -131,6 +134,15 @@ void print_ending(const Extraction& extraction, std::size_t resumed) {
 
 void extract_images(const ExtractOptions& options) {
     set_thread_count(options.run.threads);
+    OutputCheck check;
+    check.reads("--images", options.images);
+    check.reads("--labels", options.labels);
+    check.reads("--backbone", options.backbone);
+    check.reads("--description", options.description);
+    check.makes("--out", options.out);
+    check.writes("--json", options.json);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     ProgressLine progress(options.run.quiet);
     const auto labels = options.labels.empty() ? std::optional<fs::path>() : options.labels;
     const auto source = open_image_source(options.images, labels);
@@ -143,11 +155,15 @@ void extract_images(const ExtractOptions& options) {
     Extraction extraction{network, *source, images, options.out,
                           describe(options, network, *source, images)};
     extraction.about["identity"] = extraction.identity();
+    reading.reset();
     const bool complete = is_complete(extraction, options.force);
+    if (complete) {
+        remove_leftovers(extraction);
+    }
     const std::size_t resumed =
         complete ? images.good.size() : run_extraction(extraction, progress);
     if (!options.json.empty()) {
-        write_json(options.json, extraction.about, false);
+        write_named_json(options.json, extraction.about);
     }
     print_ending(extraction, resumed);
 }

@@ -26,7 +26,7 @@ RowFile::RowFile(const fs::path& directory, const std::string& identity, Eigen::
         fs::resize_file(path_, rows_ * row_bytes());
     } else {
         fs::remove(path_);
-        write_json(owner_, {{"identity", identity}, {"row_bytes", row_bytes()}}, true);
+        write_json(owner_, {{"identity", identity}, {"row_bytes", row_bytes()}});
     }
     stream_.open(path_, std::ios::binary | std::ios::app);
     fs::permissions(path_, fs::perms::owner_read | fs::perms::owner_write);

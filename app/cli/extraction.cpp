@@ -134,9 +134,9 @@ void write_results(const Extraction& extraction, const RowMatrixF32& features,
     }
     value_or_throw(write_npy(extraction.out / "features.npy", features));
     value_or_throw(write_npy(extraction.out / "labels.npy", std::span<const std::int64_t>(labels)));
-    write_json(extraction.out / "class_names.json", extraction.source.class_names(), false);
+    write_json(extraction.out / "class_names.json", extraction.source.class_names());
     write_thumbnails(extraction, rows);
-    write_json(extraction.out / "extraction.json", extraction.about, false);
+    write_json(extraction.out / "extraction.json", extraction.about);
 }
 
 }  // namespace
@@ -211,6 +211,14 @@ bool is_complete(const Extraction& extraction, bool force) {
             "or give --force to replace them",
             out.string());
     return !complete.empty();
+}
+
+void remove_leftovers(const Extraction& extraction) {
+    const auto lock = value_or_throw(DirectoryLock::acquire(extraction.out));
+    remove_stale_files(extraction.out);
+    for (const std::string_view name : {RowFile::rows_name, RowFile::identity_name}) {
+        fs::remove(extraction.out / name);
+    }
 }
 
 std::size_t run_extraction(const Extraction& extraction, ProgressLine& line) {

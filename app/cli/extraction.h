@@ -62,6 +62,9 @@ struct Extraction {
 // another one, or files that are of none, unless `force`; changes nothing.
 bool is_complete(const Extraction& extraction, bool force);
 
+// Removes what a process left in the directory of a complete one that was killed at its very end.
+void remove_leftovers(const Extraction& extraction);
+
 // Runs what is left of it and writes the results. Throws Error (interrupted, io_failure, busy).
 // Returns the number of rows that had been there.
 std::size_t run_extraction(const Extraction& extraction, ProgressLine& line);

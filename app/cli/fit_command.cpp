@@ -4,17 +4,21 @@
 #include "cipherfit/train/twin.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/output_directory.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
 #include "cli/report_steps.h"
 #include "cli/server_process.h"
+#include "cli/table_options.h"
+#include "common/number_option.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <chrono>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -35,6 +39,7 @@ struct FitOptions {
     std::string fhe = "execute";
     bool force = false, no_curve = false;
     int checkpoint_every = 1;
+    double test_share = 0.2;
     Passphrase passphrase;
 };
 
@@ -60,7 +65,7 @@ class Timings {
     }
     void set(const char* name, double seconds) {
         values_[name] = seconds;
-        write_json(file_, values_, true);
+        write_json(file_, values_);
     }
     bool has(const char* name) const { return values_.contains(name); }
     const nlohmann::json& values() const { return values_; }
@@ -82,13 +87,19 @@ RecipeOptions planned_recipe(const FitOptions& options) {
 // The state of an earlier run of the same inputs, or a new one.
 PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& files,
                                const nlohmann::json& inputs, Samples training, ProgressLine& line) {
-    if (!fs::exists(files.plan())) {
+    if (options.force || !fs::exists(files.plan())) {
         return make_plan(std::move(training), planned_recipe(options), options.features, line);
     }
-    require_same_inputs(files, inputs);
+    require_same_inputs(files.inputs(), inputs);
     OwnerState state = read_owner_state(files);
     Dataset rows = extract(state.extractor.get(), std::move(training.data));
-    return {std::move(state), std::move(rows)};
+    return {std::move(state), std::move(rows), {}};
+}
+
+void print_choice(const PlannedTraining& planned) {
+    if (!planned.choice.empty()) {
+        print_summary("  {:<22}{}\n", "chosen", planned.choice);
+    }
 }
 
 // Checkpoints after so many iterations that a curve has about as many points.
@@ -125,39 +136,42 @@ void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, 
     timings.set("train_seconds", run.seconds);
 }
 
-void finish(const FitOptions& options, const FitResult& result, const fs::path& report,
-            const ReportParts& parts) {
-    const nlohmann::json figures = fit_figures(result);
-    require_agreement(figures);
-    if (!options.json.empty()) {
-        write_json(options.json, figures, false);
-    }
+void finish(const FitOptions& options, const FitResult& result, const nlohmann::json& figures,
+            const fs::path& report, const ReportParts& parts) {
     std::string ending = fmt::format("{}\n  {:<22}{}\n", fit_ending(figures), "model",
                                      (options.out / "model" / "weights.npy").string());
     if (!report.empty()) {
         write_report(report, result, figures, parts);
         ending += fmt::format("  {:<22}{}\n", "report, private", report.string());
     }
-    fmt::print("{}", ending);
+    print_summary("{}", ending);
+    if (!options.json.empty()) {  // last: where it cannot be written the rest is there
+        write_named_json(options.json, figures);
+    }
 }
 
 void execute(FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
-             ProgressLine& line) {
+             std::optional<StopAtOnce>& planning, ProgressLine& line) {
     const OwnerFiles files{out.owner()};
     const JobFiles job{out.job()};
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     PlannedTraining planned = plan_or_resume(options, files, inputs, std::move(training), line);
     const OwnerState& state = planned.state;
+    print_choice(planned);
     const Pictures pictures(test);
     // The test rows must fit before hours of work; they are used after it.
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       options.test.file.string());
+                                       options.test.file.string(), unknown_classes(options.test));
 
+    planning.reset();
+    if (options.force) {
+        out.clear();
+    }
     const auto lock = out.claim();
     if (!fs::exists(files.plan())) {
         write_owner_state(files, state, inputs);
     }
-    write_json(files.test_source(), to_json(options.test, "test"), true);
+    write_json(files.test_source(), to_json(options.test, "test"));
     Timings timings(files.timings());
     const OwnerSetup& setup = state.setup;
     const SecretKey key = timings.measure("keygen_seconds", fs::exists(job.evaluation_keys()), [&] {
@@ -167,30 +181,34 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
         timings.measure("encrypt_seconds", fs::exists(job.plan()),
                         [&] { return encrypt_job(files, setup, key, job, planned.rows, line); });
     train_in_other_process(options, setup, job, timings, line);
-    const Head head = timings.measure(
-        "decrypt_seconds", false, [&] { return decrypt_head(state, identity, key, job.model()); });
-    write_model(out.model(), head, state);
+    const Head head = timings.measure("decrypt_seconds", false, [&] {
+        return decrypt_head(files, state, identity, key, job.model());
+    });
+    write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.timings = timings.values();
+    result.held_out_share = options.test.hold_out;
     result.job = job;
-    if (fs::exists(job.directory / "server_report.json")) {
-        result.server = read_json(job.directory / "server_report.json");
-    }
-    const auto models = decrypted_models(state, identity, key, job, planned.rows, head);
-    finish(options, result, options.report.empty() ? out.report() : options.report,
+    result.server = read_server_report(job);
+    const nlohmann::json figures = fit_figures(result);
+    require_agreement(figures, files, setup.plan, identity);
+    const auto models = decrypted_models(files, state, identity, key, job, planned.rows, head);
+    finish(options, result, figures, options.report.empty() ? out.report() : options.report,
            {models, pictures});
 }
 
 void simulate(const FitOptions& options, const OutputDirectory& out, Samples training, Samples test,
-              ProgressLine& line) {
+              std::optional<StopAtOnce>& planning, ProgressLine& line) {
+    const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     const PlannedTraining planned =
         make_plan(std::move(training), planned_recipe(options), options.features, line);
     const OwnerState& state = planned.state;
+    print_choice(planned);
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       options.test.file.string());
+                                       options.test.file.string(), unknown_classes(options.test));
     NoiseModel noise = modelled_noise(state.setup.plan);
-    noise.seed = options.features.seed;
+    noise.seed = options.features.seed();
     // The models of an encrypted run's curve, and the last one.
     const int every = iterations_per_point(state.setup);
     const int last = state.setup.plan.recipe().iterations;
@@ -214,38 +232,84 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
                                          state.setup.plan.recipe(), state.setup.class_names)});
         },
         &noise);
-    const Head head = checked_model(final_model, state.setup, state.reference);
+    const auto accepted = accepted_model(final_model, state.setup, state.reference);
+    require(accepted.has_value(), ErrorCode::bad_input,
+            "the modelled noise takes the model out of its predicted bound: use more scale bits, a "
+            "smaller step or fewer iterations");
+    const Head& head = *accepted;
     models.push_back({last, head});
-    out.claim_for_model();
-    write_model(out.model(), head, state);
+    planning.reset();
+    if (options.force) {
+        out.clear();
+    }
+    out.claim_for_model(inputs);
+    write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.simulated = true;
-    finish(options, result, options.report, {models, pictures});
+    result.held_out_share = options.test.hold_out;
+    finish(options, result, fit_figures(result), options.report, {models, pictures});
+}
+
+// Where no test rows are given, a share of every class is held out of the training rows.
+void choose_test_rows(FitOptions& options) {
+    options.test.table = options.train.table;
+    if (!options.test.file.empty()) {
+        return;
+    }
+    require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
+            "--test-labels and --test-rows go with --test FILE");
+    options.train.hold_out = options.test_share;
+    options.train.hold_out_seed = options.features.seed();
+    const bool count_unknown = options.test.count_unknown_classes;
+    options.test = options.train;
+    options.test.is_held_out = true;
+    options.test.count_unknown_classes = count_unknown;
+}
+
+void check_outputs(const FitOptions& options, const OutputDirectory& out, bool simulated) {
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--test", options.test);
+    check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.makes("--out", options.out);
+    for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {
+        check.keeps("--out", directory);
+    }
+    check.sends("--out", out.job());
+    check.writes("--json", options.json);
+    if (options.report.empty() && !simulated) {
+        check.writes("the report", out.report());
+    }
+    check.writes("--report", options.report);
+    check.check();
 }
 
 void fit(FitOptions& options) {
     set_thread_count(options.run.threads);
+    choose_test_rows(options);
     static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here
     take_recipe_file(options.recipe, options.features);
     static_cast<void>(setup_options(options.recipe, options.features));
     const bool simulated = options.fhe == "simulate";
     const OutputDirectory out(options.out, {options.json, options.report});
     out.check(options.force, simulated);
+    check_outputs(options, out, simulated);
     if (!simulated) {
         static_cast<void>(server_program());
     }
+    std::optional<StopAtOnce> planning(std::in_place);
     Samples training = read_samples(options.train);
     require_trainable(training);
-    Samples test = read_samples(options.test);
+    Samples test = read_samples(options.test, &training.data.table);
     require_backbone(test, training.backbone, options.test.file.string());
     ProgressLine line(options.run.quiet);
     if (simulated) {
-        simulate(options, out, std::move(training), std::move(test), line);
+        simulate(options, out, std::move(training), std::move(test), planning, line);
     } else {
-        if (options.force) {
-            out.clear();
-        }
-        execute(options, out, std::move(training), std::move(test), line);
+        execute(options, out, std::move(training), std::move(test), planning, line);
     }
 }
 
@@ -257,6 +321,7 @@ void add_fit_command(CLI::App& app) {
     command->footer(
         "Examples:\n"
         "  cipherfit fit --train train.csv --test test.csv --out run\n"
+        "  cipherfit fit --train all.csv --label species --one-hot --impute median --out run\n"
         "  cipherfit fit --train all.csv --train-rows 0:128 --test all.csv --test-rows 128:256 \\\n"
         "                --iterations 2 --out run --json run.json\n"
         "  cipherfit fit --train train-images-idx3-ubyte --train-rows 0:512 \\\n"
@@ -267,7 +332,14 @@ void add_fit_command(CLI::App& app) {
         "was when the same command is given again.");
     auto options = std::make_shared<FitOptions>();
     add_train_options(*command, options->train, true);
-    add_test_options(*command, options->test);
+    add_test_options(*command, options->test, false);
+    command
+        ->add_option("--test-share", options->test_share,
+                     "Without --test: the share of every class that is held out of the training "
+                     "rows, chosen by --seed, and tested on")
+        ->capture_default_str()
+        ->check(real_number(0.01, 0.9));
+    add_training_table_options(*command, options->train.table);
     add_feature_options(*command, options->features);
     add_recipe_options(*command, options->recipe);
     command->add_option("--out", options->out, "Directory for keys, ciphertexts and model")
@@ -292,7 +364,7 @@ void add_fit_command(CLI::App& app) {
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Iterations after which the server writes a checkpoint to go on from")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);

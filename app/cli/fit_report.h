@@ -22,6 +22,7 @@ struct FitResult {
     nlohmann::json timings = nlohmann::json::object();  // *_seconds; absent where unknown
     nlohmann::json server = nlohmann::json::object();   // server_report.json
     std::optional<JobFiles> job = std::nullopt;         // for the sizes of what was sent
+    double held_out_share = 0;  // of the training rows, which were tested on; 0: other rows were
 };
 
 // Sizes, levels, bytes and predicted costs of a plan.
@@ -33,8 +34,10 @@ nlohmann::json fit_figures(const FitResult& result);
 // A few lines for a person, from those figures.
 std::string fit_ending(const nlohmann::json& figures);
 
-// Throws Error(corrupt_data) where decrypted and twin's predictions differ although the bound says
-// that they cannot.
-void require_agreement(const nlohmann::json& figures);
+// Whether decrypted and twin's predictions agree wherever the bound says that they must.
+bool is_in_agreement(const nlohmann::json& figures);
+// Records a refusal and throws refuse_decrypted() where they do not.
+void require_agreement(const nlohmann::json& figures, const OwnerFiles& files,
+                       const TrainingPlan& plan, const ContainerIdentity& identity);
 
 }  // namespace cipherfit

@@ -1,10 +1,10 @@
 // cipherfit info: the program and its machine.
+#include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
-#include <cstdio>
 #include <string>
-#include <thread>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,13 +18,14 @@ void add_info_command(CLI::App& app) {
     command->callback([] {
         const std::string in_use = isa();  // first: a wrong CIPHERFIT_ISA prints nothing else
         const auto line = [](const char* head, const std::string& body) {
-            fmt::print("  {:<22}{}\n", head, body);
+            print_answer("  {:<22}{}\n", head, body);
         };
         line("version", version());
         line("kernels in use", in_use);
         line("kernels available", fmt::format("{}", fmt::join(available_isas(), ", ")));
         line("CPU features", fmt::format("{}", fmt::join(cpu_features(), ", ")));
-        line("threads", std::to_string(std::thread::hardware_concurrency()));
+        set_thread_count(0);
+        line("threads", std::to_string(thread_count()));
     });
 }
 

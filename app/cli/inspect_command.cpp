@@ -5,8 +5,8 @@
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cli/commands.h"
 #include "common/progress_line.h"
+#include "common/streams.h"
 
-#include <cstdio>
 #include <map>
 #include <memory>
 #include <span>
@@ -139,7 +139,7 @@ void inspect(const fs::path& path) {
     }
     value_or_throw(reader.verify_end());
     text.line("checksums", fmt::format("all right in {} sections", sections));
-    fmt::print("{}", text.text());
+    print_answer("{}", text.text());
 }
 
 }  // namespace

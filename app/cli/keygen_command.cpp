@@ -2,9 +2,10 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "common/streams.h"
 
-#include <cstdio>
 #include <memory>
 
 #include <fmt/format.h>
@@ -21,17 +22,23 @@ struct KeygenOptions {
 void keygen(KeygenOptions& options) {
     set_thread_count(options.run.threads);
     const OwnerFiles files{options.owner};
+    OutputCheck check;
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.makes("--owner", options.owner);
+    check.makes("--job", options.job);
+    check.sends("--job", options.job);
+    check.check();
     const OwnerState state = read_owner_state(files);
     make_owner_directory(files.directory);
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
-    make_directory(job.directory);
+    make_job_directory(job.directory);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
     remove_stale_files(job.directory);
     ProgressLine line(options.run.quiet);
     const SecretKey key = make_keys(files, state.setup, job, options.passphrase, line);
-    fmt::print(
+    print_summary(
         "  {:<22}{}  (keep it; the server never gets it)\n  {:<22}{}, {}\n", "secret key",
         files.secret_key().string(), "evaluation keys", job.evaluation_keys().string(),
         format_bytes(static_cast<double>(std::filesystem::file_size(job.evaluation_keys()))));

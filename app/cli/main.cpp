@@ -1,7 +1,9 @@
 // cipherfit: the data owner's program.
 #include "cli/commands.h"
+#include "cli/owner_files.h"
 #include "common/program.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <sys/prctl.h>
@@ -25,6 +27,7 @@ void build(CLI::App& app) {
         "New rows:      cipherfit predict --model run/model --data new.npy --out predictions.csv\n"
         "From images:   extract, then fit on the features\n"
         "Step by step:  plan, keygen, encrypt | train (on the server) | decrypt, evaluate, report\n"
+        "To hand on:    export writes what may be published of a model\n"
         "'cipherfit COMMAND --help' explains a command.");
     app.set_version_flag("--version", version());
     app.require_subcommand(1);
@@ -32,9 +35,9 @@ void build(CLI::App& app) {
     for (const auto add :
          {add_extract_command, add_fit_command, add_rehearse_command, add_plan_command,
           add_keygen_command, add_encrypt_command, add_train_command, add_review_command,
-          add_decrypt_command, add_evaluate_command, add_report_command, add_predict_command,
-          add_encrypt_rows_command, add_decrypt_scores_command, add_inspect_command,
-          add_info_command}) {
+          add_decrypt_command, add_evaluate_command, add_report_command, add_export_command,
+          add_pipeline_command, add_predict_command, add_encrypt_rows_command,
+          add_decrypt_scores_command, add_inspect_command, add_info_command}) {
         add(app);
     }
 }
@@ -42,7 +45,9 @@ void build(CLI::App& app) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    cipherfit::open_standard_streams();
     keep_memory_private();
+    cipherfit::keep_files_private();
     cipherfit::install_signal_handlers();
     return cipherfit::run_program("cipherfit", build, argc, argv);
 }

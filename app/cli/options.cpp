@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
+#include "common/number_option.h"
+
 #include <charconv>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +13,8 @@ namespace {
 constexpr const char* input_group = "Input";
 constexpr const char* recipe_group = "Recipe";
 constexpr const char* plan_group = "Encryption";
+constexpr double memory_of_short_runs = 12e9;
+constexpr int default_iterations = 8;  // where no search chooses them
 
 std::optional<std::size_t> parse_index(std::string_view text) {
     std::size_t value = 0;
@@ -18,7 +23,20 @@ std::optional<std::size_t> parse_index(std::string_view text) {
     return whole ? std::optional(value) : std::nullopt;
 }
 
+CLI::Validator scale_bits() {
+    const CLI::Validator in_range = whole_number(32, 45);
+    return CLI::Validator(
+        [in_range](std::string& text) { return text == "0" ? std::string() : in_range(text); },
+        "0 or [32..45]");
+}
+
 }  // namespace
+
+const std::vector<std::string>& feature_kinds() {
+    static const std::vector<std::string> kinds{
+        "auto", "raw", "standardised", "rbf", "random-conv", "random-conv+rbf", "pca", "pca+rbf"};
+    return kinds;
+}
 
 RowRange parse_rows(const std::string& text) {
     RowRange range;
@@ -42,9 +60,10 @@ RowRange parse_rows(const std::string& text) {
 }
 
 void add_train_options(CLI::App& app, SampleOptions& samples, bool required) {
-    app.add_option("--train", samples.file,
-                   "Training data: CSV (label first), .npy, IDX or CIFAR-10's binary version, told "
-                   "apart by content; or a folder with such a file")
+    app.add_option(
+           "--train", samples.file,
+           "Training data: CSV (label first, or see --label), .npy, IDX or CIFAR-10's binary "
+           "version, told apart by content; or a folder with such a file")
         ->group(input_group)
         ->required(required)
         ->type_name("PATH");
@@ -70,32 +89,55 @@ void add_test_options(CLI::App& app, SampleOptions& samples, bool required) {
     app.add_option("--test-rows", samples.rows, "Use only these rows, e.g. 128:256")
         ->group(input_group)
         ->type_name("FIRST:END");
+    app.add_flag("--count-unknown", samples.count_unknown_classes,
+                 "Leave test rows of classes that were not trained out of the figures, and say how "
+                 "many there are; otherwise they are refused")
+        ->group(input_group);
 }
 
 void add_feature_options(CLI::App& app, FeatureOptions& features) {
     app.add_option("--features", features.kind,
-                   "raw: the columns as they are; random-conv: image features fitted on the "
-                   "training images; pca: principal components of the columns; auto: random-conv "
-                   "for IDX images, pca for what 'cipherfit extract' wrote, else raw")
+                   "standardised: the columns, standardised and whitened; rbf: random Fourier "
+                   "features of them, for what no line separates; random-conv: image features "
+                   "fitted on the training images; pca: principal components of the columns; "
+                   "random-conv+rbf, pca+rbf: random Fourier features of these; raw: the columns "
+                   "as they are; auto: chosen on the training rows")
         ->group(input_group)
         ->capture_default_str()
-        ->check(CLI::IsMember({"auto", "raw", "random-conv", "pca"}));
+        ->check(CLI::IsMember(feature_kinds()));
     app.add_option("--pca", features.components,
-                   "Principal components that random-conv or pca keeps; 0 for its own choice")
+                   "Principal components of the features to keep; 0: chosen on the training rows")
         ->group(input_group)
         ->capture_default_str()
-        ->check(CLI::Range(0, 16384));
+        ->transform(whole_number(0, 16384));
     app.add_option("--whiten", features.whitening,
-                   "Divide the components by std^A, 0 to 1; 0.75 for random-conv and 0.5 for pca "
-                   "unless given")
+                   "Divide the components of random-conv or pca by std^A, 0 to 1, and take steps "
+                   "by the quadratic gradient, in place of --ridge")
         ->group(input_group)
-        ->check(CLI::Range(0.0, 1.0))
+        ->check(real_number(0, 1))
         ->type_name("A");
-    app.add_option("--seed", features.seed,
-                   "Seed of the random filters and of the rehearsal's folds; keys and encryption "
-                   "never use it")
+    app.add_option("--ridge", features.ridge,
+                   "Divide the components by sqrt(std^2 + R T), T their total variance, and take "
+                   "unit steps; chosen on the training rows unless given")
         ->group(input_group)
-        ->capture_default_str();
+        ->check(real_number(0, 1))
+        ->type_name("R");
+    app.add_option("--rbf-width", features.width,
+                   "Width G of rbf: the kernel exp(-(G / d) |x - y|^2) of d standardised columns; "
+                   "chosen on the training rows unless given")
+        ->group(input_group)
+        ->check(real_number(1e-6, 1e3))
+        ->type_name("G");
+    app.add_option("--rbf-cosines", features.cosines,
+                   "Random Fourier features of rbf, of which components are taken")
+        ->group(input_group)
+        ->capture_default_str()
+        ->transform(whole_number(16, 16384));
+    app.add_option("--seed", features.given_seed,
+                   "Seed of the random filters and of the rehearsal's folds, 1 unless given; keys "
+                   "and encryption never use it")
+        ->group(input_group)
+        ->transform(whole_number(0, std::numeric_limits<std::uint64_t>::max()));
 }
 
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
@@ -105,11 +147,12 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->type_name("FILE");
     CLI::Option* iterations =
-        app.add_option("--iterations", recipe.iterations, "Training iterations under encryption")
+        app.add_option("--iterations", recipe.iterations,
+                       "Training iterations under encryption; of 1, 2, 4 and 8 chosen on the "
+                       "training rows unless given (8 where features or step are pinned)")
             ->group(recipe_group)
             ->excludes(file)
-            ->capture_default_str()
-            ->check(CLI::Range(1, max_iterations));
+            ->transform(whole_number(1, max_iterations));
     CLI::Option* batch =
         app.add_option(
                "--batch", recipe.batch,
@@ -118,13 +161,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->group(recipe_group)
             ->excludes(file)
             ->capture_default_str()
-            ->check(CLI::Range(0, largest_batch));
+            ->transform(whole_number(0, largest_batch));
     app.add_option("--epochs", recipe.epochs,
                    "Passes over all mini-batches, in place of --iterations")
         ->group(recipe_group)
         ->excludes(iterations)
         ->needs(batch)
-        ->check(CLI::Range(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     app.add_option("--momentum", recipe.momentum,
                    "nesterov, or none: plain gradient descent, which keeps half as much to "
                    "bootstrap and forgets its errors")
@@ -136,8 +179,19 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "Decoupled weight decay: the part of the weights that an iteration takes away")
         ->group(recipe_group)
         ->excludes(file)
-        ->capture_default_str()
-        ->check(CLI::Range(0.0, 0.5));
+        ->check(real_number(0, 0.5));
+    app.add_option("--class-weight", recipe.class_weight,
+                   "Weights of the classes' rows: balanced, which gives every class the same "
+                   "share, or a file with a line CLASS,WEIGHT for each; all rows count alike "
+                   "unless given")
+        ->group(recipe_group)
+        ->type_name("balanced|FILE");
+    app.add_option("--prior", recipe.prior,
+                   "Shares of the classes where the model will be used: balanced, or a file with "
+                   "a line CLASS,SHARE for each. The decrypted intercepts are shifted from the "
+                   "shares that were trained on")
+        ->group(recipe_group)
+        ->type_name("balanced|FILE");
     app.add_option("--preset", recipe.preset,
                    "standard: centred features, zero start, step and range rehearsed on the "
                    "training rows; chiang2023: the recipe of arXiv 2304.03807 to the letter, in "
@@ -155,17 +209,17 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "The sigmoid is fitted on [-RANGE, RANGE]; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(0.0, 64.0))
+        ->check(real_number(0, 64, LeastIs::excluded))
         ->type_name("RANGE");
     app.add_option("--step", recipe.step, "Step size; rehearsed unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     app.add_option("--final-step", recipe.final_step,
                    "What the step falls to over the run, by equal ratios; it stays unless given")
         ->group(recipe_group)
         ->excludes(file)
-        ->check(CLI::Range(1e-6, 1e6));
+        ->check(real_number(1e-6, 1e6));
     app.add_flag("--no-rehearsal", recipe.no_rehearsal,
                  "Take step and range from norms of the features instead of trying them out in "
                  "the clear")
@@ -179,16 +233,18 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
     app.add_option("--scale-bits", recipe.scale_bits,
                    "Bits of a scale and of a prime, 32 to 45; 0: planned")
         ->group(plan_group)
-        ->capture_default_str();
+        ->capture_default_str()
+        ->transform(scale_bits());
     app.add_option("--memory-limit", recipe.memory_limit_gb,
                    "Gigabytes that the server may need; larger plans are not chosen. Unless given, "
-                   "5.5, and 12 where the states are bootstrapped")
+                   "5.5, and 12 where the states are bootstrapped or the features whitened")
         ->group(plan_group)
-        ->check(CLI::Range(0.001, 1e6))
+        ->check(real_number(0.001, 1e6))
         ->type_name("GB");
     app.add_option("--most-ciphertexts", recipe.most_ciphertexts,
                    "Most ciphertexts to upload; 0: any number (6 with the preset chiang2023)")
         ->group(plan_group)
+        ->transform(whole_number(0, 1'000'000))
         ->type_name("COUNT");
     app.add_option("--solver", recipe.solver,
                    "What the server trains: primal, the model; dual, its coefficients in the "
@@ -202,8 +258,16 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
                    "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
                    "have one after every iteration")
         ->group(plan_group)
-        ->check(CLI::Range(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
+    app.add_option("--security", recipe.security,
+                   "Bits of security of the ring and its modulus: 128, 192 or 256 by the published "
+                   "tables, or 128q: 128 against quantum computers too. Runs that need "
+                   "bootstrappings have 128")
+        ->group(plan_group)
+        ->capture_default_str()
+        ->check(CLI::IsMember({"128", "192", "256", "128q"}))
+        ->type_name("BITS");
     app.add_option("--kernel", recipe.kernel,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
                    "the encrypted features, which takes longer and sends more")
@@ -220,12 +284,12 @@ void add_json_option(CLI::App& app, std::filesystem::path& file) {
 SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& features) {
     SetupOptions options;
     options.preset = value_or_throw(preset_from_name(recipe.preset));
-    options.recipe.iterations = recipe.iterations;
+    options.recipe.iterations = recipe.iterations > 0 ? recipe.iterations : default_iterations;
     options.epochs = recipe.epochs;
     options.batch = recipe.batch;
-    options.decay = recipe.decay;
+    options.decay = recipe.decay.value_or(0.0);
     options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
-    options.recipe.seed = features.seed;
+    options.recipe.seed = features.seed();
     if (recipe.degree != 0) {
         options.recipe.degree = recipe.degree;
     }
@@ -239,13 +303,22 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
         options.final_step = recipe.final_step;
     }
     options.rehearse = !recipe.no_rehearsal;
+    if (features.are_whitened()) {
+        options.column_scale = ColumnScale::unit;
+    }
     options.plan.log_n = recipe.log_n;
     options.plan.scale_bits = recipe.scale_bits;
     options.plan.memory_limit_bytes = recipe.memory_limit_gb * 1e9;
+    if (recipe.memory_limit_gb == 0 && features.are_whitened()) {
+        // One chain with more memory beats bootstrapping the states of a few iterations.
+        options.plan.memory_limit_bytes = memory_of_short_runs;
+    }
+    options.plan.security = value_or_throw(security_level_from_name(recipe.security));
     // What the paper computes, in as many ciphertexts, as far as it goes without bootstrapping.
-    const bool as_published =
-        options.preset == Preset::chiang2023 && recipe.solver == "auto" && recipe.batch == 0 &&
-        fits_one_chain(chiang2023_recipe(recipe.iterations, 1), Solver::primal);
+    const bool as_published = options.preset == Preset::chiang2023 && recipe.solver == "auto" &&
+                              recipe.batch == 0 &&
+                              fits_one_chain(chiang2023_recipe(options.recipe.iterations, 1),
+                                             Solver::primal, options.plan.security);
     if (recipe.solver != "auto") {
         options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
     } else if (as_published) {
@@ -263,8 +336,10 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"iterations", recipe.iterations},
                         {"epochs", recipe.epochs},
                         {"batch", recipe.batch},
-                        {"decay", recipe.decay},
+                        {"decay", nullptr},
                         {"momentum", recipe.momentum},
+                        {"class_weight", recipe.class_weight},
+                        {"prior", recipe.prior},
                         {"sigmoid_degree", recipe.degree},
                         {"sigmoid_range", recipe.range},
                         {"step", recipe.step},
@@ -280,9 +355,24 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"features", features.kind},
                         {"pca", features.components},
                         {"whiten", nullptr},
-                        {"seed", features.seed}};
+                        {"ridge", nullptr},
+                        {"rbf_width", nullptr},
+                        {"rbf_cosines", features.cosines},
+                        {"seed", features.seed()}};
     if (features.whitening) {
         json["whiten"] = *features.whitening;
+    }
+    if (features.ridge) {
+        json["ridge"] = *features.ridge;
+    }
+    if (features.width) {
+        json["rbf_width"] = *features.width;
+    }
+    if (recipe.decay) {
+        json["decay"] = *recipe.decay;
+    }
+    if (recipe.security != "128") {  // absent in jobs from before there was a choice
+        json["security"] = recipe.security;
     }
     if (recipe.models_every) {
         json["models_every"] = *recipe.models_every;

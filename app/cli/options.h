@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json_fwd.hpp>
@@ -31,29 +32,56 @@ struct SampleOptions {
     std::string rows;
     DatasetPart part = DatasetPart::train;  // which files a folder stands for
     bool unlabelled = false;                // rows without labels; each gets the label 0
+    TableOptions table = {};
+    // A share of every class that is held out of the rows, by the seed: these are the rest, or the
+    // share itself. 0: all rows.
+    double hold_out = 0;
+    std::uint64_t hold_out_seed = 1;
+    bool is_held_out = false;
+    bool count_unknown_classes = false;  // of test rows; refused otherwise
 };
 
+// What --features takes.
+const std::vector<std::string>& feature_kinds();
+
 struct FeatureOptions {
-    std::string kind = "auto";        // auto, raw, random-conv, pca
-    int components = 0;               // 0: the extractor's own
-    std::optional<double> whitening;  // the extractor's own unless given
-    std::uint64_t seed = 1;           // of feature extraction and of the rehearsal's folds
+    // auto, raw, standardised, rbf, random-conv, pca, random-conv+rbf, pca+rbf
+    std::string kind = "auto";
+    int components = 0;                 // 0: not given
+    std::vector<int> tried_components;  // by the search; empty: its own
+    std::optional<double> whitening;    // the extractor's own unless given
+    std::optional<double> ridge;        // of whitening with unit steps; searched unless given
+    std::optional<double> width;        // of rbf; searched unless given
+
+    int cosines = 1024;  // of rbf
+
+    // Whether features are whitened components with a ridge, on which steps are unit steps.
+    bool are_whitened() const {
+        return ridge || kind == "standardised" || kind.find("rbf") != std::string::npos;
+    }
+    // Of feature extraction, the rehearsal's folds and the order of mini-batches. 1 unless given.
+    std::optional<std::uint64_t> given_seed;
+    std::uint64_t seed() const { return given_seed.value_or(1); }
 };
 
 struct RecipeOptions {
     std::string preset = "standard";
-    int iterations = 8;
-    int epochs = 0;  // 0: iterations are given
-    int batch = 0;   // 0: all samples in every iteration
-    double decay = 0;
+    int iterations = 0;                             // 0: not given
+    std::vector<int> tried_iterations{1, 2, 4, 8};  // by the search, where none are given
+    int epochs = 0;                                 // 0: iterations are given
+    int batch = 0;                                  // 0: all samples in every iteration
+    std::optional<double> decay;
+    std::vector<double> tried_decays{0.0, 0.02, 0.1};  // by the search, where none is given
     std::string momentum = "nesterov";
+    std::string class_weight, prior;             // empty, balanced or a file; see class_weights.h
     int degree = 0;                              // 0: not pinned
     double range = 0, step = 0, final_step = 0;  // 0: not pinned
     bool no_rehearsal = false;
+    bool prefer_accuracy = false;  // the most accurate run of the search, whatever it costs
     unsigned log_n = 0, scale_bits = 0;
     double memory_limit_gb = 0;  // 0: the planner's own
     std::optional<std::size_t> most_ciphertexts;
-    std::string solver = "auto", kernel = "owner";
+    std::string solver = "auto", kernel = "owner", security = "128";
     std::optional<int> models_every;
     std::filesystem::path file;  // of `rehearse`; see recipe_file.h
 };

@@ -1,10 +1,15 @@
 #include "cli/owner_steps.h"
 
 #include "cipherfit/io/container.h"
+#include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
+#include "cli/class_weights.h"
+#include "cli/model_choice.h"
 #include "common/signals.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 namespace cipherfit {
@@ -34,28 +39,65 @@ FeatureProgress show_rows(ProgressLine& line, const char* what, double start) {
 
 }  // namespace
 
-PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
-                          const FeatureOptions& features, ProgressLine& line) {
-    const SetupOptions options = setup_options(recipe, features);
+PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
+                          const FeatureOptions& given_features, ProgressLine& line) {
+    static_cast<void>(setup_options(given_recipe, given_features));
     require_trainable(training);
+    RecipeOptions recipe = given_recipe;
+    FeatureOptions features = given_features;
+    const Eigen::VectorXd class_weights = class_weights_of(recipe.class_weight, training.data);
+    const Eigen::VectorXd prior = class_shares_of(recipe.prior, training.data);
+    std::optional<ModelChoice> choice;
+    if (leaves_model_open(recipe, features)) {
+        line.phase("owner: rehearsal");
+        choice = choose_model(training, recipe, features, class_weights, [&line](double share) {
+            check_interrupt();
+            line.update(share, "features and iterations tried on held-out rows");
+        });
+        recipe = choice->recipe;
+        features = choice->features;
+        line.finish();
+    }
+    SetupOptions options = setup_options(recipe, features);
+    options.class_weights = class_weights;
+    options.prior = prior;
+    if (choice) {
+        options.searched = choice->search.rehearsed();
+        options.held_out = std::move(choice->search.held_out);
+    }
     line.phase("owner: features");
-    auto extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0));
     const std::string backbone = training.backbone;
-    Dataset rows =
-        extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
+    TableEncoding table = training.data.table;
+    std::unique_ptr<FeatureExtractor> extractor;
+    Dataset rows;
+    try {
+        extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0),
+                                  row_weights(class_weights, training.data.labels));
+        rows =
+            extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::bad_input) {
+            throw;
+        }
+        throw Error(error.code(), fmt::format("{}: {}", training.file, error.what()));
+    }
     check_interrupt();
-    line.phase("owner: rehearsal and plan");
-    OwnerSetup setup = make_owner_setup(rows, options);
-    PreparedData data = prepare_rows(setup, rows.features, rows.labels);
-    TwinReference reference = make_twin_reference(setup, data);
-    if (setup.plan.solver() == Solver::primal) {
-        data.xs.resize(0, 0);
+    line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
+    auto [setup, runs] = plan_run(rows, options);
+    TwinReference reference = make_twin_reference(setup, runs);
+    // The scaled rows: what decryption takes, of the dual.
+    RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
+    std::optional<Calibration> calibration;
+    if (setup.held_out.scores.rows() > 0) {
+        calibration =
+            fit_calibration(setup.held_out.scores, setup.held_out.labels, setup.held_out.weights);
     }
     line.finish();
     check_interrupt();
-    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(data.xs),
-             backbone},
-            std::move(rows)};
+    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(xs), backbone,
+             std::move(table), std::move(calibration)},
+            std::move(rows),
+            choice ? std::move(choice->text) : std::string()};
 }
 
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
@@ -71,21 +113,42 @@ nlohmann::json to_json(const SampleOptions& source, const char* file_member) {
     };
     return {{file_member, absolute(source.file)},
             {"labels", absolute(source.labels)},
-            {"rows", source.rows}};
+            {"rows", source.rows},
+            {"table", to_json(source.table)},
+            {"hold_out", source.hold_out},
+            {"hold_out_seed", source.hold_out_seed},
+            {"is_held_out", source.is_held_out},
+            {"count_unknown_classes", source.count_unknown_classes},
+            {"part", source.part == DatasetPart::train ? "train" : "test"}};
 }
 
 SampleOptions source_from_json(const nlohmann::json& json, const char* file_member) {
-    return {json.value(file_member, ""), json.value("labels", ""), json.value("rows", "")};
+    SampleOptions source;
+    source.file = json.value(file_member, "");
+    source.labels = json.value("labels", "");
+    source.rows = json.value("rows", "");
+    if (json.contains("table")) {
+        source.table = value_or_throw(table_options_from_json(json["table"]));
+    }
+    source.hold_out = json.value("hold_out", 0.0);
+    source.hold_out_seed = json.value("hold_out_seed", std::uint64_t{1});
+    source.is_held_out = json.value("is_held_out", false);
+    source.count_unknown_classes = json.value("count_unknown_classes", false);
+    source.part = json.value("part", "train") == "test" ? DatasetPart::test : DatasetPart::train;
+    return source;
 }
 
 Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
     const nlohmann::json inputs = read_json(files.inputs());
     require(!given.file.empty() || (given.labels.empty() && given.rows.empty()),
             ErrorCode::bad_input, "--labels and --train-rows go with --train FILE");
-    const SampleOptions source =
-        given.file.empty()
-            ? source_from_json(inputs.value("source", nlohmann::json::object()), "train")
-            : given;
+    SampleOptions source =
+        source_from_json(inputs.value("source", nlohmann::json::object()), "train");
+    if (!given.file.empty()) {
+        source.file = given.file;
+        source.labels = given.labels;
+        source.rows = given.rows;
+    }
     Samples training = read_samples(source);
     require_backbone(training, read_json(files.plan()).value("backbone", ""), source.file.string());
     require(digest_of(training.data) == inputs.value("training_sha256", ""), ErrorCode::bad_input,
@@ -95,20 +158,32 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given) {
     return training;
 }
 
-void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now) {
-    const nlohmann::json before = read_json(files.inputs());
-    require(before.contains("options") && before.contains("training_sha256"),
-            ErrorCode::corrupt_data, "{}: is no record of inputs", files.inputs().string());
+void require_same_inputs(const fs::path& record, const nlohmann::json& now) {
+    const std::string directory = record.parent_path().string();
+    const nlohmann::json before = read_json(record);
+    require(before.contains("options") && before["options"].is_object() &&
+                before.contains("training_sha256"),
+            ErrorCode::corrupt_data, "{}: is no record of inputs", record.string());
     require(before["training_sha256"] == now["training_sha256"], ErrorCode::bad_input,
             "{} was planned for other training rows: give those, or use another directory",
-            files.directory.string());
+            directory);
     for (const auto& [name, value] : now["options"].items()) {
         const auto& earlier = before["options"];
         require(earlier.contains(name) && earlier[name] == value, ErrorCode::bad_input,
                 "{} was planned with another {} ({} there, {} now): give the same options, or use "
                 "another directory",
-                files.directory.string(), name,
-                earlier.contains(name) ? earlier[name].dump() : "none", value.dump());
+                directory, name, earlier.contains(name) ? earlier[name].dump() : "none",
+                value.dump());
+    }
+    // Recorded only if it was given.
+    const auto security = [](const nlohmann::json& inputs) {
+        return inputs["options"].value("security", nlohmann::json("128")).dump();
+    };
+    if (security(before) != security(now)) {
+        throw Error(ErrorCode::bad_input,
+                    fmt::format("{} was planned with another security ({} there, {} now): give the "
+                                "same options, or use another directory",
+                                directory, security(before), security(now)));
     }
 }
 
@@ -128,12 +203,14 @@ SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobF
     const bool there = fs::exists(files.secret_key());
     SecretKey key =
         there ? load_key(files, setup, passphrase) : SecretKey::generate(setup.plan.parameters());
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
     if (!there) {
         value_or_throw(write_secret_key(files.secret_key(), key, passphrase.for_new_key()));
     }
     const Job keys_of{setup.plan, job_identity(setup.plan, key.id())};
     if (!is_complete(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
                      {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
+        const SharedFiles shared;
         value_or_throw(
             write_evaluation_keys(job.evaluation_keys(), keys_of, key, show_bytes(line)));
     }
@@ -146,6 +223,8 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
                               const SecretKey& key, const JobFiles& job, const Dataset& rows,
                               ProgressLine& line) {
     line.phase("owner: encryption");
+    DecryptionRecord(files.decryptions()).require_usable(key.id());
+    const SharedFiles shared;
     ContainerIdentity identity;
     if (fs::exists(files.job())) {
         identity = read_owner_job(files, setup.plan);
@@ -155,7 +234,7 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
         identity = job_identity(setup.plan, key.id(), nonce);
         write_owner_job(files, identity);
     }
-    const Job described{setup.plan, identity};
+    const Job described{setup.plan, identity, AnswerSigner(key).public_key()};
     const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
                       IdentityPart::job};
     if (setup.plan.batches() > 1) {
@@ -179,12 +258,12 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
     return identity;
 }
 
-Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
-                  const fs::path& model) {
+Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
+                  const ContainerIdentity& identity, const SecretKey& key, const fs::path& model) {
     const Job job{state.setup.plan, identity};
-    const RowMatrix weights =
-        decrypt_model(job, key, value_or_throw(read_model(model, job)), state.scaled_rows);
-    return checked_model(weights, state.setup, state.reference);
+    DecryptionRecord record(files.decryptions());
+    return release_model(record, job, key, value_or_throw(read_model(model, job)),
+                         state.scaled_rows, state.setup, state.reference);
 }
 
 }  // namespace cipherfit

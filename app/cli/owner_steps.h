@@ -10,6 +10,7 @@
 #include "common/progress_line.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 namespace cipherfit {
@@ -17,7 +18,8 @@ namespace cipherfit {
 // Rows of features with the state that was made from them.
 struct PlannedTraining {
     OwnerState state;
-    Dataset rows;  // with the extractor's features
+    Dataset rows;             // with the extractor's features
+    std::string choice = {};  // what the rehearsal chose and why, in a line; empty without one
 };
 
 // Fits extractor, preprocessing, recipe and plan on the training rows and runs the twin; writes
@@ -29,9 +31,9 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
 // came from.
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
                              const RecipeOptions& recipe, const FeatureOptions& features);
-// Throws Error(bad_input), naming the first difference, unless both records describe the same rows
-// and options, wherever the rows came from.
-void require_same_inputs(const OwnerFiles& files, const nlohmann::json& now);
+// Throws Error(bad_input), naming the first difference, unless the file `record` describes the same
+// rows and options, wherever the rows came from.
+void require_same_inputs(const std::filesystem::path& record, const nlohmann::json& now);
 
 // The rows that the plan in `files` was made from: `given`, or where they were read then. Throws
 // Error(bad_input) for other rows.
@@ -54,17 +56,26 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
                               const SecretKey& key, const JobFiles& job, const Dataset& rows,
                               ProgressLine& line);
 
-// Decrypts and checks what the server returned; see checked_model().
-Head decrypt_head(const OwnerState& state, const ContainerIdentity& identity, const SecretKey& key,
+// Decrypts and checks what the server returned, and keeps the record of it; see release_model().
+Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
+                  const ContainerIdentity& identity, const SecretKey& key,
                   const std::filesystem::path& model);
 
-// model/: weights.npy, model.json, and features.json for images.
-void write_model(const std::filesystem::path& directory, const Head& head, const OwnerState& state);
+// model/: weights.npy, twin_weights.npy, model.json, and features.json for images. All private:
+// what may be published is made of it by export_model().
+struct ModelHeads {
+    const Head& head;  // decrypted, or simulated
+    const Head& twin;  // the plaintext twin's after as many iterations, without encryption's error
+};
+void write_model(const std::filesystem::path& directory, const ModelHeads& heads,
+                 const OwnerState& state);
 
 struct SavedModel {
     Head head;
     std::unique_ptr<FeatureExtractor> extractor;
     std::string backbone;  // see Samples
+    TableEncoding table;   // of the training rows
+    std::optional<Calibration> calibration;
 };
 SavedModel read_model_directory(const std::filesystem::path& directory);
 
@@ -72,8 +83,18 @@ SavedModel read_model_directory(const std::filesystem::path& directory);
 struct TestRows {
     RowMatrix features;
     std::vector<int> labels;
+    // Rows of unknown classes were left out: row i is kept[i] of those that were read. Empty: all.
+    std::vector<std::size_t> kept = {};
+    std::size_t unknown_rows = 0;
+
+    std::size_t source_row(std::size_t row) const { return kept.empty() ? row : kept[row]; }
 };
+enum class UnknownClasses { refuse, leave_out, keep };
+inline UnknownClasses unknown_classes(const SampleOptions& test) {
+    return test.count_unknown_classes ? UnknownClasses::leave_out : UnknownClasses::refuse;
+}
+// Rows of unknown classes are bad_input, left out, or kept with the label -1.
 TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Head& head,
-                   const std::string& file);
+                   const std::string& file, UnknownClasses unknown = UnknownClasses::refuse);
 
 }  // namespace cipherfit

@@ -3,10 +3,15 @@
 #include "cipherfit/io/file.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
+#include "cli/named_output.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/table_options.h"
+#include "common/number_option.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -49,10 +54,11 @@ std::string describe(const nlohmann::json& f) {
                                f.at("momentum") == "none" ? ", no momentum" : "",
                                decay > 0 ? fmt::format(", decay {:.3g}", decay) : ""));
     line("ring",
-         fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {}-bit security",
+         fmt::format("N = 2^{}, {} slots, log2(QP) = {:.1f} of {:.0f}, {} security",
                      f.at("log_n").get<unsigned>(), number("slots"), f.at("log_qp").get<double>(),
                      f.at("largest_secure_log_qp").get<double>(),
-                     f.at("security_bits").get<unsigned>()));
+                     describe(value_or_throw(
+                         security_level_from_name(f.at("security").get<std::string>())))));
     line("solver", f.at("solver").get<std::string>());
     line("levels",
          fmt::format("{} in all: {} in the first iteration, {} in every other", number("levels"),
@@ -99,7 +105,7 @@ std::string describe(const nlohmann::json& f) {
 }
 
 void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
-                const OwnerState* state) {
+                const OwnerState* state, const std::string& choice = {}) {
     nlohmann::json figures = plan_figures(plan);
     std::string text = describe(figures);
     if (state != nullptr) {
@@ -113,10 +119,13 @@ void print_plan(const PlanCommandOptions& options, const TrainingPlan& plan,
                                 100 * state->setup.rehearsal->accuracy);
         }
     }
-    if (!options.json.empty()) {
-        write_json(options.json, figures, false);
+    if (!choice.empty()) {
+        text += fmt::format("  {:<22}{}\n", "chosen", choice);
     }
-    fmt::print("{}", text);
+    if (!options.json.empty()) {
+        write_named_json(options.json, figures);
+    }
+    write_output(text, options.owner.empty() && options.json.empty());
 }
 
 void plan_from_sizes(const PlanCommandOptions& options) {
@@ -128,9 +137,11 @@ void plan_from_sizes(const PlanCommandOptions& options) {
             "--owner needs the training rows: give --train FILE");
     const SetupOptions setup = setup_options(options.recipe, options.features);
     const TrainingShape shape{options.samples, options.feature_count + 1, options.classes};
-    print_plan(options,
-               TrainingPlan::create(shape, recipe_without_data(setup, options.samples), setup.plan),
-               nullptr);
+    std::optional<StopAtOnce> planning(std::in_place);
+    const TrainingPlan plan =
+        TrainingPlan::create(shape, recipe_without_data(setup, options.samples), setup.plan);
+    planning.reset();
+    print_plan(options, plan, nullptr);
 }
 
 void plan_from_rows(const PlanCommandOptions& options) {
@@ -139,22 +150,36 @@ void plan_from_rows(const PlanCommandOptions& options) {
             "--train says how many rows, features and classes there are: leave out --samples, "
             "--feature-count and --classes");
     const OwnerFiles files{options.owner};
+    std::optional<StopAtOnce> planning(std::in_place);
     Samples training = read_samples(options.train);
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     const bool keep = !options.owner.empty();
     if (keep && std::filesystem::exists(files.plan())) {
-        require_same_inputs(files, inputs);
+        require_same_inputs(files.inputs(), inputs);
         const OwnerState state = read_owner_state(files);
+        planning.reset();
         print_plan(options, state.setup.plan, &state);
         return;
     }
     ProgressLine line(options.run.quiet);
     const PlannedTraining planned =
         make_plan(std::move(training), options.recipe, options.features, line);
+    planning.reset();
     if (keep) {
         keep_new_plan(files, planned.state, inputs);
     }
-    print_plan(options, planned.state.setup.plan, &planned.state);
+    print_plan(options, planned.state.setup.plan, &planned.state, planned.choice);
+}
+
+void check_outputs(const PlanCommandOptions& options) {
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--recipe", options.recipe.file);
+    check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
+    check.makes("--owner", options.owner);
+    check.writes("--json", options.json);
+    check.check();
 }
 
 }  // namespace
@@ -169,11 +194,17 @@ void add_plan_command(CLI::App& app) {
         "  cipherfit plan --train train.csv --owner private    (first step: keeps the plan)");
     auto options = std::make_shared<PlanCommandOptions>();
     add_train_options(*command, options->train, false);
+    add_training_table_options(*command, options->train.table);
     const char* sizes = "Sizes, in place of --train";
-    command->add_option("--samples", options->samples, "Training rows")->group(sizes);
+    command->add_option("--samples", options->samples, "Training rows")
+        ->group(sizes)
+        ->transform(whole_number(1, 1'000'000'000));
     command->add_option("--feature-count", options->feature_count, "Features of a row")
-        ->group(sizes);
-    command->add_option("--classes", options->classes, "Classes")->group(sizes);
+        ->group(sizes)
+        ->transform(whole_number(1, 1'048'575));
+    command->add_option("--classes", options->classes, "Classes")
+        ->group(sizes)
+        ->transform(whole_number(2, 100'000));
     add_feature_options(*command, options->features);
     add_recipe_options(*command, options->recipe);
     command
@@ -185,6 +216,7 @@ void add_plan_command(CLI::App& app) {
     command->callback([options] {
         set_thread_count(options->run.threads);
         take_recipe_file(options->recipe, options->features);
+        check_outputs(*options);
         if (options->train.file.empty()) {
             plan_from_sizes(*options);
         } else {

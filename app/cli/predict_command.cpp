@@ -4,15 +4,16 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
 #include "cli/owner_files.h"
 #include "cli/predict_steps.h"
 #include "cli/server_process.h"
+#include "cli/temporary_directory.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -27,27 +28,6 @@ struct PredictOptions {
     fs::path owner, job;
     RunOptions run;
     Passphrase passphrase;
-};
-
-// A new directory of the system's for temporary files, removed with all that is in it.
-class TemporaryDirectory {
-  public:
-    TemporaryDirectory() {
-        std::string name = (fs::temp_directory_path() / "cipherfit-predict-XXXXXX").string();
-        require(::mkdtemp(name.data()) != nullptr, ErrorCode::io_failure, "cannot make {}: {}",
-                name, std::strerror(errno));
-        path_ = name;
-    }
-    ~TemporaryDirectory() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    TemporaryDirectory(const TemporaryDirectory&) = delete;
-    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-    const fs::path& path() const { return path_; }
-
-  private:
-    fs::path path_;
 };
 
 PredictionJob new_job(const PredictionPlan& plan, const SecretKey& key) {
@@ -66,12 +46,31 @@ double sent_bytes(const PredictionFiles& files) {
     return sum;
 }
 
+OutputCheck inputs_of(const PredictOptions& options) {
+    OutputCheck check;
+    check.keeps("--model", options.source.model);
+    check.keeps("--server-model", options.source.server_model);
+    check.reads("--data", options.source.data);
+    check.reads("--passphrase-file", options.passphrase.file());
+    return check;
+}
+
+void add_outputs(OutputCheck& check, const PredictOutput& output) {
+    check.writes("--out", output.out);
+    check.writes("--scores", output.scores);
+}
+
 // The key lives as long as this process.
 void predict(PredictOptions& options) {
     set_thread_count(options.run.threads);
     static_cast<void>(server_program());
+    OutputCheck check = inputs_of(options);
+    add_outputs(check, options.output);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const RowsToScore rows = read_rows_to_score(options.source);
     const PredictionPlan plan = plan_prediction(rows);
+    reading.reset();
     const TemporaryDirectory directory;
     const PredictionFiles files{directory.path()};
     const SecretKey key = SecretKey::generate(plan.parameters());
@@ -88,31 +87,53 @@ void predict(PredictOptions& options) {
         [&line] { line.tick(); });
     line.finish();
     const double up = sent_bytes(files);
-    finish_prediction(files, record_of(job, rows), key, options.output);
-    fmt::print("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n", "under",
-               plan.parameters().log_n(), plan.parameters().security_bits(), format_bytes(up),
-               format_bytes(static_cast<double>(fs::file_size(files.scores()))),
-               format_seconds(run.seconds));
+    finish_prediction(files, record_of(job, rows), key, DecryptionRecord(), options.output);
+    print_summary("{}", rows.notes);
+    print_summary("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n",
+                  "under", plan.parameters().log_n(), plan.parameters().security_bits(),
+                  format_bytes(up),
+                  format_bytes(static_cast<double>(fs::file_size(files.scores()))),
+                  format_seconds(run.seconds));
+}
+
+// Stands in the owner's directory while encrypt-rows is at work.
+fs::path unfinished(const PredictOptions& options) {
+    return options.owner / "unfinished.json";
 }
 
 void encrypt_rows(PredictOptions& options) {
     set_thread_count(options.run.threads);
-    require(
-        !fs::exists(options.owner / "prediction.json") && !fs::exists(options.owner / "secret.key"),
-        ErrorCode::bad_input,
-        "{}: holds a key already, and a key is for one job: use a new directory",
-        options.owner.string());
+    // The same command was stopped before it was done: nothing can have been sent.
+    const bool begun = fs::exists(unfinished(options));
+    require(begun || (!fs::exists(options.owner / "prediction.json") &&
+                      !fs::exists(options.owner / "secret.key")),
+            ErrorCode::bad_input,
+            "{}: holds a key already, and a key is for one job: use a new directory",
+            options.owner.string());
     const PredictionFiles files{options.job};
-    require(!fs::exists(files.plan()) && !fs::exists(JobFiles{options.job}.plan()),
+    require((begun || !fs::exists(files.plan())) && !fs::exists(JobFiles{options.job}.plan()),
             ErrorCode::bad_input, "{}: holds a job already: use a new directory",
             options.job.string());
+    OutputCheck check = inputs_of(options);
+    check.makes("--owner", options.owner);
+    check.makes("--job", options.job);
+    check.sends("--job", options.job);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const RowsToScore rows = read_rows_to_score(options.source);
     const PredictionPlan plan = plan_prediction(rows);
+    reading.reset();
     make_owner_directory(options.owner);
     const auto lock = value_or_throw(DirectoryLock::acquire(options.owner));
-    make_directory(options.job);
+    make_job_directory(options.job);
     const auto job_lock = value_or_throw(DirectoryLock::acquire(options.job));
+    remove_stale_files(options.owner);
     remove_stale_files(options.job);
+    if (begun) {
+        fs::remove(files.plan());  // first: without it the server does nothing
+        fs::remove(options.owner / "secret.key");
+    }
+    write_json(unfinished(options), {{"job", fs::absolute(options.job).string()}});
     const SecretKey key = SecretKey::generate(plan.parameters());
     value_or_throw(
         write_secret_key(options.owner / "secret.key", key, options.passphrase.for_new_key()));
@@ -120,18 +141,27 @@ void encrypt_rows(PredictOptions& options) {
     ProgressLine line(options.run.quiet);
     write_prediction_record(options.owner, record_of(job, rows));
     write_prediction_job(files, job, key, rows, line);
-    fmt::print("  {:<22}{} rows{}, {} in all\n  {:<22}cipherfit-server {}{}\n", "encrypted",
-               format_count(plan.shape().samples), rows.expected ? " and the model" : "",
-               format_bytes(sent_bytes(files)), "next, on the server", options.job.string(),
-               rows.expected ? "" : " --model DIR");
+    fs::remove(unfinished(options));
+    print_summary("{}  {:<22}{} rows{}, {} in all\n  {:<22}cipherfit-server {}{}\n", rows.notes,
+                  "encrypted", format_count(plan.shape().samples),
+                  rows.expected ? " and the model" : "", format_bytes(sent_bytes(files)),
+                  "next, on the server", options.job.string(), rows.expected ? "" : " --model DIR");
 }
 
 void decrypt_scores_command(PredictOptions& options) {
     set_thread_count(options.run.threads);
+    OutputCheck check;
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.keeps("--owner", options.owner);
+    check.keeps("--job", options.job);
+    check.sends("--job", options.job);
+    add_outputs(check, options.output);
+    check.check();
     const PredictionRecord record = read_prediction_record(options.owner);
     const fs::path path = options.owner / "secret.key";
     const SecretKey key = value_or_throw(read_secret_key(path, options.passphrase.for_key(path)));
-    finish_prediction(PredictionFiles{options.job}, record, key, options.output);
+    finish_prediction(PredictionFiles{options.job}, record, key,
+                      DecryptionRecord(options.owner / "decryptions.json"), options.output);
 }
 
 void add_directories(CLI::App& command, PredictOptions& options) {

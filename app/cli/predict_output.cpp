@@ -1,11 +1,11 @@
 // From decrypted scores to classes and probabilities.
-#include "cipherfit/io/file.h"
-#include "cipherfit/io/npy.h"
+#include "cli/named_output.h"
 #include "cli/predict_steps.h"
+#include "common/number_option.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <utility>
 
@@ -41,8 +41,8 @@ std::vector<Eigen::Index> ranking(const Eigen::RowVectorXd& scores) {
     return order;
 }
 
-std::string predictions(const RowMatrix& scores, const std::vector<std::string>& names,
-                        std::size_t top) {
+std::string predictions(const RowMatrix& scores, const RowMatrix& probabilities,
+                        const std::vector<std::string>& names, std::size_t top) {
     std::string text = "row";
     for (std::size_t rank = 1; rank <= top; ++rank) {
         text += fmt::format(",class_{},probability_{}", rank, rank);
@@ -50,13 +50,12 @@ std::string predictions(const RowMatrix& scores, const std::vector<std::string>&
     text += '\n';
     for (Eigen::Index i = 0; i < scores.rows(); ++i) {
         const Eigen::RowVectorXd row = scores.row(i);
-        const Eigen::ArrayXd shares = (row.array() - row.maxCoeff()).exp();
         const auto order = ranking(row);
         text += std::to_string(i);
         for (std::size_t rank = 0; rank < top; ++rank) {
             text +=
                 fmt::format(",{},{:.6f}", csv_field(names[static_cast<std::size_t>(order[rank])]),
-                            shares(order[rank]) / shares.sum());
+                            probabilities(i, order[rank]));
         }
         text += '\n';
     }
@@ -76,28 +75,26 @@ std::size_t count_right(const RowMatrix& scores, const std::vector<int>& labels)
 }  // namespace
 
 void add_predict_output_options(CLI::App& app, PredictOutput& output) {
-    app.add_option("--out", output.out, "The CSV file to write: classes and softmax probabilities")
+    app.add_option("--out", output.out, "The CSV file to write: classes and their probabilities")
         ->required()
         ->type_name("FILE");
     app.add_option("--top", output.top, "How many classes of each row, the likeliest first")
         ->capture_default_str()
-        ->check(CLI::Range(1, most_listed));
+        ->transform(whole_number(1, most_listed));
     app.add_option("--scores", output.scores, "Also write the scores, rows x classes, as .npy")
         ->type_name("FILE");
 }
 
 void finish_prediction(const PredictionFiles& files, const PredictionRecord& record,
-                       const SecretKey& key, const PredictOutput& output) {
+                       const SecretKey& key, DecryptionRecord decryptions,
+                       const PredictOutput& output) {
     const EncryptedScores encrypted = value_or_throw(read_scores(files.scores(), record.job));
-    const RowMatrix scores = decrypt_scores(record.job, key, encrypted, record.factor);
+    const RowMatrix scores = release_scores(decryptions, record.job, key, encrypted, record.factor,
+                                            record.expected ? &*record.expected : nullptr);
     std::string text;
     if (record.expected) {
         const double bound = score_error_bound(record.job.plan, record.factor);
         const double error = (scores - *record.expected).cwiseAbs().maxCoeff();
-        require(error <= bound, ErrorCode::corrupt_data,
-                "the decrypted scores are not those in the clear within the noise that was "
-                "predicted: the server did not compute what was asked; discard the key and "
-                "encrypt again");
         text = fmt::format(
             "  {:<22}differ by at most {:.1e} from those in the clear (bound "
             "{:.1e})\n",
@@ -105,22 +102,28 @@ void finish_prediction(const PredictionFiles& files, const PredictionRecord& rec
     }
     const std::size_t top =
         std::min(static_cast<std::size_t>(output.top), record.class_names.size());
-    const std::string table = predictions(scores, record.class_names, top);
-    value_or_throw(write_file(output.out,
-                              {reinterpret_cast<const std::uint8_t*>(table.data()), table.size()},
-                              {.exclusive = false, .mode = 0600}));
+    const std::string table =
+        predictions(scores, record.calibration.value_or(Calibration{}).probabilities(scores),
+                    record.class_names, top);
+    write_named_text(output.out, table);
     if (!output.scores.empty()) {
-        value_or_throw(write_npy(output.scores, scores));
+        write_named_npy(output.scores, scores);
     }
     if (!record.labels.empty()) {
         const std::size_t right = count_right(scores, record.labels);
-        text += fmt::format(
-            "  {:<22}{:.2f} %  ({} of {} rows)\n", "accuracy",
-            100.0 * static_cast<double>(right) / static_cast<double>(record.labels.size()),
-            format_count(right), format_count(record.labels.size()));
+        const auto known =
+            record.labels.size() - static_cast<std::size_t>(std::ranges::count(record.labels, -1));
+        text += fmt::format("  {:<22}{:.2f} %  ({} of {} rows)\n", "accuracy",
+                            100.0 * static_cast<double>(right) /
+                                static_cast<double>(std::max<std::size_t>(1, known)),
+                            format_count(right), format_count(known));
+        if (known < record.labels.size()) {
+            text += fmt::format("  {:<22}{} rows, left out of the accuracy\n", "of unknown classes",
+                                format_count(record.labels.size() - known));
+        }
     }
-    fmt::print("{}  {:<22}{}, {} rows\n", text, "predictions", output.out.string(),
-               format_count(static_cast<std::uint64_t>(scores.rows())));
+    print_summary("{}  {:<22}{}, {} rows\n", text, "predictions", output.out.string(),
+                  format_count(static_cast<std::uint64_t>(scores.rows())));
 }
 
 }  // namespace cipherfit

@@ -2,38 +2,16 @@
 
 #include "base/json_integers.h"
 #include "cipherfit/io/npy.h"
+#include "cli/model_card.h"
+#include "cli/owner_files.h"
 #include "cli/owner_steps.h"
+#include "cli/table_options.h"
 
 #include <utility>
 
 namespace cipherfit {
-namespace {
 
 namespace fs = std::filesystem;
-
-// The public part of a model that the server owns.
-SavedModel read_model_card(const fs::path& directory) {
-    const fs::path path = directory / "model.json";
-    const nlohmann::json json = read_json(path);
-    SavedModel model;
-    try {
-        model.head.class_names = json.at("class_names").get<std::vector<std::string>>();
-        // Columns alone, to know the width by; the weights stay the server's.
-        const auto features = whole_number<std::uint32_t>(json.at("features"));
-        model.head.weights.resize(0, Eigen::Index{features} + 1);
-        if (!json.at("feature_extractor").is_null()) {
-            model.extractor = value_or_throw(load_feature_extractor(directory / "features.json"));
-        }
-    } catch (const nlohmann::json::exception&) {
-        throw Error(ErrorCode::corrupt_data,
-                    fmt::format("{}: has no class_names, features and feature_extractor: ask the "
-                                "model's owner for its model.json",
-                                path.string()));
-    }
-    return model;
-}
-
-}  // namespace
 
 void add_predict_source_options(CLI::App& app, PredictSource& source) {
     const char* group = "Input";
@@ -42,7 +20,7 @@ void add_predict_source_options(CLI::App& app, PredictSource& source) {
         ->group(group)
         ->type_name("DIR");
     app.add_option("--server-model", source.server_model,
-                   "A model of the server's instead: a directory with its model.json, no weights")
+                   "A model of the server's instead: a directory with its card.json")
         ->group(group)
         ->type_name("DIR");
     app.add_option("--data", source.data.file, "The rows to score: as --test of fit")
@@ -59,6 +37,11 @@ void add_predict_source_options(CLI::App& app, PredictSource& source) {
                  "The rows have no labels: CSV of features alone, .npy, IDX, or what 'cipherfit "
                  "extract' wrote")
         ->group(group);
+    app.add_flag("--count-unknown", source.data.count_unknown_classes,
+                 "Leave rows of classes that were not trained out of the accuracy; otherwise they "
+                 "are refused")
+        ->group(group);
+    add_table_options(app, source.data.table);
     source.data.part = DatasetPart::test;
 }
 
@@ -71,11 +54,13 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
         own ? read_model_directory(source.model) : read_model_card(source.server_model);
     require(!source.data.unlabelled || source.data.labels.empty(), ErrorCode::bad_input,
             "--data-labels and --no-labels exclude each other");
-    Samples samples = read_samples(source.data);
+    RowsToScore rows;
+    // A card without columns says nothing of them but their number.
+    Samples samples = read_samples(source.data, &model.table);
+    rows.notes = describe_unknown_text(samples);
     const std::string file = source.data.file.string();
     require_backbone(samples, model.backbone, file);
     RowMatrix features;
-    RowsToScore rows;
     if (source.data.unlabelled) {
         const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
         const Eigen::Index expected =
@@ -86,14 +71,17 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
                                         : "give data of the same kind");
         features = extract(model.extractor.get(), std::move(samples.data)).features;
     } else {
-        TestRows labelled = test_rows(std::move(samples), model.extractor.get(), model.head, file);
+        TestRows labelled = test_rows(
+            std::move(samples), model.extractor.get(), model.head, file,
+            source.data.count_unknown_classes ? UnknownClasses::keep : UnknownClasses::refuse);
         features = std::move(labelled.features);
         rows.labels = std::move(labelled.labels);
     }
     rows.class_names = model.head.class_names;
+    rows.calibration = model.calibration;
     if (own) {
         rows.inputs = prediction_inputs(features, model.head);
-        rows.expected = model.head.scores(features);
+        rows.expected = scores_in_the_clear(rows.inputs);
     } else {
         rows.inputs = prediction_inputs(features);
     }
@@ -109,6 +97,7 @@ PredictionPlan plan_prediction(const RowsToScore& rows) {
 
 void write_prediction_job(const PredictionFiles& files, const PredictionJob& job,
                           const SecretKey& key, const RowsToScore& rows, ProgressLine& line) {
+    const SharedFiles shared;
     line.phase("owner: encryption");
     value_or_throw(write_prediction_keys(files.evaluation_keys(), job, key));
     value_or_throw(write_prediction_rows(files.rows(), job, key, rows.inputs.rows));
@@ -120,31 +109,38 @@ void write_prediction_job(const PredictionFiles& files, const PredictionJob& job
 }
 
 PredictionRecord record_of(const PredictionJob& job, const RowsToScore& rows) {
-    return {job, rows.inputs.factor, rows.class_names, rows.labels, rows.expected};
+    return {job,         rows.inputs.factor, rows.class_names,
+            rows.labels, rows.expected,      rows.calibration};
 }
 
 void write_prediction_record(const fs::path& owner, const PredictionRecord& record) {
+    nlohmann::json digests = nlohmann::json::object();
     if (record.expected) {
-        value_or_throw(write_npy(owner / "expected_scores.npy", *record.expected));
+        const fs::path expected = owner / "expected_scores.npy";
+        value_or_throw(write_npy(expected, *record.expected, 0600));
+        digests = digests_of({expected});
     }
-    write_json(owner / "prediction.json",
-               {{"format", 1},
-                {"plan", record.job.plan.to_json()},
-                {"key", to_hex(record.job.identity.key)},
-                {"nonce", to_hex(record.job.identity.nonce)},
-                {"factor", record.factor},
-                {"class_names", record.class_names},
-                {"labels", record.labels}},
-               true);
+    write_sealed_json(owner / "prediction.json",
+                      {{"format", 1},
+                       {"plan", record.job.plan.to_json()},
+                       {"key", to_hex(record.job.identity.key)},
+                       {"nonce", to_hex(record.job.identity.nonce)},
+                       {"factor", record.factor},
+                       {"class_names", record.class_names},
+                       {"labels", record.labels},
+                       {"calibration", calibration_json(record.calibration)},
+                       {"digests", digests}});
 }
 
 PredictionRecord read_prediction_record(const fs::path& owner) {
     const fs::path path = owner / "prediction.json";
     require(fs::exists(path), ErrorCode::io_failure,
             "{}: nothing was encrypted yet; use 'cipherfit encrypt-rows' first", path.string());
-    const nlohmann::json json = read_json(path);
+    const nlohmann::json json = read_sealed_json(path);
+    require_digests(json.value("digests", nlohmann::json::object()), owner);
     try {
         const PredictionPlan plan = value_or_throw(PredictionPlan::from_json(json.at("plan")));
+        refuse_test_parameters(plan.parameters(), TestParameters::refuse, path.string());
         Digest key{};
         Nonce nonce{};
         parse_fingerprint(json.at("key").get<std::string>(), key, path);
@@ -154,6 +150,8 @@ PredictionRecord read_prediction_record(const fs::path& owner) {
                                 json.at("class_names").get<std::vector<std::string>>(),
                                 whole_numbers<int>(json.at("labels")),
                                 std::nullopt};
+        record.calibration = read_calibration(json.value("calibration", nlohmann::json()), path,
+                                              record.class_names.size());
         require(record.class_names.size() == plan.shape().classes &&
                     (record.labels.empty() || record.labels.size() == plan.shape().samples),
                 ErrorCode::corrupt_data, "{}: its lists do not fit its plan", path.string());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cipherfit/protocol/owner/prediction_owner.h"
+#include "cipherfit/train/calibration.h"
 #include "cli/options.h"
 #include "cli/passphrase.h"
 #include "common/progress_line.h"
@@ -16,7 +17,7 @@ namespace cipherfit {
 // Which rows, and whose model.
 struct PredictSource {
     std::filesystem::path model;         // the owner's: fit's or decrypt's directory
-    std::filesystem::path server_model;  // the server's: a directory with its model.json
+    std::filesystem::path server_model;  // the server's: a directory with its card.json
     SampleOptions data;
 };
 void add_predict_source_options(CLI::App& app, PredictSource& source);
@@ -27,6 +28,8 @@ struct RowsToScore {
     std::vector<std::string> class_names;
     std::vector<int> labels;            // none where they are not known
     std::optional<RowMatrix> expected;  // scores in the clear, where the model is the owner's
+    std::optional<Calibration> calibration;
+    std::string notes;  // lines to print, of text that the model does not know
 };
 // Throws Error(bad_input) for rows that do not fit the model.
 RowsToScore read_rows_to_score(const PredictSource& source);
@@ -44,6 +47,7 @@ struct PredictionRecord {
     std::vector<std::string> class_names;
     std::vector<int> labels;
     std::optional<RowMatrix> expected;
+    std::optional<Calibration> calibration = {};
 };
 PredictionRecord record_of(const PredictionJob& job, const RowsToScore& rows);
 // prediction.json and expected_scores.npy in the owner's directory.
@@ -56,9 +60,10 @@ struct PredictOutput {
 };
 void add_predict_output_options(CLI::App& app, PredictOutput& output);
 
-// Decrypts and checks the scores, writes predictions, prints what there is to say. Throws
-// Error(corrupt_data) where the scores leave the error bound around those in the clear.
+// Decrypts and checks the scores, writes predictions, prints what there is to say. Throws as
+// release_scores().
 void finish_prediction(const PredictionFiles& files, const PredictionRecord& record,
-                       const SecretKey& key, const PredictOutput& output);
+                       const SecretKey& key, DecryptionRecord decryptions,
+                       const PredictOutput& output);
 
 }  // namespace cipherfit

@@ -1,5 +1,6 @@
 #include "cli/recipe_file.h"
 
+#include "cli/named_output.h"
 #include "cli/owner_files.h"
 
 #include <algorithm>
@@ -12,7 +13,6 @@ namespace cipherfit {
 namespace {
 
 constexpr int largest_pca = 16384;
-constexpr std::array<std::string_view, 3> kinds{"raw", "random-conv", "pca"};
 
 // A number in (0, most], or an error that names the member.
 double number(const nlohmann::json& json, const char* name, double most,
@@ -33,9 +33,11 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
     if (json.contains("features")) {
         const nlohmann::json& named = json["features"];
         const std::string kind = named.is_string() ? named.get<std::string>() : std::string();
-        require(std::ranges::find(kinds, kind) != kinds.end(), ErrorCode::corrupt_data,
+        const auto& kinds = feature_kinds();
+        require(kind != "auto" && std::ranges::find(kinds, kind) != kinds.end(),
+                ErrorCode::corrupt_data,
                 "{}: is no recipe: \"features\" is none of {}: write one with 'cipherfit rehearse'",
-                path.string(), fmt::join(kinds, ", "));
+                path.string(), fmt::join(kinds.begin() + 1, kinds.end(), ", "));
         require(features.kind == "auto" || features.kind == kind, ErrorCode::bad_input,
                 "{}: was rehearsed with --features {}: leave out --features {}", path.string(),
                 kind, features.kind);
@@ -47,6 +49,35 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
                 "{}: was rehearsed with --pca {}: leave out --pca {}", path.string(), components,
                 features.components);
         features.components = components;
+    }
+    // Filters and folds are drawn from it. Recipes from before do not have it.
+    if (json.contains("seed")) {
+        require(
+            json["seed"].is_number_unsigned(), ErrorCode::corrupt_data,
+            "{}: is no recipe: \"seed\" is no whole number: write one with 'cipherfit rehearse'",
+            path.string());
+        const auto seed = json["seed"].get<std::uint64_t>();
+        require(features.given_seed.value_or(seed) == seed, ErrorCode::bad_input,
+                "{}: was rehearsed with --seed {}: leave out --seed {}", path.string(), seed,
+                features.seed());
+        features.given_seed = seed;
+    }
+    // A ridge of 0 is one too.
+    if (json.contains("ridge") && json["ridge"] != 0) {
+        features.ridge = number(json, "ridge", 1.0, path);
+    } else if (json.contains("ridge")) {
+        features.ridge = 0.0;
+    }
+    if (json.contains("whiten") && json["whiten"] != 0) {
+        features.whitening = number(json, "whiten", 1.0, path);
+    } else if (json.contains("whiten")) {
+        features.whitening = 0.0;
+    }
+    if (json.contains("rbf_width")) {
+        features.width = number(json, "rbf_width", 1e3, path);
+        if (json.contains("rbf_cosines")) {
+            features.cosines = static_cast<int>(number(json, "rbf_cosines", 16384, path));
+        }
     }
 }
 
@@ -62,17 +93,34 @@ void pin(const RehearsedRun& run, RecipeOptions& recipe) {
 
 void write_recipe_file(const std::filesystem::path& path, const RehearsedRun& run,
                        const FeatureOptions& features) {
-    write_json(path,
-               {{"format", 1},
-                {"iterations", run.iterations},
-                {"step", run.chosen.step},
-                {"sigmoid_degree", run.degree},
-                {"sigmoid_range", run.chosen.range},
-                {"decay", run.decay},
-                {"features", features.kind},
-                {"pca", features.components},
-                {"rehearsed", to_json(run)}},
-               true);
+    RecipeOptions recipe;
+    pin(run, recipe);
+    write_recipe_file(path, recipe, features, to_json(run));
+}
+
+void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& recipe,
+                       const FeatureOptions& features, const nlohmann::json& rehearsed) {
+    nlohmann::json json{{"format", 1},
+                        {"iterations", recipe.iterations},
+                        {"step", recipe.step},
+                        {"sigmoid_degree", recipe.degree},
+                        {"sigmoid_range", recipe.range},
+                        {"decay", recipe.decay.value_or(0.0)},
+                        {"features", features.kind},
+                        {"pca", features.components},
+                        {"seed", features.seed()},
+                        {"rehearsed", rehearsed}};
+    if (features.ridge) {
+        json["ridge"] = *features.ridge;
+    }
+    if (features.width) {
+        json["rbf_width"] = *features.width;
+        json["rbf_cosines"] = features.cosines;
+    }
+    if (features.whitening) {
+        json["whiten"] = *features.whitening;
+    }
+    write_named_json(path, json);
 }
 
 void take_recipe_file(RecipeOptions& recipe, FeatureOptions& features) {

@@ -1,10 +1,13 @@
 // cipherfit report: a finished run as one HTML file.
 #include "cipherfit/base/parallel.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
 #include "cli/report_steps.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
-#include <cstdio>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -39,7 +42,13 @@ void resolve_directories(ReportOptions& options) {
 
 SampleOptions test_source(const ReportOptions& options, const OwnerFiles& files) {
     if (!options.test.file.empty()) {
-        return options.test;
+        // Read as the training rows were, but for the columns, which the plan knows.
+        SampleOptions source = options.test;
+        source.table =
+            source_from_json(read_json(files.inputs()).value("source", nlohmann::json::object()),
+                             "train")
+                .table;
+        return source;
     }
     require(options.test.labels.empty() && options.test.rows.empty(), ErrorCode::bad_input,
             "--test-labels and --test-rows go with --test FILE");
@@ -53,33 +62,44 @@ void report(ReportOptions& options) {
     resolve_directories(options);
     const OwnerFiles files{options.owner};
     const JobFiles job{options.job};
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--test", options.test);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.keeps("--owner", options.owner);
+    check.keeps("--job", options.job);
+    check.sends("--job", options.job);
+    check.writes("--out", options.out);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const OwnerState state = read_owner_state(files);
     const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
     const SampleOptions source = test_source(options, files);
-    Samples test = read_samples(source);
+    Samples test = read_samples(source, &state.table);
     require_backbone(test, state.backbone, source.file.string());
     const Pictures pictures(test);
     const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       source.file.string());
+                                       source.file.string(), unknown_classes(source));
     const Dataset training =
         extract(state.extractor.get(), read_planned_rows(files, options.train).data);
+    reading.reset();
     const SecretKey key = load_key(files, state.setup, options.passphrase);
-    const Head head = decrypt_head(state, identity, key, job.model());
+    const Head head = decrypt_head(files, state, identity, key, job.model());
     FitResult result{state, head, training, test_of};
     result.job = job;
+    result.held_out_share = source.hold_out;
     if (fs::exists(files.timings())) {
         result.timings = read_json(files.timings());
     }
-    if (fs::exists(job.directory / "server_report.json")) {
-        result.server = read_json(job.directory / "server_report.json");
-    }
+    result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
-    require_agreement(figures);
-    const auto models = decrypted_models(state, identity, key, job, training, head);
+    require_agreement(figures, files, state.setup.plan, identity);
+    const auto models = decrypted_models(files, state, identity, key, job, training, head);
     write_report(options.out, result, figures, {models, pictures});
-    fmt::print("  {:<22}{}, {}\n  {:<22}{} of {} iterations\n", "report, private",
-               options.out.string(), format_bytes(static_cast<double>(fs::file_size(options.out))),
-               "decrypted", models.size(), state.setup.plan.recipe().iterations);
+    print_summary("  {:<22}{}, {}\n  {:<22}{} of {} iterations\n", "report, private",
+                  options.out.string(),
+                  format_bytes(static_cast<double>(fs::file_size(options.out))), "decrypted",
+                  models.size(), state.setup.plan.recipe().iterations);
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "cli/report_steps.h"
 
-#include "cipherfit/io/file.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
+#include "cli/named_output.h"
 #include "report/report_page.h"
 
 #include <algorithm>
@@ -27,7 +27,8 @@ double checkpoint_bytes(const JobFiles& files, int iterations) {
 
 }  // namespace
 
-Pictures::Pictures(const Samples& samples) : first_row_(samples.first_row) {
+Pictures::Pictures(const Samples& samples)
+    : picked_(samples.picked), first_row_(samples.first_row) {
     if (!samples.thumbnails.empty()) {
         file_ = value_or_throw(PictureFile::open(samples.thumbnails));
         require(file_->count() == samples.file_rows &&
@@ -52,7 +53,7 @@ Pictures::Pictures(const Samples& samples) : first_row_(samples.first_row) {
 
 std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
     if (file_) {
-        auto pixels = file_->read(first_row_ + row);
+        auto pixels = file_->read(first_row_ + (picked_.empty() ? row : picked_[row]));
         const PictureShape& shape = file_->shape();
         return pixels ? std::optional(Thumbnail{shape.width, shape.height, shape.channels,
                                                 std::move(*pixels)})
@@ -84,18 +85,17 @@ std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
     return picture;
 }
 
-std::vector<ReportModel> decrypted_models(const OwnerState& state,
+std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
                                           const JobFiles& files, const Dataset& training,
                                           const Head& head) {
     const OwnerSetup& setup = state.setup;
     std::vector<ReportModel> models;
-    const auto checkpoints =
-        decrypt_checkpoints(files, {setup.plan, identity}, key, state.scaled_rows);
-    if (!checkpoints.empty()) {
-        for (CheckedModel& model :
-             checked_models(checkpoints, prepare_rows(setup, training.features, training.labels),
-                            setup, state.reference)) {
+    if (last_kept_checkpoint(files, setup.plan) > 0) {
+        DecryptionRecord record(owner.decryptions());
+        for (CheckedModel& model : release_checkpoints(
+                 record, files, {setup.plan, identity}, key, state.scaled_rows,
+                 prepare_rows(setup, training.features, training.labels), setup, state.reference)) {
             models.push_back({model.iteration, std::move(model.head)});
         }
     }
@@ -115,11 +115,10 @@ void write_report(const fs::path& path, const FitResult& result, const nlohmann:
          .figures = figures,
          .checkpoint_bytes =
              result.job ? checkpoint_bytes(*result.job, setup.plan.recipe().iterations) : 0,
-         .picture = [&parts](std::size_t row) { return parts.pictures(row); }});
+         .calibration = result.state.calibration.value_or(Calibration{}),
+         .picture = [&](std::size_t row) { return parts.pictures(result.test.source_row(row)); }});
     const std::string page = report_page(data);
-    value_or_throw(write_file(path,
-                              {reinterpret_cast<const std::uint8_t*>(page.data()), page.size()},
-                              {.exclusive = false, .mode = 0600}));
+    write_named_text(path, page);
 }
 
 }  // namespace cipherfit

@@ -29,12 +29,13 @@ class Pictures {
     std::size_t width_ = 0, height_ = 0;
     std::vector<std::uint8_t> pixels_;
     std::optional<PictureFile> file_;
+    std::vector<std::size_t> picked_;
     std::size_t first_row_ = 0;
 };
 
 // The models of the kept checkpoints, each held to the twin's after as many iterations of the
-// training rows, and `head` as the last. Throws as checked_model().
-std::vector<ReportModel> decrypted_models(const OwnerState& state,
+// training rows, and `head` as the last. Throws as release_checkpoints().
+std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerState& state,
                                           const ContainerIdentity& identity, const SecretKey& key,
                                           const JobFiles& files, const Dataset& training,
                                           const Head& head);

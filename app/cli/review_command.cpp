@@ -1,13 +1,19 @@
 // cipherfit review: whether an encrypted run goes on, which the owner alone can tell.
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/review.h"
 #include "cipherfit/train/noise.h"
 #include "cli/commands.h"
+#include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "common/number_option.h"
+#include "common/signals.h"
+#include "common/streams.h"
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,7 +34,7 @@ struct ReviewOptions {
 
 struct Reviewed {
     int iteration = 0;
-    Head head;
+    Head head, twin;
     double accuracy = 0;
 };
 
@@ -41,17 +47,29 @@ double accuracy(const Head& head, const TestRows& rows) {
     return static_cast<double>(right) / static_cast<double>(predicted.size());
 }
 
-// The decrypted models, each held to the twin's after as many iterations.
-std::vector<Reviewed> reviewed_models(const OwnerState& state,
-                                      const std::vector<CheckpointModel>& checkpoints,
-                                      const PreparedData& training, const TestRows& rows) {
+// What they get right.
+std::vector<Reviewed> reviewed_models(std::vector<CheckedModel> checked, const TestRows& rows) {
     std::vector<Reviewed> models;
-    for (CheckedModel& model :
-         checked_models(checkpoints, training, state.setup, state.reference)) {
+    for (CheckedModel& model : checked) {
         const double share = accuracy(model.head, rows);
-        models.push_back({model.iteration, std::move(model.head), share});
+        models.push_back({model.iteration, std::move(model.head), std::move(model.twin), share});
     }
     return models;
+}
+
+// The last kept checkpoint, where none is missing that it is joined with.
+void require_checkpoints(const JobFiles& job, const TrainingPlan& plan) {
+    const int kept = last_kept_checkpoint(job, plan);
+    require(kept > 0, ErrorCode::bad_input,
+            "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
+            (job.directory / "checkpoints").string());
+    const int every = plan.segment_length();
+    for (int iteration = every; every > 0 && iteration < kept; iteration += every) {
+        require(std::filesystem::exists(job.kept_checkpoint(iteration)), ErrorCode::bad_input,
+                "{}: is missing, without which there is no model after any later iteration: bring "
+                "it from the server",
+                job.kept_checkpoint(iteration).string());
+    }
 }
 
 // Stops where the last `patience` checkpoints are no better than the best before them.
@@ -69,31 +87,36 @@ void review(ReviewOptions& options) {
     set_thread_count(options.run.threads);
     const OwnerFiles files{options.owner};
     const JobFiles job{options.job};
+    OutputCheck check;
+    check.reads("--train", options.train);
+    check.reads("--validation", options.validation);
+    check.reads("--passphrase-file", options.passphrase.file());
+    check.keeps("--owner", options.owner);
+    check.keeps("--job", options.job);
+    check.sends("--job", options.job);
+    check.makes("--out", options.out);
+    check.check();
+    std::optional<StopAtOnce> reading(std::in_place);
     const OwnerState state = read_owner_state(files);
     const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
     const Dataset training =
         extract(state.extractor.get(), read_planned_rows(files, options.train).data);
-    Samples validation = read_samples(options.validation);
+    Samples validation = read_samples(options.validation, &state.table);
     require_backbone(validation, state.backbone, options.validation.file.string());
     const TestRows rows = test_rows(std::move(validation), state.extractor.get(),
                                     state.reference.head, options.validation.file.string());
+    reading.reset();
     const SecretKey key = load_key(files, state.setup, options.passphrase);
-    const auto checkpoints =
-        decrypt_checkpoints(job, {state.setup.plan, identity}, key, state.scaled_rows);
-    const int kept = last_kept_checkpoint(job, state.setup.plan);
-    require(kept > 0, ErrorCode::bad_input,
-            "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
-            (job.directory / "checkpoints").string());
-    const int joined = checkpoints.empty() ? 0 : checkpoints.back().iteration;
-    require(joined == kept, ErrorCode::bad_input,
-            "{}: is missing, without which there is no model after any later iteration: bring it "
-            "from the server",
-            job.kept_checkpoint(joined + state.setup.plan.models_every()).string());
+    require_checkpoints(job, state.setup.plan);
+    DecryptionRecord record(files.decryptions());
     const std::vector<Reviewed> models = reviewed_models(
-        state, checkpoints, prepare_rows(state.setup, training.features, training.labels), rows);
+        release_checkpoints(record, job, {state.setup.plan, identity}, key, state.scaled_rows,
+                            prepare_rows(state.setup, training.features, training.labels),
+                            state.setup, state.reference),
+        rows);
     for (const Reviewed& model : models) {
-        fmt::print("  {:<22}{:.2f} % of {} rows\n", fmt::format("iteration {}", model.iteration),
-                   100 * model.accuracy, rows.labels.size());
+        print_summary("  {:<22}{:.2f} % of {} rows\n", fmt::format("iteration {}", model.iteration),
+                      100 * model.accuracy, rows.labels.size());
     }
     const Reviewed& last = models.back();
     const Answer answer = decide(options, models);
@@ -103,13 +126,17 @@ void review(ReviewOptions& options) {
         const auto best = std::max_element(
             models.begin(), models.end(),
             [](const Reviewed& a, const Reviewed& b) { return a.accuracy < b.accuracy; });
-        write_model(options.out, best->head, state);
-        fmt::print("  {:<22}{}, of iteration {}\n", "model", (options.out / "weights.npy").string(),
-                   best->iteration);
+        write_model(options.out, {best->head, best->twin}, state);
+        print_summary("  {:<22}{}, of iteration {}\n", "model",
+                      (options.out / "weights.npy").string(), best->iteration);
     }
-    value_or_throw(write_answer(job, identity, last.iteration, answer));
-    fmt::print("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
-               state.setup.plan.recipe().iterations);
+    {
+        const SharedFiles shared;
+        value_or_throw(write_answer(job, identity, last.iteration, answer,
+                                    AnswerSigner(key).sign(identity, last.iteration, answer)));
+    }
+    print_summary("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
+                  state.setup.plan.recipe().iterations);
 }
 
 }  // namespace
@@ -149,7 +176,7 @@ void add_review_command(CLI::App& app) {
         ->check(CLI::IsMember({"auto", "continue", "stop"}));
     command->add_option("--patience", options->patience, "How many of them auto waits for")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     command->add_option("--out", options->out, "Directory for the model, if the run stops")
         ->type_name("DIR");
     add_train_options(*command, options->train, false);

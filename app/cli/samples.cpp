@@ -1,13 +1,18 @@
 #include "cli/samples.h"
 
+#include "cipherfit/backbone/chained_features.h"
 #include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
+#include "cipherfit/backbone/whitened_features.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/io/file.h"
 #include "cli/owner_files.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
+#include <numeric>
 #include <utility>
 
 namespace cipherfit {
@@ -62,32 +67,85 @@ std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options, const S
     return extractor;
 }
 
+// Of the components that random Fourier features start from.
+constexpr double first_whitening = 0.5;
+
+// Filters for the images, whose shape is known or square.
+RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& training) {
+    RandomConvOptions conv;
+    conv.seed = options.seed();
+    if (training.image) {
+        conv.shape = *training.image;
+        return conv;
+    }
+    const auto columns = static_cast<Eigen::Index>(training.data.feature_count());
+    const auto side =
+        static_cast<Eigen::Index>(std::lround(std::sqrt(static_cast<double>(columns))));
+    require(side * side == columns, ErrorCode::bad_input,
+            "--features random-conv needs square images in rows of pixels, but there are {} "
+            "columns: use IDX files for images of another shape",
+            columns);
+    conv.shape = {side, side};
+    return conv;
+}
+
+// Of its own choice fewer may come out; a number that was asked for is one to rely on.
+void require_components(const FeatureOptions& options, const FeatureExtractor& extractor,
+                        const Samples& training) {
+    require(options.components == 0 || extractor.output_dimension() == options.components,
+            ErrorCode::bad_input,
+            "{} principal components were asked for, but the {} features of the {} training rows "
+            "have the rank {}: ask for at most that many",
+            options.components, extractor.name(), training.data.size(),
+            extractor.output_dimension());
+}
+
 template <class T>
 void feed(Sha256& hash, const T* values, std::size_t count) {
     hash.update({reinterpret_cast<const std::uint8_t*>(values), count * sizeof(T)});
 }
 
-Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options) {
-    if (!options.unlabelled) {
-        const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
-                                                   : std::optional(options.labels);
-        return value_or_throw(read_dataset(file, labels));
+Dataset read_rows(const std::filesystem::path& file, const SampleOptions& options,
+                  const TableEncoding* model) {
+    if (model != nullptr && model->columns.empty()) {
+        model = nullptr;  // of a version that kept none
     }
-    Dataset rows;
-    rows.features = value_or_throw(read_unlabelled(file));
-    rows.labels.assign(static_cast<std::size_t>(rows.features.rows()), 0);
-    rows.class_names = {"0"};
-    return rows;
+    if (options.unlabelled) {
+        return value_or_throw(read_unlabelled(file, options.table, model));
+    }
+    const auto labels = options.labels.empty() ? std::optional<std::filesystem::path>()
+                                               : std::optional(options.labels);
+    return value_or_throw(read_dataset(file, labels, options.table, model));
+}
+
+// Leaves the held-out share of the rows, or what it leaves.
+void pick(const SampleOptions& options, Samples& samples) {
+    const auto held_out =
+        held_out_rows(samples.data.labels, options.hold_out, options.hold_out_seed);
+    require(!held_out.empty(), ErrorCode::bad_input,
+            "{}: has no class of two rows, so that none can be held out: give --test FILE",
+            samples.file);
+    if (options.is_held_out) {
+        samples.picked = held_out;
+    } else {
+        std::vector<std::size_t> all(samples.data.size());
+        std::iota(all.begin(), all.end(), std::size_t{0});
+        std::ranges::set_difference(all, held_out, std::back_inserter(samples.picked));
+    }
+    samples.data = select_rows(samples.data, samples.picked);
 }
 
 }  // namespace
 
-Samples read_samples(const SampleOptions& options) {
+Samples read_samples(const SampleOptions& options, const TableEncoding* model) {
+    if (model != nullptr && model->columns.empty()) {
+        model = nullptr;  // an export, or a model of an earlier version: it knows no columns
+    }
     const RowRange rows = parse_rows(options.rows);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
     Samples samples;
     samples.file = options.file.string();
-    samples.data = read_rows(file, options);
+    samples.data = read_rows(file, options, model);
     samples.image = idx_shape(file);
     samples.backbone = backbone_beside(file);
     if (!samples.backbone.empty()) {
@@ -103,7 +161,29 @@ Samples read_samples(const SampleOptions& options) {
         }
         samples.data = std::move(*part);
     }
+    if (options.hold_out > 0) {
+        pick(options, samples);
+    }
+    samples.data = value_or_throw(
+        model == nullptr
+            ? encode_training(file.string(), std::move(samples.data), options.table.impute)
+            : encode(file.string(), std::move(samples.data), *model, &samples.unknown_text));
     return samples;
+}
+
+std::string describe_unknown_text(const Samples& samples) {
+    std::string text;
+    for (std::size_t i = 0; i < samples.unknown_text.size(); ++i) {
+        if (samples.unknown_text[i] > 0) {
+            const std::string& name = samples.data.table.columns[i].name;
+            text += fmt::format(
+                "  {:<22}{} values of column {} were not in the training rows; they "
+                "count as none of its texts\n",
+                "unknown text", samples.unknown_text[i],
+                name.empty() ? std::to_string(i + 1) : "'" + name + "'");
+        }
+    }
+    return text;
 }
 
 void require_trainable(const Samples& samples) {
@@ -134,9 +214,64 @@ std::string digest_of(const Dataset& data) {
     return to_hex(hash.finish());
 }
 
+std::unique_ptr<FeatureExtractor> unfitted_components(const FeatureOptions& options,
+                                                      const Samples& training, double whitening) {
+    const bool rbf = options.kind.ends_with("rbf");
+    const std::size_t plus = options.kind.find('+');
+    WhitenedOptions whitened;
+    whitened.cosines = rbf;
+    whitened.cosine_count = options.cosines;
+    whitened.width = options.width.value_or(whitened.width);
+    whitened.scaling = plus == std::string::npos ? ColumnScaling::each : ColumnScaling::common;
+    whitened.components = options.components;
+    whitened.whitening = whitening;
+    whitened.ridge = options.ridge.value_or(whitened.ridge);
+    whitened.seed = options.seed();
+    if (options.kind == "standardised" || options.kind == "rbf") {
+        return WhitenedFeatures::create(whitened);
+    }
+    std::unique_ptr<FeatureExtractor> first;
+    if (options.kind.starts_with("pca")) {
+        PcaOptions pca{.components = options.components,
+                       .whitening = whitening,
+                       .ridge = whitened.ridge,
+                       .at_most = true};
+        if (rbf) {
+            pca = {.components = 0, .whitening = first_whitening};
+        }
+        first = PcaFeatures::create(pca);
+    } else {
+        RandomConvOptions conv = convolutions_of(options, training);
+        if (rbf) {
+            conv.whitening = first_whitening;
+        } else {
+            conv.whitening = whitening;
+            conv.ridge = whitened.ridge;
+            conv.components = options.components > 0 ? options.components : conv.components;
+        }
+        first = RandomConvFeatures::create(conv);
+    }
+    if (rbf) {
+        return ChainedFeatures::create(std::move(first), WhitenedFeatures::create(whitened));
+    }
+    return first;
+}
+
+RowMatrix pooled_convolutions(const FeatureOptions& options, const Samples& training,
+                              const RowMatrix& rows) {
+    return RandomConvFeatures::create(convolutions_of(options, training))->pooled(rows);
+}
+
 std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                                                 const Samples& training,
-                                                const FeatureProgress& progress) {
+                                                const FeatureProgress& progress,
+                                                const Eigen::VectorXd& row_weights) {
+    if (options.are_whitened()) {
+        std::unique_ptr<FeatureExtractor> extractor = unfitted_components(options, training, 1.0);
+        extractor->fit(training.data.features, progress, row_weights);
+        require_components(options, *extractor, training);
+        return extractor;
+    }
     const bool automatic = options.kind == "auto";
     if (options.kind == "pca" || (automatic && !training.backbone.empty())) {
         return fit_pca(options, training, progress);
@@ -147,32 +282,14 @@ std::unique_ptr<FeatureExtractor> fit_extractor(const FeatureOptions& options,
                 "leave them out for raw features");
         return nullptr;
     }
-    RandomConvOptions conv;
-    conv.seed = options.seed;
+    RandomConvOptions conv = convolutions_of(options, training);
     if (options.components > 0) {
         conv.components = options.components;
     }
     conv.whitening = options.whitening.value_or(conv.whitening);
-    if (training.image) {
-        conv.shape = *training.image;
-    } else {
-        const auto columns = static_cast<Eigen::Index>(training.data.feature_count());
-        const auto side =
-            static_cast<Eigen::Index>(std::lround(std::sqrt(static_cast<double>(columns))));
-        require(side * side == columns, ErrorCode::bad_input,
-                "--features random-conv needs square images in rows of pixels, but there are {} "
-                "columns: use IDX files for images of another shape",
-                columns);
-        conv.shape = {side, side};
-    }
     std::unique_ptr<FeatureExtractor> extractor = RandomConvFeatures::create(conv);
     extractor->fit(training.data.features, progress);
-    // Of its own choice fewer may come out; a number that was asked for is one to rely on.
-    require(options.components == 0 || extractor->output_dimension() == options.components,
-            ErrorCode::bad_input,
-            "{} principal components were asked for, but the random-conv features of the {} "
-            "training images have the rank {}: ask for at most that many",
-            options.components, training.data.size(), extractor->output_dimension());
+    require_components(options, *extractor, training);
     return extractor;
 }
 

@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/io/file.h"
+#include "cli/owner_files.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
 
@@ -15,6 +16,7 @@
 #include <poll.h>
 #include <string_view>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,7 +59,8 @@ Arguments clean_environment() {
 
 // Between fork and exec: only async-signal-safe calls.
 [[noreturn]] void exec_child(const char* program, char* const* arguments, char* const* environment,
-                             int messages) {
+                             int messages, mode_t mask) {
+    ::umask(mask);                       // what the server writes is no secret of the owner's
     ::setpgid(0, 0);                     // Ctrl-C reaches the parent, which passes it on
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // its checkpoint makes that harmless
     ::dup2(messages, STDERR_FILENO);
@@ -181,6 +184,7 @@ void become_server(const std::vector<std::string>& arguments) {
     words.insert(words.end(), arguments.begin(), arguments.end());
     const Arguments argv(std::move(words));
     const Arguments environment = clean_environment();
+    ::umask(callers_umask());
     ::execve(program.c_str(), argv.data(), environment.data());
     fail("start the server's program");
 }
@@ -207,7 +211,8 @@ ServerRun run_server(const std::filesystem::path& job, unsigned threads,
         fail("start the server");
     }
     if (process == 0) {
-        exec_child(program.c_str(), argv.data(), environment.data(), writing.get());
+        exec_child(program.c_str(), argv.data(), environment.data(), writing.get(),
+                   callers_umask());
     }
     writing.close();
     forward_signals_to(process);

@@ -2,6 +2,7 @@
 #include "cipherfit/train/recipe.h"
 #include "cli/commands.h"
 #include "cli/server_process.h"
+#include "common/number_option.h"
 #include "common/program.h"
 
 #include <memory>
@@ -37,24 +38,24 @@ void add_train_command(CLI::App& app) {
                      "the owner's report; 0: none, 1 unless a number is given")
         ->expected(0, 1)
         ->default_str("1")
-        ->check(CLI::Range(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
     command
         ->add_option("--checkpoint-every", options->checkpoint_every,
                      "Write a checkpoint to go on from after every so many iterations")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations));
+        ->transform(whole_number(1, max_iterations));
     command
         ->add_option("--review-every", options->review_every,
                      "Stop after every so many iterations until the owner has answered with "
                      "'cipherfit review'; 0: never")
         ->capture_default_str()
-        ->check(CLI::Range(0, max_iterations));
+        ->transform(whole_number(0, max_iterations));
     command
         ->add_option("--review-wait", options->review_wait,
                      "Seconds to wait for such an answer before ending, to be started again")
         ->capture_default_str()
-        ->check(CLI::Range(0.0, 1e9));
+        ->check(real_number(0, 1e9));
     add_run_options(*command, options->run);
     command->callback([options] {
         std::vector<std::string> arguments{options->job.string(), "--threads",

@@ -1,9 +1,10 @@
 #include "common/progress_line.h"
 
+#include "common/streams.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <string_view>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -97,7 +98,7 @@ void ProgressLine::update(double share, const std::string& detail, bool mileston
             tick();
         }
     } else if (milestone || now - printed_ >= 10s) {
-        fmt::print(stderr, "{}\n", line());
+        print_error("{}\n", line());
         printed_ = now;
     }
 }
@@ -107,8 +108,7 @@ void ProgressLine::tick() {
         return;
     }
     printed_ = Clock::now();
-    fmt::print(stderr, "\r\x1b[2K{}", line().substr(0, terminal_width() - 1));
-    static_cast<void>(std::fflush(stderr));
+    print_error("\r\x1b[2K{}", line().substr(0, terminal_width() - 1));
 }
 
 void ProgressLine::finish() {
@@ -117,8 +117,8 @@ void ProgressLine::finish() {
     }
     clear_line();
     if (!quiet_) {
-        fmt::print(stderr, "{}: {}{}{}\n", phase_, format_seconds(seconds(Clock::now() - started_)),
-                   detail_.empty() ? "" : ", ", detail_);
+        print_error("{}: {}{}{}\n", phase_, format_seconds(seconds(Clock::now() - started_)),
+                    detail_.empty() ? "" : ", ", detail_);
     }
     phase_.clear();
 }
@@ -142,7 +142,7 @@ std::string ProgressLine::line() const {
 
 void ProgressLine::clear_line() const {
     if (terminal_ && !quiet_) {
-        fmt::print(stderr, "\r\x1b[2K");
+        print_error("\r\x1b[2K");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "cipherfit/base/error.h"
 
 #include <csignal>
+#include <string_view>
 #include <unistd.h>
 
 namespace cipherfit {
@@ -11,13 +12,26 @@ namespace {
 std::atomic<bool> requested{false};
 std::atomic<int> received{0};
 std::atomic<int> child{0};
+std::atomic<int> at_once{0};  // how many StopAtOnce there are
+std::atomic<bool> on_terminal{false};
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+constexpr std::string_view stopped =
+    "cipherfit: stopped by a signal: give the same command again to begin anew\n";
+constexpr std::string_view clear_line = "\r\x1b[2K";  // of the progress on a terminal
 
 // Only what is safe in a signal handler.
 extern "C" void on_signal(int signal) {
     const int process = child.load();
     if (process > 0) {
         static_cast<void>(::kill(process, signal));
+    }
+    if (at_once.load() > 0) {
+        if (on_terminal) {
+            static_cast<void>(::write(STDERR_FILENO, clear_line.data(), clear_line.size()) >= 0);
+        }
+        static_cast<void>(::write(STDERR_FILENO, stopped.data(), stopped.size()) >= 0);
+        ::_exit(status_interrupted);
     }
     // While a child works, it decides when to stop; its parent reports what it says.
     if (requested.exchange(true) && process == 0) {
@@ -56,6 +70,19 @@ void forward_signals_to(int process) noexcept {
     if (process > 0 && requested) {
         static_cast<void>(::kill(process, received));
     }
+}
+
+StopAtOnce::StopAtOnce() {
+    on_terminal = ::isatty(STDERR_FILENO) == 1;
+    ++at_once;
+    if (requested) {  // it came a moment before
+        --at_once;
+        check_interrupt();
+    }
+}
+
+StopAtOnce::~StopAtOnce() {
+    --at_once;
 }
 
 void check_interrupt() {

@@ -22,4 +22,15 @@ void forward_signals_to(int process) noexcept;
 // Throws Error(interrupted) once a stop was asked for.
 void check_interrupt();
 
+// While one lives, nothing is being written: reading, planning, rehearsing. The first signal ends
+// the process then, with a line on stderr and status_interrupted, however long the computation at
+// hand takes. Begins with check_interrupt().
+class StopAtOnce {
+  public:
+    StopAtOnce();
+    ~StopAtOnce();
+    StopAtOnce(const StopAtOnce&) = delete;
+    StopAtOnce& operator=(const StopAtOnce&) = delete;
+};
+
 }  // namespace cipherfit

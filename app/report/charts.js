@@ -1,5 +1,5 @@
 "use strict";
-// Small drawing helpers: elements, scales, formats, and the four kinds of charts. Text from the data
+// Small drawing helpers: elements, scales, formats, and the five kinds of charts. Text from the data
 // goes into text nodes and attributes of drawings alone, never into markup.
 const Charts = (() => {
   const svgSpace = "http://www.w3.org/2000/svg";
@@ -190,5 +190,32 @@ const Charts = (() => {
     }
   }
 
-  return { html, svg, isNumber, count, percent, tiny, seconds, bytes, shorten, responsive, lines, legend, confusion, bars };
+  // Series of {x, y} on the unit square, and what the diagonal stands for. Dots have areas by their
+  // weights.
+  function unitSquare(box, series, options) {
+    if (series.every((s) => s.points.length === 0)) { box.append(html("p", { class: "about" }, "There are no rows to draw it from.")); return; }
+    responsive(box, (width) => {
+      const left = 40, right = 8, top = 8, bottom = 40;
+      const size = Math.min(width - left - right, 380);
+      const x = (v) => left + v * size, y = (v) => top + (1 - v) * size;
+      const height = top + size + bottom;
+      const picture = svg("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", "aria-label": options.label });
+      for (const v of [0, 0.25, 0.5, 0.75, 1]) {
+        picture.append(svg("line", { x1: x(0), x2: x(1), y1: y(v), y2: y(v), stroke: "var(--line)" }), svg("line", { x1: x(v), x2: x(v), y1: y(0), y2: y(1), stroke: "var(--line)" }));
+        picture.append(svg("text", { x: left - 7, y: y(v) + 4, "text-anchor": "end" }, String(v)), svg("text", { x: x(v), y: y(0) + 17, "text-anchor": "middle" }, String(v)));
+      }
+      picture.append(svg("text", { x: x(0.5), y: y(0) + 35, "text-anchor": "middle" }, options.across));
+      picture.append(svg("text", { transform: `translate(11 ${y(0.5)}) rotate(-90)`, "text-anchor": "middle" }, options.up));
+      if (options.diagonal) picture.append(svg("line", { x1: x(0), y1: y(0), x2: x(1), y2: y(1), stroke: "var(--grey)", "stroke-dasharray": "4 4" }));
+      if (isNumber(options.level)) picture.append(svg("line", { x1: x(0), y1: y(options.level), x2: x(1), y2: y(options.level), stroke: "var(--grey)", "stroke-dasharray": "4 4" }));
+      const heaviest = Math.max(...series.flatMap((s) => s.points.map((p) => p.weight || 0)), 1);
+      for (const s of series) {
+        if (s.line) picture.append(svg("path", { d: s.points.map((p, i) => (i ? "L" : "M") + x(p.x).toFixed(1) + " " + y(p.y).toFixed(1)).join(""), fill: "none", stroke: s.color, "stroke-width": 2, "stroke-dasharray": s.dash, "stroke-linejoin": "round" }, svg("title", {}, s.title || s.name)));
+        if (s.dots) for (const p of s.points) picture.append(svg("g", {}, svg("title", {}, p.title || ""), svg("circle", { cx: x(p.x), cy: y(p.y), r: 3 + 6 * Math.sqrt((p.weight || 0) / heaviest), fill: s.color, "fill-opacity": 0.75 })));
+      }
+      return series.length > 1 ? [picture, legend(series)] : picture;
+    });
+  }
+
+  return { html, svg, isNumber, count, percent, tiny, seconds, bytes, shorten, responsive, lines, unitSquare, legend, confusion, bars };
 })();

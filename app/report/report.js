@@ -1,8 +1,8 @@
 "use strict";
 (() => {
-  const { html, svg, isNumber, count, percent, tiny, seconds, bytes, shorten, responsive, lines, confusion, bars } = Charts;
+  const { html, svg, isNumber, count, percent, tiny, seconds, bytes, shorten, responsive, lines, unitSquare, confusion, bars } = Charts;
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { figures, classes, curves, mistakes, chain } = data;
+  const { figures, classes, curves, quality, mistakes, chain } = data;
   const simulated = figures.fhe === "simulate";
   const at = (id) => document.getElementById(id);
   const say = (id, text) => { at(id).textContent = text; };
@@ -40,7 +40,7 @@
     say("curves-text", simulated ? "The dots are the model with modelled noise, the lines the exact plaintext twin."
       : `The lines are the plaintext twin: the same arithmetic without encryption. The dots are what the ${n > 1 ? "server's checkpoints were decrypted to" : "server's model was decrypted to; its checkpoints were not kept"}. They should lie on the lines.`);
     lines(at("accuracy"), all("accuracy"), { height: 300, low: 0, high: 1, tick: (v) => percent(v, 0), format: (v) => percent(v), label: "Accuracy by iteration" });
-    lines(at("loss"), all("loss"), { height: 230, low: 0, tick: (v) => String(Number(v.toPrecision(3))), format: (v) => v.toFixed(4), label: "Softmax loss by iteration" });
+    lines(at("loss"), all("loss"), { height: 230, low: 0, tick: (v) => String(Number(v.toPrecision(3))), format: (v) => v.toFixed(4), label: "Log loss by iteration" });
     lines(at("error"), [{ name: "largest difference of a weight", color: "var(--violet)", line: true, dots: true, points: points(curves.decrypted, "weight_error") }],
       { height: 230, log: true, format: tiny, limit: { value: figures.predicted_weight_error_bound, name: "bound predicted for the end" }, label: "Largest weight difference by iteration" });
     const row = (tag, cells) => html("tr", {}, cells.map((c) => html(tag, {}, c)));
@@ -67,6 +67,28 @@
     if (rows.length > shown.length) at("recall").append(html("p", { class: "about" }, `and ${rows.length - shown.length} more classes that do better`));
   }
 
+  function trust() {
+    const m = quality.metrics;
+    const share = (value, digits) => (isNumber(value) ? percent(value, digits) : "\u2013");
+    const number = (value) => (isNumber(value) ? value.toFixed(3) : "\u2013");
+    say("quality-text", `Always naming the most frequent class would be right in ${share(m.majority_baseline)} of the test rows; the model is in ${share(m.accuracy)}. Averaged over classes, whatever their size, it finds ${share(m.balanced_accuracy)} of each (balanced accuracy).` +
+      ` AUC ${number(m.auc)}, log loss ${number(m.log_loss)}.`);
+    const colors = ["var(--blue)", "var(--orange)", "var(--teal)", "var(--violet)"];
+    const dashes = [null, "6 4"];
+    const drawn = quality.curves;
+    const series = (member) => drawn.map((c, i) => ({ name: shorten(classes[c.class], 20), title: `${classes[c.class]}: AUC ${number(m.per_class[c.class].auc)}`, line: true,
+      color: colors[i % colors.length], dash: dashes[Math.floor(i / colors.length) % dashes.length], points: c[member].map(([x, y]) => ({ x, y })) }));
+    unitSquare(at("roc"), series("roc"), { across: "false positive rate", up: "true positive rate", diagonal: true, label: "ROC curves" });
+    const two = classes.length === 2;
+    unitSquare(at("precision"), series("precision_recall"), { across: "recall", up: "precision", level: two ? m.per_class[1].rows / m.rows : null, label: "Precision-recall curves" });
+    unitSquare(at("calibration"), [{ name: "bins", dots: true, color: "var(--blue)", points: quality.calibration.map((b) => ({ x: b.probability, y: b.share, weight: b.rows, title: `${plural(b.rows, "row")}: on average ${percent(b.probability, 1)} said, ${percent(b.share, 1)} came true` })) }],
+      { across: two ? `probability of ${shorten(classes[1], 20)}` : "probability of the class that was given", up: "share that came true", diagonal: true, label: "Calibration of the probabilities" });
+    say("calibration-text", `Expected calibration error ${number(m.expected_calibration_error)}. ` + (figures.calibrated ? "Scale and offsets come from scores of training rows that were held out." : "These probabilities are a plain softmax of the scores, which nothing calibrated."));
+    const row = (tag, cells) => html("tr", {}, cells.map((c) => html(tag, {}, c)));
+    at("classes-table").append(row("th", ["class", "test rows", "precision", "recall", "AUC"]));
+    m.per_class.forEach((c, k) => at("classes-table").append(row("td", [shorten(classes[k], 40), count(c.rows), share(c.precision, 1), share(c.recall, 1), number(c.auc)])));
+  }
+
   function paint(picture, label) {
     const raw = atob(picture.pixels);
     const canvas = html("canvas", { width: picture.width, height: picture.height, role: "img", "aria-label": label });
@@ -85,7 +107,7 @@
     const step = columns * (columns > 3 ? 3 : 4);
     const list = mistakes.rows;
     say("mistakes-text", mistakes.count === 0 ? "Nothing: there is no misclassified test row."
-      : `${plural(mistakes.count, "test row")} of ${count(figures.test_samples)}${mistakes.count > list.length ? `; the ${list.length} of which the model was surest` : ", those first of which the model was surest"}. Bars are softmax probabilities: blue the true class, orange the one that was given.`);
+      : `${plural(mistakes.count, "test row")} of ${count(figures.test_samples)}${mistakes.count > list.length ? `; the ${list.length} of which the model was surest` : ", those first of which the model was surest"}. Bars are probabilities: blue the true class, orange the one that was given.`);
     const card = (m) => {
       const given = m.scores[0].class;
       const label = `row ${m.row}: ${classes[m.truth]}, taken for ${classes[given]}`;
@@ -178,6 +200,6 @@
     say("footer", `Written by cipherfit ${figures.version}. This file needs no network and no other file. Times and memory of the server are the server's own claim.`);
   }
 
-  head(); learning(); matrix(); gallery(); modulus(); cost(); parties(); facts();
+  head(); learning(); matrix(); trust(); gallery(); modulus(); cost(); parties(); facts();
   document.documentElement.dataset.drawn = "yes";
 })();

@@ -2,22 +2,21 @@
 #include "cipherfit/train/twin.h"
 #include "report/report_data.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
 namespace cipherfit {
 namespace {
 
-// The mean over the rows of log sum_k exp(score_k) - score_label.
-double softmax_loss(const RowMatrix& scores, std::span<const int> labels) {
+// The mean over the rows of -log p of the true class.
+double log_loss(const RowMatrix& probabilities, std::span<const int> labels) {
+    constexpr double least = 1e-15;
     double sum = 0;
-    for (Eigen::Index i = 0; i < scores.rows(); ++i) {
-        const auto row = scores.row(i);
-        const double top = row.maxCoeff();
-        sum += top + std::log((row.array() - top).exp().sum()) -
-               row(labels[static_cast<std::size_t>(i)]);
+    for (Eigen::Index i = 0; i < probabilities.rows(); ++i) {
+        sum -= std::log(std::max(least, probabilities(i, labels[static_cast<std::size_t>(i)])));
     }
-    return sum / static_cast<double>(scores.rows());
+    return sum / static_cast<double>(probabilities.rows());
 }
 
 double accuracy(const RowMatrix& scores, std::span<const int> labels) {
@@ -33,11 +32,12 @@ double accuracy(const RowMatrix& scores, std::span<const int> labels) {
 nlohmann::json point(const Head& head, int iteration, const ReportInput& input) {
     const RowMatrix training = head.scores(input.training.features);
     const RowMatrix test = head.scores(input.test.features);
-    return {{"iteration", iteration},
-            {"train_accuracy", accuracy(training, input.training.labels)},
-            {"test_accuracy", accuracy(test, input.test.labels)},
-            {"train_loss", softmax_loss(training, input.training.labels)},
-            {"test_loss", softmax_loss(test, input.test.labels)}};
+    return {
+        {"iteration", iteration},
+        {"train_accuracy", accuracy(training, input.training.labels)},
+        {"test_accuracy", accuracy(test, input.test.labels)},
+        {"train_loss", log_loss(input.calibration.probabilities(training), input.training.labels)},
+        {"test_loss", log_loss(input.calibration.probabilities(test), input.test.labels)}};
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ nlohmann::json report_data(const ReportInput& input) {
             {"figures", figures},
             {"classes", input.head.class_names},
             {"curves", report_curves(input)},
+            {"quality", report_quality(input)},
             {"confusion", report_confusion(input.head, input.test)},
             {"mistakes", report_mistakes(input)},
             {"chain", report_chain(input.setup.plan)}};

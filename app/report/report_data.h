@@ -3,6 +3,7 @@
 
 #include "cipherfit/io/matrix.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
+#include "cipherfit/train/calibration.h"
 #include "cipherfit/train/head.h"
 
 #include <cstddef>
@@ -43,22 +44,27 @@ struct ReportInput {
     std::span<const ReportModel> models;
     nlohmann::json figures;  // of fit_figures()
     double checkpoint_bytes = 0;
+    Calibration calibration = {};  // of probabilities; plain softmax where there is none
     // The picture of a test row, where there is one.
     std::function<std::optional<Thumbnail>(std::size_t row)> picture;
 };
 
-// {"figures", "classes", "curves", "confusion", "mistakes", "chain"}. Throws what the twin throws.
+// {"figures", "classes", "curves", "quality", "confusion", "mistakes", "chain"}. Throws what the
+// twin throws.
 nlohmann::json report_data(const ReportInput& input);
 
-// Accuracy and softmax loss of every iteration on training and test rows, twin and decrypted, and
-// the largest difference of raw-feature weights.
+// Accuracy and log loss (under the calibration) of every iteration on training and test rows, twin
+// and decrypted, and the largest difference of raw-feature weights.
 nlohmann::json report_curves(const ReportInput& input);
+
+// Metrics, ROC and precision-recall curves, and calibration of the probabilities of the test rows.
+nlohmann::json report_quality(const ReportInput& input);
 
 // counts[truth][prediction] of the test rows.
 nlohmann::json report_confusion(const Head& head, const ReportRows& rows);
 
 // The misclassified test rows of the largest regret (top score minus the true class's), with the
-// three best classes and the true one, softmax probabilities, and pictures while they fit.
+// three best classes and the true one, probabilities, and pictures while they fit.
 nlohmann::json report_mistakes(const ReportInput& input);
 
 // The modulus: bits of every prime, and what every iteration spends its levels on.

@@ -34,20 +34,19 @@ struct Mistake {
     double regret = 0;
 };
 
-nlohmann::json describe(const Mistake& mistake, const RowMatrix& scores, int truth) {
+nlohmann::json describe(const Mistake& mistake, const RowMatrix& scores,
+                        const RowMatrix& probabilities, int truth) {
     const Eigen::RowVectorXd row = scores.row(mistake.row);
     std::vector<Eigen::Index> order(static_cast<std::size_t>(row.size()));
     std::iota(order.begin(), order.end(), Eigen::Index{0});
     std::stable_sort(order.begin(), order.end(),
                      [&](Eigen::Index a, Eigen::Index b) { return row(a) > row(b); });
-    const Eigen::ArrayXd shares = (row.array() - row.maxCoeff()).exp();
-    const double sum = shares.sum();
     nlohmann::json best = nlohmann::json::array();
     for (std::size_t rank = 0; rank < order.size(); ++rank) {
         if (rank < best_classes || order[rank] == truth) {
             best.push_back({{"class", order[rank]},
                             {"score", row(order[rank])},
-                            {"probability", shares(order[rank]) / sum}});
+                            {"probability", probabilities(mistake.row, order[rank])}});
         }
     }
     return {{"row", mistake.row}, {"truth", truth}, {"scores", best}};
@@ -57,6 +56,7 @@ nlohmann::json describe(const Mistake& mistake, const RowMatrix& scores, int tru
 
 nlohmann::json report_mistakes(const ReportInput& input) {
     const RowMatrix scores = input.head.scores(input.test.features);
+    const RowMatrix probabilities = input.calibration.probabilities(scores);
     std::vector<Mistake> mistakes;
     for (Eigen::Index i = 0; i < scores.rows(); ++i) {
         Eigen::Index best = 0;
@@ -72,8 +72,8 @@ nlohmann::json report_mistakes(const ReportInput& input) {
     std::size_t picture_bytes = 0;
     for (std::size_t i = 0; i < std::min(most_listed, mistakes.size()); ++i) {
         const Mistake& mistake = mistakes[i];
-        nlohmann::json entry =
-            describe(mistake, scores, input.test.labels[static_cast<std::size_t>(mistake.row)]);
+        nlohmann::json entry = describe(mistake, scores, probabilities,
+                                        input.test.labels[static_cast<std::size_t>(mistake.row)]);
         const auto picture = input.picture ? input.picture(static_cast<std::size_t>(mistake.row))
                                            : std::optional<Thumbnail>();
         if (picture && picture_bytes + picture->pixels.size() <= most_picture_bytes) {

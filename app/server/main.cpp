@@ -5,14 +5,15 @@
 #include "cipherfit/protocol/prediction_files.h"
 #include "cipherfit/protocol/training_server.h"
 #include "cipherfit/train/recipe.h"
+#include "common/number_option.h"
 #include "common/program.h"
 #include "common/progress_line.h"
 #include "common/server_progress.h"
 #include "common/signals.h"
+#include "common/streams.h"
 #include "common/system_info.h"
 
 #include <chrono>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -72,7 +73,7 @@ void train(const Options& options) {
     server.review_wait_seconds = options.review_wait;
     server.progress = [&](const ServerProgress& progress) {
         if (options.machine) {
-            fmt::print(stderr, "{}\n", encode_progress(progress));
+            print_error("{}\n", encode_progress(progress));
         } else {
             view.show(progress);
         }
@@ -80,15 +81,15 @@ void train(const Options& options) {
     const ServerReport report = run_training_job(options.job, server);
     line.finish();
     if (report.stopped_by_owner) {
-        fmt::print(stderr, "the owner has stopped the run after iteration {} of {}\n",
-                   report.stopped_at, report.iterations);
+        print_error("the owner has stopped the run after iteration {} of {}\n", report.stopped_at,
+                    report.iterations);
         return;
     }
     if (!report.already_done) {
         const auto spent = std::chrono::steady_clock::now() - start;
         write_report(options.job, report, std::chrono::duration<double>(spent).count());
     } else if (!options.run.quiet && !options.machine) {
-        fmt::print(stderr, "the model is there already: nothing to do\n");
+        print_error("the model is there already: nothing to do\n");
     }
 }
 
@@ -126,33 +127,34 @@ void build(CLI::App& app) {
                    "Keep the checkpoint of every so many iterations in checkpoints/, for the "
                    "owner's report; 0: none")
         ->capture_default_str()
-        ->check(CLI::Range(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--checkpoint-every", options->checkpoint_every,
                    "Write checkpoint.cft, to go on from, after every so many iterations")
         ->capture_default_str()
-        ->check(CLI::Range(1, max_iterations))
+        ->transform(whole_number(1, max_iterations))
         ->type_name("EVERY");
     app.add_option("--review-every", options->review_every,
                    "Stop after every so many iterations until the owner has answered to the "
                    "checkpoint; 0: never")
         ->capture_default_str()
-        ->check(CLI::Range(0, max_iterations))
+        ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
     app.add_option("--review-wait", options->review_wait,
                    "Seconds to wait for such an answer before ending, to be started again")
         ->capture_default_str()
-        ->check(CLI::Range(0.0, 1e9))
+        ->check(real_number(0, 1e9))
         ->type_name("SECONDS");
     app.add_flag("--machine-progress", options->machine,
                  "Progress as lines for a program to read: '@progress phase done total level "
-                 "bytes_written'");
+                 "bytes_written work_done'");
     app.callback([options] { serve(*options); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+    open_standard_streams();
     install_signal_handlers();
     return run_program("cipherfit-server", build, argc, argv);
 }

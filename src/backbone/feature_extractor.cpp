@@ -1,7 +1,9 @@
 #include "cipherfit/backbone/feature_extractor.h"
 
+#include "cipherfit/backbone/chained_features.h"
 #include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
+#include "cipherfit/backbone/whitened_features.h"
 #include "cipherfit/io/file.h"
 
 #include <cerrno>
@@ -27,8 +29,9 @@ FeatureProgress callable(const FeatureProgress& progress) {
 
 }  // namespace
 
-void FeatureExtractor::fit(const RowMatrix& images, const FeatureProgress& progress) {
-    fit_rows(images, callable(progress));
+void FeatureExtractor::fit(const RowMatrix& images, const FeatureProgress& progress,
+                           const Eigen::VectorXd& row_weights) {
+    fit_rows(images, row_weights, callable(progress));
 }
 
 RowMatrix FeatureExtractor::transform(const RowMatrix& images,
@@ -49,11 +52,23 @@ Expected<std::unique_ptr<FeatureExtractor>> feature_extractor_from_json(
     if (*kind == PcaFeatures::kind) {
         return PcaFeatures::from_json(json);
     }
+    if (*kind == WhitenedFeatures::standardised || *kind == WhitenedFeatures::rbf) {
+        return WhitenedFeatures::from_json(json);
+    }
+    if (*kind == ChainedFeatures::kind) {
+        return ChainedFeatures::from_json(json);
+    }
     return make_error(ErrorCode::corrupt_data,
-                      "feature extractor state: kind {} is unknown; this version knows '{}' and "
-                      "'{}'",
+                      "feature extractor state: kind {} is unknown; this version knows '{}', '{}', "
+                      "'{}', '{}' and '{}'",
                       kind->dump(-1, ' ', true, nlohmann::json::error_handler_t::replace),
-                      RandomConvFeatures::kind, PcaFeatures::kind);
+                      RandomConvFeatures::kind, PcaFeatures::kind, WhitenedFeatures::standardised,
+                      WhitenedFeatures::rbf, ChainedFeatures::kind);
+}
+
+nlohmann::json FeatureExtractor::steps() const {
+    throw Error(ErrorCode::bad_input,
+                fmt::format("features of the kind {} have no description in steps", name()));
 }
 
 void save_feature_extractor(const FeatureExtractor& extractor, const std::filesystem::path& file) {

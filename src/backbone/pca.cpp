@@ -53,16 +53,30 @@ RowMatrix PrincipalComponents::project(const RowMatrix& rows) const {
 }
 
 PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Index components,
-                                             double whitening) {
+                                             double whitening, double ridge,
+                                             const Eigen::VectorXd& row_weights) {
     const Eigen::Index n = sample.rows();
-    require(n >= 2 && components >= 1 && whitening >= 0.0 && whitening <= 1.0,
+    require(n >= 2 && components >= 1 && whitening >= 0.0 && whitening <= 1.0 && ridge >= 0.0 &&
+                ridge <= 1.0,
             ErrorCode::invalid_argument,
-            "principal components need 2 rows or more, 1 component or more and a whitening of 0 to "
-            "1, not {} rows, {} components and {}",
-            n, components, whitening);
+            "principal components need 2 rows or more, 1 component or more and a whitening and a "
+            "ridge of 0 to 1, not {} rows, {} components, {} and {}",
+            n, components, whitening, ridge);
+    const bool weighted = row_weights.size() > 0;
+    require(!weighted || (row_weights.size() == n && (row_weights.array() >= 0.0).all() &&
+                          row_weights.sum() > 0.0 && row_weights.allFinite()),
+            ErrorCode::invalid_argument,
+            "principal components of {} rows need as many weights of 0 or more, not {}", n,
+            row_weights.size());
     PrincipalComponents result;
-    result.mean = sample.colwise().mean().transpose();
-    const Eigen::MatrixXd centred = sample.rowwise() - result.mean.transpose();
+    result.mean = weighted ? Eigen::VectorXd(sample.transpose() * row_weights / row_weights.sum())
+                           : Eigen::VectorXd(sample.colwise().mean().transpose());
+    Eigen::MatrixXd centred = sample.rowwise() - result.mean.transpose();
+    if (weighted) {
+        const Eigen::VectorXd factors =
+            (row_weights * (static_cast<double>(n) / row_weights.sum())).cwiseSqrt();
+        centred.array().colwise() *= factors.array();
+    }
     const bool by_rows = n < sample.cols();
     const Eigen::MatrixXd gram =
         by_rows ? lower_gram(Eigen::MatrixXd(centred.transpose())) : lower_gram(centred);
@@ -84,6 +98,7 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
         ++kept;
     }
     result.standard_deviation = deviation.head(kept);
+    result.total_variance = deviation.squaredNorm();
     Eigen::MatrixXd vectors = solver.eigenvectors().rowwise().reverse().leftCols(kept);
     if (by_rows) {
         // From the eigenvectors u of C C^T: v = C^T u / |C^T u|.
@@ -94,7 +109,11 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
         Eigen::Index largest = 0;
         vectors.col(j).cwiseAbs().maxCoeff(&largest);
         const double sign = vectors(largest, j) < 0.0 ? -1.0 : 1.0;
-        vectors.col(j) *= sign * std::pow(deviation(j), -whitening);
+        const double scale =
+            ridge > 0.0 ? std::pow(deviation(j) * deviation(j) + ridge * result.total_variance,
+                                   -0.5 * whitening)
+                        : std::pow(deviation(j), -whitening);
+        vectors.col(j) *= sign * scale;
     }
     result.projection = vectors;
     return result;

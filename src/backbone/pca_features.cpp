@@ -1,6 +1,7 @@
 #include "cipherfit/backbone/pca_features.h"
 
 #include "backbone/json_numbers.h"
+#include "backbone/pipeline_steps.h"
 
 #include <algorithm>
 #include <utility>
@@ -21,6 +22,8 @@ std::unique_ptr<PcaFeatures> PcaFeatures::create(const PcaOptions& options) {
             options.components, most_components);
     require(options.whitening >= 0.0 && options.whitening <= 1.0, ErrorCode::invalid_argument,
             "a whitening of {} is outside 0..1", options.whitening);
+    require(options.ridge >= 0.0 && options.ridge <= 1.0, ErrorCode::invalid_argument,
+            "a ridge of {} is outside 0..1", options.ridge);
     return std::unique_ptr<PcaFeatures>(new PcaFeatures(options));
 }
 
@@ -42,12 +45,15 @@ Eigen::Index PcaFeatures::output_dimension() const {
     return components_ ? components_->components() : 0;
 }
 
-void PcaFeatures::fit_rows(const RowMatrix& rows, const FeatureProgress& progress) {
+void PcaFeatures::fit_rows(const RowMatrix& rows, const Eigen::VectorXd& row_weights,
+                           const FeatureProgress& progress) {
     require(rows.rows() >= 2, ErrorCode::bad_input,
             "{} training rows are too few: principal components need 2 or more", rows.rows());
     const Eigen::Index wanted = options_.components > 0 ? options_.components : default_components;
-    PrincipalComponents components = fit_principal_components(rows, wanted, options_.whitening);
-    require(options_.components == 0 || components.components() == wanted, ErrorCode::bad_input,
+    PrincipalComponents components =
+        fit_principal_components(rows, wanted, options_.whitening, options_.ridge, row_weights);
+    require(options_.components == 0 || options_.at_most || components.components() == wanted,
+            ErrorCode::bad_input,
             "{} principal components were asked for, but the {} training rows of {} features have "
             "the rank {}: ask for at most that many",
             wanted, rows.rows(), rows.cols(), components.components());
@@ -66,11 +72,16 @@ RowMatrix PcaFeatures::transform_rows(const RowMatrix& rows,
     return result;
 }
 
+nlohmann::json PcaFeatures::steps() const {
+    return nlohmann::json::array({projection_step(fitted())});
+}
+
 nlohmann::json PcaFeatures::state() const {
     const PrincipalComponents& components = fitted();
     return {{"kind", kind},
             {"format", format},
             {"whitening", options_.whitening},
+            {"ridge", options_.ridge},
             {"mean", to_vector(components.mean.data(), components.mean.size())},
             {"standard_deviation",
              to_vector(components.standard_deviation.data(), components.standard_deviation.size())},
@@ -95,7 +106,8 @@ Expected<std::unique_ptr<FeatureExtractor>> PcaFeatures::from_json(const nlohman
                 "'projection' has {} values where {} means and {} standard deviations ask for {}",
                 projection.size(), rows, columns, rows * columns);
         components.projection = Eigen::Map<const RowMatrix>(projection.data(), rows, columns);
-        auto extractor = create({columns, json.at("whitening").get<double>()});
+        auto extractor =
+            create({columns, json.at("whitening").get<double>(), json.value("ridge", 0.0)});
         extractor->components_ = std::move(components);
         return std::unique_ptr<FeatureExtractor>(std::move(extractor));
     } catch (const nlohmann::json::exception& error) {

@@ -2,6 +2,7 @@
 
 #include "backbone/convolution.h"
 #include "backbone/filter_bank.h"
+#include "backbone/pipeline_steps.h"
 #include "backbone/random_conv_state.h"
 #include "cipherfit/base/parallel.h"
 
@@ -41,6 +42,8 @@ void check(const RandomConvOptions& options) {
             "random convolutions: the threshold is {}, outside 0..100", options.threshold);
     require(options.whitening >= 0.0 && options.whitening <= 1.0, ErrorCode::invalid_argument,
             "random convolutions: the whitening is {}, outside 0..1", options.whitening);
+    require(options.ridge >= 0.0 && options.ridge <= 1.0, ErrorCode::invalid_argument,
+            "random convolutions: the ridge is {}, outside 0..1", options.ridge);
 }
 
 void check_width(const RowMatrix& images, const ImageShape& shape) {
@@ -56,7 +59,8 @@ void read_pixels(const RowMatrix& images, Eigen::Index start, FloatRows& out) {
             const double value = images(start + i, j);
             // Written so that a NaN fails too.
             require(value >= 0.0 && value <= 255.0, ErrorCode::bad_input,
-                    "pixel {} of image {} is {}: pixels range from 0 to 255", j, start + i, value);
+                    "pixel {} of image {} is {}: pixels range from 0 to 255", j + 1, start + i + 1,
+                    value);
             out(i, j) = static_cast<float>(std::nearbyint(value));
         }
     }
@@ -108,7 +112,8 @@ RowMatrix RandomConvFeatures::pooled(const RowMatrix& images,
     return result;
 }
 
-void RandomConvFeatures::fit_rows(const RowMatrix& images, const FeatureProgress& progress) {
+void RandomConvFeatures::fit_rows(const RowMatrix& images, const Eigen::VectorXd& row_weights,
+                                  const FeatureProgress& progress) {
     check_width(images, options_.shape);
     require(images.rows() >= 2, ErrorCode::bad_input,
             "{} training images are too few: principal components need 2 or more", images.rows());
@@ -117,8 +122,8 @@ void RandomConvFeatures::fit_rows(const RowMatrix& images, const FeatureProgress
             "the brightest pixel of {} training images is {}: pixels range from 0 to 255; multiply "
             "images scaled to 0..1 by 255",
             images.rows(), images.maxCoeff());
-    components_ =
-        fit_principal_components(pooled(images, progress), options_.components, options_.whitening);
+    components_ = fit_principal_components(pooled(images, progress), options_.components,
+                                           options_.whitening, options_.ridge, row_weights);
 }
 
 const PrincipalComponents& RandomConvFeatures::fitted_components() const {
@@ -147,6 +152,19 @@ RowMatrix RandomConvFeatures::transform_rows(const RowMatrix& images,
         progress(start + rows, images.rows());
     }
     return result;
+}
+
+// In units of a white pixel, as the mean over a cell is.
+nlohmann::json RandomConvFeatures::steps() const {
+    const double unit = 255.0 * filter_unit;
+    return nlohmann::json::array({{{"op", "pool_convolutions"},
+                                   {"height", options_.shape.height},
+                                   {"width", options_.shape.width},
+                                   {"filter_size", options_.filter_size},
+                                   {"grid", options_.grid},
+                                   {"threshold", std::round(options_.threshold * unit) / unit},
+                                   {"filters", json_rows(filters_.cast<double>() / unit)}},
+                                  projection_step(fitted_components())});
 }
 
 nlohmann::json RandomConvFeatures::state() const {

@@ -25,6 +25,7 @@ RandomConvOptions read_options(const nlohmann::json& json) {
     options.components = whole(json, "components");
     options.threshold = json.at("threshold").get<double>();
     options.whitening = json.at("whitening").get<double>();
+    options.ridge = json.value("ridge", 0.0);
     options.seed = whole_number<std::uint64_t>(json.at("seed"));
     return options;
 }
@@ -48,6 +49,7 @@ nlohmann::json random_conv_state(const RandomConvOptions& options, const FloatRo
               {"threshold", options.threshold},
               {"components", options.components},
               {"whitening", options.whitening},
+              {"ridge", options.ridge},
               {"seed", options.seed}}},
             {"filters_sha256", filter_bank_fingerprint(filters)},
             {"mean", to_vector(components.mean.data(), components.mean.size())},

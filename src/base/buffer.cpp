@@ -1,26 +1,19 @@
 #include "cipherfit/base/buffer.h"
 
+#include "base/idle_blocks.h"
 #include "cipherfit/base/secure.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <mutex>
 #include <new>
 #include <sys/mman.h>
 #include <utility>
-#include <vector>
 
 namespace cipherfit {
 namespace {
 
-constexpr std::size_t alignment = 64;
-constexpr std::size_t huge_page = std::size_t{1} << 21U;
-
-// Idle blocks by capacity. A request takes the smallest block that holds it and is at most twice as
-// large: as levels are spent, sizes shrink a limb at a time, and the blocks at hand go on serving.
 class Pool {
   public:
     ~Pool() = default;
@@ -28,14 +21,8 @@ class Pool {
     std::pair<std::uint64_t*, std::size_t> take(std::size_t bytes) {
         {
             const std::scoped_lock lock(mutex_);
-            const auto found = idle_.lower_bound(bytes);
-            if (found != idle_.end() && found->first <= 2 * bytes) {
-                auto block = std::pair{found->second.back(), found->first};
-                found->second.pop_back();
-                if (found->second.empty()) {
-                    idle_.erase(found);
-                }
-                return block;
+            if (const auto block = idle_.take(bytes)) {
+                return *block;
             }
         }
         return {allocate(bytes), bytes};
@@ -44,7 +31,7 @@ class Pool {
     void give(std::uint64_t* block, std::size_t bytes) noexcept {
         try {
             const std::scoped_lock lock(mutex_);
-            idle_[bytes].push_back(block);
+            idle_.give(block, bytes);
         } catch (...) {  // no memory to remember the block by: let it go
             std::free(block);
             total_ -= bytes;
@@ -53,13 +40,22 @@ class Pool {
 
     std::size_t total() const noexcept { return total_.load(); }
 
+    void trim() noexcept {
+        const std::scoped_lock lock(mutex_);
+        idle_.clear([this](std::uint64_t* block, std::size_t bytes) {
+            std::free(block);
+            total_ -= bytes;
+        });
+    }
+
   private:
     std::uint64_t* allocate(std::size_t bytes) {
         const bool large = bytes >= huge_page;
-        void* block = std::aligned_alloc(large ? huge_page : alignment, bytes);
+        const std::size_t alignment = large ? huge_page : block_alignment;
+        void* block = std::aligned_alloc(alignment, bytes);
         if (block == nullptr) {
             trim();
-            block = std::aligned_alloc(large ? huge_page : alignment, bytes);
+            block = std::aligned_alloc(alignment, bytes);
         }
         if (block == nullptr) {
             throw std::bad_alloc();
@@ -71,19 +67,8 @@ class Pool {
         return static_cast<std::uint64_t*>(block);
     }
 
-    void trim() noexcept {
-        const std::scoped_lock lock(mutex_);
-        for (auto& [bytes, blocks] : idle_) {
-            for (auto* block : blocks) {
-                std::free(block);
-                total_ -= bytes;
-            }
-        }
-        idle_.clear();
-    }
-
     std::mutex mutex_;
-    std::map<std::size_t, std::vector<std::uint64_t*>> idle_;
+    IdleBlocks<std::uint64_t*> idle_;
     std::atomic<std::size_t> total_{0};
 };
 
@@ -91,14 +76,6 @@ class Pool {
 Pool& pool() {
     static Pool& instance = *new Pool;
     return instance;
-}
-
-// The block's capacity in bytes stands in the word block before the data.
-constexpr std::size_t header_words = alignment / sizeof(std::uint64_t);
-
-std::size_t rounded(std::size_t bytes) {
-    const std::size_t unit = bytes >= huge_page ? huge_page : alignment;
-    return (bytes + unit - 1) / unit * unit;
 }
 
 }  // namespace
@@ -110,10 +87,9 @@ Buffer::Buffer(std::size_t size, bool zeroed) : size_(size) {
     if (size > (std::size_t{1} << 40U)) {
         throw std::bad_alloc();
     }
-    const auto [block, capacity] =
-        pool().take(rounded((size + header_words) * sizeof(std::uint64_t)));
+    const auto [block, capacity] = pool().take(block_bytes(size));
     block[0] = capacity;
-    data_ = block + header_words;
+    data_ = block + block_header_words;
     if (zeroed) {
         std::memset(data_, 0, size * sizeof(std::uint64_t));
     }
@@ -121,7 +97,7 @@ Buffer::Buffer(std::size_t size, bool zeroed) : size_(size) {
 
 Buffer::~Buffer() {
     if (data_ != nullptr) {
-        std::uint64_t* block = data_ - header_words;
+        std::uint64_t* block = data_ - block_header_words;
         pool().give(block, block[0]);
     }
 }
@@ -151,6 +127,10 @@ void Buffer::wipe() noexcept {
 
 std::size_t pooled_bytes() noexcept {
     return pool().total();
+}
+
+void trim_pool() noexcept {
+    pool().trim();
 }
 
 }  // namespace cipherfit

@@ -1,7 +1,9 @@
 #include "cipherfit/base/parallel.h"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
+#include <sched.h>
 #include <thread>
 
 #include <tbb/global_control.h>
@@ -21,11 +23,21 @@ std::unique_ptr<tbb::global_control>& limit() {
     return control;
 }
 
+// The processors that this process may run on: what taskset, a container or a batch system left it.
+std::size_t available_threads() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) {
+        return static_cast<std::size_t>(CPU_COUNT(&set));
+    }
+    return std::max(1U, std::thread::hardware_concurrency());  // more than the set has room for
+}
+
 }  // namespace
 
 void set_thread_count(std::size_t threads) {
     if (threads == 0) {
-        threads = std::max(1U, std::thread::hardware_concurrency());
+        threads = available_threads();
     }
     const std::scoped_lock lock(limit_mutex());
     limit().reset();

@@ -48,13 +48,14 @@ double centred_pair(std::uint64_t r0, std::uint64_t r1, const Modulus& q0, const
 }  // namespace
 
 Encoder::Encoder(const Parameters& parameters)
-    : parameters_(parameters),
-      fft_(std::make_shared<const SpecialFft>(SpecialFft::create(parameters.log_n()))) {}
+    : parameters_(parameters), fft_(&SpecialFft::shared(parameters.log_n())) {}
 
 Plaintext Encoder::encode(std::span<const double> values, std::size_t level, double scale) const {
     std::vector<Complex> slots(std::min(values.size(), parameters_.slots() + 1));
     std::copy_n(values.begin(), slots.size(), slots.begin());
-    return encode(slots, level, scale);
+    Plaintext encoded = encode(slots, level, scale);
+    secure_wipe(slots.data(), slots.size() * sizeof(Complex));
+    return encoded;
 }
 
 Plaintext Encoder::encode(std::span<const Complex> values, std::size_t level, double scale) const {
@@ -102,10 +103,11 @@ Plaintext Encoder::encode(std::span<const Complex> values, std::size_t level, do
 }
 
 std::vector<double> Encoder::decode(const Plaintext& plaintext) const {
-    const std::vector<Complex> values = decode_complex(plaintext);
+    std::vector<Complex> values = decode_complex(plaintext);
     std::vector<double> result(values.size());
     std::transform(values.begin(), values.end(), result.begin(),
                    [](const Complex& value) { return value.real(); });
+    secure_wipe(values.data(), values.size() * sizeof(Complex));
     return result;
 }
 
@@ -146,7 +148,7 @@ double largest_coefficient(std::span<const Complex> slots) {
     require(std::has_single_bit(slots.size()) && slots.size() >= 2, ErrorCode::invalid_argument,
             "a message repeats with a power of two of slots, 2 or more, got {}", slots.size());
     std::vector<Complex> work(slots.begin(), slots.end());
-    SpecialFft::create(static_cast<unsigned>(std::countr_zero(slots.size())) + 1)
+    SpecialFft::shared(static_cast<unsigned>(std::countr_zero(slots.size())) + 1)
         .to_coefficients(work);
     double largest = 0;
     for (const Complex& pair : work) {

@@ -18,13 +18,16 @@ bool is_whole_turn(std::int64_t steps, const Parameters& parameters) {
     return steps % static_cast<std::int64_t>(parameters.slots()) == 0;
 }
 
-KeySwitch rotation(const EvaluationKeys& keys, const Ciphertext& a, std::int64_t steps) {
+KeySwitch automorphism(const EvaluationKeys& keys, const Ciphertext& a, KeyId id) {
     const Parameters& parameters = keys.parameters();
-    const KeyId id = KeyId::of_rotation(steps, parameters.slots());
-    const std::uint32_t element = galois_element(id.rotation, parameters.log_n());
+    const std::uint32_t element = galois_element(id, parameters.log_n());
     return {.key = &keys.get(id, a.level()),
             .added = {&a.part(0), nullptr},
             .permutation = &parameters.ring().permutation(element)};
+}
+
+KeySwitch rotation(const EvaluationKeys& keys, const Ciphertext& a, std::int64_t steps) {
+    return automorphism(keys, a, KeyId::of_rotation(steps, keys.parameters().slots()));
 }
 
 }  // namespace
@@ -80,7 +83,15 @@ Ciphertext Evaluator::rotate(const Ciphertext& a, std::int64_t steps) const {
     if (is_whole_turn(steps, parameters())) {
         return a.copy();
     }
-    const KeySwitch request = rotation(keys_, a, steps);
+    return switch_once(a, rotation(keys_, a, steps));
+}
+
+Ciphertext Evaluator::conjugate(const Ciphertext& a) const {
+    require_two_parts(a);
+    return switch_once(a, automorphism(keys_, a, KeyId::conjugation()));
+}
+
+Ciphertext Evaluator::switch_once(const Ciphertext& a, const KeySwitch& request) const {
     Decomposition digits = raise(parameters().ring(), a.part(1), a.level());
     return {switch_key(parameters().ring(), digits, request), a.info()};
 }
@@ -101,13 +112,31 @@ Ciphertext Evaluator::sum_of_rotations(const Ciphertext& a,
     if (requests.empty()) {
         return multiply_scalar(a, static_cast<double>(whole_turns), a.scale(), a.level());
     }
-    const Ring& ring = parameters().ring();
-    const Decomposition digits = decompose(ring, a.part(1), a.level());
-    Ciphertext sum{switch_keys_and_sum(ring, digits, requests), a.info()};
+    Ciphertext sum = switch_and_sum(a, requests);
     for (; whole_turns > 0; --whole_turns) {
         add_inplace(sum, a);
     }
     return sum;
+}
+
+Ciphertext Evaluator::add_automorphisms(const Ciphertext& a, std::span<const KeyId> ids) const {
+    require_two_parts(a);
+    require(!ids.empty(), ErrorCode::invalid_argument, "a sum of automorphisms needs a key");
+    std::vector<KeySwitch> requests;
+    requests.reserve(ids.size());
+    for (const KeyId id : ids) {
+        requests.push_back(automorphism(keys_, a, id));
+    }
+    Ciphertext sum = switch_and_sum(a, requests);
+    add_inplace(sum, a);
+    return sum;
+}
+
+Ciphertext Evaluator::switch_and_sum(const Ciphertext& a,
+                                     std::span<const KeySwitch> requests) const {
+    const Ring& ring = parameters().ring();
+    const Decomposition digits = decompose(ring, a.part(1), a.level());
+    return {switch_keys_and_sum(ring, digits, requests), a.info()};
 }
 
 }  // namespace cipherfit

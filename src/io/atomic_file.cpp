@@ -1,5 +1,6 @@
 #include "cipherfit/base/secure.h"
 #include "cipherfit/io/file.h"
+#include "io/output_target.h"
 #include "io/system_error.h"
 
 #include <algorithm>
@@ -7,7 +8,9 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <limits>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -112,8 +115,20 @@ Expected<AtomicFile> AtomicFile::create(const std::filesystem::path& path,
         return make_error(ErrorCode::io_failure, "'{}': cannot write: not the name of a file",
                           file.name_);
     }
+    if (options.named_by_user && !options.exclusive) {
+        auto target = output_target(path);
+        if (!target) {
+            return tl::unexpected<ErrorInfo>(target.error());
+        }
+        if (target->kind != OutputTarget::Kind::file) {
+            file.descriptor_ = FileDescriptor(open_target(*target));
+            return file.descriptor_.valid() ? Expected<AtomicFile>(std::move(file))
+                                            : system_error(file.name_, "write", errno);
+        }
+        file.path_ = std::move(target->path);
+    }
     struct stat status{};
-    if (lstat(path.c_str(), &status) == 0) {
+    if (lstat(file.path_.c_str(), &status) == 0) {
         if (options.exclusive) {
             return exists_error(file.name_);
         }
@@ -122,27 +137,43 @@ Expected<AtomicFile> AtomicFile::create(const std::filesystem::path& path,
                               file.name_);
         }
     }
-    std::array<std::uint8_t, 8> random{};
-    random_bytes(random);
-    const std::filesystem::path temporary =
-        directory_of(path) / fmt::format(".cipherfit-{}.tmp", to_hex(random));
-    const int descriptor = retry_interrupted([&] {
-        return open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                    static_cast<mode_t>(options.mode));
-    });
-    if (descriptor < 0) {
-        return system_error(file.name_, "create", errno);
+    if (auto done = file.open_temporary(); !done) {
+        return tl::unexpected<ErrorInfo>(done.error());
     }
-    file.descriptor_ = FileDescriptor(descriptor);
-    file.temporary_ = temporary;
     return file;
+}
+
+Expected<void> AtomicFile::open_temporary() {
+    for (;;) {
+        std::array<std::uint8_t, 8> random{};
+        random_bytes(random);
+        const std::filesystem::path temporary =
+            directory_of(path_) / fmt::format(".cipherfit-{}.tmp", to_hex(random));
+        const int descriptor = retry_interrupted([&] {
+            return open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                        static_cast<mode_t>(options_.mode));
+        });
+        if (descriptor < 0) {
+            return system_error(name_, "create", errno);
+        }
+        descriptor_ = FileDescriptor(descriptor);
+        temporary_ = temporary;
+        // A file system without locks has no leftovers removed either.
+        static_cast<void>(retry_interrupted([&] { return flock(descriptor, LOCK_EX); }));
+        struct stat status{};
+        if (fstat(descriptor, &status) != 0 || status.st_nlink > 0) {
+            return {};
+        }
+        // Another process took it for a leftover before it was locked.
+        temporary_.clear();
+    }
 }
 
 Expected<void> AtomicFile::write(std::span<const std::uint8_t> bytes) {
     if (failed_) {
         return tl::unexpected<ErrorInfo>(failure_);
     }
-    require(!temporary_.empty(), ErrorCode::invalid_argument,
+    require(descriptor_.valid(), ErrorCode::invalid_argument,
             "{}: write() after commit(); create another AtomicFile", name_);
     bytes_written_ += bytes.size();
     if (buffer_.size() + bytes.size() > buffer_bytes) {
@@ -169,6 +200,14 @@ Expected<void> AtomicFile::write_through(std::span<const std::uint8_t> bytes) {
         const ssize_t count = retry_interrupted([&] {
             return ::write(descriptor_.get(), bytes.data(), std::min(bytes.size(), max_transfer));
         });
+        if (count < 0 && errno == EPIPE) {  // the reader of a pipe has enough, as `head` has
+            return {};
+        }
+        if (count < 0 && errno == EAGAIN) {  // a pipe that somebody set so
+            pollfd waiting{.fd = descriptor_.get(), .events = POLLOUT, .revents = 0};
+            static_cast<void>(poll(&waiting, 1, -1));
+            continue;
+        }
         if (count < 0) {
             return fail(system_error(name_, "write", errno).value());
         }
@@ -181,18 +220,21 @@ Expected<void> AtomicFile::commit() {
     if (failed_) {
         return tl::unexpected<ErrorInfo>(failure_);
     }
-    require(!temporary_.empty(), ErrorCode::invalid_argument,
+    require(descriptor_.valid(), ErrorCode::invalid_argument,
             "{}: commit() a second time; create another AtomicFile", name_);
     if (auto done = flush_buffer(); !done) {
         return done;
     }
-    if (retry_interrupted([&] { return fsync(descriptor_.get()); }) != 0) {
+    const bool is_file = !temporary_.empty();
+    if (is_file && retry_interrupted([&] { return fsync(descriptor_.get()); }) != 0) {
         return fail(system_error(name_, "flush to the disk", errno).value());
     }
+    // Keeps the lock until the file has its name.
+    const FileDescriptor held(is_file ? fcntl(descriptor_.get(), F_DUPFD_CLOEXEC, 0) : -1);
     if (const int error = descriptor_.close(); error != 0) {
         return fail(system_error(name_, "close", error).value());
     }
-    return publish();
+    return is_file ? publish() : Expected<void>();
 }
 
 Expected<void> AtomicFile::publish() {
@@ -216,6 +258,29 @@ Expected<void> AtomicFile::publish() {
         return fail(system_error(name_, "flush its directory", errno).value());
     }
     return {};
+}
+
+bool is_stale_file(const std::filesystem::path& path) {
+    const std::string name = path.filename().string();
+    return name.starts_with(".cipherfit-") && name.ends_with(".tmp");
+}
+
+void remove_stale_files(const std::filesystem::path& directory) {
+    std::error_code error;
+    auto entry = std::filesystem::directory_iterator(directory, error);
+    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+        const std::filesystem::path& path = entry->path();
+        if (!is_stale_file(path)) {
+            continue;
+        }
+        const FileDescriptor file(retry_interrupted(
+            [&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); }));
+        struct stat status{};
+        if (file.valid() && fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+            flock(file.get(), LOCK_EX | LOCK_NB) == 0) {
+            static_cast<void>(unlink(path.c_str()));
+        }
+    }
 }
 
 Expected<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes,

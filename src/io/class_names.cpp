@@ -29,7 +29,9 @@ Expected<void> name_classes(Dataset& dataset, const std::filesystem::path& file)
         return make_error(ErrorCode::bad_input, "{}: a name occurs twice", file.string());
     }
     for (std::string& label : dataset.class_names) {
-        const bool is_index = label.front() != '-' && label.size() <= 9;
+        const bool is_index = label.size() <= 9 && std::ranges::all_of(label, [](char c) {
+                                  return c >= '0' && c <= '9';
+                              });
         const std::size_t index = is_index ? std::stoul(label) : names.size();
         if (index >= names.size()) {
             return make_error(ErrorCode::bad_input,

@@ -1,12 +1,14 @@
 #include "cipherfit/io/csv.h"
 
-#include "io/line_reader.h"
+#include "io/csv_columns.h"
+#include "io/csv_fields.h"
+#include "io/csv_labels.h"
 #include "io/text.h"
-#include "io/with_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -14,198 +16,104 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
-constexpr double max_exact_integer = 9007199254740992.0;  // 2^53
+constexpr std::size_t most_text_bytes = 256;
+constexpr double missing_value = std::numeric_limits<double>::quiet_NaN();
 
-enum class Field { number, empty, text, not_finite, out_of_range };
+// The texts of one column, by their first occurrence or, of a model's column, as they were trained.
+struct Categories {
+    std::map<std::string, std::uint32_t, std::less<>> numbers;
+    bool open = true;  // to new ones
 
-std::string_view trim(std::string_view text) noexcept {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
-        text.remove_prefix(1);
-    }
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
-        text.remove_suffix(1);
-    }
-    return text;
-}
-
-// Numbers of a few digits, as pixels are, at a fraction of from_chars' price.
-bool parse_small_integer(std::string_view text, double& value) noexcept {
-    if (text.empty() || text.size() > 9) {
-        return false;
-    }
-    std::uint32_t sum = 0;
-    for (const char c : text) {
-        const auto digit = static_cast<std::uint32_t>(c) - std::uint32_t{'0'};
-        if (digit > 9) {
-            return false;
+    double number(std::string_view text) {
+        const auto found = numbers.find(text);
+        if (found != numbers.end()) {
+            return found->second;
         }
-        sum = sum * 10 + digit;
-    }
-    value = sum;
-    return true;
-}
-
-Field parse(std::string_view text, double& value) noexcept {
-    if (parse_small_integer(text, value)) {
-        return Field::number;
-    }
-    text = trim(text);
-    if (text.empty()) {
-        return Field::empty;
-    }
-    if (text.size() > 1 && text.front() == '+' && text[1] != '-') {
-        text.remove_prefix(1);
-    }
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
-        return Field::text;
-    }
-    if (error == std::errc::result_out_of_range) {
-        return Field::out_of_range;
-    }
-    return std::isfinite(value) ? Field::number : Field::not_finite;
-}
-
-// The fields of a line, one after the other; an empty line has one empty field.
-class Fields {
-  public:
-    explicit Fields(std::string_view line) noexcept : rest_(line) {}
-    bool next(std::string_view& field) noexcept {
-        if (done_) {
-            return false;
+        if (!open) {
+            return -1;
         }
-        const std::size_t comma = rest_.find(',');
-        field = rest_.substr(0, comma);
-        done_ = comma == std::string_view::npos;
-        rest_.remove_prefix(done_ ? rest_.size() : comma + 1);
-        return true;
+        const auto next = static_cast<std::uint32_t>(numbers.size());
+        numbers.emplace(text, next);
+        return next;
     }
-
-  private:
-    std::string_view rest_;
-    bool done_ = false;
 };
-
-std::uint64_t count_fields(std::string_view line) noexcept {
-    return static_cast<std::uint64_t>(std::ranges::count(line, ',')) + 1;
-}
-
-bool is_header(std::string_view line) noexcept {
-    Fields fields(line);
-    std::string_view field;
-    double value = 0;
-    fields.next(field);
-    const Field first = parse(field, value);
-    if (first != Field::text && first != Field::empty) {
-        return false;
-    }
-    std::uint64_t count = 0;
-    std::uint64_t numbers = 0;
-    double offset = 0;
-    bool consecutive = true;
-    for (; fields.next(field); ++count) {
-        if (parse(field, value) != Field::number) {
-            continue;
-        }
-        offset = count == 0 ? value : offset;
-        consecutive = consecutive && value - static_cast<double>(count) == offset;
-        ++numbers;
-    }
-    return numbers == 0 || (numbers == count && consecutive && (offset == 0 || offset == 1));
-}
-
-tl::unexpected<ErrorInfo> field_error(const std::string& file, std::uint64_t line,
-                                      std::uint64_t column, Field problem, std::string_view text) {
-    const std::string_view what = problem == Field::empty        ? "is empty"
-                                  : problem == Field::not_finite ? "is not finite"
-                                  : problem == Field::out_of_range
-                                      ? "is beyond the range of a double"
-                                      : "is no number";
-    return make_error(ErrorCode::bad_input,
-                      "{}: row {}, column {}: '{}' {}; correct it or remove "
-                      "the row",
-                      file, line, column, quotable(trim(text)), what);
-}
 
 class CsvParser {
   public:
-    CsvParser(ByteSource& source, bool labelled)
-        : source_(source), lines_(source), labels_(labelled ? 1 : 0) {}
-
-    Expected<LabelledRows> run() {
-        for (;;) {
-            auto line = lines_.next();
-            if (!line) {
-                return tl::unexpected<ErrorInfo>(line.error());
+    CsvParser(ByteSource& source, char delimiter, CsvLayout layout, bool allow_missing,
+              bool open_categories)
+        : source_(source),
+          records_(source, delimiter),
+          layout_(std::move(layout)),
+          labels_(layout_, source.name()),
+          delimiter_(delimiter),
+          allow_missing_(allow_missing),
+          columns_(layout_.roles.size()),
+          features_(layout_.table.columns.size()) {
+        for (const CsvRole& role : layout_.roles) {
+            if (role.use == CsvUse::text) {
+                Categories& column = categories_[role.target];
+                column.open = open_categories;
+                for (const std::string& text : layout_.table.columns[role.target].categories) {
+                    column.numbers.emplace(text, column.numbers.size());
+                }
             }
-            const std::optional<std::string_view> text = *line;
-            if (!text) {
+        }
+    }
+
+    Expected<CsvTable> run() {
+        bool header = layout_.has_header;
+        for (;;) {
+            auto record = records_.next();
+            if (!record) {
+                return tl::unexpected<ErrorInfo>(record.error());
+            }
+            if (!*record) {
                 return finish();
             }
-            if (auto done = take_line(*text); !done) {
+            if (trim_blanks(**record).empty()) {
+                empty_line_ = empty_line_ == 0 ? records_.line() : empty_line_;
+                continue;
+            }
+            if (empty_line_ != 0) {
+                return make_error(ErrorCode::bad_input, "{}: row {} is empty; remove it",
+                                  source_.name(), empty_line_);
+            }
+            if (std::exchange(header, false)) {
+                continue;
+            }
+            if (auto done = take_row(**record); !done) {
                 return tl::unexpected<ErrorInfo>(done.error());
             }
         }
     }
 
   private:
-    Expected<void> take_line(std::string_view line) {
-        const bool first = lines_.line() == 1;
-        if (first && line.starts_with(byte_order_mark)) {
-            line.remove_prefix(byte_order_mark.size());
-        }
-        if (trim(line).empty()) {
-            empty_line_ = empty_line_ == 0 ? lines_.line() : empty_line_;
-            return {};
-        }
-        if (empty_line_ != 0) {
-            return make_error(ErrorCode::bad_input, "{}: row {} is empty; remove it",
-                              source_.name(), empty_line_);
-        }
-        if (columns_ == 0) {
-            if (auto done = set_columns(line); !done) {
-                return done;
-            }
-            if (is_header(line)) {
-                return {};
-            }
-        }
-        return take_row(line);
-    }
-
-    Expected<void> set_columns(std::string_view line) {
-        columns_ = count_fields(line);
-        if (columns_ == labels_) {
-            return make_error(ErrorCode::bad_input,
-                              "{}: row {} has no comma; give a label and the features, separated "
-                              "by commas",
-                              source_.name(), lines_.line());
-        }
-        return {};
-    }
-
     // Room for all rows at once: by the lines there are, and never more than one row beyond what
-    // the bytes of the file can hold, since each field takes two (a digit and a separator).
+    // the bytes of the file can hold, since each field takes two (a digit and a separator), or one
+    // if it may be missing.
     Expected<void> allocate() {
         auto lines = count_lines(source_);
         if (!lines) {
             return tl::unexpected<ErrorInfo>(lines.error());
         }
-        capacity_ = std::min(*lines, (source_.size() + 1) / (2 * columns_) + 1);
-        rows_.features.resize(static_cast<Eigen::Index>(capacity_),
-                              static_cast<Eigen::Index>(columns_ - labels_));
-        rows_.labels.reserve(labels_ * capacity_);
+        const bool all_there = !allow_missing_ && features_ + 1 >= columns_ &&
+                               std::ranges::none_of(layout_.table.columns, [](const auto& c) {
+                                   return c.fill.has_value();
+                               });
+        capacity_ = std::min(*lines, (source_.size() + 1) / ((all_there ? 2 : 1) * columns_) + 1);
+        result_.values.resize(static_cast<Eigen::Index>(capacity_),
+                              static_cast<Eigen::Index>(features_));
         return {};
     }
 
     tl::unexpected<ErrorInfo> ragged(std::uint64_t count) const {
         return make_error(ErrorCode::bad_input,
                           "{}: row {} has {} columns where the first row has {}", source_.name(),
-                          lines_.line(), count, columns_);
+                          records_.line(), count, columns_);
     }
 
-    Expected<void> take_row(std::string_view line) {
+    Expected<void> take_row(std::string_view record) {
         if (capacity_ == 0) {
             if (auto done = allocate(); !done) {
                 return done;
@@ -216,69 +124,201 @@ class CsvParser {
             return make_error(ErrorCode::io_failure, "{}: changed while it was read; try again",
                               source_.name());
         }
-        double* features = rows_.features.data() + count_ * (columns_ - labels_);
-        Fields fields(line);
-        std::string_view field;
+        double* features = result_.values.data() + count_ * features_;
+        CsvFields fields(record, delimiter_);
+        CsvField field;
         std::uint64_t column = 0;
         for (; fields.next(field); ++column) {
-            double value = 0;
             if (column == columns_) {
-                return ragged(count_fields(line));
+                return ragged(count_fields(record, delimiter_));
             }
-            const Field kind = parse(field, value);
-            if (kind != Field::number) {
-                return field_error(source_.name(), lines_.line(), column + 1, kind, field);
-            }
-            if (column >= labels_) {
-                features[column - labels_] = value;
+            const CsvRole role = layout_.roles[column];
+            if (role.use == CsvUse::number &&
+                parse_small_integer(field.text, features[role.target])) {
                 continue;
             }
-            if (!(std::abs(value) < max_exact_integer) || std::trunc(value) != value) {
-                return make_error(ErrorCode::bad_input,
-                                  "{}: row {}, column 1: the label '{}' is no integer class; put "
-                                  "the label first",
-                                  source_.name(), lines_.line(), quotable(trim(field)));
+            if (auto done = take_field(field, column, role, features); !done) {
+                return done;
             }
-            rows_.labels.push_back(static_cast<std::int64_t>(value));
         }
         ++count_;
+        if (fields.malformed()) {
+            return make_error(ErrorCode::bad_input,
+                              "{}: row {}: something stands behind a closing quote; double the "
+                              "quotes inside a field",
+                              source_.name(), records_.line());
+        }
         return column == columns_ ? Expected<void>{} : ragged(column);
     }
 
-    Expected<LabelledRows> finish() {
+    Expected<void> take_field(const CsvField& field, std::uint64_t column, CsvRole role,
+                              double* features) {
+        if (role.use == CsvUse::ignored) {
+            return {};
+        }
+        if (role.use == CsvUse::label) {
+            return labels_.take(field, records_.line());
+        }
+        double& value = features[role.target];
+        const CsvValue kind = parse_value(field, value);
+        if (kind == CsvValue::missing && may_be_missing(role.target)) {
+            value = missing_value;
+            return {};
+        }
+        if (role.use == CsvUse::text && kind != CsvValue::missing) {
+            const std::string_view text = trim_blanks(field.text);
+            if (!is_printable(text) || text.size() > most_text_bytes) {
+                return make_error(ErrorCode::bad_input,
+                                  "{}: row {}, {}: '{}' is no text in UTF-8 of at most {} bytes; "
+                                  "save the file as UTF-8 or leave the column out",
+                                  source_.name(), records_.line(), layout_.describe(column + 1),
+                                  quotable(text), most_text_bytes);
+            }
+            value = categories_.at(role.target).number(text);
+            return {};
+        }
+        return kind == CsvValue::number ? Expected<void>{} : field_error(field, column, kind);
+    }
+
+    bool may_be_missing(std::uint32_t feature) const {
+        return allow_missing_ || layout_.table.columns[feature].fill.has_value();
+    }
+
+    tl::unexpected<ErrorInfo> field_error(const CsvField& field, std::uint64_t column,
+                                          CsvValue problem) const {
+        const std::string_view what =
+            problem == CsvValue::missing
+                ? "is missing; fill missing values, correct it, or remove the row"
+            : problem == CsvValue::not_finite ? "is not finite; correct it or remove the row"
+            : problem == CsvValue::out_of_range
+                ? "is beyond the range of a double; correct it or remove the row"
+                : "is no number; correct it, or, if the column holds text, encode it, "
+                  "leave it out, or name it as the label";
+        return make_error(ErrorCode::bad_input, "{}: row {}, {}: '{}' {}", source_.name(),
+                          records_.line(), layout_.describe(column + 1),
+                          quotable(trim_blanks(field.text)), what);
+    }
+
+    Expected<CsvTable> finish() {
         if (count_ == 0) {
             return make_error(ErrorCode::bad_input, "{}: has no rows", source_.name());
         }
-        rows_.features.conservativeResize(static_cast<Eigen::Index>(count_), Eigen::NoChange);
-        return std::move(rows_);
+        result_.values.conservativeResize(static_cast<Eigen::Index>(count_), Eigen::NoChange);
+        result_.table = std::move(layout_.table);
+        for (auto& [feature, column] : categories_) {
+            if (column.open) {
+                sort_categories(feature, column);
+            }
+        }
+        labels_.finish(result_.labels, result_.classes);
+        return std::move(result_);
+    }
+
+    // The categories in ascending order, whatever the order of the rows.
+    void sort_categories(std::uint32_t feature, const Categories& column) {
+        std::vector<double> sorted(column.numbers.size());
+        std::vector<std::string>& names = result_.table.columns[feature].categories;
+        for (const auto& [text, number] : column.numbers) {
+            sorted[number] = static_cast<double>(names.size());
+            names.push_back(text);
+        }
+        for (double& value : result_.values.col(feature)) {
+            value = std::isnan(value) ? value : sorted[static_cast<std::size_t>(value)];
+        }
     }
 
     ByteSource& source_;
-    LineReader lines_;
-    std::uint64_t labels_ = 1;    // columns of labels, the first ones: 1 or none
-    std::uint64_t columns_ = 0;   // label and features; 0 before the first line
-    std::uint64_t capacity_ = 0;  // rows that rows_.features has room for
+    RecordReader records_;
+    CsvLayout layout_;
+    CsvLabels labels_;
+    char delimiter_;
+    bool allow_missing_;          // in every column; in a model's, where it has a fill
+    std::uint64_t columns_;       // of the file
+    std::uint64_t features_;      // of a row of the result
+    std::uint64_t capacity_ = 0;  // rows that result_.values has room for
     std::uint64_t count_ = 0;     // rows that are there
     std::uint64_t empty_line_ = 0;
-    LabelledRows rows_;
+    std::map<std::uint32_t, Categories> categories_;
+    CsvTable result_;
 };
+
+// Turns the roles of the columns in which some field is text into text.
+Expected<void> find_text_columns(ByteSource& source, char delimiter, CsvLayout& layout) {
+    RecordReader records(source, delimiter);
+    bool header = layout.has_header;
+    for (;;) {
+        auto record = records.next();
+        if (!record) {
+            return tl::unexpected<ErrorInfo>(record.error());
+        }
+        if (!*record) {
+            return {};
+        }
+        if (std::exchange(header, false)) {
+            continue;
+        }
+        CsvFields fields(**record, delimiter);
+        CsvField field;
+        for (std::size_t column = 0; column < layout.roles.size() && fields.next(field); ++column) {
+            double value = 0;
+            CsvUse& use = layout.roles[column].use;
+            if (use == CsvUse::number && parse_value(field, value) == CsvValue::text) {
+                use = CsvUse::text;
+            }
+        }
+    }
+}
+
+Expected<CsvTable> read(ByteSource& source, bool labelled, const TableOptions& options,
+                        const TableEncoding* model) {
+    const auto delimiter =
+        options.delimiter != 0 ? Expected<char>(options.delimiter) : detect_delimiter(source);
+    if (!delimiter) {
+        return tl::unexpected<ErrorInfo>(delimiter.error());
+    }
+    RecordReader records(source, *delimiter);
+    std::optional<std::string_view> next;
+    do {
+        auto record = records.next();
+        if (!record) {
+            return tl::unexpected<ErrorInfo>(record.error());
+        }
+        next = *record;
+    } while (next && trim_blanks(*next).empty());
+    if (!next) {
+        return make_error(ErrorCode::bad_input, "{}: has no rows", source.name());
+    }
+    if (records.line() > 1) {
+        return make_error(ErrorCode::bad_input, "{}: row 1 is empty; remove it", source.name());
+    }
+    const std::string first(*next);
+    auto second = records.next();
+    if (!second) {
+        return tl::unexpected<ErrorInfo>(second.error());
+    }
+    auto layout = csv_layout(source.name(), first, *second, *delimiter, labelled, options, model);
+    if (!layout) {
+        return tl::unexpected<ErrorInfo>(layout.error());
+    }
+    if (options.one_hot && model == nullptr) {
+        if (auto done = find_text_columns(source, *delimiter, *layout); !done) {
+            return tl::unexpected<ErrorInfo>(done.error());
+        }
+    }
+    const bool allow_missing = model == nullptr && options.impute != Impute::none;
+    return CsvParser(source, *delimiter, std::move(*layout), allow_missing, model == nullptr).run();
+}
 
 }  // namespace
 
-Expected<LabelledRows> read_csv(ByteSource& source) {
-    return CsvParser(source, true).run();
+Expected<CsvTable> read_csv(ByteSource& source, const TableOptions& options,
+                            const TableEncoding* model) {
+    return read(source, true, options, model);
 }
 
-Expected<RowMatrix> read_csv_unlabelled(ByteSource& source) {
-    auto rows = CsvParser(source, false).run();
-    if (!rows) {
-        return tl::unexpected<ErrorInfo>(rows.error());
-    }
-    return std::move(rows->features);
-}
-
-Expected<LabelledRows> read_csv(const std::filesystem::path& path) {
-    return with_file(path, [](ByteSource& source) { return read_csv(source); });
+Expected<CsvTable> read_csv_unlabelled(ByteSource& source, const TableOptions& options,
+                                       const TableEncoding* model) {
+    return read(source, false, options, model);
 }
 
 }  // namespace cipherfit

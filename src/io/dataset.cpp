@@ -3,20 +3,29 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <unordered_map>
 
 namespace cipherfit {
 namespace {
 
-Expected<void> check_finite(std::string_view file, const RowMatrix& features) {
+Expected<void> check_finite(std::string_view file, const RowMatrix& features, bool allow_missing) {
     for (Eigen::Index row = 0; row < features.rows(); ++row) {
         for (Eigen::Index column = 0; column < features.cols(); ++column) {
-            if (!std::isfinite(features(row, column))) {
+            const double value = features(row, column);
+            if (std::isfinite(value) || (allow_missing && std::isnan(value))) {
+                continue;
+            }
+            if (std::isnan(value)) {
                 return make_error(ErrorCode::bad_input,
-                                  "{}: row {}, feature {}: the value is not finite; correct it or "
+                                  "{}: row {}, feature {}: is missing; fill missing values, or "
                                   "remove the row",
                                   file, row + 1, column + 1);
             }
+            return make_error(ErrorCode::bad_input,
+                              "{}: row {}, feature {}: the value is not finite; correct it or "
+                              "remove the row",
+                              file, row + 1, column + 1);
         }
     }
     return {};
@@ -24,8 +33,9 @@ Expected<void> check_finite(std::string_view file, const RowMatrix& features) {
 
 }  // namespace
 
-Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
-                               std::span<const std::int64_t> labels) {
+Expected<Dataset> make_dataset(const std::string& file, RowMatrix features, std::vector<int> labels,
+                               std::vector<std::string> class_names, TableEncoding table,
+                               bool allow_missing) {
     if (features.rows() == 0 || features.cols() == 0) {
         return make_error(ErrorCode::bad_input,
                           "{}: has {} rows of {} features; one of each is the "
@@ -36,9 +46,15 @@ Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
         return make_error(ErrorCode::bad_input, "{}: has {} rows, but there are {} labels", file,
                           features.rows(), labels.size());
     }
-    if (auto done = check_finite(file, features); !done) {
+    if (auto done = check_finite(file, features, allow_missing); !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }
+    return Dataset{std::move(features), std::move(labels), std::move(class_names),
+                   std::move(table)};
+}
+
+Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
+                               std::span<const std::int64_t> labels) {
     std::vector<std::int64_t> classes(labels.begin(), labels.end());
     std::ranges::sort(classes);
     const auto repeated = std::ranges::unique(classes);
@@ -47,18 +63,21 @@ Expected<Dataset> make_dataset(const std::string& file, RowMatrix features,
         return make_error(ErrorCode::bad_input, "{}: has {} classes, which is too many", file,
                           classes.size());
     }
-    Dataset result;
-    result.features = std::move(features);
-    result.labels.reserve(labels.size());
+    std::vector<int> indices;
+    indices.reserve(labels.size());
     for (const std::int64_t label : labels) {
         const auto found = std::ranges::lower_bound(classes, label);
-        result.labels.push_back(static_cast<int>(found - classes.begin()));
+        indices.push_back(static_cast<int>(found - classes.begin()));
     }
-    result.class_names.reserve(classes.size());
+    std::vector<std::string> names;
+    names.reserve(classes.size());
     for (const std::int64_t label : classes) {
-        result.class_names.push_back(std::to_string(label));
+        names.push_back(std::to_string(label));
     }
-    return result;
+    TableEncoding table;
+    table.columns.resize(static_cast<std::size_t>(features.cols()));
+    return make_dataset(file, std::move(features), std::move(indices), std::move(names),
+                        std::move(table), false);
 }
 
 Expected<Dataset> take_rows(const Dataset& dataset, std::size_t begin, std::size_t end) {
@@ -74,6 +93,7 @@ Expected<Dataset> take_rows(const Dataset& dataset, std::size_t begin, std::size
     result.labels.assign(dataset.labels.begin() + static_cast<std::ptrdiff_t>(begin),
                          dataset.labels.begin() + static_cast<std::ptrdiff_t>(end));
     result.class_names = dataset.class_names;
+    result.table = dataset.table;
     return result;
 }
 
@@ -104,11 +124,19 @@ Expected<void> check_trainable(const Dataset& dataset) {
                           "{} rows are fewer than the {} classes; give at least one row of each",
                           rows, dataset.class_count());
     }
-    return check_finite("training data", dataset.features);
+    const std::set<int> distinct(dataset.labels.begin(), dataset.labels.end());
+    if (rows >= 8 && 2 * distinct.size() > rows) {
+        return make_error(ErrorCode::bad_input,
+                          "{} rows have {} different labels, as numbers or names of rows have; "
+                          "name the label's column, or leave out the index",
+                          rows, distinct.size());
+    }
+    return check_finite("training data", dataset.features, false);
 }
 
 Expected<std::vector<int>> map_labels(const Dataset& dataset,
-                                      std::span<const std::string> class_names) {
+                                      std::span<const std::string> class_names,
+                                      bool allow_unknown) {
     std::unordered_map<std::string_view, int> index;
     for (std::size_t i = 0; i < class_names.size(); ++i) {
         index.emplace(class_names[i], static_cast<int>(i));
@@ -119,11 +147,15 @@ Expected<std::vector<int>> map_labels(const Dataset& dataset,
         const std::string& label =
             dataset.class_names.at(static_cast<std::size_t>(dataset.labels[row]));
         const auto found = index.find(label);
+        if (found == index.end() && allow_unknown) {
+            result.push_back(-1);
+            continue;
+        }
         if (found == index.end()) {
             return make_error(
                 ErrorCode::bad_input,
                 "row {}: the label {} is not among the {} classes that the model was "
-                "trained with ({})",
+                "trained with ({}); remove the row, or have such rows counted",
                 row + 1, label, class_names.size(),
                 fmt::join(class_names.first(std::min<std::size_t>(class_names.size(), 20)), ", "));
         }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -65,14 +66,10 @@ RowMatrix grey_values(const std::vector<std::uint8_t>& pixels, std::size_t rows,
         .cast<double>();
 }
 
-// The features as the readers give them, with IDX grey values as numbers; the columns of a CSV file
-// are features all.
-Expected<RowMatrix> read_features(ByteSource& source, Format format) {
+// The features as the readers give them, with IDX grey values as numbers.
+Expected<RowMatrix> read_features(ByteSource& source, Format format, bool allow_missing) {
     if (format == Format::npy) {
-        return read_npy_matrix(source);
-    }
-    if (format == Format::csv) {
-        return read_csv_unlabelled(source);
+        return read_npy_matrix(source, allow_missing);
     }
     auto images = read_idx_images(source);
     if (!images) {
@@ -81,36 +78,7 @@ Expected<RowMatrix> read_features(ByteSource& source, Format format) {
     return grey_values(images->pixels, images->count, images->rows * images->columns);
 }
 
-// The place of the one in each row of zeros.
-Expected<std::vector<std::int64_t>> from_one_hot(const RowMatrix& rows, const std::string& file) {
-    std::vector<std::int64_t> labels;
-    labels.reserve(static_cast<std::size_t>(rows.rows()));
-    for (Eigen::Index i = 0; i < rows.rows(); ++i) {
-        Eigen::Index place = 0;
-        if (rows.row(i).maxCoeff(&place) != 1.0 || rows.row(i).cwiseAbs().sum() != 1.0) {
-            return make_error(ErrorCode::bad_input,
-                              "{}: row {} of {} columns is not a 1 among zeros; give one integer a "
-                              "row, or such rows",
-                              file, i + 1, rows.cols());
-        }
-        labels.push_back(place);
-    }
-    return labels;
-}
-
-Expected<std::vector<std::int64_t>> read_npy_labels(ByteSource& source) {
-    const auto header = read_npy_header(source);
-    if (!header || header->columns == 1) {
-        return read_npy_integers(source);
-    }
-    const auto rows = read_npy_matrix(source);
-    if (!rows) {
-        return tl::unexpected<ErrorInfo>(rows.error());
-    }
-    return from_one_hot(*rows, source.name());
-}
-
-Expected<std::vector<std::int64_t>> read_labels(const std::filesystem::path& path) {
+Expected<NpyLabels> read_labels(const std::filesystem::path& path) {
     auto source = FileSource::open(path);
     if (!source) {
         return tl::unexpected<ErrorInfo>(source.error());
@@ -128,11 +96,25 @@ Expected<std::vector<std::int64_t>> read_labels(const std::filesystem::path& pat
                           "features together",
                           (*source)->name());
     }
-    auto labels = read_idx_labels(**source);
-    if (!labels) {
-        return tl::unexpected<ErrorInfo>(labels.error());
+    const auto values = read_idx_labels(**source);
+    if (!values) {
+        return tl::unexpected<ErrorInfo>(values.error());
     }
-    return std::vector<std::int64_t>(labels->begin(), labels->end());
+    NpyLabels result;
+    std::array<int, 256> place{};
+    for (const std::uint8_t value : *values) {
+        place.at(value) = 1;
+    }
+    for (int value = 0; value < 256; ++value) {
+        if (place.at(static_cast<std::size_t>(value)) != 0) {
+            place.at(static_cast<std::size_t>(value)) = static_cast<int>(result.classes.size());
+            result.classes.push_back(std::to_string(value));
+        }
+    }
+    for (const std::uint8_t value : *values) {
+        result.labels.push_back(place.at(value));
+    }
+    return result;
 }
 
 // The labels' file name that goes with the features' by the usual conventions; empty if none does.
@@ -189,12 +171,34 @@ Expected<std::filesystem::path> dataset_file(const std::filesystem::path& path, 
 
 namespace {
 
-Expected<Dataset> read_csv_dataset(ByteSource& source) {
-    auto rows = read_csv(source);
+// Whether some value may be missing: in training rows on request, in later ones if the model fills.
+bool may_be_missing(const TableOptions& options, const TableEncoding* model) {
+    return model == nullptr ? options.impute != Impute::none
+                            : std::ranges::any_of(model->columns,
+                                                  [](const auto& c) { return c.fill.has_value(); });
+}
+
+Expected<Dataset> read_csv_dataset(ByteSource& source, bool labelled, const TableOptions& options,
+                                   const TableEncoding* model) {
+    auto rows =
+        labelled ? read_csv(source, options, model) : read_csv_unlabelled(source, options, model);
     if (!rows) {
         return tl::unexpected<ErrorInfo>(rows.error());
     }
-    return make_dataset(source.name(), std::move(rows->features), rows->labels);
+    if (!labelled) {
+        rows->labels.assign(static_cast<std::size_t>(rows->values.rows()), 0);
+        rows->classes = {"0"};
+    }
+    return make_dataset(source.name(), std::move(rows->values), std::move(rows->labels),
+                        std::move(rows->classes), std::move(rows->table),
+                        may_be_missing(options, model));
+}
+
+// The columns of a file that has neither names nor text.
+TableEncoding numeric_columns(Eigen::Index count) {
+    TableEncoding table;
+    table.columns.resize(static_cast<std::size_t>(count));
+    return table;
 }
 
 Expected<Dataset> read_cifar10_dataset(ByteSource& source) {
@@ -209,17 +213,20 @@ Expected<Dataset> read_cifar10_dataset(ByteSource& source) {
 }
 
 Expected<Dataset> read_with_labels(ByteSource& source, Format format,
-                                   const std::filesystem::path& labels) {
+                                   const std::filesystem::path& labels, bool allow_missing) {
     // The labels first: they are small, and a mistake in them shows before the features are read.
-    const auto label_values = read_labels(labels);
+    auto label_values = read_labels(labels);
     if (!label_values) {
         return tl::unexpected<ErrorInfo>(label_values.error());
     }
-    auto features = read_features(source, format);
+    auto features = read_features(source, format, allow_missing);
     if (!features) {
         return tl::unexpected<ErrorInfo>(features.error());
     }
-    auto dataset = make_dataset(source.name(), std::move(*features), *label_values);
+    const Eigen::Index columns = features->cols();
+    auto dataset =
+        make_dataset(source.name(), std::move(*features), std::move(label_values->labels),
+                     std::move(label_values->classes), numeric_columns(columns), allow_missing);
     const auto names = labels.parent_path() / "class_names.json";
     std::error_code ignored;
     if (dataset && std::filesystem::exists(names, ignored)) {
@@ -230,10 +237,22 @@ Expected<Dataset> read_with_labels(ByteSource& source, Format format,
     return dataset;
 }
 
-}  // namespace
+// Options of a table say nothing of a file that has no columns of text.
+Expected<void> require_no_table_options(const std::string& file, const TableOptions& options) {
+    if (options.label.empty() && options.drop.empty() && options.delimiter == 0 &&
+        options.header == TableHeader::detect && !options.one_hot && options.categorical.empty()) {
+        return {};
+    }
+    return make_error(ErrorCode::bad_input,
+                      "{}: is no CSV file: leave out what describes its columns", file);
+}
 
-Expected<Dataset> read_dataset(const std::filesystem::path& path,
-                               const std::optional<std::filesystem::path>& labels) {
+struct OpenFile {
+    std::unique_ptr<ByteSource> source;
+    Format format = Format::csv;
+};
+
+Expected<OpenFile> open_dataset(const std::filesystem::path& path, const TableOptions& options) {
     auto source = FileSource::open(path);
     if (!source) {
         return tl::unexpected<ErrorInfo>(source.error());
@@ -242,43 +261,67 @@ Expected<Dataset> read_dataset(const std::filesystem::path& path,
     if (!format) {
         return tl::unexpected<ErrorInfo>(format.error());
     }
-    if (*format == Format::csv || *format == Format::cifar10) {
-        const bool csv = *format == Format::csv;
-        if (labels) {
-            return make_error(ErrorCode::bad_input,
-                              "{}: a {} file holds its labels {}; leave out {}", (*source)->name(),
-                              csv ? "CSV" : "CIFAR-10", csv ? "in the first column" : "itself",
-                              labels->string());
+    if (*format != Format::csv) {
+        if (auto done = require_no_table_options((*source)->name(), options); !done) {
+            return tl::unexpected<ErrorInfo>(done.error());
         }
-        return csv ? read_csv_dataset(**source) : read_cifar10_dataset(**source);
+    }
+    return OpenFile{std::move(*source), *format};
+}
+
+}  // namespace
+
+Expected<Dataset> read_dataset(const std::filesystem::path& path,
+                               const std::optional<std::filesystem::path>& labels,
+                               const TableOptions& options, const TableEncoding* model) {
+    auto file = open_dataset(path, options);
+    if (!file) {
+        return tl::unexpected<ErrorInfo>(file.error());
+    }
+    const Format format = file->format;
+    ByteSource& source = *file->source;
+    if (format == Format::csv || format == Format::cifar10) {
+        const bool csv = format == Format::csv;
+        if (labels) {
+            return make_error(
+                ErrorCode::bad_input, "{}: a {} file holds its labels {}; leave out {}",
+                source.name(), csv ? "CSV" : "CIFAR-10",
+                csv ? "in the first column, or in one that is named" : "itself", labels->string());
+        }
+        return csv ? read_csv_dataset(source, true, options, model) : read_cifar10_dataset(source);
     }
     const auto labels_path =
         labels ? Expected<std::filesystem::path>(*labels) : labels_beside(path);
     if (!labels_path) {
         return tl::unexpected<ErrorInfo>(labels_path.error());
     }
-    return read_with_labels(**source, *format, *labels_path);
+    return read_with_labels(source, format, *labels_path, may_be_missing(options, model));
 }
 
-Expected<RowMatrix> read_unlabelled(const std::filesystem::path& path) {
-    auto source = FileSource::open(path);
-    if (!source) {
-        return tl::unexpected<ErrorInfo>(source.error());
+Expected<Dataset> read_unlabelled(const std::filesystem::path& path, const TableOptions& options,
+                                  const TableEncoding* model) {
+    auto file = open_dataset(path, options);
+    if (!file) {
+        return tl::unexpected<ErrorInfo>(file.error());
     }
-    const auto format = detect(**source);
-    if (!format) {
-        return tl::unexpected<ErrorInfo>(format.error());
-    }
-    if (*format == Format::cifar10) {
+    const std::string& name = file->source->name();
+    if (file->format == Format::cifar10) {
         return make_error(ErrorCode::bad_input,
                           "{}: the records of a CIFAR-10 file have labels; read them as labelled",
-                          (*source)->name());
+                          name);
     }
-    auto features = read_features(**source, *format);
-    if (features && (features->rows() == 0 || features->cols() == 0)) {
-        return make_error(ErrorCode::bad_input, "{}: has no rows or no columns", (*source)->name());
+    if (file->format == Format::csv) {
+        return read_csv_dataset(*file->source, false, options, model);
     }
-    return features;
+    const bool allow_missing = may_be_missing(options, model);
+    auto features = read_features(*file->source, file->format, allow_missing);
+    if (!features) {
+        return tl::unexpected<ErrorInfo>(features.error());
+    }
+    const Eigen::Index columns = features->cols();
+    std::vector<int> labels(static_cast<std::size_t>(features->rows()), 0);
+    return make_dataset(name, std::move(*features), std::move(labels), {"0"},
+                        numeric_columns(columns), allow_missing);
 }
 
 }  // namespace cipherfit

@@ -22,13 +22,27 @@ std::make_signed_t<T> as_signed(T value) noexcept {
     return static_cast<std::make_signed_t<T>>(value);
 }
 
-// Calls f(item) with the item as the type that the file has it in.
+// IEEE 754 binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+float half_to_float(std::uint16_t bits) noexcept {
+    const float sign = (bits & 0x8000U) != 0 ? -1.0F : 1.0F;
+    const int exponent = (bits >> 10U) & 0x1fU;
+    const auto fraction = static_cast<float>(bits & 0x3ffU);
+    if (exponent == 0x1f) {
+        return fraction == 0 ? sign * std::numeric_limits<float>::infinity()
+                             : std::numeric_limits<float>::quiet_NaN();
+    }
+    return sign * (exponent == 0 ? std::ldexp(fraction, -24)
+                                 : std::ldexp(1024.0F + fraction, exponent - 25));
+}
+
+// Calls f(item) with the item as the type that the file has it in; the item is little-endian.
 template <class F>
 bool convert_item(NpyType type, unsigned bytes, const std::uint8_t* item, F&& f) {
     const bool is_signed = type == NpyType::signed_integer;
     if (type == NpyType::floating) {
-        return bytes == 4 ? f(std::bit_cast<float>(load_le<std::uint32_t>(item)))
-                          : f(std::bit_cast<double>(load_le<std::uint64_t>(item)));
+        return bytes == 2   ? f(half_to_float(load_le<std::uint16_t>(item)))
+               : bytes == 4 ? f(std::bit_cast<float>(load_le<std::uint32_t>(item)))
+                            : f(std::bit_cast<double>(load_le<std::uint64_t>(item)));
     }
     switch (bytes) {
         case 1:
@@ -61,6 +75,11 @@ Expected<void> for_each_item(ByteSource& source, const NpyHeader& header,
         const std::uint64_t offset = header.data_offset + first * header.item_bytes;
         if (auto done = source.read_at(offset, bytes); !done) {
             return done;
+        }
+        if (header.big_endian) {
+            for (std::uint64_t i = 0; i < count; ++i) {
+                std::ranges::reverse(bytes.subspan(i * header.item_bytes, header.item_bytes));
+            }
         }
         for (std::uint64_t i = 0; i < count; ++i) {
             const bool accepted =
@@ -98,8 +117,8 @@ bool to_integer(T value, std::int64_t& result) noexcept {
 
 Expected<void> write_array(const std::filesystem::path& path, std::string_view descr,
                            const std::string& shape, std::span<const std::uint8_t> data,
-                           unsigned mode = 0644) {
-    auto file = AtomicFile::create(path, {.mode = mode});
+                           AtomicFileOptions options = {}) {
+    auto file = AtomicFile::create(path, options);
     if (!file) {
         return tl::unexpected<ErrorInfo>(file.error());
     }
@@ -122,9 +141,9 @@ std::span<const std::uint8_t> bytes_of(const T* values, std::size_t count) noexc
 
 template <class M>
 Expected<void> write_matrix(const std::filesystem::path& path, std::string_view descr,
-                            const M& values, unsigned mode = 0644) {
+                            const M& values, AtomicFileOptions options = {}) {
     return write_array(path, descr, fmt::format("({}, {})", values.rows(), values.cols()),
-                       bytes_of(values.data(), static_cast<std::size_t>(values.size())), mode);
+                       bytes_of(values.data(), static_cast<std::size_t>(values.size())), options);
 }
 
 template <class T>
@@ -136,20 +155,20 @@ Expected<void> write_vector(const std::filesystem::path& path, std::string_view 
 
 }  // namespace
 
-Expected<RowMatrix> read_npy_matrix(ByteSource& source) {
+Expected<RowMatrix> read_npy_matrix(ByteSource& source, bool allow_missing) {
     const auto header = read_npy_header(source);
     if (!header) {
         return tl::unexpected<ErrorInfo>(header.error());
     }
     RowMatrix result(static_cast<Eigen::Index>(header->rows),
                      static_cast<Eigen::Index>(header->columns));
-    const auto done = for_each_item(source, *header,
-                                    "the value is not finite; remove the row or replace the value",
-                                    [&](std::uint64_t row, std::uint64_t column, auto value) {
-                                        const auto wide = static_cast<double>(value);
-                                        result.data()[row * header->columns + column] = wide;
-                                        return std::isfinite(wide);
-                                    });
+    const auto done = for_each_item(
+        source, *header, "the value is not finite; remove the row or replace the value",
+        [&](std::uint64_t row, std::uint64_t column, auto value) {
+            const auto wide = static_cast<double>(value);
+            result.data()[row * header->columns + column] = wide;
+            return std::isfinite(wide) || (allow_missing && std::isnan(wide));
+        });
     if (!done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }
@@ -187,7 +206,12 @@ Expected<std::vector<std::int64_t>> read_npy_integers(const std::filesystem::pat
 
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
                          unsigned mode) {
-    return write_matrix(path, "<f8", values, mode);
+    return write_matrix(path, "<f8", values, {.mode = mode});
+}
+
+Expected<void> write_npy(const std::filesystem::path& path, const RowMatrix& values,
+                         const AtomicFileOptions& options) {
+    return write_matrix(path, "<f8", values, options);
 }
 
 Expected<void> write_npy(const std::filesystem::path& path, const RowMatrixF32& values) {

@@ -139,13 +139,32 @@ std::optional<Dictionary> parse_dictionary(std::string_view text) {
     return in.at_end() ? std::optional(result) : std::nullopt;
 }
 
-Expected<void> set_type(const std::string& file, std::string_view descr, NpyHeader& header) {
+// <U8 and |S8: strings of at most so many characters.
+bool set_string_type(std::string_view descr, NpyHeader& header) {
+    if (descr.size() < 3 || (descr[1] != 'U' && descr[1] != 'S')) {
+        return false;
+    }
+    constexpr unsigned most_characters = 1U << 16U;
+    unsigned length = 0;
+    const auto [end, error] =
+        std::from_chars(descr.data() + 2, descr.data() + descr.size(), length);
+    if (error != std::errc{} || end != descr.data() + descr.size() || length == 0 ||
+        length > most_characters) {
+        return false;
+    }
+    header.type = descr[1] == 'U' ? NpyType::unicode : NpyType::bytes;
+    header.item_bytes = descr[1] == 'U' ? 4 * length : length;
+    return true;
+}
+
+Expected<void> set_type(const std::string& file, std::string_view descr, bool allow_strings,
+                        NpyHeader& header) {
     struct Known {
         std::string_view descr;
         NpyType type;
         unsigned bytes;
     };
-    static constexpr std::array<Known, 11> known{{
+    static constexpr std::array<Known, 12> known{{
         {"b1", NpyType::boolean, 1},
         {"i1", NpyType::signed_integer, 1},
         {"i2", NpyType::signed_integer, 2},
@@ -155,17 +174,29 @@ Expected<void> set_type(const std::string& file, std::string_view descr, NpyHead
         {"u2", NpyType::unsigned_integer, 2},
         {"u4", NpyType::unsigned_integer, 4},
         {"u8", NpyType::unsigned_integer, 8},
+        {"f2", NpyType::floating, 2},
         {"f4", NpyType::floating, 4},
         {"f8", NpyType::floating, 8},
     }};
     const std::string_view order = descr.substr(0, 1);
+    header.big_endian = order == ">";
     for (const Known& candidate : known) {
         if (descr.size() == 3 && descr.substr(1) == candidate.descr &&
-            (order == "<" || (order == "|" && candidate.bytes == 1))) {
+            (order == "<" || order == ">" || (order == "|" && candidate.bytes == 1))) {
             header.type = candidate.type;
             header.item_bytes = candidate.bytes;
             return {};
         }
+    }
+    const bool ordered = order == "<" || order == ">" || order == "|";
+    if (ordered && allow_strings && set_string_type(descr, header)) {
+        return {};
+    }
+    if (descr.starts_with("|O")) {
+        return make_error(ErrorCode::bad_input,
+                          "{}: holds Python objects (type '|O'), which are not read; save numbers, "
+                          "x.astype(float), or labels as text, y.astype(str)",
+                          file);
     }
     return make_error(ErrorCode::bad_input,
                       "{}: holds values of the type '{}'; save them as float64 or int64 "
@@ -193,7 +224,7 @@ Expected<void> set_shape(const std::string& file, const std::vector<std::uint64_
                           "{}: {} rows of {} columns are too many; at most {}", file, header.rows,
                           header.columns, max_dimension);
     }
-    // Below 2^62 items of at most 8 bytes: compared by items, the product cannot wrap.
+    // Compared by items, since items times bytes could wrap; below 2^62 items, these cannot.
     const std::uint64_t items = header.rows * header.columns;
     if (data_bytes % header.item_bytes != 0 || data_bytes / header.item_bytes != items) {
         return make_error(
@@ -207,7 +238,8 @@ Expected<void> set_shape(const std::string& file, const std::vector<std::uint64_
 
 }  // namespace
 
-Expected<NpyHeader> read_npy_header(ByteSource& source, std::size_t most_dimensions) {
+Expected<NpyHeader> read_npy_header(ByteSource& source, std::size_t most_dimensions,
+                                    bool allow_strings) {
     const std::string& file = source.name();
     std::array<std::uint8_t, 12> start{};
     const auto available =
@@ -246,7 +278,7 @@ Expected<NpyHeader> read_npy_header(ByteSource& source, std::size_t most_dimensi
     if (!dictionary || !dictionary->descr) {
         return make_error(ErrorCode::bad_input, "{}: the .npy header is damaged", file);
     }
-    if (auto done = set_type(file, *dictionary->descr, header); !done) {
+    if (auto done = set_type(file, *dictionary->descr, allow_strings, header); !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }
     if (!dictionary->fortran_order || !dictionary->shape) {

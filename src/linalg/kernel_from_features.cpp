@@ -34,15 +34,15 @@ std::vector<double> first_classes(const KernelLayout& layout) {
 
 // The source and its rotations by steps(1), ..., steps(count - 1).
 template <class Steps>
-std::vector<Ciphertext> rotations(const Evaluator& evaluator, const Ciphertext& source,
-                                  std::size_t count, const Steps& steps) {
-    std::vector<Ciphertext> result;
+std::vector<Handle> rotations(Operations& operations, const Handle& source, std::size_t count,
+                              const Steps& steps) {
+    std::vector<Handle> result;
     result.reserve(count);
-    result.push_back(source.copy());
+    result.push_back(operations.copy(source));
     if (count > 1) {
-        const HoistedCiphertext hoisted = evaluator.hoist(source);
+        const HoistedHandle hoisted = operations.hoist(source);
         for (std::size_t k = 1; k < count; ++k) {
-            result.push_back(evaluator.rotate(hoisted, steps(k)));
+            result.push_back(operations.rotate(hoisted, steps(k)));
         }
     }
     return result;
@@ -64,59 +64,59 @@ std::vector<std::vector<std::int64_t>> class_sums(const KernelLayout& layout) {
     return sums;
 }
 
-Ciphertext sum_over_classes(const Evaluator& evaluator, const KernelLayout& layout, Ciphertext x) {
+Handle sum_over_classes(Operations& operations, const KernelLayout& layout, Handle x) {
     for (const auto& steps : class_sums(layout)) {
-        x = evaluator.sum_of_rotations(x, steps);
+        x = operations.sum_of_rotations(x, steps);
     }
     return x;
 }
 
 }  // namespace
 
-std::vector<Ciphertext> kernel_from_features(const Evaluator& evaluator, const KernelLayout& layout,
-                                             std::span<const Ciphertext> rows,
-                                             std::span<const Ciphertext> skewed, double scale) {
+std::vector<Handle> kernel_from_features(Operations& operations, const KernelLayout& layout,
+                                         std::span<const Handle> rows,
+                                         std::span<const Handle> skewed, double scale) {
     require(!rows.empty() && rows.size() == skewed.size(), ErrorCode::invalid_argument,
             "a kernel needs as many chunks of rows as of skewed rows, got {} and {}", rows.size(),
             skewed.size());
-    std::vector<Ciphertext> sums;
+    std::vector<Handle> sums;
     for (std::size_t first = 0; first < rows.size(); first += chunks_at_a_time) {
         const std::size_t last = std::min(rows.size(), first + chunks_at_a_time);
-        std::vector<std::vector<Ciphertext>> giants;
-        std::vector<std::vector<Ciphertext>> babies;
+        std::vector<std::vector<Handle>> giants;
+        std::vector<std::vector<Handle>> babies;
         for (std::size_t p = first; p < last; ++p) {
-            giants.push_back(rotations(evaluator, rows[p], layout.giants(),
+            giants.push_back(rotations(operations, rows[p], layout.giants(),
                                        [&](std::size_t u) { return giant_steps(layout, u); }));
-            babies.push_back(rotations(evaluator, skewed[p], layout.babies(),
+            babies.push_back(rotations(operations, skewed[p], layout.babies(),
                                        [&](std::size_t v) { return baby_steps(layout, v); }));
         }
         for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
-            std::vector<Product> products;
+            std::vector<HandleProduct> products;
             products.reserve(last - first);
             for (std::size_t k = 0; k < last - first; ++k) {
                 products.push_back(
                     {&giants[k][q / layout.babies()], &babies[k][q % layout.babies()]});
             }
-            Ciphertext sum = evaluator.sum_of_products(products);
+            Handle sum = operations.sum_of_products(products);
             if (first == 0) {
                 sums.push_back(std::move(sum));
             } else {
-                evaluator.add_inplace(sums[q], sum);
+                operations.add_inplace(sums[q], sum);
             }
         }
     }
     const std::vector<double> mask = first_classes(layout);
-    std::vector<Ciphertext> blocks;
+    std::vector<Handle> blocks;
     blocks.reserve(sums.size());
-    for (Ciphertext& sum : sums) {
-        const Ciphertext folded =
-            sum_over_classes(evaluator, layout, evaluator.relinearize_rescale(sum));
+    for (Handle& sum : sums) {
+        const Handle folded =
+            sum_over_classes(operations, layout, operations.relinearize_rescale(sum));
         sum = {};
         const double plain_scale =
-            scale * evaluator.rescale_divisor(folded.level()) / folded.scale();
-        const Ciphertext masked = evaluator.rescale(evaluator.multiply_plain(
-            folded, evaluator.encoder().encode(mask, folded.level(), plain_scale)));
-        blocks.push_back(sum_over_classes(evaluator, layout, evaluator.rotate(masked, 1)));
+            scale * operations.rescale_divisor(folded.level()) / folded.scale();
+        const Handle masked = operations.rescale(
+            operations.multiply_mask(folded, operations.encode(mask, folded.level(), plain_scale)));
+        blocks.push_back(sum_over_classes(operations, layout, operations.rotate(masked, 1)));
     }
     return blocks;
 }
@@ -135,6 +135,9 @@ KeyRequest kernel_from_features_keys(const KernelLayout& layout, std::size_t lev
         for (std::size_t k = 1; k < steps.size(); ++k) {
             request.rotation(steps[k], slots, level - 1);
         }
+    }
+    if (layout.padded_classes() == 1) {
+        request.rotation(1, slots, level - 2);  // else among the sums' rotations
     }
     return request;
 }

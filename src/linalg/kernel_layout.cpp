@@ -8,28 +8,29 @@
 namespace cipherfit {
 namespace {
 
-std::size_t padded_count(std::size_t classes) noexcept {
-    return std::max<std::size_t>(2, std::bit_ceil(classes));
+std::size_t padded_count(std::size_t classes, std::size_t least) noexcept {
+    return std::bit_ceil(std::max(classes, least));
 }
 
 }  // namespace
 
-bool KernelLayout::fits(std::size_t slots, std::size_t samples, std::size_t classes) noexcept {
-    return samples <= slots && classes <= slots &&
-           std::bit_ceil(samples) * padded_count(classes) <= slots;
+bool KernelLayout::fits(std::size_t slots, std::size_t samples, std::size_t classes,
+                        std::size_t least_padded) noexcept {
+    return samples <= slots && std::max(classes, least_padded) <= slots &&
+           std::bit_ceil(samples) * padded_count(classes, least_padded) <= slots;
 }
 
 KernelLayout KernelLayout::create(std::size_t slots, std::size_t samples, std::size_t classes,
-                                  std::size_t babies) {
+                                  std::size_t babies, std::size_t least_padded) {
     require(samples >= 1 && classes >= 1, ErrorCode::invalid_argument,
             "need at least one sample and class, got {} and {}", samples, classes);
-    require(std::has_single_bit(slots) && fits(slots, samples, classes),
+    require(std::has_single_bit(slots) && fits(slots, samples, classes, least_padded),
             ErrorCode::invalid_argument, "{} samples of {} classes do not fit {} slots", samples,
             classes, slots);
     KernelLayout layout;
     layout.samples_ = samples;
     layout.classes_ = classes;
-    layout.padded_classes_ = padded_count(classes);
+    layout.padded_classes_ = padded_count(classes, least_padded);
     layout.rows_ = std::bit_ceil(samples);
     layout.lanes_ = slots / (layout.rows_ * layout.padded_classes_);
     // More lanes than rows would meet every diagonal twice.

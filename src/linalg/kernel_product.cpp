@@ -23,60 +23,60 @@ std::int64_t skew_steps(const KernelLayout& layout) noexcept {
 
 }  // namespace
 
-EncryptedKernel::EncryptedKernel(const Evaluator& evaluator, const KernelLayout& layout,
-                                 std::vector<Ciphertext> blocks)
-    : evaluator_(evaluator), layout_(layout), blocks_(std::move(blocks)) {
+EncryptedKernel::EncryptedKernel(Operations& operations, const KernelLayout& layout,
+                                 std::vector<Handle> blocks)
+    : operations_(operations), layout_(layout), blocks_(std::move(blocks)) {
     require(blocks_.size() == layout.kernel_blocks(), ErrorCode::invalid_argument,
             "the layout has {} kernel blocks, got {}", layout.kernel_blocks(), blocks_.size());
 }
 
-Ciphertext EncryptedKernel::multiply(const Ciphertext& replicas, const Ciphertext* added) const {
+Handle EncryptedKernel::multiply(const Handle& replicas, const Handle* added) const {
     const std::size_t babies = layout_.babies();
-    std::vector<Ciphertext> rotated;
+    std::vector<Handle> rotated;
     rotated.reserve(babies);
     if (babies > 1) {
-        const HoistedCiphertext hoisted = evaluator_.hoist(replicas);
+        const HoistedHandle hoisted = operations_.hoist(replicas);
         for (std::size_t v = 1; v < babies; ++v) {
-            rotated.push_back(evaluator_.rotate(hoisted, row_steps(layout_, v * layout_.lanes())));
+            rotated.push_back(operations_.rotate(hoisted, row_steps(layout_, v * layout_.lanes())));
         }
     }
     const auto giant = [&](std::size_t u) {
-        std::vector<Product> products;
+        std::vector<HandleProduct> products;
         products.reserve(babies);
         for (std::size_t v = 0; v < babies; ++v) {
             products.push_back({&blocks_[u * babies + v], v == 0 ? &replicas : &rotated[v - 1]});
         }
-        Ciphertext sum = evaluator_.sum_of_products(products);
+        Handle sum = operations_.sum_of_products(products);
         if (u == 0 && added != nullptr) {
             // Before the rescaling, where the factor between the scales is a large integer.
-            sum = evaluator_.add(sum,
-                                 evaluator_.multiply_scalar(*added, 1.0, sum.scale(), sum.level()));
+            sum = operations_.add(
+                sum, operations_.multiply_scalar(*added, 1.0, sum.scale(), sum.level()));
         }
-        return evaluator_.relinearize_rescale(sum);
+        return operations_.relinearize_rescale(sum);
     };
     std::size_t u = layout_.giants() - 1;
-    Ciphertext result = giant(u);
+    Handle result = giant(u);
     while (u-- > 0) {
-        result = evaluator_.rotate(result, row_steps(layout_, babies * layout_.lanes()));
-        evaluator_.add_inplace(result, giant(u));
+        result = operations_.rotate(result, row_steps(layout_, babies * layout_.lanes()));
+        operations_.add_inplace(result, giant(u));
     }
     return result;
 }
 
-Ciphertext EncryptedKernel::fold_lanes(const Evaluator& evaluator, const KernelLayout& layout,
-                                       Ciphertext product) {
+Handle EncryptedKernel::fold_lanes(Operations& operations, const KernelLayout& layout,
+                                   Handle product) {
     for (std::size_t lane = 1; lane < layout.lanes(); lane *= 2) {
-        evaluator.add_inplace(
-            product, evaluator.rotate(product, signed_size(lane * layout.padded_classes())));
+        operations.add_inplace(
+            product, operations.rotate(product, signed_size(lane * layout.padded_classes())));
     }
     return product;
 }
 
-Ciphertext EncryptedKernel::replicate(const Evaluator& evaluator, const KernelLayout& layout,
-                                      Ciphertext values) {
+Handle EncryptedKernel::replicate(Operations& operations, const KernelLayout& layout,
+                                  Handle values) {
     for (std::size_t lane = 1; lane < layout.lanes(); lane *= 2) {
-        evaluator.add_inplace(values,
-                              evaluator.rotate(values, signed_size(lane) * skew_steps(layout)));
+        operations.add_inplace(values,
+                               operations.rotate(values, signed_size(lane) * skew_steps(layout)));
     }
     return values;
 }

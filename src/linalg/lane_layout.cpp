@@ -6,15 +6,6 @@
 #include <bit>
 
 namespace cipherfit {
-namespace {
-
-// At least 2, so that a family of rotations always exists.
-std::size_t padded(std::size_t classes) noexcept {
-    return std::max<std::size_t>(2, std::bit_ceil(classes));
-}
-
-}  // namespace
-
 LaneLayout LaneLayout::create(std::size_t slots, std::size_t lane, std::size_t samples,
                               std::size_t features, std::size_t classes) {
     require(samples >= 1 && features >= 1 && classes >= 1, ErrorCode::invalid_argument,
@@ -22,7 +13,7 @@ LaneLayout LaneLayout::create(std::size_t slots, std::size_t lane, std::size_t s
             features, classes);
     require(classes <= slots, ErrorCode::invalid_argument, "{} classes do not fit {} slots",
             classes, slots);
-    const std::size_t c = padded(classes);
+    const std::size_t c = std::bit_ceil(classes);
     require(std::has_single_bit(slots) && std::has_single_bit(lane) && lane >= 2 * c &&
                 lane * c <= slots,
             ErrorCode::invalid_argument,
@@ -41,7 +32,7 @@ LaneLayout LaneLayout::create(std::size_t slots, std::size_t lane, std::size_t s
 std::vector<std::size_t> LaneLayout::possible_lanes(std::size_t slots, std::size_t classes) {
     std::vector<std::size_t> lanes;
     if (classes <= slots) {
-        const std::size_t c = padded(classes);
+        const std::size_t c = std::bit_ceil(classes);
         for (std::size_t lane = 2 * c; lane * c <= slots; lane *= 2) {
             lanes.push_back(lane);
         }

@@ -71,48 +71,48 @@ void request_family(KeyRequest& request, const LaneLayout& layout, const ShiftPl
 
 // [h]: the blocks shifted by h babies, h = 1..count-1 (entry 0 stays empty), each from the one
 // before, so that one key serves them all.
-std::vector<std::vector<Ciphertext>> make_babies(const Evaluator& evaluator,
-                                                 const std::vector<Ciphertext>& blocks,
-                                                 std::size_t count, Steps shift) {
-    std::vector<std::vector<Ciphertext>> babies(count);
+std::vector<std::vector<Handle>> make_babies(Operations& operations,
+                                             const std::vector<Handle>& blocks, std::size_t count,
+                                             Steps shift) {
+    std::vector<std::vector<Handle>> babies(count);
     for (std::size_t h = 1; h < count; ++h) {
         const auto& previous = h == 1 ? blocks : babies[h - 1];
-        for (const Ciphertext& block : previous) {
-            babies[h].push_back(evaluator.rotate(block, shift));
+        for (const Handle& block : previous) {
+            babies[h].push_back(operations.rotate(block, shift));
         }
     }
     return babies;
 }
 
 // The source rotated by outer + v inner, v = 0..count-1.
-std::vector<Ciphertext> rotations(const Evaluator& evaluator, const HoistedCiphertext& source,
-                                  Steps outer, Steps inner, std::size_t count) {
-    std::vector<Ciphertext> result;
+std::vector<Handle> rotations(Operations& operations, const HoistedHandle& source, Steps outer,
+                              Steps inner, std::size_t count) {
+    std::vector<Handle> result;
     result.reserve(count);
-    result.push_back(evaluator.rotate(source, outer));
+    result.push_back(operations.rotate(source, outer));
     if (count > 1) {
-        const HoistedCiphertext hoisted = evaluator.hoist(result.front());
+        const HoistedHandle hoisted = operations.hoist(result.front());
         for (std::size_t v = 1; v < count; ++v) {
-            result.push_back(evaluator.rotate(hoisted, signed_size(v) * inner));
+            result.push_back(operations.rotate(hoisted, signed_size(v) * inner));
         }
     }
     return result;
 }
 
-void add_to(const Evaluator& evaluator, Ciphertext& sum, Ciphertext term, bool is_first) {
+void add_to(Operations& operations, Handle& sum, Handle term, bool is_first) {
     if (is_first) {
         sum = std::move(term);
     } else {
-        evaluator.add_inplace(sum, term);
+        operations.add_inplace(sum, term);
     }
 }
 
 }  // namespace
 
-EncryptedFeatures::EncryptedFeatures(const Evaluator& evaluator, const LaneLayout& layout,
-                                     const ShiftPlan& plan, std::vector<Ciphertext> blocks,
+EncryptedFeatures::EncryptedFeatures(Operations& operations, const LaneLayout& layout,
+                                     const ShiftPlan& plan, std::vector<Handle> blocks,
                                      bool with_forward)
-    : evaluator_(evaluator), layout_(layout), plan_(plan), blocks_(std::move(blocks)) {
+    : operations_(operations), layout_(layout), plan_(plan), blocks_(std::move(blocks)) {
     const std::size_t c = layout.padded_classes();
     const auto fits = [&](std::size_t babies) {
         return std::has_single_bit(babies) && babies <= c && plan.inner <= babies;
@@ -126,14 +126,14 @@ EncryptedFeatures::EncryptedFeatures(const Evaluator& evaluator, const LaneLayou
             layout.sample_blocks(), layout.feature_blocks(), blocks_.size());
     if (with_forward) {
         forward_babies_ =
-            make_babies(evaluator, blocks_, plan.forward_baby, Shifts::forward(layout, plan).baby);
+            make_babies(operations, blocks_, plan.forward_baby, Shifts::forward(layout, plan).baby);
     }
     backward_babies_ =
-        make_babies(evaluator, blocks_, plan.backward_baby, Shifts::backward(layout, plan).baby);
+        make_babies(operations, blocks_, plan.backward_baby, Shifts::backward(layout, plan).baby);
 }
 
-const Ciphertext& EncryptedFeatures::block(Direction direction, std::size_t baby, std::size_t rho,
-                                           std::size_t b) const {
+const Handle& EncryptedFeatures::block(Direction direction, std::size_t baby, std::size_t rho,
+                                       std::size_t b) const {
     const auto& babies = direction == Direction::forward ? forward_babies_ : backward_babies_;
     return (baby == 0 ? blocks_ : babies[baby])[rho * layout_.feature_blocks() + b];
 }
@@ -141,8 +141,8 @@ const Ciphertext& EncryptedFeatures::block(Direction direction, std::size_t baby
 // Both products have one shape: operands k = 0..K-1 are rotated by every shift and multiplied with
 // the features' blocks (k, m), summed over k and babies, relinearised once per giant and output m,
 // and the giants joined by Horner's rule, so that one rotation key serves them.
-std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
-                                                    std::span<const Ciphertext> operands) const {
+std::vector<Handle> EncryptedFeatures::multiply(Direction direction,
+                                                std::span<const Handle> operands) const {
     const bool forward = direction == Direction::forward;
     const Shifts shifts =
         forward ? Shifts::forward(layout_, plan_) : Shifts::backward(layout_, plan_);
@@ -152,28 +152,31 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
             "the product needs {} blocks, got {}", inputs, operands.size());
     require(!forward || plan_.forward_baby == 1 || !forward_babies_.empty(),
             ErrorCode::invalid_argument, "these features were prepared for backward products only");
-    std::vector<HoistedCiphertext> hoisted;
-    hoisted.reserve(inputs);
-    for (const Ciphertext& operand : operands) {
-        hoisted.push_back(evaluator_.hoist(operand));
+    if (layout_.padded_classes() == 1) {
+        return multiply_unshifted(direction, operands);
     }
-    std::vector<Ciphertext> results(outputs);
+    std::vector<HoistedHandle> hoisted;
+    hoisted.reserve(inputs);
+    for (const Handle& operand : operands) {
+        hoisted.push_back(operations_.hoist(operand));
+    }
+    std::vector<Handle> results(outputs);
     const std::size_t giants = layout_.padded_classes() / shifts.babies;
     for (std::size_t g = giants; g-- > 0;) {
-        std::vector<Ciphertext> sums(outputs);
+        std::vector<Handle> sums(outputs);
         for (std::size_t u = 0; u < shifts.babies / plan_.inner; ++u) {
             const Steps outer = signed_size(u) * shifts.outer_u + signed_size(g) * shifts.outer_g;
             // Operands in groups: enough products for one reduction, few ciphertexts alive.
             const std::size_t group = std::max<std::size_t>(1, rotations_alive / plan_.inner);
             for (std::size_t first = 0; first < inputs; first += group) {
                 const std::size_t last = std::min(inputs, first + group);
-                std::vector<std::vector<Ciphertext>> rotated;
+                std::vector<std::vector<Handle>> rotated;
                 for (std::size_t k = first; k < last; ++k) {
                     rotated.push_back(
-                        rotations(evaluator_, hoisted[k], outer, shifts.inner, plan_.inner));
+                        rotations(operations_, hoisted[k], outer, shifts.inner, plan_.inner));
                 }
                 for (std::size_t m = 0; m < outputs; ++m) {
-                    std::vector<Product> products;
+                    std::vector<HandleProduct> products;
                     for (std::size_t k = first; k < last; ++k) {
                         for (std::size_t v = 0; v < plan_.inner; ++v) {
                             products.push_back({&block(direction, u * plan_.inner + v,
@@ -181,51 +184,69 @@ std::vector<Ciphertext> EncryptedFeatures::multiply(Direction direction,
                                                 &rotated[k - first][v]});
                         }
                     }
-                    Ciphertext sum = evaluator_.sum_of_products(products);
-                    add_to(evaluator_, sums[m], std::move(sum), u == 0 && first == 0);
+                    Handle sum = operations_.sum_of_products(products);
+                    add_to(operations_, sums[m], std::move(sum), u == 0 && first == 0);
                 }
             }
         }
         for (std::size_t m = 0; m < outputs; ++m) {
             const bool last_giant = g + 1 == giants;
-            Ciphertext term = evaluator_.relinearize(sums[m]);
+            Handle term = operations_.relinearize(sums[m]);
             if (!last_giant) {
-                results[m] = evaluator_.rotate(results[m], shifts.giant);
+                results[m] = operations_.rotate(results[m], shifts.giant);
             }
-            add_to(evaluator_, results[m], std::move(term), last_giant);
+            add_to(operations_, results[m], std::move(term), last_giant);
         }
     }
     return results;
 }
 
-std::vector<Ciphertext> EncryptedFeatures::multiply_model(std::span<const Ciphertext> model) const {
+// Of a single class: whole blocks, without a rotation.
+std::vector<Handle> EncryptedFeatures::multiply_unshifted(Direction direction,
+                                                          std::span<const Handle> operands) const {
+    const bool forward = direction == Direction::forward;
+    const std::size_t outputs = forward ? layout_.sample_blocks() : layout_.feature_blocks();
+    std::vector<Handle> results;
+    results.reserve(outputs);
+    for (std::size_t m = 0; m < outputs; ++m) {
+        std::vector<HandleProduct> products;
+        products.reserve(operands.size());
+        for (std::size_t k = 0; k < operands.size(); ++k) {
+            products.push_back(
+                {&block(direction, 0, forward ? m : k, forward ? k : m), &operands[k]});
+        }
+        results.push_back(operations_.relinearize(operations_.sum_of_products(products)));
+    }
+    return results;
+}
+
+std::vector<Handle> EncryptedFeatures::multiply_model(std::span<const Handle> model) const {
     return multiply(Direction::forward, model);
 }
 
-std::vector<Ciphertext> EncryptedFeatures::multiply_errors(
-    std::span<const Ciphertext> errors) const {
-    std::vector<Ciphertext> gradient = multiply(Direction::backward, errors);
-    for (Ciphertext& block : gradient) {
+std::vector<Handle> EncryptedFeatures::multiply_errors(std::span<const Handle> errors) const {
+    std::vector<Handle> gradient = multiply(Direction::backward, errors);
+    for (Handle& block : gradient) {
         for (std::size_t row = layout_.padded_classes(); row < layout_.rows(); row *= 2) {
-            evaluator_.add_inplace(block,
-                                   evaluator_.rotate(block, signed_size(row * layout_.lane())));
+            operations_.add_inplace(block,
+                                    operations_.rotate(block, signed_size(row * layout_.lane())));
         }
     }
     return gradient;
 }
 
-Ciphertext EncryptedFeatures::fold_lanes(const Evaluator& evaluator, const LaneLayout& layout,
-                                         Ciphertext logits) {
+Handle EncryptedFeatures::fold_lanes(Operations& operations, const LaneLayout& layout,
+                                     Handle logits) {
     for (std::size_t step = layout.padded_classes(); step < layout.lane(); step *= 2) {
-        evaluator.add_inplace(logits, evaluator.rotate(logits, signed_size(step)));
+        operations.add_inplace(logits, operations.rotate(logits, signed_size(step)));
     }
     return logits;
 }
 
-Ciphertext EncryptedFeatures::replicate_lanes(const Evaluator& evaluator, const LaneLayout& layout,
-                                              Ciphertext errors) {
+Handle EncryptedFeatures::replicate_lanes(Operations& operations, const LaneLayout& layout,
+                                          Handle errors) {
     for (std::size_t step = layout.padded_classes(); step < layout.lane(); step *= 2) {
-        evaluator.add_inplace(errors, evaluator.rotate(errors, -signed_size(step)));
+        operations.add_inplace(errors, operations.rotate(errors, -signed_size(step)));
     }
     return errors;
 }

@@ -12,18 +12,18 @@ namespace cipherfit {
 namespace {
 
 // z times the mask (times `factor`), rescaled to exactly `scale`.
-Ciphertext masked(const Evaluator& evaluator, const Ciphertext& z, std::span<const double> mask,
-                  double factor, double scale) {
+Handle masked(Operations& operations, const Handle& z, std::span<const double> mask, double factor,
+              double scale) {
     std::vector<double> values(mask.begin(), mask.end());
     std::transform(values.begin(), values.end(), values.begin(),
                    [factor](double value) { return value * factor; });
-    const double plain_scale = scale * evaluator.rescale_divisor(z.level()) / z.scale();
-    return evaluator.rescale(
-        evaluator.multiply_plain(z, evaluator.encoder().encode(values, z.level(), plain_scale)));
+    const double plain_scale = scale * operations.rescale_divisor(z.level()) / z.scale();
+    return operations.rescale(
+        operations.multiply_mask(z, operations.encode(values, z.level(), plain_scale)));
 }
 
-Ciphertext square(const Evaluator& evaluator, const Ciphertext& x) {
-    return evaluator.relinearize_rescale(evaluator.multiply(x, x));
+Handle square(Operations& operations, const Handle& x) {
+    return operations.relinearize_rescale(operations.multiply(x, x));
 }
 
 double sign(double x) noexcept {
@@ -31,14 +31,15 @@ double sign(double x) noexcept {
 }
 
 // |high| y + sign(high) low: the factor goes into the scale, no level.
-Ciphertext affine(const Evaluator& evaluator, const Ciphertext& y, double high, double low) {
-    return evaluator.add_scalar(y.copy().with_factor(std::abs(high)), sign(high) * low);
+Handle affine(Operations& operations, const Handle& y, double high, double low) {
+    return operations.add_scalar(operations.reinterpret(operations.copy(y), std::abs(high)),
+                                 sign(high) * low);
 }
 
 // labels - x at x's scale and level, x not yet rescaled: the factor between the scales is large, so
 // that rounding it to an integer loses nothing.
-Ciphertext labels_minus(const Evaluator& evaluator, const Ciphertext& labels, const Ciphertext& x) {
-    return evaluator.subtract(evaluator.multiply_scalar(labels, 1.0, x.scale(), x.level()), x);
+Handle labels_minus(Operations& operations, const Handle& labels, const Handle& x) {
+    return operations.subtract(operations.multiply_scalar(labels, 1.0, x.scale(), x.level()), x);
 }
 
 }  // namespace
@@ -56,9 +57,9 @@ std::size_t odd_polynomial_relinearizations(int degree) {
     return count[static_cast<std::size_t>(degree / 2)];
 }
 
-Ciphertext labels_minus_odd_polynomial(const Evaluator& evaluator, const Ciphertext& labels,
-                                       const Ciphertext& z, std::span<const double> odd,
-                                       std::span<const double> mask, double target) {
+Handle labels_minus_odd_polynomial(Operations& operations, const Handle& labels, const Handle& z,
+                                   std::span<const double> odd, std::span<const double> mask,
+                                   double target) {
     const int degree = 2 * static_cast<int>(odd.size()) - 1;
     const std::size_t depth = odd_polynomial_depth(degree);
     require(odd.back() != 0, ErrorCode::invalid_argument,
@@ -68,49 +69,49 @@ Ciphertext labels_minus_odd_polynomial(const Evaluator& evaluator, const Ciphert
     const std::size_t level = z.level();
     const double lead = odd.back();
     // What the last rescaling divides by.
-    const double last = evaluator.rescale_divisor(level - depth + 1);
+    const double last = operations.rescale_divisor(level - depth + 1);
 
     if (degree == 1) {
         std::vector<double> values(mask.begin(), mask.end());
         std::transform(values.begin(), values.end(), values.begin(),
                        [lead](double value) { return value * lead; });
-        const Ciphertext product = evaluator.multiply_plain(
-            z, evaluator.encoder().encode(values, level, target * last / z.scale()));
-        return evaluator.rescale(labels_minus(evaluator, labels, product));
+        const Handle product = operations.multiply_mask(
+            z, operations.encode(values, level, target * last / z.scale()));
+        return operations.rescale(labels_minus(operations, labels, product));
     }
 
-    const Ciphertext y = square(evaluator, z);
+    const Handle y = square(operations, z);
     if (degree == 3 || degree == 5) {
         // sum = m z w, w = (...) with the sign of the leading coefficient moved into the mask.
-        Ciphertext w;
+        Handle w;
         if (degree == 3) {
-            w = affine(evaluator, y, lead, odd[0]);
+            w = affine(operations, y, lead, odd[0]);
         } else {
-            Ciphertext fourth = evaluator.multiply(y, y).with_factor(std::abs(lead));
-            fourth = evaluator.add(
+            Handle fourth = operations.reinterpret(operations.multiply(y, y), std::abs(lead));
+            fourth = operations.add(
                 fourth,
-                evaluator.multiply_scalar(y, sign(lead) * odd[1], fourth.scale(), fourth.level()));
-            w = evaluator.relinearize_rescale(evaluator.add_scalar(fourth, sign(lead) * odd[0]));
+                operations.multiply_scalar(y, sign(lead) * odd[1], fourth.scale(), fourth.level()));
+            w = operations.relinearize_rescale(operations.add_scalar(fourth, sign(lead) * odd[0]));
         }
-        const Ciphertext zm = masked(evaluator, z, mask, sign(lead), target * last / w.scale());
-        return evaluator.relinearize_rescale(
-            labels_minus(evaluator, labels, evaluator.multiply(zm, w)));
+        const Handle zm = masked(operations, z, mask, sign(lead), target * last / w.scale());
+        return operations.relinearize_rescale(
+            labels_minus(operations, labels, operations.multiply(zm, w)));
     }
 
     // Degree 7: m z (c1 + c3 y) + m z (c5 + c7 y) y^2.
-    const Ciphertext fourth = square(evaluator, y);
-    const Ciphertext high = affine(evaluator, y, lead, odd[2]);
+    const Handle fourth = square(operations, y);
+    const Handle high = affine(operations, y, lead, odd[2]);
     require(odd[1] != 0, ErrorCode::invalid_argument, "the cubic coefficient must not be 0");
-    const Ciphertext low = affine(evaluator, y, odd[1], odd[0]);
-    const double middle = evaluator.rescale_divisor(level - 1);
-    const Ciphertext zm = masked(evaluator, z, mask, sign(lead),
-                                 target * last * middle / (fourth.scale() * high.scale()));
-    const Ciphertext zm_high = evaluator.relinearize_rescale(evaluator.multiply(zm, high));
-    const Ciphertext zm_low = evaluator.relinearize_rescale(evaluator.multiply(zm, low));
-    Ciphertext sum = evaluator.multiply(zm_high, fourth);
-    sum = evaluator.add(sum, evaluator.multiply_scalar(zm_low, sign(lead) * sign(odd[1]),
-                                                       sum.scale(), sum.level()));
-    return evaluator.relinearize_rescale(labels_minus(evaluator, labels, sum));
+    const Handle low = affine(operations, y, odd[1], odd[0]);
+    const double middle = operations.rescale_divisor(level - 1);
+    const Handle zm = masked(operations, z, mask, sign(lead),
+                             target * last * middle / (fourth.scale() * high.scale()));
+    const Handle zm_high = operations.relinearize_rescale(operations.multiply(zm, high));
+    const Handle zm_low = operations.relinearize_rescale(operations.multiply(zm, low));
+    Handle sum = operations.multiply(zm_high, fourth);
+    sum = operations.add(sum, operations.multiply_scalar(zm_low, sign(lead) * sign(odd[1]),
+                                                         sum.scale(), sum.level()));
+    return operations.relinearize_rescale(labels_minus(operations, labels, sum));
 }
 
 }  // namespace cipherfit

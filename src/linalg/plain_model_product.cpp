@@ -8,9 +8,9 @@
 
 namespace cipherfit {
 
-std::vector<Ciphertext> multiply_plain_model(const Evaluator& evaluator, const LaneLayout& layout,
-                                             std::span<const Ciphertext> features, MatrixView model,
-                                             double model_scale) {
+std::vector<Handle> multiply_plain_model(Operations& operations, const LaneLayout& layout,
+                                         std::span<const Handle> features, MatrixView model,
+                                         double model_scale) {
     const std::size_t blocks = layout.feature_blocks();
     const std::size_t outputs = layout.sample_blocks();
     require(features.size() == outputs * blocks, ErrorCode::invalid_argument,
@@ -24,32 +24,32 @@ std::vector<Ciphertext> multiply_plain_model(const Evaluator& evaluator, const L
     for (std::size_t b = 0; b < blocks; ++b) {
         packed.push_back(layout.pack_model(model, b));
     }
-    std::vector<std::optional<Ciphertext>> sums(outputs);
+    std::vector<std::optional<Handle>> sums(outputs);
     for (std::size_t r = layout.padded_classes(); r-- > 0;) {
-        for (std::optional<Ciphertext>& sum : sums) {
+        for (std::optional<Handle>& sum : sums) {
             if (sum) {
-                sum = evaluator.rotate(*sum, 1);
+                sum = operations.rotate(*sum, 1);
             }
         }
         for (std::size_t b = 0; b < blocks; ++b) {
             std::vector<double> slots = packed[b];
             const auto shift = static_cast<std::ptrdiff_t>(r * layout.lane());
             std::rotate(slots.begin(), slots.begin() + shift, slots.end());
-            const Plaintext plain =
-                evaluator.encoder().encode(slots, features.front().level(), model_scale);
+            const MaskHandle plain =
+                operations.encode(slots, features.front().level(), model_scale);
             for (std::size_t rho = 0; rho < outputs; ++rho) {
-                Ciphertext term = evaluator.multiply_plain(features[rho * blocks + b], plain);
+                Handle term = operations.multiply_mask(features[rho * blocks + b], plain);
                 if (sums[rho]) {
-                    evaluator.add_inplace(*sums[rho], term);
+                    operations.add_inplace(*sums[rho], term);
                 } else {
                     sums[rho] = std::move(term);
                 }
             }
         }
     }
-    std::vector<Ciphertext> out;
+    std::vector<Handle> out;
     out.reserve(outputs);
-    for (std::optional<Ciphertext>& sum : sums) {
+    for (std::optional<Handle>& sum : sums) {
         out.push_back(std::move(*sum));
     }
     return out;

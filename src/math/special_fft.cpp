@@ -3,8 +3,11 @@
 #include "cipherfit/base/error.h"
 #include "math/kernels/kernel_table.h"
 
+#include <array>
 #include <cmath>
+#include <mutex>
 #include <numbers>
+#include <optional>
 #include <utility>
 
 namespace cipherfit {
@@ -52,11 +55,17 @@ bool has_odd_logarithm(std::size_t n) {
     return (n & 0x5555555555555555U) == 0;
 }
 
+constexpr unsigned largest_log_n = 17;
+
+void require_log_n(unsigned log_n) {
+    require(log_n >= 2 && log_n <= largest_log_n, ErrorCode::invalid_argument,
+            "SpecialFft: log_n = {} is outside [2, {}]", log_n, largest_log_n);
+}
+
 }  // namespace
 
 SpecialFft SpecialFft::create(unsigned log_n) {
-    require(log_n >= 2 && log_n <= 17, ErrorCode::invalid_argument,
-            "SpecialFft: log_n = {} is outside [2, 17]", log_n);
+    require_log_n(log_n);
     SpecialFft fft;
     const std::size_t n = std::size_t{1} << (log_n - 1);
     fft.twiddles_.resize(n);
@@ -79,6 +88,18 @@ SpecialFft SpecialFft::create(unsigned log_n) {
                                (i % 2 != 0 ? static_cast<std::uint32_t>(n / 2) : 0U);
     }
     return fft;
+}
+
+const SpecialFft& SpecialFft::shared(unsigned log_n) {
+    struct Entry {
+        std::once_flag made;
+        std::optional<const SpecialFft> fft;
+    };
+    static std::array<Entry, largest_log_n + 1> entries;
+    require_log_n(log_n);
+    Entry& entry = entries[log_n];
+    std::call_once(entry.made, [&] { entry.fft.emplace(create(log_n)); });
+    return *entry.fft;  // NOLINT(bugprone-unchecked-optional-access): made above
 }
 
 void SpecialFft::to_slots(std::span<std::complex<double>> values) const {

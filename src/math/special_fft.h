@@ -15,6 +15,8 @@ class SpecialFft {
   public:
     // For rings of degree N = 2^log_n, 2 <= log_n <= 17; throws Error(invalid_argument) otherwise.
     static SpecialFft create(unsigned log_n);
+    // The same, made once for the whole process and shared by all threads.
+    static const SpecialFft& shared(unsigned log_n);
     std::size_t slots() const noexcept { return bit_reversed_.size(); }
 
     // exp(2 pi i (5^j mod 8 half) / (8 half)) for j < half, half = 1, 2, 4, ..., N/4: the stage

@@ -107,7 +107,7 @@ Expected<void> Board::put(std::uint32_t round, const MessageSlot& slot,
 }
 
 RoundView view_round(const Charter& charter, std::uint32_t number, const Digest& previous_root,
-                     std::vector<MessageSlot> expected, const Board& board) {
+                     const std::vector<MessageSlot>& expected, const Board& board) {
     RoundView view{
         .round = Round(charter, number, previous_root, expected), .payloads = {}, .problems = {}};
     for (const MessageSlot& slot : expected) {
@@ -153,7 +153,7 @@ Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitment
         const auto digest = seed_at(commitment, 0);
         const auto opening = seed_at(reveal, 0);
         const auto contribution = seed_at(reveal, sizeof(Seed));
-        if (!digest || !contribution || commitment.size() != sizeof(Seed) ||
+        if (!digest || !opening || !contribution || commitment.size() != sizeof(Seed) ||
             reveal.size() != 2 * sizeof(Seed)) {
             return wrong(charter, member, "sent randomness of a wrong size");
         }
@@ -167,9 +167,7 @@ Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const See
                          const Parameters& parameters, std::span<const KeyShare> shares) {
     FieldHash value("cipherfit committed key shares 1");
     for (const KeyShare& share : shares) {
-        if (share.kind != ShareKind::switching_key) {
-            value.field(digest(parameters, share));
-        }
+        value.field(digest(parameters, share));
     }
     return commit({.charter = charter_digest(charter), .purpose = "key shares", .sender = dealer},
                   opening, value.finish());

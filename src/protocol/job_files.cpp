@@ -2,9 +2,11 @@
 
 #include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/in_file.h"
 #include "protocol/packing.h"
 
-#include <cmath>
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -13,71 +15,11 @@ namespace cipherfit {
 namespace {
 
 constexpr std::size_t largest_plan = std::size_t{1} << 22U;
-constexpr std::size_t message_header = 16;  // level, parts, scale
-
-// The file's name goes before what is wrong in it.
-template <class F>
-auto in_file(const std::filesystem::path& path, F&& f) {
-    return expected([&] {
-        try {
-            return f();
-        } catch (const Error& error) {
-            const std::string file = path.string();
-            const std::string what = error.what();
-            if (what.find(file) != std::string::npos) {
-                throw;
-            }
-            throw Error(error.code(), fmt::format("{}: {}", file, what));
-        }
-    });
-}
 
 void report(const ByteProgress& progress, const ContainerReader& reader) {
     if (progress) {
         progress(reader.position(), reader.size());
     }
-}
-
-// Level, parts and scale of a message, checked against the parameters.
-MessageInfo read_message_info(ByteReader& in, const Parameters& parameters, std::uint32_t parts) {
-    const std::uint32_t level = in.u32();
-    const std::uint32_t count = in.u32();
-    const double scale = in.f64();
-    require(in.ok() && level <= parameters.max_level() && count == parts && std::isfinite(scale) &&
-                scale > 0,
-            ErrorCode::corrupt_data, "a ciphertext's header does not fit the parameters");
-    return {level, scale};
-}
-
-Ciphertext read_ciphertext(ContainerReader& reader, const Parameters& parameters,
-                           std::uint32_t index) {
-    const Ring& ring = parameters.ring();
-    const std::size_t most =
-        message_header + 2 * packed_poly_bytes(ring, ring.q_count(), parameters.max_level());
-    ByteReader in(value_or_throw(reader.section(tag_ciphertext, index, most)));
-    const MessageInfo info = read_message_info(in, parameters, 2);
-    const std::size_t bytes = packed_poly_bytes(ring, info.level + 1, info.level);
-    require(in.remaining() == 2 * bytes, ErrorCode::corrupt_data,
-            "ciphertext {} has {} bytes, its level says {}", index, in.remaining(), 2 * bytes);
-    std::vector<RnsPoly> parts;
-    parts.reserve(2);
-    for (int part = 0; part < 2; ++part) {
-        parts.push_back(unpack_poly(ring, info.level + 1, info.level, in.bytes(bytes)));
-    }
-    return {std::move(parts), info};
-}
-
-void write_ciphertext(ContainerWriter& writer, const Parameters& parameters,
-                      const Ciphertext& ciphertext, std::uint32_t index) {
-    ByteWriter header;
-    header.u32(static_cast<std::uint32_t>(ciphertext.level()));
-    header.u32(2);
-    header.f64(ciphertext.scale());
-    std::vector<std::uint8_t> payload = header.take();
-    for (std::size_t part = 0; part < 2; ++part) {
-        pack_poly(parameters.ring(), ciphertext.part(part), ciphertext.level(), payload);
-    }
-    value_or_throw(writer.section(tag_ciphertext, index, payload));
 }
 
 }  // namespace
@@ -101,9 +43,16 @@ Expected<Job> read_plan(const std::filesystem::path& path, TestParameters tests)
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::plan));
         const auto text = value_or_throw(reader.section(tag_plan, 0, largest_plan));
         const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
+        std::optional<AnswerKey> answer_key;
+        if (value_or_throw(reader.peek())) {
+            const auto bytes = value_or_throw(reader.section(tag_answer_key, 0, sizeof(AnswerKey)));
+            require(bytes.size() == sizeof(AnswerKey), ErrorCode::corrupt_data,
+                    "the key of the owner's answers has {} bytes", bytes.size());
+            std::ranges::copy(bytes, answer_key.emplace().begin());
+        }
         value_or_throw(reader.verify_end());
         require(!json.is_discarded(), ErrorCode::corrupt_data, "the plan is not JSON");
-        Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity()};
+        Job job{value_or_throw(TrainingPlan::from_json(json)), reader.identity(), answer_key};
         refuse_test_parameters(job.plan.parameters(), tests, path.string());
         value_or_throw(reader.expect(job_identity(job.plan, job.identity.key, job.identity.nonce),
                                      {IdentityPart::parameters, IdentityPart::plan}));
@@ -118,6 +67,9 @@ Expected<void> write_plan(const std::filesystem::path& path, const Job& job) {
         const std::string text = job.plan.to_json().dump();
         value_or_throw(writer.section(
             tag_plan, 0, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
+        if (job.answer_key) {
+            value_or_throw(writer.section(tag_answer_key, 0, *job.answer_key));
+        }
         value_or_throw(writer.commit());
     });
 }
@@ -128,31 +80,9 @@ Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path,
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::evaluation_keys));
         value_or_throw(reader.expect(
             job.identity, {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan}));
-        const Parameters& parameters = job.plan.parameters();
-        const Ring& ring = parameters.ring();
-        const auto expected_keys = job.plan.keys().levels();
-        EvaluationKeys keys(parameters);
-        std::uint32_t index = 0;
         // Exactly the plan's keys, in the order of their ids.
-        for (const auto& [id, level] : expected_keys) {
-            const KeyShape shape = key_shape(parameters, id, level);
-            const std::size_t limbs = shape.limbs();
-            const std::size_t bytes = packed_poly_bytes(ring, limbs, level);
-            const std::size_t digits = shape.digits;
-            const std::size_t most = 8 + sizeof(Seed) + digits * bytes;
-            ByteReader in(value_or_throw(reader.section(tag_key, index++, most)));
-            SeededSwitchingKey key{.id = {in.u32()}, .level = in.u32(), .seed = {}, .b = {}};
-            require(in.ok() && key.id == id && key.level == level &&
-                        in.remaining() == sizeof(Seed) + digits * bytes,
-                    ErrorCode::corrupt_data, "key {} is not the one that the plan asks for", index);
-            const auto seed = in.bytes(sizeof(Seed));
-            std::copy(seed.begin(), seed.end(), key.seed.begin());
-            for (std::size_t digit = 0; digit < digits; ++digit) {
-                key.b.push_back(unpack_poly(ring, limbs, level, in.bytes(bytes)));
-            }
-            keys.insert(expand(std::move(key), parameters));
-            report(progress, reader);
-        }
+        EvaluationKeys keys = read_key_sections(reader, job.plan.parameters(), job.plan.keys(),
+                                                [&] { report(progress, reader); });
         value_or_throw(reader.verify_end());
         return keys;
     });
@@ -230,7 +160,7 @@ Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerK
         std::uint32_t index = 0;
         const auto read = [&](std::uint32_t count, std::vector<Ciphertext>& blocks) {
             for (std::uint32_t i = 0; i < count; ++i) {
-                blocks.push_back(read_ciphertext(reader, job.plan.parameters(), index++));
+                blocks.push_back(read_ciphertext_section(reader, job.plan.parameters(), index++));
             }
         };
         read(main, state.main);
@@ -258,7 +188,7 @@ Expected<std::uint64_t> write_state(const std::filesystem::path& path, Container
         for (const auto* blocks :
              {&state.main, &state.extrapolated, &state.coefficients, &state.segment}) {
             for (const Ciphertext& block : *blocks) {
-                write_ciphertext(writer, job.plan.parameters(), block, index++);
+                write_ciphertext_section(writer, job.plan.parameters(), index++, block);
             }
         }
         value_or_throw(writer.commit());

@@ -15,6 +15,7 @@ namespace cipherfit {
 
 // Tags of sections that several files have.
 inline constexpr std::uint32_t tag_plan = section_tag("PLAN");
+inline constexpr std::uint32_t tag_answer_key = section_tag("AKEY");
 inline constexpr std::uint32_t tag_list = section_tag("LIST");
 inline constexpr std::uint32_t tag_key = section_tag("EKEY");
 inline constexpr std::uint32_t tag_seeded = section_tag("SEED");

@@ -2,6 +2,7 @@
 
 #include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/in_file.h"
 #include "protocol/packing.h"
 
 #include <cmath>
@@ -14,22 +15,6 @@ namespace cipherfit {
 namespace {
 
 constexpr std::size_t largest_plan = 4096;
-
-// The file's name goes before what is wrong in it.
-template <class F>
-auto in_file(const std::filesystem::path& path, F&& f) {
-    return expected([&] {
-        try {
-            return f();
-        } catch (const Error& error) {
-            const std::string what = error.what();
-            if (what.find(path.string()) != std::string::npos) {
-                throw;
-            }
-            throw Error(error.code(), fmt::format("{}: {}", path.string(), what));
-        }
-    });
-}
 
 ContainerReader open(const std::filesystem::path& path, ContainerKind kind,
                      const PredictionJob& job) {

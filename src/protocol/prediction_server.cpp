@@ -64,12 +64,14 @@ PredictionJob run_prediction_job(const std::filesystem::path& directory,
                                  const PredictionOptions& options) {
     const PredictionFiles files{directory};
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    remove_stale_files(directory);
     PredictionJob job = value_or_throw(read_prediction_plan(files.plan(), options.tests));
     const bool encrypted = job.plan.shape().encrypted_model;
     require(!encrypted || options.model.empty(), ErrorCode::bad_input,
-            "{}: brings an encrypted model of its own: leave out --model", files.plan().string());
+            "{}: brings an encrypted model of its own: leave out the server's model",
+            files.plan().string());
     require(encrypted || !options.model.empty(), ErrorCode::bad_input,
-            "{}: is for a model of the server's: give it with --model DIR", files.plan().string());
+            "{}: is for a model of the server's: give the server a model", files.plan().string());
     const double needed = job.plan.memory_bytes();
     const double limit =
         options.memory_limit_bytes > 0 ? options.memory_limit_bytes : physical_memory_bytes();

@@ -1,11 +1,15 @@
 #include "cipherfit/protocol/review.h"
 
+#include "base/hex.h"
+#include "cipherfit/io/bytes.h"
 #include "cipherfit/io/file.h"
 
+#include <memory>
+#include <span>
 #include <string>
 
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <openssl/evp.h>
 
 namespace cipherfit {
 namespace {
@@ -13,7 +17,27 @@ namespace {
 constexpr std::size_t largest_answer = 4096;
 
 std::string number_of(const ContainerIdentity& identity) {
-    return fmt::format("{:02x}", fmt::join(identity.nonce, ""));
+    return to_hex(identity.nonce);
+}
+
+// Whether the member "signature" is one of that text under the key.
+bool is_signed(const AnswerKey& key, std::span<const std::uint8_t> text,
+               const nlohmann::json& json) {
+    AnswerSignature signature{};
+    const auto found = json.find("signature");
+    if (found == json.end() || !found->is_string() ||
+        !from_hex(found->get_ref<const std::string&>(), signature)) {
+        return false;
+    }
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> public_key(
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, key.data(), key.size()),
+        EVP_PKEY_free);
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                          EVP_MD_CTX_free);
+    return public_key && context &&
+           EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, public_key.get()) == 1 &&
+           EVP_DigestVerify(context.get(), signature.data(), signature.size(), text.data(),
+                            text.size()) == 1;
 }
 
 }  // namespace
@@ -31,8 +55,22 @@ Expected<Answer> answer_from_name(std::string_view text) {
     return make_error(ErrorCode::bad_input, "an answer of '{}': give continue or stop", text);
 }
 
+std::vector<std::uint8_t> answer_text(const ContainerIdentity& identity, int iteration,
+                                      Answer answer) {
+    ByteWriter out;
+    out.string("cipherfit review answer 1");
+    out.bytes(identity.parameters);
+    out.bytes(identity.key);
+    out.bytes(identity.plan);
+    out.bytes(identity.nonce);
+    out.u32(static_cast<std::uint32_t>(iteration));
+    out.string(name(answer));
+    return out.take();
+}
+
 Expected<std::optional<Answer>> read_answer(const JobFiles& files,
-                                            const ContainerIdentity& identity, int iteration) {
+                                            const ContainerIdentity& identity, int iteration,
+                                            const std::optional<AnswerKey>& key) {
     const std::filesystem::path path = files.answer(iteration);
     if (!std::filesystem::exists(path)) {
         return std::optional<Answer>{};
@@ -58,13 +96,22 @@ Expected<std::optional<Answer>> read_answer(const JobFiles& files,
                           "with 'cipherfit review'",
                           path.string());
     }
+    if (key && !is_signed(*key, answer_text(identity, iteration, *answer), json)) {
+        return make_error(ErrorCode::bad_input,
+                          "{}: is not signed by the owner of this job: remove it, and have the "
+                          "owner answer with 'cipherfit review'",
+                          path.string());
+    }
     return std::optional(*answer);
 }
 
 Expected<void> write_answer(const JobFiles& files, const ContainerIdentity& identity, int iteration,
-                            Answer answer) {
-    const nlohmann::json json{
+                            Answer answer, const std::optional<AnswerSignature>& signature) {
+    nlohmann::json json{
         {"job", number_of(identity)}, {"iteration", iteration}, {"answer", name(answer)}};
+    if (signature) {
+        json["signature"] = to_hex(*signature);
+    }
     const std::string text = json.dump() + "\n";
     return write_file(files.answer(iteration),
                       {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});

@@ -43,8 +43,8 @@ void keep_checkpoint(const JobFiles& files, int iteration) {
 // The part of the predicted work that is done after 0, 1, ... iterations.
 std::vector<double> work_shares(const TrainingPlan& plan) {
     std::vector<double> shares{0.0};
-    for (int t = 0; t < plan.recipe().iterations; ++t) {
-        shares.push_back(shares.back() + count_operations(plan, t).limb_transforms);
+    for (const OperationCounts& iteration : count_operations(plan).iterations) {
+        shares.push_back(shares.back() + iteration.limb_transforms);
     }
     const double all = std::max(shares.back(), 1.0);
     std::transform(shares.begin(), shares.end(), shares.begin(),
@@ -58,14 +58,15 @@ void require_models(const ServerOptions& options, const TrainingPlan& plan,
     const int every = plan.models_every();
     require(options.review_every == 0 || every > 0, ErrorCode::bad_input,
             "{}: the plan has no model before the last iteration, so that there is nothing to "
-            "review: leave --review-every out, or plan with --models-every",
+            "review: train without reviews, or plan models in between",
             path.string());
-    for (const auto& [name, value] : {std::pair{"--review-every", options.review_every},
-                                      std::pair{"--keep-checkpoints", options.keep_every}}) {
-        require(every == 0 || value % every == 0, ErrorCode::bad_input,
-                "{}: the plan has a model after every {} iterations, {} asks for every {}: give a "
-                "multiple of {}",
-                path.string(), every, name, value, every);
+    for (const auto& [name, value] : {std::pair{"reviews", options.review_every},
+                                      std::pair{"kept checkpoints", options.keep_every}}) {
+        require(
+            every == 0 || value % every == 0, ErrorCode::bad_input,
+            "{}: the plan has a model after every {} iterations, {} are asked for every {}: give "
+            "a multiple of {}",
+            path.string(), every, name, value, every);
     }
 }
 
@@ -91,7 +92,7 @@ void require_segments(const ServerOptions& options, const TrainingPlan& plan, co
     for (int end = every; end <= iteration; end += every) {
         require(std::filesystem::exists(files.kept_checkpoint(end)), ErrorCode::bad_input,
                 "{}: was not kept, so that there is no model to review after any later iteration: "
-                "leave --review-every out, or remove {} to begin anew",
+                "train without reviews, or remove {} to begin anew",
                 files.kept_checkpoint(end).string(), files.checkpoint().string());
     }
 }
@@ -106,7 +107,8 @@ bool owner_stops(const JobFiles& files, const Job& job, const ServerOptions& opt
     constexpr auto pause = std::chrono::milliseconds(200);
     const auto start = Clock::now();
     for (;;) {
-        if (const auto answer = value_or_throw(read_answer(files, job.identity, iteration))) {
+        if (const auto answer =
+                value_or_throw(read_answer(files, job.identity, iteration, job.answer_key))) {
             return *answer == Answer::stop;
         }
         require((options.stop == nullptr || !options.stop->load()) &&
@@ -135,12 +137,13 @@ ServerReport run_training_job(const std::filesystem::path& directory,
         };
     };
     const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    remove_stale_files(directory);
     const Job job = value_or_throw(read_plan(files.plan(), options.tests));
     const double needed = plan_cost(job.plan).peak_memory_bytes;
     const double limit =
         options.memory_limit_bytes > 0 ? options.memory_limit_bytes : physical_memory_bytes();
     require(needed <= limit, ErrorCode::bad_input,
-            "{}: the job needs {:.1f} GB of memory, the limit is {:.1f} GB: ask the owner for a "
+            "{}: the job needs {:.3g} GB of memory, the limit is {:.3g} GB: ask the owner for a "
             "smaller plan, or use a larger machine",
             files.plan().string(), needed / 1e9, limit / 1e9);
     ServerReport report;

@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/parallel.h"
+#include "rlwe/key_switch_steps.h"
 
 #include <algorithm>
 #include <array>
@@ -11,95 +12,11 @@
 namespace cipherfit {
 namespace {
 
-// Coefficients that one task of a base conversion handles: all limbs of a block stay in the cache.
-constexpr std::size_t conversion_block = 2048;
-// Words of a limb whose products are summed for both parts before the next ones are touched: the
-// digits are then read from the first-level cache the second time.
-constexpr std::size_t product_block = 1024;
-constexpr std::size_t most_digits = 128;
-constexpr std::size_t most_limbs = 128;
-
-// The conversion of `in` to `out`, of the block of coefficients with that number.
-struct ConversionTask {
-    const BaseConversion* conversion = nullptr;
-    std::vector<const std::uint64_t*> in;
-    std::vector<std::uint64_t*> out;
-
-    void run(std::size_t block, std::size_t size) const {
-        const std::size_t offset = block * size;
-        std::array<std::uint64_t*, most_limbs> block_out{};
-        std::array<const std::uint64_t*, 64> block_in{};
-        std::transform(out.begin(), out.end(), block_out.begin(),
-                       [&](std::uint64_t* limb) { return limb + offset; });
-        std::transform(in.begin(), in.end(), block_in.begin(),
-                       [&](const std::uint64_t* limb) { return limb + offset; });
-        conversion->apply(block_out.data(), block_in.data(), size);
-    }
-};
-
-// Several conversions of whole limbs, in parallel over blocks of coefficients.
-void convert(const std::vector<ConversionTask>& tasks, std::size_t n) {
-    const std::size_t block = std::min(conversion_block, n);
-    const std::size_t blocks = n / block;
-    parallel_for(0, tasks.size() * blocks,
-                 [&](std::size_t i) { tasks[i / blocks].run(i % blocks, block); });
-}
-
-// Words [offset, offset + size) of one limb of both parts of the inner product.
-void multiply_block(const Ring& ring, const Decomposition& digits, const SwitchingKey& key,
-                    std::size_t limb, std::size_t offset, std::size_t size,
-                    const std::array<std::uint64_t*, 2>& out) {
-    // A key of a higher level has its special limbs further back.
-    const std::size_t key_limb = limb <= digits.level ? limb : limb + (key.level - digits.level);
-    const std::size_t count = digits.limbs.size();
-    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): written before they are read
-    std::array<const std::uint64_t*, most_digits> left;
-    std::array<const std::uint64_t*, most_digits> right;
-    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
-    for (std::size_t digit = 0; digit < count; ++digit) {
-        left[digit] = digits.limbs[digit][limb] + offset;
-    }
-    for (std::size_t part = 0; part < 2; ++part) {
-        const auto& polys = part == 0 ? key.b : key.a;
-        for (std::size_t digit = 0; digit < count; ++digit) {
-            right[digit] = polys[digit].limb(key_limb) + offset;
-        }
-        kernels().multiply_accumulate(out[part], left.data(), right.data(), count, false, size,
-                                      ring.modulus(ring.prime_of_limb(limb, digits.level)));
-    }
-}
-
-// Calls body(offset, size) for the blocks of a limb.
-template <class Body>
-void for_blocks(std::size_t n, const Body& body) {
-    const std::size_t size = std::min(product_block, n);
-    for (std::size_t offset = 0; offset < n; offset += size) {
-        body(offset, size);
-    }
-}
-
-// The digits' limbs that conversion has left as coefficients become NTT values.
-void transform_limb(const Ring& ring, Decomposition& digits, std::size_t limb) {
-    const std::size_t prime = ring.prime_of_limb(limb, digits.level);
-    for (std::size_t digit = 0; digit < digits.raised.size(); ++digit) {
-        const std::size_t first = digit * ring.digit_size();
-        const std::size_t last = std::min(first + ring.digit_size(), digits.level + 1);
-        if (limb < first) {
-            ring.forward(digits.raised[digit].limb(limb), prime);
-        } else if (limb >= last) {
-            ring.forward(digits.raised[digit].limb(limb - (last - first)), prime);
-        }
-    }
-}
-
 // One limb of both parts of the inner product, with P times what is added: ModDown takes that P
 // away again.
 void switch_limb(const Ring& ring, const Decomposition& digits, const KeySwitch& request,
                  std::size_t limb, const std::array<std::uint64_t*, 2>& out) {
-    for_blocks(ring.n(), [&](std::size_t offset, std::size_t size) {
-        multiply_block(ring, digits, *request.key, limb, offset, size,
-                       {out[0] + offset, out[1] + offset});
-    });
+    multiply_limb(ring, digits, *request.key, limb, out);
     for (std::size_t part = 0; part < 2; ++part) {
         if (request.added[part] != nullptr && limb <= digits.level) {
             kernels().multiply_scalar_add(out[part], request.added[part]->limb(limb),
@@ -133,26 +50,18 @@ void require_transformed(const Decomposition& digits) {
             "these digits are still coefficients: decompose() transforms them");
 }
 
-// What ModDown takes off, for both parts: the limbs of P (and of q_level, where rescaled) of the
-// pair modulo Q_l P, which `fill(limb, out)` gives as NTT values, converted to the limbs that are
-// kept. Coefficients. The pair's other limbs need not exist yet.
+// What ModDown takes off both parts of a pair modulo Q_level P, of which `fill(limb, out)` gives
+// the dropped limbs as NTT values. The pair's other limbs need not exist yet.
 template <class Fill>
-std::vector<RnsPoly> remainders(const Ring& ring, std::size_t level, bool rescale,
-                                const Fill& fill) {
-    const std::size_t n = ring.n();
-    const std::size_t kept = rescale ? level : level + 1;
+std::vector<RnsPoly> remainders_of(const Ring& ring, std::size_t level, bool rescale,
+                                   const Fill& fill) {
+    const std::size_t kept = kept_limbs(level, rescale);
     const std::size_t dropped = level + 1 + ring.p_count() - kept;
-    std::array<RnsPoly, 2> sources{RnsPoly(n, dropped), RnsPoly(n, dropped)};
-    std::vector<RnsPoly> result;
-    std::vector<ConversionTask> tasks(2);
+    std::array<RnsPoly, 2> sources{RnsPoly(ring.n(), dropped), RnsPoly(ring.n(), dropped)};
+    std::array<std::vector<const std::uint64_t*>, 2> limbs;
     for (std::size_t part = 0; part < 2; ++part) {
-        result.emplace_back(n, kept);
-        tasks[part].conversion = rescale ? &ring.mod_down_rescale(level) : &ring.mod_down(level);
-        for (std::size_t limb = 0; limb < kept; ++limb) {
-            tasks[part].out.push_back(result[part].limb(limb));
-        }
         for (std::size_t i = 0; i < dropped; ++i) {
-            tasks[part].in.push_back(sources[part].limb(i));
+            limbs[part].push_back(sources[part].limb(i));
         }
     }
     parallel_for(0, dropped, [&](std::size_t i) {
@@ -161,8 +70,7 @@ std::vector<RnsPoly> remainders(const Ring& ring, std::size_t level, bool rescal
         ring.inverse(sources[0].limb(i), prime);
         ring.inverse(sources[1].limb(i), prime);
     });
-    convert(tasks, n);
-    return result;
+    return remainders(ring, level, rescale, limbs);
 }
 
 // `raw`: the same digits, where they are yet to be transformed.
@@ -171,7 +79,7 @@ std::vector<RnsPoly> switch_one(const Ring& ring, const Decomposition& digits, D
     const std::size_t n = ring.n();
     const std::size_t level = digits.level;
     std::vector<RnsPoly> values =
-        remainders(ring, level, rescale, [&](std::size_t limb, const auto& out) {
+        remainders_of(ring, level, rescale, [&](std::size_t limb, const auto& out) {
             if (raw != nullptr) {
                 transform_limb(ring, *raw, limb);
             }
@@ -188,7 +96,7 @@ std::vector<RnsPoly> switch_one(const Ring& ring, const Decomposition& digits, D
             transform_limb(ring, *raw, limb);
         }
         const Modulus& q = ring.modulus(limb);
-        const ShoupFactor& factor = rescale ? ring.pq_inverse(level, limb) : ring.p_inverse(limb);
+        const ShoupFactor& factor = divisor_inverse(ring, level, rescale, limb);
         const std::array out{values[0].limb(limb), values[1].limb(limb)};
         ring.forward(out[0], limb);
         ring.forward(out[1], limb);
@@ -232,14 +140,14 @@ Decomposition raise(const Ring& ring, const RnsPoly& source, std::size_t level) 
     result.level = level;
     const std::size_t limbs = level + 1 + ring.p_count();
     const std::size_t digits = ring.digits_at(level);
-    std::vector<ConversionTask> tasks(digits);
+    std::vector<LimbConversion> tasks(digits);
     result.raised.reserve(digits);
     result.limbs.assign(digits, std::vector<const std::uint64_t*>(limbs));
     for (std::size_t digit = 0; digit < digits; ++digit) {
         const std::size_t first = digit * ring.digit_size();
         const std::size_t last = std::min(first + ring.digit_size(), level + 1);
         RnsPoly& raised = result.raised.emplace_back(n, limbs - (last - first));
-        ConversionTask& task = tasks[digit];
+        LimbConversion& task = tasks[digit];
         task.conversion = &ring.mod_up(level, digit);
         for (std::size_t limb = 0; limb < limbs; ++limb) {
             if (limb >= first && limb < last) {
@@ -281,17 +189,14 @@ std::vector<RnsPoly> switch_keys_and_sum(const Ring& ring, const Decomposition& 
                                          std::span<const KeySwitch> requests) {
     require_transformed(digits);
     const std::size_t level = digits.level;
-    std::vector<RnsPoly> values = remainders(
+    std::vector<RnsPoly> values = remainders_of(
         ring, level, false,
         [&](std::size_t limb, const auto& out) { sum_limb(ring, digits, requests, limb, out); });
     parallel_for(0, level + 1, [&](std::size_t limb) {
         RnsPoly sum(ring.n(), 2);
         sum_limb(ring, digits, requests, limb, {sum.limb(0), sum.limb(1)});
         for (std::size_t part = 0; part < 2; ++part) {
-            std::uint64_t* out = values[part].limb(limb);
-            ring.forward(out, limb);
-            kernels().subtract_multiply_scalar(out, sum.limb(part), out, ring.p_inverse(limb),
-                                               ring.n(), ring.modulus(limb));
+            divide_limb(ring, level, false, limb, sum.limb(part), values[part].limb(limb));
         }
     });
     return values;

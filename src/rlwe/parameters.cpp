@@ -4,7 +4,6 @@
 #include "rlwe/ring.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <set>
 
@@ -16,7 +15,6 @@ constexpr unsigned smallest_test_log_n = 5;
 constexpr unsigned largest_log_n = 17;
 constexpr std::size_t most_primes = 128;
 constexpr std::size_t most_conversion_sources = 64;  // the bound of KernelTable::convert_base
-constexpr std::array<double, 6> largest_log_qp{106, 214, 430, 868, 1747, 3523};
 
 double log2_product(std::span<const std::uint64_t> primes) {
     double sum = 0;
@@ -75,13 +73,6 @@ void append(std::vector<std::uint8_t>& bytes, std::uint64_t value) {
 }
 
 }  // namespace
-
-double largest_secure_log_qp(unsigned log_n) {
-    require(log_n >= smallest_log_n && log_n <= largest_log_n, ErrorCode::invalid_argument,
-            "the security table covers log_n {} to {}, not {}", smallest_log_n, largest_log_n,
-            log_n);
-    return largest_log_qp[log_n - smallest_log_n];
-}
 
 struct Parameters::Data {
     ParametersPrimes primes;

@@ -11,72 +11,61 @@
 namespace cipherfit {
 namespace {
 
-std::vector<Ciphertext> kernel_blocks(const TrainingPlan& plan, const Evaluator& evaluator,
-                                      std::vector<Ciphertext> features) {
+std::vector<Handle> kernel_blocks(const TrainingPlan& plan, Operations& operations,
+                                  std::vector<Handle> features) {
     if (plan.kernel_source() == KernelSource::owner) {
         return features;
     }
-    const std::span<const Ciphertext> all(features);
+    const std::span<const Handle> all(features);
     const std::size_t chunks = features.size() / 2;
-    return kernel_from_features(evaluator, plan.kernel(), all.first(chunks), all.subspan(chunks),
+    return kernel_from_features(operations, plan.kernel(), all.first(chunks), all.subspan(chunks),
                                 plan.product_scale());
 }
 
 }  // namespace
 
-DualIteration::DualIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
-                             EncryptedTrainingData data)
+DualIteration::DualIteration(const TrainingPlan& plan, Operations& operations, CircuitData data)
     : plan_(plan),
-      evaluator_(keys),
-      kernel_(evaluator_, plan.kernel(), kernel_blocks(plan, evaluator_, std::move(data.features))),
+      operations_(operations),
+      kernel_(operations_, plan.kernel(),
+              kernel_blocks(plan, operations_, std::move(data.features))),
       mask_(plan.kernel().value_mask()),
       labels_(std::move(data.labels)),
       logits_(std::move(data.logits)),
       start_(std::move(data.start)) {}
 
-Ciphertext DualIteration::errors(const TrainingState& state) const {
+Handle DualIteration::errors(const CircuitState& state) const {
     const int t = state.iteration;
     const IterationLevels& at = plan_.levels()[static_cast<std::size_t>(t)];
     if (at.sigmoid < 0) {
         // Zero start: P = 1/2, E = Y - 1/2, which the owner sent as replicas.
-        return start_[0].copy();
+        return operations_.copy(start_[0]);
     }
-    Ciphertext z;
+    Handle z;
     if (t == 0) {
-        z = evaluator_.drop_to_level(logits_[0], static_cast<std::size_t>(at.sigmoid));
+        z = operations_.drop_to_level(logits_[0], static_cast<std::size_t>(at.sigmoid));
     } else {
-        const Ciphertext* initial = logits_.empty() ? nullptr : logits_.data();
+        const Handle* initial = logits_.empty() ? nullptr : logits_.data();
         const bool at_main = plan_.recipe().gradient_at == ModelSequence::main;
         z = EncryptedKernel::fold_lanes(
-            evaluator_, plan_.kernel(),
+            operations_, plan_.kernel(),
             kernel_.multiply((at_main ? state.main : state.extrapolated)[0], initial));
     }
     return EncryptedKernel::replicate(
-        evaluator_, plan_.kernel(),
-        labels_minus_odd_polynomial(evaluator_, labels_[0], z, plan_.recipe().sigmoid.odd, mask_,
+        operations_, plan_.kernel(),
+        labels_minus_odd_polynomial(operations_, labels_[0], z, plan_.recipe().sigmoid.odd, mask_,
                                     plan_.error_scale(t)));
 }
 
-TrainingState DualIteration::step(const TrainingState& state) {
-    const Recipe& recipe = plan_.recipe();
-    const auto t = static_cast<std::size_t>(state.iteration);
-    const Ciphertext e = errors(state);
-    const double step = recipe.steps[t];
-    const double eta = recipe.etas[t];
-    const double kept = 1.0 - recipe.decay;
-    const bool last = state.iteration + 1 == recipe.iterations;
-    // M' = (1 - decay) U + step E and U' = (1 - eta) M' + eta M.
-    TrainingState next{.iteration = state.iteration + 1, .main = {}, .extrapolated = {}};
-    if (!has_momentum(recipe)) {
-        next.main.push_back(join_states(evaluator_, e, step, state, 0.0, kept));
-        return next;
+CircuitState DualIteration::step(const CircuitState& state) {
+    const Handle e = errors(state);
+    const Recurrence recurrence(plan_.recipe());
+    CircuitState next{.iteration = state.iteration + 1};
+    if (const auto terms = recurrence.main(state.iteration)) {
+        next.main.push_back(join_states(operations_, e, *terms, state));
     }
-    if (!last || recipe.model == ModelSequence::main) {
-        next.main.push_back(join_states(evaluator_, e, step, state, kept, 0.0));
-    }
-    if (!last || recipe.model == ModelSequence::extrapolated) {
-        next.extrapolated.push_back(
-            join_states(evaluator_, e, (1.0 - eta) * step, state, (1.0 - eta) * kept, eta));
+    if (const auto terms = recurrence.extrapolated(state.iteration)) {
+        next.extrapolated.push_back(join_states(operations_, e, *terms, state));
     }
     return next;
 }

@@ -2,29 +2,29 @@
 // (linalg/kernel_product.h). The states are kept as replicas.
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/kernel_product.h"
-#include "cipherfit/train/encrypted_trainer.h"
+#include "train/training_circuit.h"
 
 #include <vector>
 
 namespace cipherfit {
 
-class DualIteration : public TrainingIteration {
+class DualIteration : public TrainingCircuit {
   public:
-    // Data and keys that were checked against the plan; plan and keys must outlive this object.
-    DualIteration(const TrainingPlan& plan, const EvaluationKeys& keys, EncryptedTrainingData data);
-    TrainingState step(const TrainingState& state) override;
+    // Data that was checked against the plan; plan and operations must outlive this object.
+    DualIteration(const TrainingPlan& plan, Operations& operations, CircuitData data);
+    CircuitState step(const CircuitState& state) override;
 
   private:
     // E_t, as replicas at the plan's error scale.
-    Ciphertext errors(const TrainingState& state) const;
+    Handle errors(const CircuitState& state) const;
 
     const TrainingPlan& plan_;
-    Evaluator evaluator_;
-    EncryptedKernel kernel_;  // refers to evaluator_
+    Operations& operations_;
+    EncryptedKernel kernel_;  // refers to operations_
     std::vector<double> mask_;
-    std::vector<Ciphertext> labels_, logits_, start_;
+    std::vector<Handle> labels_, logits_, start_;
 };
 
 }  // namespace cipherfit

@@ -1,3 +1,5 @@
+#include "cipherfit/train/plain_run.h"
+#include "cipherfit/train/recurrence.h"
 #include "cipherfit/train/twin.h"
 #include "train/twin_noise.h"
 
@@ -33,10 +35,7 @@ class SegmentRounding {
         if (noise_.segment_length == 0) {
             return;
         }
-        const double eta = recipe_.etas[static_cast<std::size_t>(t)];
-        const RowMatrix next = (1.0 - recipe_.decay) * extrapolated_;
-        extrapolated_ = (1.0 - eta) * next + eta * main_;
-        main_ = next;
+        Recurrence(recipe_).carry(t, main_, extrapolated_);
         const auto draw = [&](Quantity quantity) {
             return drawn(noise_.weights_std, noise_.seed, quantity, t);
         };
@@ -86,7 +85,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     DualTwinResult result;
     RowMatrix& main = result.main;
     RowMatrix& extrapolated = result.extrapolated;
-    main = RowMatrix::Zero(data.samples(), data.classes());
+    main = RowMatrix::Zero(data.samples(), data.heads());
     extrapolated = main;
     // In a run with bootstrappings the logits K A are what goes on, and the states' errors are
     // theirs: kept apart here, where they go through the same recurrence.
@@ -95,8 +94,8 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
     RowMatrix extrapolated_error = main;
     const bool at_main = recipe.gradient_at == ModelSequence::main;
     SegmentRounding rounding(model, recipe, main);
+    const Recurrence recurrence(recipe);
     for (int t = 0; t < recipe.iterations; ++t) {
-        const auto index = static_cast<std::size_t>(t);
         RowMatrix z = data.z0;
         if (model.refreshes_before(t)) {
             // What the factor adds to the carried logits is an error of theirs.
@@ -113,14 +112,13 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
         result.max_abs_z.push_back(largest_magnitude(z));
 
         RowMatrix error = y - z.unaryExpr(recipe.sigmoid);
-        disturb(error, model.error_std, Quantity::error, t);
+        add_error_noise(error, z, recipe, model, t);
 
-        RowMatrix next = (1.0 - recipe.decay) * extrapolated + recipe.steps[index] * error;
-        RowMatrix next_error = (1.0 - recipe.decay) * extrapolated_error;
+        RowMatrix next = recurrence.next_main(t, extrapolated, error);
+        RowMatrix next_error = recurrence.kept() * extrapolated_error;
         disturb(carries_logits ? next_error : next, model.state_std, Quantity::main, t);
-        const double eta = recipe.etas[index];
-        extrapolated = (1.0 - eta) * next + eta * main;
-        extrapolated_error = (1.0 - eta) * next_error + eta * main_error;
+        extrapolated = recurrence.next_extrapolated(t, next, main);
+        extrapolated_error = recurrence.next_extrapolated(t, next_error, main_error);
         disturb(carries_logits ? extrapolated_error : extrapolated, model.state_std,
                 Quantity::extrapolated, t);
         main = std::move(next);
@@ -128,7 +126,8 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
 
         result.max_abs_state = std::max(
             {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
-        result.max_abs_held = std::max(result.max_abs_held, largest_held(main, extrapolated, eta));
+        result.max_abs_held =
+            std::max(result.max_abs_held, largest_held(main, extrapolated, recurrence.eta(t)));
         rounding.add(t, error);
         if (callback && rounding.ends_segment(t)) {
             callback(t, main + rounding.main(), extrapolated + rounding.extrapolated());
@@ -140,14 +139,7 @@ DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
 }
 
 double largest_carried_logit(const PreparedData& data, const Recipe& recipe) {
-    const RowMatrix kernel = gram_matrix(data);
-    double largest = 0.0;
-    run_dual_twin(data, recipe, nullptr,
-                  [&](int /*iteration*/, const RowMatrix& main, const RowMatrix& extrapolated) {
-                      largest = std::max({largest, largest_magnitude(kernel * main),
-                                          largest_magnitude(kernel * extrapolated)});
-                  });
-    return largest;
+    return largest_carried_logit(PlainRun(Solver::dual, borrowed(data), recipe));
 }
 
 }  // namespace cipherfit

@@ -1,5 +1,6 @@
 #include "cipherfit/train/encrypted_predictor.h"
 
+#include "cipherfit/circuit/evaluator_operations.h"
 #include "cipherfit/linalg/plain_model_product.h"
 
 #include <algorithm>
@@ -20,15 +21,15 @@ void check_blocks(const std::vector<Ciphertext>& blocks, const char* what, std::
             "a ciphertext of {} is not at the level and scale that the plan says", what);
 }
 
-std::vector<Ciphertext> finish(const PredictionPlan& plan, const Evaluator& evaluator,
-                               const std::vector<Ciphertext>& products) {
-    std::vector<Ciphertext> scores;
+std::vector<Ciphertext> finish(const PredictionPlan& plan, Operations& operations,
+                               const std::vector<Handle>& products) {
+    std::vector<Handle> scores;
     scores.reserve(products.size());
-    for (const Ciphertext& product : products) {
+    for (const Handle& product : products) {
         scores.push_back(
-            EncryptedFeatures::fold_lanes(evaluator, plan.layout(), evaluator.rescale(product)));
+            EncryptedFeatures::fold_lanes(operations, plan.layout(), operations.rescale(product)));
     }
-    return scores;
+    return release_all(std::move(scores));
 }
 
 }  // namespace
@@ -42,9 +43,10 @@ std::vector<Ciphertext> predict_encrypted(const PredictionPlan& plan, const Eval
     check_blocks(model, "the model", plan.model_ciphertexts(), plan);
     keys.check(plan.keys());
     const Evaluator evaluator(keys);
-    const EncryptedFeatures features(evaluator, plan.layout(), plan.shifts(), std::move(rows),
-                                     true);
-    return finish(plan, evaluator, features.multiply_model(model));
+    EvaluatorOperations operations(evaluator);
+    const EncryptedFeatures features(operations, plan.layout(), plan.shifts(),
+                                     to_handles(std::move(rows)), true);
+    return finish(plan, operations, features.multiply_model(borrow_all(model)));
 }
 
 std::vector<Ciphertext> predict_plain(const PredictionPlan& plan, const EvaluationKeys& keys,
@@ -60,8 +62,10 @@ std::vector<Ciphertext> predict_plain(const PredictionPlan& plan, const Evaluati
             largest_weight);
     keys.check(plan.keys());
     const Evaluator evaluator(keys);
-    return finish(plan, evaluator,
-                  multiply_plain_model(evaluator, plan.layout(), rows, model, plan.scale()));
+    EvaluatorOperations operations(evaluator);
+    return finish(
+        plan, operations,
+        multiply_plain_model(operations, plan.layout(), borrow_all(rows), model, plan.scale()));
 }
 
 }  // namespace cipherfit

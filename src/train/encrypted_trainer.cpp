@@ -1,11 +1,12 @@
 #include "cipherfit/train/encrypted_trainer.h"
 
-#include "train/dual_iteration.h"
-#include "train/logit_iteration.h"
-#include "train/primal_iteration.h"
+#include "cipherfit/circuit/evaluator_operations.h"
+#include "train/state_shape.h"
+#include "train/training_circuit.h"
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 namespace cipherfit {
@@ -37,6 +38,32 @@ void check_data(const TrainingPlan& plan, const EncryptedTrainingData& data, std
 
 }  // namespace
 
+struct EncryptedTrainer::Engine {
+    Engine(const TrainingPlan& plan, const EvaluationKeys& keys)
+        : evaluator(keys),
+          bootstrapper(plan.refresh_count() > 0 ? std::make_unique<const Bootstrapper>(
+                                                      plan.refresh().value().bootstrap, keys)
+                                                : nullptr),
+          operations(evaluator, bootstrapper.get()) {}
+
+    Evaluator evaluator;
+    std::unique_ptr<const Bootstrapper> bootstrapper;  // none without bootstrappings
+    EvaluatorOperations operations;
+    std::unique_ptr<TrainingCircuit> circuit;
+};
+
+EncryptedTrainer::~EncryptedTrainer() = default;
+EncryptedTrainer::EncryptedTrainer(EncryptedTrainer&&) noexcept = default;
+
+namespace {
+
+CircuitData to_circuit(EncryptedTrainingData data) {
+    return {to_handles(std::move(data.features)), to_handles(std::move(data.labels)),
+            to_handles(std::move(data.logits)), to_handles(std::move(data.start))};
+}
+
+}  // namespace
+
 EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
                                    EncryptedTrainingData data)
     : plan_(plan) {
@@ -44,13 +71,8 @@ EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKey
             "the plan has {} batches: give a source of them", plan.batches());
     check_data(plan, data, 0);
     keys.check(plan.keys());
-    if (plan.solver() == Solver::primal) {
-        iteration_ = std::make_unique<PrimalIteration>(plan, keys, std::move(data));
-    } else if (plan.refresh()) {
-        iteration_ = std::make_unique<LogitIteration>(plan, keys, std::move(data));
-    } else {
-        iteration_ = std::make_unique<DualIteration>(plan, keys, std::move(data));
-    }
+    engine_ = std::make_unique<Engine>(plan, keys);
+    engine_->circuit = training_circuit(plan, engine_->operations, to_circuit(std::move(data)));
 }
 
 EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
@@ -59,12 +81,13 @@ EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKey
     require(plan.solver() == Solver::primal, ErrorCode::invalid_argument,
             "the dual solver takes all samples at once: give its data");
     keys.check(plan.keys());
-    iteration_ = std::make_unique<PrimalIteration>(
-        plan, keys, [&plan, source = std::move(source)](std::size_t batch) {
-            EncryptedTrainingData data = source(batch);
-            check_data(plan, data, batch);
-            return data;
-        });
+    engine_ = std::make_unique<Engine>(plan, keys);
+    engine_->circuit = training_circuit(plan, engine_->operations,
+                                        [&plan, source = std::move(source)](std::size_t batch) {
+                                            EncryptedTrainingData data = source(batch);
+                                            check_data(plan, data, batch);
+                                            return to_circuit(std::move(data));
+                                        });
 }
 
 TrainingState EncryptedTrainer::step(const TrainingState& state) {
@@ -74,7 +97,16 @@ TrainingState EncryptedTrainer::step(const TrainingState& state) {
     require(check_state(plan_, state).has_value(), ErrorCode::invalid_argument,
             "iteration {} cannot be run from a state that does not fit the plan",
             state.iteration + 1);
-    return iteration_->step(state);
+    CircuitState next = engine_->circuit->step({.iteration = state.iteration,
+                                                .main = borrow_all(state.main),
+                                                .extrapolated = borrow_all(state.extrapolated),
+                                                .coefficients = borrow_all(state.coefficients),
+                                                .segment = borrow_all(state.segment)});
+    return {.iteration = next.iteration,
+            .main = release_all(std::move(next.main)),
+            .extrapolated = release_all(std::move(next.extrapolated)),
+            .coefficients = release_all(std::move(next.coefficients)),
+            .segment = release_all(std::move(next.segment))};
 }
 
 const std::vector<Ciphertext>& EncryptedTrainer::model(const TrainingState& state) const {
@@ -85,19 +117,12 @@ const std::vector<Ciphertext>& EncryptedTrainer::model(const TrainingState& stat
 
 namespace {
 
-// Of the model's coefficients, and of those at the end of a segment.
-bool fit_coefficients(const TrainingPlan& plan, const TrainingState& state) {
-    const auto fit = [&](const std::vector<Ciphertext>& blocks, std::size_t count) {
-        return blocks.size() == count &&
-               std::all_of(blocks.begin(), blocks.end(), [&](const Ciphertext& block) {
-                   return block.size() == 2 && block.level() == coefficient_level &&
-                          same_scale(block.scale(), plan.coefficient_scale());
-               });
-    };
-    const bool kept =
-        plan.adds_up_errors() && state.iteration > 0 && state.iteration < plan.recipe().iterations;
-    return fit(state.coefficients, kept ? plan.state_ciphertexts() : 0) &&
-           fit(state.segment, plan.segment_ciphertexts(state.iteration));
+bool fits(const std::vector<Ciphertext>& blocks, const SequenceShape& shape) {
+    return blocks.size() == shape.count &&
+           std::all_of(blocks.begin(), blocks.end(), [&](const Ciphertext& block) {
+               return block.size() == 2 && block.level() == shape.level &&
+                      same_scale(block.scale(), shape.scale);
+           });
 }
 
 }  // namespace
@@ -109,34 +134,9 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
                           "the checkpoint stands at iteration {}, the plan has {}", state.iteration,
                           recipe.iterations);
     }
-    const bool last = state.iteration == recipe.iterations;
-    const auto count = [&](ModelSequence sequence) {
-        const bool kept = state.iteration > 0 && (!last || recipe.model == sequence) &&
-                          (sequence == ModelSequence::main || has_momentum(recipe));
-        return kept ? plan.state_ciphertexts() : 0;
-    };
-    const auto fits = [&](const std::vector<Ciphertext>& blocks, ModelSequence sequence) {
-        if (blocks.size() != count(sequence)) {
-            return false;
-        }
-        if (blocks.empty()) {
-            return true;
-        }
-        const auto done = static_cast<std::size_t>(state.iteration - 1);
-        const auto end = static_cast<std::size_t>(plan.levels()[done].end);
-        // Q enters the sequences with the factors step and (1 - eta) step, which their scales take
-        // up; the one at which gradients are taken has the plan's scale.
-        double scale = plan.state_scale();
-        if (sequence != recipe.gradient_at && !(last && plan.adds_up_errors())) {
-            const double ratio = 1.0 - recipe.etas[done];
-            scale = sequence == ModelSequence::main ? scale * ratio : scale / ratio;
-        }
-        return std::all_of(blocks.begin(), blocks.end(), [&](const Ciphertext& block) {
-            return block.size() == 2 && block.level() == end && same_scale(block.scale(), scale);
-        });
-    };
-    if (!fits(state.main, ModelSequence::main) ||
-        !fits(state.extrapolated, ModelSequence::extrapolated) || !fit_coefficients(plan, state)) {
+    const StateShape shape = state_shape(plan, state.iteration);
+    if (!fits(state.main, shape.main) || !fits(state.extrapolated, shape.extrapolated) ||
+        !fits(state.coefficients, shape.coefficients) || !fits(state.segment, shape.segment)) {
         return make_error(ErrorCode::corrupt_data,
                           "the checkpoint of iteration {} does not fit the plan", state.iteration);
     }

@@ -76,9 +76,19 @@ RowMatrix unscaled_weights(const RowMatrix& state, const Preprocessing& preproce
     return (state * preprocessing.column_scale.asDiagonal()).array() + recipe.initial_weight;
 }
 
+RowMatrix rows_of_classes(RowMatrix model) {
+    if (model.rows() != 1) {
+        return model;
+    }
+    RowMatrix rows(2, model.cols());
+    rows.row(1) = 0.5 * model.row(0);
+    rows.row(0) = -rows.row(1);
+    return rows;
+}
+
 Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, const Recipe& recipe,
                   std::vector<std::string> class_names) {
-    const RowMatrix w = unscaled_weights(state, preprocessing, recipe);
+    const RowMatrix w = rows_of_classes(unscaled_weights(state, preprocessing, recipe));
     if (class_names.empty()) {
         for (Eigen::Index k = 0; k < w.rows(); ++k) {
             class_names.push_back(std::to_string(k));
@@ -91,6 +101,12 @@ Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, co
     head.weights.resize(w.rows(), w.cols());
     head.weights.rightCols(w.cols() - 1) = w.rightCols(w.cols() - 1) * preprocessing.factor;
     head.weights.col(0) = w.col(0) - head.weights.rightCols(w.cols() - 1) * preprocessing.mean;
+    if (const Eigen::VectorXd& shift = preprocessing.intercept_shift; shift.size() > 0) {
+        require(shift.size() == w.rows(), ErrorCode::bad_input,
+                "{} shifts of intercepts for {} classes; they belong to different jobs",
+                shift.size(), w.rows());
+        head.weights.col(0) += shift;
+    }
     return head;
 }
 

@@ -7,27 +7,27 @@
 
 namespace cipherfit {
 
-Ciphertext join_states(const Evaluator& evaluator, const Ciphertext& update, double update_factor,
-                       const TrainingState& state, double u_factor, double m_factor) {
-    Ciphertext sum = update.copy().with_factor(update_factor);
+Handle join_states(Operations& operations, const Handle& update, const SequenceTerms& terms,
+                   const CircuitState& state) {
+    Handle sum = operations.reinterpret(operations.copy(update), terms.update);
     const std::size_t above = sum.level() + 1;
-    std::optional<Ciphertext> states;
-    const auto add = [&](const std::vector<Ciphertext>& blocks, double factor) {
+    std::optional<Handle> states;
+    const auto add = [&](const std::vector<Handle>& blocks, double factor) {
         if (blocks.empty() || factor == 0) {
             return;
         }
-        Ciphertext term = evaluator.multiply_scalar(
-            blocks[0], factor, sum.scale() * evaluator.rescale_divisor(above), above);
+        Handle term = operations.multiply_scalar(
+            blocks[0], factor, sum.scale() * operations.rescale_divisor(above), above);
         if (states) {
-            evaluator.add_inplace(*states, term);
+            operations.add_inplace(*states, term);
         } else {
             states = std::move(term);
         }
     };
-    add(state.extrapolated, u_factor);
-    add(state.main, m_factor);
+    add(state.extrapolated, terms.extrapolated);
+    add(state.main, terms.main);
     if (states) {
-        evaluator.add_inplace(sum, evaluator.rescale(*states));
+        operations.add_inplace(sum, operations.rescale(*states));
     }
     return sum;
 }

@@ -8,42 +8,41 @@
 // are those of models in between, segment by segment (segments.h).
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/kernel_product.h"
-#include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/segments.h"
 #include "train/state_refresh.h"
+#include "train/training_circuit.h"
 
 #include <vector>
 
 namespace cipherfit {
 
-class LogitIteration : public TrainingIteration {
+class LogitIteration : public TrainingCircuit {
   public:
-    // Data and keys that were checked against the plan; plan and keys must outlive this object.
-    LogitIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
-                   EncryptedTrainingData data);
-    TrainingState step(const TrainingState& state) override;
+    // Data that was checked against the plan; plan and operations must outlive this object.
+    LogitIteration(const TrainingPlan& plan, Operations& operations, CircuitData data);
+    CircuitState step(const CircuitState& state) override;
 
   private:
     // E_t as replicas.
-    Ciphertext errors(const TrainingState& state) const;
+    Handle errors(const CircuitState& state) const;
     // D + Z_0.
-    Ciphertext logits(const Ciphertext& d) const;
+    Handle logits(const Handle& d) const;
     // weight E_t, and what was added up before.
-    Ciphertext add_up(const Ciphertext& e, double weight, const Ciphertext* so_far) const;
+    Handle add_up(const Handle& e, double weight, const Handle* so_far) const;
     // The sums of the segment that iteration t is in, with E_t.
-    std::vector<Ciphertext> segment(const Ciphertext& e, std::size_t t,
-                                    const std::vector<Ciphertext>& so_far) const;
+    std::vector<Handle> segment(const Handle& e, std::size_t t,
+                                const std::vector<Handle>& so_far) const;
 
     const TrainingPlan& plan_;
-    Evaluator evaluator_;
+    Operations& operations_;
     StateRefresh refresh_;
-    EncryptedKernel kernel_;  // refers to evaluator_
+    EncryptedKernel kernel_;  // refers to operations_
     std::vector<double> mask_;
     std::vector<double> weights_;
     SegmentWeights segment_weights_;
-    std::vector<Ciphertext> labels_, logits_, start_;
+    std::vector<Handle> labels_, logits_, start_;
 };
 
 }  // namespace cipherfit

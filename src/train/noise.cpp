@@ -52,30 +52,60 @@ struct ScaleRange {
     double least, most;
 };
 
-// The error of E before its replication: the polynomial's roundings, for logits and errors of
-// those scales.
-double polynomial_error(const TrainingPlan& plan, const ScaleRange& logits, double error_scale) {
+// The errors of the sigmoid's evaluation (linalg/odd_polynomial.h), for logits and errors of those
+// scales. Small logits make for a small square, large ones for a small masked copy.
+SigmoidNoise sigmoid_noise(const TrainingPlan& plan, const ScaleRange& logits, double error_scale) {
     const Parameters& parameters = plan.parameters();
-    const SigmoidPolynomial& sigmoid = plan.recipe().sigmoid;
-    if (sigmoid.degree() == 1) {
-        return rounding_error(parameters, error_scale);
-    }
-    // The masked copy of z has the scale that makes up for the leading coefficient; its rounding
-    // reaches the errors through the polynomial's steepness. The square of z has its own, through
-    // the higher terms.
+    const std::vector<double>& odd = plan.recipe().sigmoid.odd;
     const double prime = prime_size(plan);
-    double higher = 0;
-    for (std::size_t k = 1; k < sigmoid.odd.size(); ++k) {
-        higher +=
-            std::abs(sigmoid.odd[k]) * std::pow(sigmoid.range, 2.0 * static_cast<double>(k) - 1);
+    const double lead = std::abs(odd.back());
+    const auto square_of = [&](double logit) { return logit * logit / prime; };
+    SigmoidNoise noise;
+    noise.square_std = switching_error(parameters, square_of(logits.least));
+    const double least = square_of(logits.least);
+    const double most = square_of(logits.most);
+    switch (odd.size()) {
+        case 1:
+            return {};
+        case 2:
+            // m z times W = |c3| y + c1, at the scale of y over |c3|.
+            noise.masked_std = rounding_error(parameters, error_scale * prime * lead / most);
+            break;
+        case 3:
+            // W is itself relinearised, at the scale of y^2 over |c5| and a prime.
+            noise.factor_std = switching_error(parameters, least * least / (lead * prime));
+            noise.masked_std =
+                rounding_error(parameters, error_scale * prime * prime * lead / (most * most));
+            break;
+        default: {
+            // m z (c5 + c7 y) times y^2, plus m z (c1 + c3 y).
+            const double fourth = most * most / prime;
+            noise.fourth_std = switching_error(parameters, least * least / prime);
+            noise.masked_std =
+                rounding_error(parameters, error_scale * prime * prime * lead / (fourth * most));
+            noise.high_std = switching_error(parameters, error_scale * prime / fourth);
+            noise.low_std = switching_error(
+                parameters, error_scale * prime * lead / (fourth * std::abs(odd[1])));
+        }
     }
-    // Small logits make for a small square, large ones for a small masked copy.
-    const double square_scale = logits.least * logits.least / prime;
-    const double masked_scale =
-        error_scale * prime * std::abs(sigmoid.odd.back()) / (logits.most * logits.most / prime);
-    return std::hypot(switching_error(parameters, error_scale),
-                      std::abs(sigmoid.odd.front()) * rounding_error(parameters, masked_scale),
-                      higher * switching_error(parameters, square_scale));
+    return noise;
+}
+
+// What the last step of the evaluation adds, in every slot.
+double last_error(const TrainingPlan& plan, double error_scale) {
+    const Parameters& parameters = plan.parameters();
+    return plan.recipe().sigmoid.degree() == 1 ? rounding_error(parameters, error_scale)
+                                               : switching_error(parameters, error_scale);
+}
+
+// The errors of E, whose evaluation is replicated over so many slots.
+void set_error_noise(NoiseModel& noise, const TrainingPlan& plan, const ScaleRange& logits,
+                     double error_scale, double copies) {
+    noise.error_std =
+        std::hypot(std::sqrt(copies) * last_error(plan, error_scale),
+                   std::sqrt(copies - 1) * switching_error(plan.parameters(), error_scale));
+    noise.sigmoid = sigmoid_noise(plan, logits, error_scale);
+    noise.sigmoid.others = copies - 1;
 }
 
 // The scale of a state when it is multiplied: after a bootstrapping, up to a bit below twice the
@@ -85,7 +115,9 @@ double least_state_scale(const TrainingPlan& plan) {
     if (!refresh || plan.refresh_count() == 0) {
         return plan.state_scale();
     }
-    return std::min(plan.state_scale(), refresh->bootstrap.output_scale() / refresh->range());
+    const auto together = static_cast<double>(refresh->bootstrap.slots() / state_period(plan));
+    return std::min(plan.state_scale(),
+                    together * refresh->bootstrap.output_scale() / refresh->range());
 }
 
 // Of the bootstrappings: their roundings, and the factor that both sequences get, as they go
@@ -105,10 +137,16 @@ void add_refreshes(NoiseModel& noise, const TrainingPlan& plan) {
         const double least = etas.empty() ? 0.0 : *std::min_element(etas.begin(), etas.end());
         room = (1.0 + 1.0 / std::max(whole, 1.0)) * std::max(1.0, 1.0 - least);
     }
-    noise.refresh_std = refresh->range() * room *
-                        std::hypot(refresh_rounding_error(refresh->bootstrap),
-                                   refresh_transform_error(refresh->bootstrap));
     noise.refresh_loss = refresh_loss(refresh->bootstrap);
+    // That is the loss of coefficients that are small beside the largest; larger ones lose less. In
+    // a slot, which is a sum of 2p coefficients with factors of size 1, what is uneven of it comes
+    // to a third (few coefficients, many of them large) to four fifths (thousands, few of them
+    // large) of what a coefficient of the range's size would lose.
+    constexpr double uneven = 0.5;
+    noise.refresh_std =
+        refresh->range() * room *
+        std::hypot(refresh_rounding_error(refresh->bootstrap, state_period(plan)),
+                   refresh_transform_error(refresh->bootstrap), uneven * noise.refresh_loss);
     for (std::size_t t = 0; t < plan.levels().size(); ++t) {
         if (plan.levels()[t].refresh) {
             noise.refreshes.push_back(static_cast<int>(t));
@@ -138,9 +176,7 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
                    std::sqrt(lanes - 1) * switching_error(parameters, plan.label_scale()));
     noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
                                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
-    noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
-                   std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
+    set_error_noise(noise, plan, logit_scales, error_scale, lanes);
     noise.gradient_std = 0;
     noise.state_std = rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     return noise;
@@ -192,9 +228,7 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
                    std::sqrt(lanes - 1) * switching_error(parameters, product_scale),
                    largest_row * switching_error(parameters, carries_logits ? error_scale
                                                                             : plan.state_scale()));
-    noise.error_std =
-        std::hypot(std::sqrt(lanes) * polynomial_error(plan, logit_scales, error_scale),
-                   std::sqrt(lanes - 1) * switching_error(parameters, error_scale));
+    set_error_noise(noise, plan, logit_scales, error_scale, lanes);
     const double state_error =
         rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     // The product's errors are those of the logits, or of the states where these are logits.
@@ -213,36 +247,44 @@ using Seen = std::function<RowMatrix(const RowMatrix&)>;
 // As many models as are held at once while runs are compared.
 constexpr double most_model_bytes = 1 << 30;
 
-// The largest deviation of `seen(model)` in noisy runs from that of the noiseless twin, for every
-// view and every iteration from `first` (from 1) on.
-std::vector<std::vector<double>> largest_deviations(Solver solver, const PreparedData& data,
-                                                    const Recipe& recipe, const NoiseModel& noise,
-                                                    int runs, const std::vector<Seen>& views,
-                                                    int first) {
+using Deviations = std::vector<std::vector<double>>;  // [view][iteration]
+
+// The largest deviation of `seen(model)` in noisy runs from that of the exact one, for every view
+// and every iteration.
+Deviations deviations_of(const PlainRun& plain, const NoiseModel& noise, int runs,
+                         const std::vector<Seen>& views) {
+    const PreparedData& data = plain.data();
+    const Recipe& recipe = plain.recipe();
+    const Solver solver = plain.solver();
+    const bool is_main = recipe.model == ModelSequence::main;
     require(runs >= 1, ErrorCode::invalid_argument, "{} noisy runs; at least 1 is needed", runs);
     const auto count = static_cast<std::size_t>(runs);
-    const auto iterations = static_cast<std::size_t>(recipe.iterations - first) + 1;
+    const auto iterations = static_cast<std::size_t>(recipe.iterations);
     // A run that diverges must not pass for one without deviation.
     std::vector<std::vector<std::vector<double>>> deviations(
         count,
         {views.size(), std::vector<double>(iterations, std::numeric_limits<double>::infinity())});
     // Models that do not fit into memory together are made again, a part of the run each time.
     const double model_bytes =
-        8.0 * static_cast<double>(data.classes()) * static_cast<double>(data.xs.cols());
+        8.0 * static_cast<double>(data.heads()) * static_cast<double>(data.xs.cols());
     const int part =
         static_cast<int>(std::clamp(most_model_bytes / model_bytes, 1.0, double{max_iterations}));
-    for (int begin = first; begin <= recipe.iterations; begin += part) {
+    for (int begin = 1; begin <= recipe.iterations; begin += part) {
         const auto wanted = [&](int t) { return t >= begin && t - begin < part; };
         std::vector<RowMatrix> exact;
-        visit_twin_models(solver, data, recipe, wanted,
-                          [&](int /*t*/, const RowMatrix& model) { exact.push_back(model); });
+        plain.visit([&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+            if (wanted(t + 1)) {
+                const RowMatrix& taken = is_main ? main : extrapolated;
+                exact.push_back(solver == Solver::primal ? taken : model_of(taken, data));
+            }
+        });
         parallel_for(0, count, [&](std::size_t run) {
             NoiseModel model = noise;
             model.seed += run;
             const auto compare = [&](int t, const RowMatrix& noisy) {
                 const RowMatrix& twin = exact[static_cast<std::size_t>(t - begin)];
                 for (std::size_t view = 0; view < views.size() && noisy.allFinite(); ++view) {
-                    deviations[run][view][static_cast<std::size_t>(t - first)] =
+                    deviations[run][view][static_cast<std::size_t>(t - 1)] =
                         (views[view](noisy) - views[view](twin)).cwiseAbs().maxCoeff();
                 }
             };
@@ -336,48 +378,22 @@ void visit_twin_models(Solver solver, const PreparedData& data, const Recipe& re
                   });
 }
 
-RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
-                     const NoiseModel* noise) {
-    RowMatrix last;
-    visit_twin_models(
-        solver, data, recipe, [&](int iteration) { return iteration == recipe.iterations; },
-        [&](int /*iteration*/, const RowMatrix& model) { last = model; }, noise);
-    return last;
+ErrorBounds largest_deviations(const PlainRun& exact, const NoiseModel& noise,
+                               const Preprocessing& preprocessing, int runs) {
+    Deviations found =
+        deviations_of(exact, noise, runs, {as_states, as_weights(preprocessing, exact.recipe())});
+    return {std::move(found[0]), std::move(found[1])};
 }
 
-double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
-                     const Recipe& recipe, const NoiseModel& noise, int runs) {
-    return largest_deviations(solver, data, recipe, noise, runs,
-                              {as_weights(preprocessing, recipe)}, recipe.iterations)
-        .front()
-        .back();
-}
-
-double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs,
-                         double margin) {
-    return margin * largest_deviations(plan.solver(), data, plan.recipe(), modelled_noise(plan),
-                                       runs, {as_states}, plan.recipe().iterations)
-                        .front()
-                        .back();
-}
-
-double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
-                          const Preprocessing& preprocessing, int runs, double margin) {
-    return margin * max_deviation(plan.solver(), data, preprocessing, plan.recipe(),
-                                  modelled_noise(plan), runs);
-}
-
-ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
+ErrorBounds error_bounds(const TrainingPlan& plan, const PlainRun& exact,
                          const Preprocessing& preprocessing, int runs, double margin) {
-    auto deviations =
-        largest_deviations(plan.solver(), data, plan.recipe(), modelled_noise(plan), runs,
-                           {as_states, as_weights(preprocessing, plan.recipe())}, 1);
-    for (auto& view : deviations) {
-        for (double& deviation : view) {
-            deviation *= margin;
+    ErrorBounds bounds = largest_deviations(exact, modelled_noise(plan), preprocessing, runs);
+    for (std::vector<double>* values : {&bounds.states, &bounds.weights}) {
+        for (double& value : *values) {
+            value *= margin;
         }
     }
-    return {std::move(deviations[0]), std::move(deviations[1])};
+    return bounds;
 }
 
 }  // namespace cipherfit

@@ -4,6 +4,7 @@
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 #include "train/refresh.h"
+#include "train/training_trace.h"
 
 #include <algorithm>
 #include <cmath>
@@ -37,13 +38,28 @@ Expected<Solver> solver_from_name(std::string_view name) {
     return make_error(ErrorCode::bad_input, "no solver '{}': choose primal or dual", name);
 }
 
+std::size_t state_period(const TrainingPlan& plan) {
+    return plan.solver() == Solver::primal ? plan.layout().model_period()
+                                           : plan.parameters().slots();
+}
+
+std::size_t least_padded_heads(KernelSource source) noexcept {
+    return source == KernelSource::server ? 2 : 1;
+}
+
+KernelLayout kernel_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies,
+                           KernelSource source) {
+    return KernelLayout::create(slots, shape.samples, shape.heads, babies,
+                                least_padded_heads(source));
+}
+
 double RefreshPlan::range() const {
     return std::ldexp(1.0, range_bits);
 }
 
 TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
                            const Products& products, unsigned scale_bits, unsigned state_bits,
-                           std::optional<RefreshPlan> refresh)
+                           std::optional<RefreshPlan> refresh, SecurityLevel security)
     : shape_(shape),
       recipe_(std::move(recipe)),
       parameters_(std::move(parameters)),
@@ -51,11 +67,17 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
       scale_bits_(scale_bits),
       state_bits_(state_bits),
       refresh_(std::move(refresh)),
+      security_(security),
       levels_(iteration_levels(recipe_, solver(), refresh_ ? refresh_->bootstrap.levels() : 0)) {
-    require(shape_.samples >= 1 && shape_.features >= 1 && shape_.classes >= 1,
-            ErrorCode::invalid_argument,
-            "need at least one sample, feature and class, got {} x {} and {} classes",
-            shape_.samples, shape_.features, shape_.classes);
+    require(
+        shape_.samples >= 1 && (shape_.features >= 1 || !tells_features()) && shape_.classes >= 1,
+        ErrorCode::invalid_argument,
+        "need at least one sample, feature and class, got {} x {} and {} classes", shape_.samples,
+        shape_.features, shape_.classes);
+    require(
+        shape_.heads == shape_.classes || shape_.heads == trained_heads(shape_.classes, recipe_),
+        ErrorCode::invalid_argument, "{} heads for {} classes; there must be {}", shape_.heads,
+        shape_.classes, trained_heads(shape_.classes, recipe_));
     require(solver() == Solver::primal || recipe_.iterations >= 2, ErrorCode::invalid_argument,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
     require(solver() == Solver::primal || batches() == 1, ErrorCode::invalid_argument,
@@ -63,6 +85,7 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
             "mini-batches");
     require(batches() <= static_cast<std::size_t>(recipe_.iterations), ErrorCode::invalid_argument,
             "{} iterations do not reach all {} mini-batches", recipe_.iterations, batches());
+    check_security();
     if (refresh_) {
         check_refresh(*refresh_);
     } else {
@@ -85,6 +108,20 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
             recipe_.sigmoid.degree());
 }
 
+void TrainingPlan::check_security() const {
+    require(security_ == SecurityLevel::classical_128 || !refresh_, ErrorCode::insecure_parameters,
+            "runs with bootstrappings have 128-bit security, not {}: use fewer iterations or a "
+            "lower level",
+            describe(security_));
+    if (parameters_.insecure_for_tests_only()) {
+        return;
+    }
+    const double most = largest_secure_log_qp(parameters_.log_n(), security_);
+    require(parameters_.log_qp() <= most, ErrorCode::insecure_parameters,
+            "log2(QP) = {:.2f} is above {:.0f}, the limit for {} security at log_n = {}",
+            parameters_.log_qp(), most, describe(security_), parameters_.log_n());
+}
+
 void TrainingPlan::check_refresh(const RefreshPlan& refresh) const {
     const BootstrapPlan& bootstrap = refresh.bootstrap;
     const std::size_t depth =
@@ -93,12 +130,13 @@ void TrainingPlan::check_refresh(const RefreshPlan& refresh) const {
             "a bootstrapping that leaves {} levels is too short for an iteration of {}: ask for "
             "more levels or a lower degree of the sigmoid",
             bootstrap.levels(), depth);
-    const auto* lanes = std::get_if<LaneProducts>(&products_);
-    const std::size_t period =
-        lanes != nullptr ? lanes->layout.model_period() : parameters_.slots();
-    require(bootstrap.slots() == period, ErrorCode::invalid_argument,
-            "the bootstrapping is for {} slots, the states repeat after {}", bootstrap.slots(),
-            period);
+    const std::size_t period = state_period(*this);
+    const std::size_t most =
+        blocks_together(recipe_, state_ciphertexts(), period, parameters_.slots());
+    require(bootstrap.slots() % period == 0 && bootstrap.slots() / period <= most,
+            ErrorCode::invalid_argument,
+            "the bootstrapping is for {} slots, the states repeat after {} and have {} blocks",
+            bootstrap.slots(), period, state_ciphertexts());
     require(refresh.models_every == 0 || (solver() == Solver::dual && refresh.models_every > 0 &&
                                           refresh.models_every < recipe_.iterations),
             ErrorCode::bad_input,
@@ -122,7 +160,7 @@ std::size_t TrainingPlan::class_groups() const noexcept {
     const auto* lanes = std::get_if<LaneProducts>(&products_);
     return lanes == nullptr
                ? 1
-               : (shape_.classes + lanes->layout.classes() - 1) / lanes->layout.classes();
+               : (shape_.heads + lanes->layout.classes() - 1) / lanes->layout.classes();
 }
 
 std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexcept {
@@ -130,7 +168,9 @@ std::size_t bootstraps_of(const Recipe& recipe, std::size_t state_blocks) noexce
 }
 
 std::size_t TrainingPlan::bootstraps_per_refresh() const noexcept {
-    return bootstraps_of(recipe_, state_ciphertexts());
+    const std::size_t alone = bootstraps_of(recipe_, state_ciphertexts());
+    const std::size_t together = refresh_ ? refresh_->bootstrap.slots() / state_period(*this) : 1;
+    return (alone + together - 1) / together;
 }
 
 std::size_t TrainingPlan::refresh_count() const noexcept {
@@ -162,9 +202,8 @@ double TrainingPlan::state_capacity() const noexcept {
     }
     // What is bootstrapped is held to its range as a polynomial, and no entry is larger than the
     // sum of its 2 n coefficients.
-    return refresh_count() > 0
-               ? 2 * static_cast<double>(refresh_->bootstrap.slots()) * refresh_->range()
-               : lowest;
+    return refresh_count() > 0 ? 2 * static_cast<double>(state_period(*this)) * refresh_->range()
+                               : lowest;
 }
 
 // The owner reads two limbs, and the sign takes half of the modulus; half of that is room.
@@ -274,55 +313,40 @@ std::size_t TrainingPlan::first_iteration_levels() const noexcept {
     return static_cast<std::size_t>(levels_.front().start - levels_.front().end);
 }
 
-KeyRequest TrainingPlan::keys() const {
-    KeyRequest request = solver() == Solver::primal ? primal_keys() : dual_keys();
-    if (recipe_.sigmoid.degree() > 1) {
-        for (const IterationLevels& at : levels_) {
-            if (at.sigmoid >= 0) {
-                request.relinearization(static_cast<std::size_t>(at.sigmoid));
-            }
-        }
+// Of one block of samples and features, one group of classes, one chunk: more of them are treated
+// alike.
+TrainingPlan TrainingPlan::least_blocks() const {
+    TrainingPlan least = *this;
+    if (auto* lanes = std::get_if<LaneProducts>(&least.products_)) {
+        const LaneLayout& layout = lanes->layout;
+        lanes->layout = LaneLayout::create(
+            layout.slots(), layout.lane(), std::min(layout.samples(), layout.rows()),
+            std::min(layout.features(), layout.features_per_block()), layout.classes());
+        least.shape_.classes = layout.classes();
+        least.shape_.heads = layout.classes();
+    } else {
+        least.shape_.features = 1;
     }
+    return least;
+}
+
+KeyRequest TrainingPlan::keys() const {
+    const TrainingTrace trace = trace_training(least_blocks());
+    KeyRequest request = keys_of(trace.tape, trace.tape.entries, parameters_.slots());
     if (refresh_ && refresh_count() > 0) {
         request.merge(refresh_->bootstrap.keys());
     }
     return request;
 }
 
-KeyRequest TrainingPlan::primal_keys() const {
-    ProductLevels levels;
-    levels.uses_forward = recipe_.iterations > 1;
-    for (const IterationLevels& at : levels_) {
-        levels.backward = std::max(levels.backward, static_cast<std::size_t>(at.backward));
-        levels.forward =
-            std::max(levels.forward, static_cast<std::size_t>(std::max(at.forward, 0)));
-        levels.fold =
-            std::max(levels.fold, static_cast<std::size_t>(at.forward >= 0 ? at.sigmoid : 0));
-    }
-    levels.features = std::max(levels.forward, levels.backward);
-    levels.replicate = levels.backward;
-    return EncryptedFeatures::keys(layout(), shifts(), levels);
+bool TrainingPlan::tells_features() const noexcept {
+    return names_features_ || solver() == Solver::primal || server_makes_kernel();
 }
 
-KeyRequest TrainingPlan::dual_keys() const {
-    KernelLevels levels;
-    if (refresh_) {
-        for (const IterationLevels& at : levels_) {
-            levels.product = std::max(levels.product, static_cast<std::size_t>(at.backward));
-        }
-        levels.fold = levels.product - 1;
-        levels.replicate = levels.product;
-        return EncryptedKernel::keys(kernel(), levels);
-    }
-    levels.product = static_cast<std::size_t>(levels_[1].forward);
-    levels.fold = static_cast<std::size_t>(levels_[1].sigmoid);
-    // From zero, the owner sends the first errors replicated.
-    levels.replicate = static_cast<std::size_t>(levels_[initial_logits() ? 0 : 1].backward);
-    KeyRequest request = EncryptedKernel::keys(kernel(), levels);
-    if (server_makes_kernel()) {
-        request.merge(kernel_from_features_keys(kernel(), feature_level()));
-    }
-    return request;
+TrainingPlan TrainingPlan::with_features(std::size_t features) const {
+    TrainingPlan plan = *this;
+    plan.shape_.features = features;
+    return plan;
 }
 
 std::size_t TrainingPlan::feature_ciphertexts() const noexcept {

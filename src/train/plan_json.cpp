@@ -25,7 +25,6 @@ nlohmann::json TrainingPlan::to_json() const {
         p.push_back(parameters_.p(i));
     }
     nlohmann::json json{{"samples", shape_.samples},
-                        {"features", shape_.features},
                         {"classes", shape_.classes},
                         {"recipe", cipherfit::to_json(recipe_)},
                         {"log_n", parameters_.log_n()},
@@ -36,6 +35,17 @@ nlohmann::json TrainingPlan::to_json() const {
                         {"scale_bits", scale_bits_},
                         {"state_bits", state_bits_},
                         {"solver", name(solver())}};
+    // Absent where every class has a head of its own.
+    if (shape_.heads != shape_.classes) {
+        json["heads"] = shape_.heads;
+    }
+    // Absent for the level that all plans have.
+    if (security_ != SecurityLevel::classical_128) {
+        json["security"] = name(security_);
+    }
+    if (tells_features()) {
+        json["features"] = shape_.features;
+    }
     if (solver() == Solver::primal) {
         json["class_group"] = layout().classes();
         json["lane"] = layout().lane();
@@ -86,7 +96,12 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
         primes.p = whole_numbers<std::uint64_t>(json.at("p"));
         primes.digits = static_cast<unsigned>(count("digits"));
         primes.insecure_for_tests_only = json.at("insecure_for_tests_only").get<bool>();
-        const TrainingShape shape{count("samples"), count("features"), count("classes")};
+        const bool names_features = json.contains("features");
+        require(!names_features || count("features") >= 1, ErrorCode::corrupt_data,
+                "a plan of no features");
+        const TrainingShape shape{count("samples"), names_features ? count("features") : 0,
+                                  count("classes"),
+                                  count(json.contains("heads") ? "heads" : "classes")};
         const auto scale_bits = static_cast<unsigned>(count("scale_bits"));
         const auto state_bits = static_cast<unsigned>(count("state_bits"));
         require(
@@ -98,15 +113,16 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             const auto solver =
                 value_or_throw(solver_from_name(json.at("solver").get<std::string>()));
             if (solver == Solver::dual) {
+                const auto source =
+                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()));
                 return KernelProducts{
-                    KernelLayout::create(parameters.slots(), shape.samples, shape.classes,
-                                         count("babies")),
-                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()))};
+                    kernel_layout(parameters.slots(), shape, count("babies"), source), source};
             }
+            require(shape.features >= 1, ErrorCode::corrupt_data, "the features are missing");
             const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
             const std::size_t group = count("class_group");
-            require(group >= 1 && group <= shape.classes, ErrorCode::corrupt_data,
-                    "groups of {} classes do not fit {}", group, shape.classes);
+            require(group >= 1 && group <= shape.heads, ErrorCode::corrupt_data,
+                    "groups of {} heads do not fit {}", group, shape.heads);
             LaneLayout layout =
                 LaneLayout::create(parameters.slots(), count("lane"),
                                    rows_per_batch(*recipe, shape.samples), shape.features, group);
@@ -115,7 +131,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                        shifts.inner > 0 && babies % shifts.inner == 0;
             };
             require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
-                    ErrorCode::corrupt_data, "the shifts do not fit {} classes", shape.classes);
+                    ErrorCode::corrupt_data, "the shifts do not fit {} heads", shape.heads);
             return LaneProducts{layout, shifts};
         };
         const Products made = products();
@@ -140,7 +156,15 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             literal.arcsine_degree = static_cast<std::size_t>(small("arcsine_degree"));
             literal.level_bits = scale_bits;
             const int range_bits = small("range_bits");
-            literal.result_bits = refreshed_bits(state_bits, range_bits);
+            const auto* lanes = std::get_if<LaneProducts>(&made);
+            const std::size_t period =
+                lanes != nullptr ? lanes->layout.model_period() : parameters.slots();
+            require(literal.log_slots < 64 && std::size_t{1} << literal.log_slots >= period,
+                    ErrorCode::corrupt_data,
+                    "the bootstrapping is for 2^{} slots, the states repeat after {}",
+                    literal.log_slots, period);
+            literal.result_bits = refreshed_bits(state_bits, range_bits,
+                                                 (std::size_t{1} << literal.log_slots) / period);
             RefreshPlan plan{BootstrapPlan::create(parameters, literal), range_bits};
             if (const auto every = member.find("models_every"); every != member.end()) {
                 require(every->is_number_integer() && every->get<double>() >= 1.0 &&
@@ -150,8 +174,13 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             }
             return plan;
         }();
+        const auto security =
+            json.contains("security")
+                ? value_or_throw(security_level_from_name(json.at("security").get<std::string>()))
+                : SecurityLevel::classical_128;
         TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
-                          refresh);
+                          refresh, security);
+        plan.names_features_ = names_features;
         if (plan.to_json() != json) {
             return make_error(ErrorCode::corrupt_data,
                               "the plan holds members that no plan has: ask for the file again");

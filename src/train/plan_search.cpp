@@ -5,6 +5,7 @@
 #include "cipherfit/linalg/matrix_products.h"
 #include "train/modulus_chain.h"
 #include "train/refresh.h"
+#include "train/work_estimate.h"
 
 #include <algorithm>
 #include <bit>
@@ -30,28 +31,36 @@ std::size_t count_keys(const LaneLayout& layout, const ShiftPlan& shifts, bool f
     return EncryptedFeatures::keys(layout, shifts, levels).levels().size();
 }
 
-// Sizes of groups to try: all classes, or nearly equal groups that fill a power of two.
-std::vector<std::size_t> class_groups(std::size_t classes) {
-    std::vector<std::size_t> sizes{classes};
-    for (std::size_t padded = 8; padded <= 128 && padded < classes; padded *= 2) {
-        const std::size_t groups = (classes + padded - 1) / padded;
-        sizes.push_back((classes + groups - 1) / groups);
+// Sizes of groups to try: all heads, or nearly equal groups that fill a power of two.
+std::vector<std::size_t> class_groups(std::size_t heads) {
+    std::vector<std::size_t> sizes{heads};
+    for (std::size_t padded = 8; padded <= 128 && padded < heads; padded *= 2) {
+        const std::size_t groups = (heads + padded - 1) / padded;
+        sizes.push_back((heads + groups - 1) / groups);
     }
     return sizes;
 }
 
 }  // namespace
 
+double largest_memory(const PlanOptions& options, bool refreshed) {
+    if (options.memory_limit_bytes > 0) {
+        return options.memory_limit_bytes;
+    }
+    return refreshed ? default_refreshed_memory : default_memory;
+}
+
 unsigned smallest_log_n(const PlanOptions& options) {
     return options.insecure_for_tests_only ? 8 : 12;
 }
 
 PlanSearch::PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
-                       Solver solver)
+                       Solver solver, double memory_factor)
     : shape_(shape),
       recipe_(recipe),
       options_(options),
       solver_(solver),
+      memory_factor_(memory_factor),
       schedule_(iteration_levels(recipe, solver)),
       levels_(static_cast<std::size_t>(schedule_.front().start) + extra_levels()),
       batch_(rows_per_batch(recipe, shape.samples)) {}
@@ -64,7 +73,8 @@ std::optional<PlanCandidate> PlanSearch::run(unsigned scale_bits) {
             }
         }
     }
-    if (options_.refresh != PlanOptions::Refresh::never && !server_makes_kernel()) {
+    if (options_.refresh != PlanOptions::Refresh::never && !server_makes_kernel() &&
+        options_.security == SecurityLevel::classical_128) {
         const std::size_t depth = iteration_depth(recipe_, solver_);
         for (std::size_t levels = depth + spare_levels(solver_, depth);
              levels <= most_refreshed_levels; levels += depth) {
@@ -88,7 +98,7 @@ void PlanSearch::try_ring(unsigned log_n, unsigned scale_bits) {
         candidate.literal =
             chain(log_n, levels_, scale_bits, digits, options_.insecure_for_tests_only);
         if (!options_.insecure_for_tests_only &&
-            nominal_log_qp(candidate.literal) > largest_secure_log_qp(log_n)) {
+            nominal_log_qp(candidate.literal) > largest_secure_log_qp(log_n, options_.security)) {
             continue;
         }
         candidate.ring = {log_n, levels_ + 1, candidate.literal.p_bits.size(),
@@ -134,29 +144,30 @@ void PlanSearch::try_layouts(PlanCandidate candidate,
     const unsigned log_n = candidate.ring.log_n;
     const std::size_t slots = std::size_t{1} << (log_n - 1);
     const PlanCandidate common = candidate;
-    const auto refreshing = [&](unsigned log_slots, std::size_t blocks) {
+    // With states of so many blocks, whose slots repeat with a period.
+    const auto refreshing = [&](std::size_t period, std::size_t blocks) {
         candidate = common;
         if (common.refreshed > 0) {
             const auto count = std::count_if(schedule.begin(), schedule.end(),
                                              [](const auto& at) { return at.refresh; });
-            candidate.log_slots = log_slots;
-            candidate.extra_cost += static_cast<double>(count) *
-                                    static_cast<double>(bootstraps_of(recipe_, blocks)) *
-                                    refresh_transforms(log_n, log_slots);
+            const std::size_t together = blocks_together(recipe_, blocks, period, slots);
+            const std::size_t each = (bootstraps_of(recipe_, blocks) + together - 1) / together;
+            candidate.log_slots = static_cast<unsigned>(std::bit_width(period * together) - 1);
+            candidate.extra_cost += static_cast<double>(count) * static_cast<double>(each) *
+                                    refresh_transforms(log_n, candidate.log_slots);
         }
     };
     if (solver_ == Solver::dual) {
-        refreshing(log_n - 1, 1);
+        refreshing(slots, 1);
         try_kernel(candidate, slots, schedule);
         return;
     }
-    for (const std::size_t group : class_groups(shape_.classes)) {
-        const std::size_t groups = (shape_.classes + group - 1) / group;
+    for (const std::size_t group : class_groups(shape_.heads)) {
+        const std::size_t groups = (shape_.heads + group - 1) / group;
         for (const std::size_t lane : LaneLayout::possible_lanes(slots, group)) {
             const LaneLayout layout =
                 LaneLayout::create(slots, lane, batch_, shape_.features, group);
-            refreshing(static_cast<unsigned>(std::bit_width(layout.model_period()) - 1),
-                       groups * layout.feature_blocks());
+            refreshing(layout.model_period(), groups * layout.feature_blocks());
             candidate.lane = lane;
             candidate.class_group = group;
             try_layout(candidate, layout, schedule);
@@ -166,23 +177,20 @@ void PlanSearch::try_layouts(PlanCandidate candidate,
 
 void PlanSearch::try_kernel(PlanCandidate candidate, std::size_t slots,
                             const std::vector<IterationLevels>& schedule) {
-    if (!KernelLayout::fits(slots, shape_.samples, shape_.classes)) {
+    if (!KernelLayout::fits(slots, shape_.samples, shape_.heads,
+                            least_padded_heads(options_.kernel))) {
         return;
     }
-    const std::size_t blocks =
-        KernelLayout::create(slots, shape_.samples, shape_.classes, 1).kernel_blocks();
-    const std::size_t chunks = server_makes_kernel()
-                                   ? KernelLayout::create(slots, shape_.samples, shape_.classes, 1)
-                                         .feature_chunks(shape_.features)
-                                   : 0;
+    const KernelLayout plain = kernel_layout(slots, shape_, 1, options_.kernel);
+    const std::size_t blocks = plain.kernel_blocks();
+    const std::size_t chunks = server_makes_kernel() ? plain.feature_chunks(shape_.features) : 0;
     const std::size_t ciphertexts = (chunks > 0 ? 2 * chunks : blocks) + 2;
     if (too_many(ciphertexts)) {
         return;
     }
     for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
         candidate.babies = babies;
-        const KernelLayout layout =
-            KernelLayout::create(slots, shape_.samples, shape_.classes, babies);
+        const KernelLayout layout = kernel_layout(slots, shape_, babies, options_.kernel);
         KeyRequest request = EncryptedKernel::keys(layout, {});
         if (chunks > 0) {
             request.merge(kernel_from_features_keys(layout, kernel_levels));
@@ -194,7 +202,7 @@ void PlanSearch::try_kernel(PlanCandidate candidate, std::size_t slots,
                         .limb_transforms;
         }
         consider(candidate, keys, ciphertexts,
-                 server_memory_bytes(layout, chunks, candidate.ring, keys), work);
+                 estimated_memory(layout, chunks, candidate.ring, keys), work);
     }
 }
 
@@ -203,7 +211,7 @@ void PlanSearch::try_layout(PlanCandidate candidate, const LaneLayout& layout,
     const std::size_t c = layout.padded_classes();
     const bool forward = recipe_.iterations > 1;
     const std::size_t batches = batch_count(recipe_, shape_.samples);
-    const std::size_t groups = (shape_.classes + layout.classes() - 1) / layout.classes();
+    const std::size_t groups = (shape_.heads + layout.classes() - 1) / layout.classes();
     const std::size_t ciphertexts =
         batches * layout.sample_blocks() *
         (layout.feature_blocks() + groups * (recipe_.initial_weight != 0 ? 2 : 1));
@@ -215,10 +223,10 @@ void PlanSearch::try_layout(PlanCandidate candidate, const LaneLayout& layout,
             for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
                 candidate.shifts = {std::max(gf, inner), gb, inner};
                 const std::size_t keys = count_keys(layout, candidate.shifts, forward);
-                consider(
-                    candidate, keys, ciphertexts,
-                    server_memory_bytes(layout, candidate.shifts, candidate.ring, keys, forward),
-                    work(layout, candidate, schedule, batches));
+                consider(candidate, keys, ciphertexts,
+                         estimated_memory(layout, candidate.shifts, candidate.ring, keys, forward,
+                                          groups),
+                         work(layout, candidate, schedule, batches));
             }
         }
     }
@@ -232,7 +240,7 @@ bool PlanSearch::too_many(std::size_t ciphertexts) {
 double PlanSearch::work(const LaneLayout& layout, const PlanCandidate& candidate,
                         const std::vector<IterationLevels>& schedule, std::size_t batches) const {
     const auto groups =
-        static_cast<double>((shape_.classes + layout.classes() - 1) / layout.classes());
+        static_cast<double>((shape_.heads + layout.classes() - 1) / layout.classes());
     double sum = 0;
     for (const IterationLevels& at : schedule) {
         sum += groups * count_iteration(layout, candidate.shifts, recipe_.sigmoid.degree(),
@@ -247,26 +255,21 @@ double PlanSearch::work(const LaneLayout& layout, const PlanCandidate& candidate
     return sum;
 }
 
-double PlanSearch::memory_limit(bool refreshed) const {
-    if (options_.memory_limit_bytes > 0) {
-        return options_.memory_limit_bytes;
-    }
-    return refreshed ? default_refreshed_memory : default_memory;
-}
-
 void PlanSearch::consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
                           double memory, double work) {
     memory += candidate.extra_memory;
     const std::size_t batches = batch_count(recipe_, shape_.samples);
     if (batches > 1) {
-        memory +=
-            static_cast<double>(ciphertexts / batches) * ciphertext_memory_bytes(candidate.ring);
+        memory += static_cast<double>(ciphertexts / batches) * ciphertext_memory(candidate.ring);
     }
+    candidate.memory = memory;
+    memory *= memory_factor_;
+    const double limit = largest_memory(options_, candidate.refreshed > 0);
     if (memory < least_memory_) {
         least_memory_ = memory;
-        least_memory_limit_ = memory_limit(candidate.refreshed > 0);
+        least_memory_limit_ = limit;
     }
-    if (memory > memory_limit(candidate.refreshed > 0)) {
+    if (memory > limit) {
         return;
     }
     const RingShape& ring = candidate.ring;

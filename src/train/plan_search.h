@@ -30,13 +30,18 @@ struct PlanCandidate {
     // Of bootstrapping.
     double extra_cost = 0, extra_memory = 0;
     double cost = std::numeric_limits<double>::infinity();
+    double memory = 0;  // of the server, estimated
 };
+
+// The server's memory that a plan may take.
+double largest_memory(const PlanOptions& options, bool refreshed);
 
 class PlanSearch {
   public:
     // The arguments must outlive this object.
+    // Estimated memory counts `memory_factor` times.
     PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
-               Solver solver);
+               Solver solver, double memory_factor);
 
     // The cheapest of all runs so far, this one at that scale included; none where none fits.
     std::optional<PlanCandidate> run(unsigned scale_bits);
@@ -69,7 +74,6 @@ class PlanSearch {
     // The transforms of all iterations, and of the babies: once, or for every mini-batch.
     double work(const LaneLayout& layout, const PlanCandidate& candidate,
                 const std::vector<IterationLevels>& schedule, std::size_t batches) const;
-    double memory_limit(bool refreshed) const;
     void consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
                   double memory, double work);
     double best_cost() const;
@@ -78,6 +82,7 @@ class PlanSearch {
     const Recipe& recipe_;
     const PlanOptions& options_;
     Solver solver_;
+    double memory_factor_;
     std::vector<IterationLevels> schedule_;  // without bootstrappings
     std::size_t levels_;
     std::size_t batch_;

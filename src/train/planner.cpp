@@ -1,4 +1,5 @@
 // TrainingPlan::create: the cheapest plan of all solvers and scales, or why there is none.
+#include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "train/modulus_chain.h"
 #include "train/plan_search.h"
@@ -25,10 +26,10 @@ constexpr unsigned least_scale_for_cost = 38;
 constexpr std::size_t most_dual_samples = 2048;
 
 // Whether a chain of that many levels is secure in a ring, with any number of digits.
-bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits) {
+bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits, SecurityLevel security) {
     for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
         if (nominal_log_qp(chain(log_n, levels, scale_bits, digits, false)) <=
-            largest_secure_log_qp(log_n)) {
+            largest_secure_log_qp(log_n, security)) {
             return true;
         }
     }
@@ -37,7 +38,7 @@ bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits) {
 
 // Iterations that a ring holds.
 int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_levels,
-                    unsigned scale_bits, unsigned log_n) {
+                    unsigned scale_bits, unsigned log_n, SecurityLevel security) {
     int fitting = 0;
     for (int iterations = 1; iterations <= recipe.iterations; ++iterations) {
         Recipe shorter = recipe;
@@ -45,7 +46,7 @@ int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_level
         const auto levels =
             static_cast<std::size_t>(iteration_levels(shorter, solver).front().start) +
             extra_levels;
-        if (!holds(log_n, levels, scale_bits)) {
+        if (!holds(log_n, levels, scale_bits, security)) {
             break;
         }
         fitting = iterations;
@@ -88,34 +89,44 @@ std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
             shape.samples, shape.features, search.least_ciphertexts(), options.most_ciphertexts);
     if (search.secure_ring_found()) {
         throw Error(ErrorCode::bad_input,
-                    fmt::format("{} samples x {} features x {} classes need {:.1f} GB at the "
-                                "server, the limit is {:.1f} GB: raise the memory limit, or use "
+                    fmt::format("{} samples x {} features x {} classes need {:.3g} GB at the "
+                                "server, the limit is {:.3g} GB: raise the memory limit, or use "
                                 "fewer samples, features or iterations",
                                 shape.samples, shape.features, shape.classes,
                                 search.least_memory() / 1e9, search.memory_limit() / 1e9));
     }
     const unsigned log_n = options.log_n == 0 ? 17 : std::clamp(options.log_n, 12U, 17U);
+    const int most =
+        most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n, options.security);
+    const std::string fewer =
+        most > 0 ? fmt::format("ask for at most {} iteration{}", most, most == 1 ? "" : "s") : "";
+    const std::string larger = options.log_n != 0 ? "let the planner choose the ring"
+                               : most == 0        ? "use a sigmoid of a lower degree"
+                                                  : "";
     throw Error(
         ErrorCode::bad_input,
-        fmt::format("{} iterations with a sigmoid of degree {} need {} levels, log2(QP) = "
-                    "{:.0f} or more; at 128-bit security log_n = {} allows {:.0f}: ask for "
-                    "at most {} iterations{}",
-                    recipe.iterations, recipe.sigmoid.degree(), search.levels(),
-                    search.least_log_qp(scale_bits), log_n, largest_secure_log_qp(log_n),
-                    most_iterations(recipe, solver, search.extra_levels(), scale_bits, log_n),
-                    options.log_n == 0 ? "" : " or let the planner choose the ring"));
+        fmt::format("{} iteration{} with a sigmoid of degree {} need{} {} level{}, log2(QP) = "
+                    "{:.0f} or more; at {} security log_n = {} allows {:.0f}: "
+                    "{}{}{}",
+                    recipe.iterations, recipe.iterations == 1 ? "" : "s", recipe.sigmoid.degree(),
+                    recipe.iterations == 1 ? "s" : "", search.levels(),
+                    search.levels() == 1 ? "" : "s", search.least_log_qp(scale_bits),
+                    describe(options.security), log_n,
+                    largest_secure_log_qp(log_n, options.security), fewer,
+                    fewer.empty() || larger.empty() ? "" : " or ", larger));
 }
 
 // The cheapest candidate of all scales and solvers. Throws Error(bad_input) where there is none.
 PlanCandidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
-                          const PlanOptions& options) {
+                          const PlanOptions& options, double memory_factor) {
     std::optional<PlanCandidate> best;
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
         std::optional<PlanCandidate> found;
         std::vector<PlanSearch> searches;
         for (const Solver solver : solvers(shape, recipe, options)) {
-            const auto candidate = searches.emplace_back(shape, recipe, options, solver).run(bits);
+            const auto candidate =
+                searches.emplace_back(shape, recipe, options, solver, memory_factor).run(bits);
             if (candidate && (!found || candidate->cost < found->cost)) {
                 found = candidate;
             }
@@ -192,15 +203,19 @@ int models_every_of(const PlanOptions& options, int iterations) {
 
 }  // namespace
 
-bool fits_one_chain(const Recipe& recipe, Solver solver) {
+bool fits_one_chain(const Recipe& recipe, Solver solver, SecurityLevel security) {
     const auto levels = static_cast<std::size_t>(iteration_levels(recipe, solver).front().start);
-    return holds(17, levels, scale_choices.back());
+    return holds(17, levels, scale_choices.back(), security);
 }
 
-TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& recipe,
+TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& recipe,
                                   const PlanOptions& options) {
     if (const auto checked = check(recipe); !checked) {
         throw Error(checked.error());
+    }
+    TrainingShape shape = asked;
+    if (shape.heads == 0) {
+        shape.heads = trained_heads(shape.classes, recipe);
     }
     require(shape.samples >= 1 && shape.features >= 1 && shape.classes >= 1,
             ErrorCode::invalid_argument,
@@ -227,21 +242,40 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
     require(batch_count(recipe, shape.samples) <= static_cast<std::size_t>(recipe.iterations),
             ErrorCode::bad_input,
             "{} iterations do not reach all {} mini-batches: ask for at least as many iterations "
-            "(--epochs 1), larger batches or fewer samples",
+            "(an epoch), larger batches or fewer samples",
             recipe.iterations, batch_count(recipe, shape.samples));
     require(recipe.batch == 0 || static_cast<std::size_t>(recipe.batch) <= shape.samples,
             ErrorCode::bad_input,
             "batches of {} samples are more than the {} there are: use smaller batches",
             recipe.batch, shape.samples);
+    require(options.security == SecurityLevel::classical_128 ||
+                options.refresh != PlanOptions::Refresh::always,
+            ErrorCode::bad_input, "runs with bootstrappings have 128-bit security, not {}",
+            describe(options.security));
     require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
             "the dual solver takes 2 iterations or more: use the primal one for a single step");
-    const PlanCandidate best = best_of_all(shape, recipe, options);
+    // The search estimates memory. What it finds is held to the limit by its recording; if that
+    // takes more, estimates are read as so much more, and the search goes on.
+    for (double factor = 1;;) {
+        const PlanCandidate best = best_of_all(shape, recipe, options, factor);
+        TrainingPlan plan = of_candidate(shape, recipe, options, best);
+        const double memory = server_memory(plan).total();
+        if (memory <= largest_memory(options, best.refreshed > 0)) {
+            return plan;
+        }
+        // The candidate at hand is out, whatever the roundings.
+        factor = memory / best.memory * (1 + 0x1p-30);
+    }
+}
+
+TrainingPlan TrainingPlan::of_candidate(const TrainingShape& shape, const Recipe& recipe,
+                                        const PlanOptions& options, const PlanCandidate& best) {
     Parameters parameters = Parameters::create(best.literal);
     const unsigned state_bits = state_bits_of(best, recipe, options);
     const auto products = [&]() -> Products {
         if (best.solver == Solver::dual) {
             return KernelProducts{
-                KernelLayout::create(parameters.slots(), shape.samples, shape.classes, best.babies),
+                kernel_layout(parameters.slots(), shape, best.babies, options.kernel),
                 options.kernel};
         }
         return LaneProducts{
@@ -249,21 +283,26 @@ TrainingPlan TrainingPlan::create(const TrainingShape& shape, const Recipe& reci
                                shape.features, best.class_group),
             best.shifts};
     };
+    const Products made = products();
     const auto refresh = [&]() -> std::optional<RefreshPlan> {
         if (best.refreshed == 0) {
             return std::nullopt;
         }
         BootstrapLiteral literal = literal_of(best, recipe, options);
         const int range_bits = range_bits_of(options);
-        literal.result_bits = refreshed_bits(state_bits, range_bits);
+        const auto* lanes = std::get_if<LaneProducts>(&made);
+        const std::size_t period =
+            lanes != nullptr ? lanes->layout.model_period() : parameters.slots();
+        literal.result_bits =
+            refreshed_bits(state_bits, range_bits, (std::size_t{1} << literal.log_slots) / period);
         return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
     };
-    const Products made = products();
     std::optional<RefreshPlan> refreshed = refresh();
     if (refreshed && best.solver == Solver::dual) {
         refreshed->models_every = models_every_of(options, recipe.iterations);
     }
-    return {shape, recipe, std::move(parameters), made, best.scale_bits, state_bits, refreshed};
+    return {shape,      recipe,    std::move(parameters), made, best.scale_bits,
+            state_bits, refreshed, options.security};
 }
 
 TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const {
@@ -280,7 +319,8 @@ TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const 
         static_cast<unsigned>(std::lround(std::log2(static_cast<double>(parameters_.q(0)))));
     const unsigned state_bits =
         refreshed_state_bits(scale_bits_, lowest, literal.ratio_bits, range_bits);
-    literal.result_bits = refreshed_bits(state_bits, range_bits);
+    literal.result_bits =
+        refreshed_bits(state_bits, range_bits, refresh_->bootstrap.slots() / state_period(*this));
     return {shape_,
             recipe_,
             parameters_,
@@ -288,7 +328,8 @@ TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const 
             scale_bits_,
             state_bits,
             RefreshPlan{BootstrapPlan::create(parameters_, literal), range_bits,
-                        refresh_->models_every}};
+                        refresh_->models_every},
+            security_};
 }
 
 }  // namespace cipherfit

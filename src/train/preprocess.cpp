@@ -20,7 +20,7 @@ void require_features(const RowMatrix& raw) {
             require(std::abs(raw(i, j)) <= largest_feature, ErrorCode::bad_input,
                     "feature {} of row {} is {}; features must be finite and at most 1e100 in "
                     "magnitude",
-                    j, i, raw(i, j));
+                    j + 1, i + 1, raw(i, j));
         }
     }
 }
@@ -69,6 +69,12 @@ std::optional<Eigen::VectorXd> vector_of(const nlohmann::json& json, const char*
     return values;
 }
 
+// An optional member: empty where it is missing, nothing where it is malformed.
+std::optional<Eigen::VectorXd> optional_vector(const nlohmann::json& json, const char* key) {
+    return json.contains(key) ? vector_of(json, key, largest_feature_count)
+                              : std::optional<Eigen::VectorXd>(Eigen::VectorXd());
+}
+
 std::vector<double> to_vector(const Eigen::VectorXd& values) {
     return {values.begin(), values.end()};
 }
@@ -90,7 +96,8 @@ RowMatrix Preprocessing::scaled(const RowMatrix& raw) const {
     return design(raw) * column_scale.asDiagonal();
 }
 
-Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset, double batch_share) {
+Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset, double batch_share,
+                                ColumnScale scale) {
     require(raw.rows() >= 1 && raw.cols() >= 1, ErrorCode::bad_input,
             "training features of {} rows and {} columns; at least one of each is needed",
             raw.rows(), raw.cols());
@@ -100,6 +107,13 @@ Preprocessing fit_preprocessing(const RowMatrix& raw, Preset preset, double batc
     Preprocessing fitted;
     fitted.preset = preset;
     fitted.mean = Eigen::VectorXd::Zero(raw.cols());
+    if (scale == ColumnScale::unit) {
+        require(preset == Preset::standard, ErrorCode::invalid_argument,
+                "unit steps are of the preset standard, not {}", name(preset));
+        const double rows = batch_share * static_cast<double>(raw.rows());
+        fitted.column_scale = Eigen::VectorXd::Constant(fitted.columns(), 2.0 / std::sqrt(rows));
+        return fitted;
+    }
     if (preset == Preset::standard) {
         fitted.mean = column_means(raw);
         const RowMatrix centred = raw.rowwise() - fitted.mean.transpose();
@@ -118,14 +132,15 @@ RowMatrix one_hot(std::span<const int> labels, int classes) {
     RowMatrix y = RowMatrix::Zero(static_cast<Eigen::Index>(labels.size()), classes);
     for (std::size_t i = 0; i < labels.size(); ++i) {
         require(labels[i] >= 0 && labels[i] < classes, ErrorCode::bad_input,
-                "label {} of row {} is outside 0..{}", labels[i], i, classes - 1);
+                "label {} of row {} is outside 0..{}", labels[i], i + 1, classes - 1);
         y(static_cast<Eigen::Index>(i), labels[i]) = 1.0;
     }
     return y;
 }
 
 PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int classes,
-                     const Preprocessing& preprocessing, const Recipe& recipe) {
+                     const Preprocessing& preprocessing, const Recipe& recipe,
+                     std::optional<std::size_t> heads) {
     require(raw.rows() >= 1 && labels.size() == static_cast<std::size_t>(raw.rows()),
             ErrorCode::bad_input, "{} rows of features with {} labels; give one label a row",
             raw.rows(), labels.size());
@@ -133,20 +148,63 @@ PreparedData prepare(const RowMatrix& raw, std::span<const int> labels, int clas
             "a preprocessing of preset {} for a recipe of preset {}; fit it for the recipe's",
             name(preprocessing.preset), name(recipe.preset));
     PreparedData data;
-    data.y = one_hot(labels, classes);
+    const auto columns = static_cast<Eigen::Index>(
+        heads.value_or(trained_heads(static_cast<std::size_t>(classes), recipe)));
+    data.y = one_hot(labels, classes).rightCols(columns);
     const RowMatrix x = preprocessing.design(raw);
     data.xs = x * preprocessing.column_scale.asDiagonal();
     // W_0 is one constant, so every column of X W_0^T is that constant times the row sums.
-    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, classes);
+    data.z0 = (recipe.initial_weight * x.rowwise().sum()).replicate(1, columns);
     data.column_scale = preprocessing.column_scale;
+    if (preprocessing.class_weights.size() > 0) {
+        require(preprocessing.class_weights.size() == classes, ErrorCode::bad_input,
+                "{} class weights for {} classes; give one for each",
+                preprocessing.class_weights.size(), classes);
+        const Eigen::ArrayXd roots = row_weights(preprocessing.class_weights, labels).cwiseSqrt();
+        data.xs.array().colwise() *= roots;
+        data.z0.array().colwise() *= roots;
+        data.y = 0.5 + (data.y.array() - 0.5).colwise() * roots;
+    }
     return data;
 }
 
+Eigen::VectorXd row_weights(const Eigen::VectorXd& weights, std::span<const int> labels) {
+    Eigen::VectorXd of(weights.size() == 0 ? 0 : static_cast<Eigen::Index>(labels.size()));
+    for (Eigen::Index i = 0; i < of.size(); ++i) {
+        of(i) = weights(labels[static_cast<std::size_t>(i)]);
+    }
+    return of;
+}
+
+Eigen::VectorXd normalised_class_weights(const Eigen::VectorXd& weights,
+                                         std::span<const int> labels) {
+    require((weights.array() > 0.0).all() && weights.allFinite(), ErrorCode::bad_input,
+            "class weights must be finite numbers above 0");
+    return weights / row_weights(weights, labels).mean();
+}
+
+Eigen::VectorXd balanced_class_weights(std::span<const int> labels, int classes) {
+    const Eigen::VectorXd counts = one_hot(labels, classes).colwise().sum();
+    for (Eigen::Index k = 0; k < classes; ++k) {
+        require(counts(k) > 0.0, ErrorCode::bad_input,
+                "class {} has no training rows to give a weight to", k);
+    }
+    return static_cast<double>(labels.size()) / static_cast<double>(classes) *
+           counts.cwiseInverse();
+}
+
 nlohmann::json to_json(const Preprocessing& preprocessing) {
-    return {{"preset", name(preprocessing.preset)},
-            {"mean", to_vector(preprocessing.mean)},
-            {"factor", preprocessing.factor},
-            {"column_scale", to_vector(preprocessing.column_scale)}};
+    nlohmann::json json{{"preset", name(preprocessing.preset)},
+                        {"mean", to_vector(preprocessing.mean)},
+                        {"factor", preprocessing.factor},
+                        {"column_scale", to_vector(preprocessing.column_scale)}};
+    if (preprocessing.class_weights.size() > 0) {
+        json["class_weights"] = to_vector(preprocessing.class_weights);
+    }
+    if (preprocessing.intercept_shift.size() > 0) {
+        json["intercept_shift"] = to_vector(preprocessing.intercept_shift);
+    }
+    return json;
 }
 
 Expected<Preprocessing> preprocessing_from_json(const nlohmann::json& json) {
@@ -170,10 +228,18 @@ Expected<Preprocessing> preprocessing_from_json(const nlohmann::json& json) {
     if (factor == json.end() || !factor->is_number()) {
         return malformed("has no number \"factor\"");
     }
-    Preprocessing read{*preset, *mean, factor->get<double>(), *column_scale};
+    const auto class_weights = optional_vector(json, "class_weights");
+    const auto intercept_shift = optional_vector(json, "intercept_shift");
+    if (!class_weights || !intercept_shift) {
+        return malformed("has \"class_weights\" or an \"intercept_shift\" that are no numbers");
+    }
+    Preprocessing read{*preset,       *mean,          factor->get<double>(),
+                       *column_scale, *class_weights, *intercept_shift};
     if (!(read.factor > 0.0 && read.factor <= 1e100) ||
         !(read.mean.cwiseAbs().array() <= largest_feature).all() ||
-        !(read.column_scale.array() > 0.0 && read.column_scale.array() <= 1e6).all()) {
+        !(read.column_scale.array() > 0.0 && read.column_scale.array() <= 1e6).all() ||
+        !(read.class_weights.array() > 0.0 && read.class_weights.array() <= 1e9).all() ||
+        !(read.intercept_shift.array().abs() <= 1e9).all()) {
         return malformed("has values out of range");
     }
     return read;

@@ -10,24 +10,33 @@
 
 namespace cipherfit {
 
-PrimalIteration::PrimalIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
-                                 EncryptedTrainingData data)
-    : plan_(plan), evaluator_(keys), refresh_(plan, keys) {
+PrimalIteration::PrimalIteration(const TrainingPlan& plan, Operations& operations, CircuitData data)
+    : plan_(plan),
+      operations_(operations),
+      recurrence_(plan.recipe()),
+      refresh_(plan, operations),
+      last_mask_(plan.layout().logit_mask(plan.layout().sample_blocks() - 1)),
+      mask_(plan.layout().logit_mask(0)) {
     all_.emplace(prepare(std::move(data), plan.recipe().iterations > 1));
 }
 
-PrimalIteration::PrimalIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
-                                 BatchSource source)
-    : plan_(plan), evaluator_(keys), refresh_(plan, keys), source_(std::move(source)) {}
+PrimalIteration::PrimalIteration(const TrainingPlan& plan, Operations& operations,
+                                 CircuitSource source)
+    : plan_(plan),
+      operations_(operations),
+      recurrence_(plan.recipe()),
+      refresh_(plan, operations),
+      last_mask_(plan.layout().logit_mask(plan.layout().sample_blocks() - 1)),
+      mask_(plan.layout().logit_mask(0)),
+      source_(std::move(source)) {}
 
-PrimalIteration::Batch PrimalIteration::prepare(EncryptedTrainingData data,
-                                                bool with_forward) const {
-    return {EncryptedFeatures(evaluator_, plan_.layout(), plan_.shifts(), std::move(data.features),
+PrimalIteration::Batch PrimalIteration::prepare(CircuitData data, bool with_forward) const {
+    return {EncryptedFeatures(operations_, plan_.layout(), plan_.shifts(), std::move(data.features),
                               with_forward),
             std::move(data.labels), std::move(data.logits)};
 }
 
-TrainingState PrimalIteration::step(const TrainingState& state) {
+CircuitState PrimalIteration::step(const CircuitState& state) {
     const auto t = static_cast<std::size_t>(state.iteration);
     std::optional<Batch> batch;
     if (source_) {
@@ -37,48 +46,49 @@ TrainingState PrimalIteration::step(const TrainingState& state) {
     return plan_.levels()[t].refresh ? step(refresh_(state), rows) : step(state, rows);
 }
 
-Ciphertext PrimalIteration::errors(int t, const Batch& batch, std::size_t group,
-                                   const std::vector<Ciphertext>& products, std::size_t rho) const {
+Handle PrimalIteration::errors(int t, const Batch& batch, std::size_t group,
+                               const std::vector<Handle>& products, std::size_t rho) const {
     const LaneLayout& layout = plan_.layout();
     const std::size_t block = group * layout.sample_blocks() + rho;
     const IterationLevels& at = plan_.levels()[static_cast<std::size_t>(t)];
     if (at.sigmoid < 0) {
         // Zero start: P = 1/2, E = Y - 1/2.
         return EncryptedFeatures::replicate_lanes(
-            evaluator_, layout,
-            evaluator_.drop_to_level(batch.labels[block], static_cast<std::size_t>(at.backward)));
+            operations_, layout,
+            operations_.drop_to_level(batch.labels[block], static_cast<std::size_t>(at.backward)));
     }
-    Ciphertext z;
+    Handle z;
     if (t == 0) {
-        z = evaluator_.drop_to_level(batch.logits[block], static_cast<std::size_t>(at.sigmoid));
+        z = operations_.drop_to_level(batch.logits[block], static_cast<std::size_t>(at.sigmoid));
     } else {
         // Z_0 joins before the rescaling, where bringing it to the product's scale is exact, and
         // before the fold, which adds zeros to it.
-        Ciphertext product = products[rho].copy();
+        Handle product = operations_.copy(products[rho]);
         if (!batch.logits.empty()) {
-            evaluator_.add_inplace(
-                product, evaluator_.multiply_scalar(batch.logits[block], 1.0, product.scale(),
-                                                    product.level()));
+            operations_.add_inplace(
+                product, operations_.multiply_scalar(batch.logits[block], 1.0, product.scale(),
+                                                     product.level()));
         }
-        z = EncryptedFeatures::fold_lanes(evaluator_, layout, evaluator_.rescale(product));
+        z = EncryptedFeatures::fold_lanes(operations_, layout, operations_.rescale(product));
     }
     return EncryptedFeatures::replicate_lanes(
-        evaluator_, layout,
-        labels_minus_odd_polynomial(evaluator_, batch.labels[block], z, plan_.recipe().sigmoid.odd,
-                                    layout.logit_mask(rho), plan_.error_scale(t)));
+        operations_, layout,
+        labels_minus_odd_polynomial(operations_, batch.labels[block], z, plan_.recipe().sigmoid.odd,
+                                    rho + 1 == layout.sample_blocks() ? last_mask_ : mask_,
+                                    plan_.error_scale(t)));
 }
 
-std::vector<Ciphertext> PrimalIteration::gradient(const TrainingState& state, const Batch& batch,
-                                                  std::size_t group) const {
+std::vector<Handle> PrimalIteration::gradient(const CircuitState& state, const Batch& batch,
+                                              std::size_t group) const {
     const LaneLayout& layout = plan_.layout();
-    std::vector<Ciphertext> products;
+    std::vector<Handle> products;
     if (state.iteration > 0) {
         const bool at_main = plan_.recipe().gradient_at == ModelSequence::main;
-        const std::span<const Ciphertext> model(at_main ? state.main : state.extrapolated);
+        const std::span<const Handle> model(at_main ? state.main : state.extrapolated);
         products = batch.features.multiply_model(
             model.subspan(group * layout.feature_blocks(), layout.feature_blocks()));
     }
-    std::vector<Ciphertext> errors;
+    std::vector<Handle> errors;
     errors.reserve(layout.sample_blocks());
     for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
         errors.push_back(this->errors(state.iteration, batch, group, products, rho));
@@ -87,43 +97,31 @@ std::vector<Ciphertext> PrimalIteration::gradient(const TrainingState& state, co
     return batch.features.multiply_errors(errors);
 }
 
-TrainingState PrimalIteration::step(const TrainingState& state, const Batch& batch) const {
-    const Recipe& recipe = plan_.recipe();
+CircuitState PrimalIteration::step(const CircuitState& state, const Batch& batch) const {
     const int t = state.iteration;
-    // M' = (1 - decay) U + step Q and U' = (1 - eta) M' + eta M, joined before the rescaling: step
-    // and (1 - eta) step go into the scale of Q, the states come to that scale by exact integers.
-    const double step = recipe.steps[static_cast<std::size_t>(t)];
-    const double eta = recipe.etas[static_cast<std::size_t>(t)];
-    const double kept = 1.0 - recipe.decay;
-    const bool last = t + 1 == recipe.iterations;
-    const bool momentum = has_momentum(recipe);
-    const auto joined = [&](const Ciphertext& q, std::size_t block, double q_factor,
-                            double u_factor, double m_factor) {
-        Ciphertext sum = q.copy().with_factor(q_factor);
-        const auto add = [&](const std::vector<Ciphertext>& blocks, double factor) {
+    // The recurrence is joined before the rescaling: the factor of Q goes into its scale, the
+    // states come to that scale by exact integers.
+    const auto joined = [&](const Handle& q, std::size_t block, const SequenceTerms& terms) {
+        Handle sum = operations_.reinterpret(operations_.copy(q), terms.update);
+        const auto add = [&](const std::vector<Handle>& blocks, double factor) {
             if (t > 0 && factor != 0) {
-                evaluator_.add_inplace(sum, evaluator_.multiply_scalar(blocks[block], factor,
-                                                                       sum.scale(), sum.level()));
+                operations_.add_inplace(sum, operations_.multiply_scalar(blocks[block], factor,
+                                                                         sum.scale(), sum.level()));
             }
         };
-        add(state.extrapolated, u_factor);
-        add(state.main, m_factor);
-        return evaluator_.rescale(sum);
+        add(state.extrapolated, terms.extrapolated);
+        add(state.main, terms.main);
+        return operations_.rescale(sum);
     };
-    TrainingState next{.iteration = t + 1};
+    CircuitState next{.iteration = t + 1};
     for (std::size_t group = 0; group < plan_.class_groups(); ++group) {
-        for (const Ciphertext& q : gradient(state, batch, group)) {
+        for (const Handle& q : gradient(state, batch, group)) {
             const std::size_t block = std::max(next.main.size(), next.extrapolated.size());
-            if (!momentum) {
-                next.main.push_back(joined(q, block, step, 0.0, kept));
-                continue;
+            if (const auto terms = recurrence_.main(t)) {
+                next.main.push_back(joined(q, block, *terms));
             }
-            if (!last || recipe.model == ModelSequence::main) {
-                next.main.push_back(joined(q, block, step, kept, 0.0));
-            }
-            if (!last || recipe.model == ModelSequence::extrapolated) {
-                next.extrapolated.push_back(
-                    joined(q, block, (1.0 - eta) * step, (1.0 - eta) * kept, eta));
+            if (const auto terms = recurrence_.extrapolated(t)) {
+                next.extrapolated.push_back(joined(q, block, *terms));
             }
         }
     }

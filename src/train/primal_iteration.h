@@ -1,10 +1,11 @@
 // An iteration of the primal solver, on the model in the lane layout (linalg/matrix_products.h).
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/matrix_products.h"
-#include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/train/recurrence.h"
 #include "train/state_refresh.h"
+#include "train/training_circuit.h"
 
 #include <cstddef>
 #include <optional>
@@ -12,35 +13,37 @@
 
 namespace cipherfit {
 
-class PrimalIteration : public TrainingIteration {
+class PrimalIteration : public TrainingCircuit {
   public:
-    // Data and keys that were checked against the plan; plan and keys must outlive this object.
-    PrimalIteration(const TrainingPlan& plan, const EvaluationKeys& keys,
-                    EncryptedTrainingData data);
+    // Data that was checked against the plan; plan and operations must outlive this object.
+    PrimalIteration(const TrainingPlan& plan, Operations& operations, CircuitData data);
     // The source's data must have been checked.
-    PrimalIteration(const TrainingPlan& plan, const EvaluationKeys& keys, BatchSource source);
-    TrainingState step(const TrainingState& state) override;
+    PrimalIteration(const TrainingPlan& plan, Operations& operations, CircuitSource source);
+    CircuitState step(const CircuitState& state) override;
 
   private:
     // The samples of an iteration: the features with their babies, labels and Z_0.
     struct Batch {
         EncryptedFeatures features;
-        std::vector<Ciphertext> labels, logits;
+        std::vector<Handle> labels, logits;
     };
-    Batch prepare(EncryptedTrainingData data, bool with_forward) const;
+    Batch prepare(CircuitData data, bool with_forward) const;
     // Q_t of a group of classes, not rescaled.
-    std::vector<Ciphertext> gradient(const TrainingState& state, const Batch& batch,
-                                     std::size_t group) const;
+    std::vector<Handle> gradient(const CircuitState& state, const Batch& batch,
+                                 std::size_t group) const;
     // E_t of a group, replicated over its lanes, block rho.
-    Ciphertext errors(int t, const Batch& batch, std::size_t group,
-                      const std::vector<Ciphertext>& products, std::size_t rho) const;
-    TrainingState step(const TrainingState& state, const Batch& batch) const;
+    Handle errors(int t, const Batch& batch, std::size_t group, const std::vector<Handle>& products,
+                  std::size_t rho) const;
+    CircuitState step(const CircuitState& state, const Batch& batch) const;
 
     const TrainingPlan& plan_;
-    Evaluator evaluator_;
+    Operations& operations_;
+    Recurrence recurrence_;
     StateRefresh refresh_;
+    // 1 where a block has a logit: of the last block, and of all others.
+    std::vector<double> last_mask_, mask_;
     std::optional<Batch> all_;  // of a run without mini-batches
-    BatchSource source_;        // of one with them
+    CircuitSource source_;      // of one with them
 };
 
 }  // namespace cipherfit

@@ -118,6 +118,10 @@ Expected<Momentum> momentum_from_name(std::string_view text) {
                       text);
 }
 
+std::size_t trained_heads(std::size_t classes, const Recipe& recipe) noexcept {
+    return classes == 2 && recipe.initial_weight == 0.0 ? 1 : classes;
+}
+
 bool has_momentum(const Recipe& recipe) noexcept {
     return recipe.gradient_at != ModelSequence::main || recipe.model != ModelSequence::main ||
            std::any_of(recipe.etas.begin(), recipe.etas.end(), [](double eta) { return eta != 0; });

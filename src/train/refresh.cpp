@@ -4,6 +4,7 @@
 #include "ckks/bootstrap/dft_factors.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -29,9 +30,17 @@ bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels)
            levels <= bootstrap_n16_levels10.levels;
 }
 
-unsigned refreshed_bits(unsigned state_bits, int range_bits) noexcept {
-    // Pairs that are taken apart have twice the scale of the bootstrapping's result.
-    return static_cast<unsigned>(std::clamp(static_cast<int>(state_bits) + range_bits - 1, 24, 48));
+std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std::size_t period,
+                            std::size_t slots) noexcept {
+    return std::min(std::bit_ceil(bootstraps_of(recipe, state_blocks)), slots / period);
+}
+
+unsigned refreshed_bits(unsigned state_bits, int range_bits, std::size_t together) noexcept {
+    // Pairs that are taken apart have twice the scale of the bootstrapping's result, and blocks
+    // that were together have as many times that as there were.
+    const auto gain = static_cast<int>(std::bit_width(together));
+    return static_cast<unsigned>(
+        std::clamp(static_cast<int>(state_bits) + range_bits - gain, 24, 48));
 }
 
 // Measured (docs/benchmarks.md): 2.97 s at 2^11 slots and 4.84 s at 2^15, where a key switch takes
@@ -53,7 +62,7 @@ double refresh_memory_bytes(unsigned log_n, unsigned log_slots) {
     return std::exp2(static_cast<int>(log_n) - 16) * (matrices_and_work + longer_diagonals * share);
 }
 
-double refresh_rounding_error(const BootstrapPlan& bootstrap) {
+double refresh_rounding_error(const BootstrapPlan& bootstrap, std::size_t period) {
     // Roundings at EvalMod's scale of 2^50, with the factor that its steps give them, and the fit's
     // own error at the likely wraps; both relative to q_0.
     constexpr double amplification = 59;
@@ -61,7 +70,7 @@ double refresh_rounding_error(const BootstrapPlan& bootstrap) {
     const double coefficient =
         std::hypot(amplification * rounding_error(bootstrap.parameters(), 0x1p50), fit) *
         std::exp2(bootstrap.literal().ratio_bits);
-    return coefficient * std::sqrt(static_cast<double>(bootstrap.slots()));
+    return coefficient * std::sqrt(static_cast<double>(period));
 }
 
 double refresh_transform_error(const BootstrapPlan& bootstrap) {

@@ -26,9 +26,18 @@ BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t
 // nothing else forgets. More than ten levels leave no room for it in the modulus.
 bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept;
 
-// The result's scale of a bootstrapping of coefficients below 2^range_bits: the one that states
-// have, seen from there.
-unsigned refreshed_bits(unsigned state_bits, int range_bits) noexcept;
+// Blocks of states that go through a bootstrapping together, as one message of so many periods
+// (train/state_refresh.cpp): a power of two, as many as there are pairs of sequences or of
+// blocks and as the slots hold. Plans from before have one.
+std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std::size_t period,
+                            std::size_t slots) noexcept;
+
+// The result's scale of a bootstrapping of coefficients below 2^range_bits, of so many blocks
+// together: the one that states have, seen from there.
+unsigned refreshed_bits(unsigned state_bits, int range_bits, std::size_t together) noexcept;
+
+// Slots after which the states' blocks repeat.
+std::size_t state_period(const TrainingPlan& plan);
 
 // Cost of one in the planner's unit, the transform of a limb of N = 2^16 (train/cost.h).
 double refresh_transforms(unsigned log_n, unsigned log_slots);
@@ -42,7 +51,8 @@ double refresh_memory_bytes(unsigned log_n, unsigned log_slots);
 // there is room for. Loss: what the arcsine's polynomial leaves, which multiplies coefficients
 // that are small beside the largest by one less this, and larger ones by at least that: the same in
 // every bootstrapping of a run.
-double refresh_rounding_error(const BootstrapPlan& bootstrap);
+// `period`: of the slots of one message, if several are together.
+double refresh_rounding_error(const BootstrapPlan& bootstrap, std::size_t period);
 double refresh_transform_error(const BootstrapPlan& bootstrap);
 double refresh_loss(const BootstrapPlan& bootstrap);
 

@@ -3,7 +3,7 @@
 #include "cipherfit/ckks/encoder.h"
 #include "cipherfit/train/segments.h"
 #include "cipherfit/train/training_messages.h"
-#include "cipherfit/train/twin.h"
+#include "train/refresh.h"
 
 #include <algorithm>
 #include <complex>
@@ -46,13 +46,18 @@ double largest_of(const Blocks& main, const Blocks& extrapolated, double factor,
 }  // namespace
 
 double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedData& data) {
+    return largest_refreshed_coefficient(plan,
+                                         PlainRun(plan.solver(), borrowed(data), plan.recipe()));
+}
+
+double largest_refreshed_coefficient(const TrainingPlan& plan, const PlainRun& run) {
     double largest = 0;
     const std::optional<RefreshPlan>& refresh = plan.refresh();
     if (!refresh || plan.refresh_count() == 0) {
         return largest;
     }
     const Recipe& recipe = plan.recipe();
-    const std::size_t period = refresh->bootstrap.slots();
+    const std::size_t period = state_period(plan);
     // After iteration t, before the next; and the primal's last states, which the lowest level must
     // hold as well.
     const auto is_refreshed = [&](int t) {
@@ -68,31 +73,31 @@ double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedDat
         largest = std::max(largest, largest_of(main, extrapolated, factor, period));
     };
     const bool both = has_momentum(recipe);
-    if (plan.solver() == Solver::primal) {
-        run_twin(data, recipe, nullptr, [&](const TwinIteration& at) {
-            if (is_refreshed(at.iteration)) {
-                see(at.iteration, pack_states(plan, at.main),
-                    both ? pack_states(plan, at.extrapolated) : Blocks{});
-            }
-        });
-        return largest;
-    }
-    const RowMatrix kernel = gram_matrix(data);
-    const auto packed = [&](const RowMatrix& coefficients) {
-        const RowMatrix logits = kernel * coefficients;
+    const bool dual = plan.solver() == Solver::dual;
+    const auto packed = [&](const RowMatrix& state) {
+        if (!dual) {
+            return pack_states(plan, state);
+        }
+        const RowMatrix logits = run.kernel() * state;
         return Blocks{
-            plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().classes})};
+            plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().heads})};
     };
-    run_dual_twin(data, recipe, nullptr,
-                  [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
-                      if (is_refreshed(t)) {
-                          see(t, packed(main), both ? packed(extrapolated) : Blocks{});
-                      }
-                  });
+    run.visit([&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+        if (is_refreshed(t)) {
+            see(t, packed(main), both ? packed(extrapolated) : Blocks{});
+        }
+    });
     return largest;
 }
 
 double largest_segment_coefficient(const TrainingPlan& plan, const PreparedData& data) {
+    return plan.segment_length() == 0
+               ? 0.0
+               : largest_segment_coefficient(plan,
+                                             PlainRun(Solver::dual, borrowed(data), plan.recipe()));
+}
+
+double largest_segment_coefficient(const TrainingPlan& plan, const PlainRun& run) {
     const int every = plan.segment_length();
     double largest = 0;
     if (every == 0) {
@@ -101,24 +106,23 @@ double largest_segment_coefficient(const TrainingPlan& plan, const PreparedData&
     const Recipe& recipe = plan.recipe();
     const auto see = [&](const RowMatrix& sum) {
         const std::vector<double> slots =
-            plan.kernel().pack_replicas({sum.data(), plan.shape().samples, plan.shape().classes});
+            plan.kernel().pack_replicas({sum.data(), plan.shape().samples, plan.shape().heads});
         largest = std::max(largest, largest_coefficient(std::vector<std::complex<double>>(
                                         slots.begin(), slots.end())));
     };
-    RowMatrix before_main = RowMatrix::Zero(data.samples(), data.classes());
+    RowMatrix before_main = RowMatrix::Zero(run.data().samples(), run.data().heads());
     RowMatrix before_extrapolated = before_main;
-    run_dual_twin(
-        data, recipe, nullptr, [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
-            const int end = t + 1;
-            if (end % every != 0 || end == recipe.iterations) {
-                return;
-            }
-            const Eigen::Matrix2d over = transport(recipe, end - every, end);
-            see(main - over(0, 0) * before_main - over(0, 1) * before_extrapolated);
-            see(extrapolated - over(1, 0) * before_main - over(1, 1) * before_extrapolated);
-            before_main = main;
-            before_extrapolated = extrapolated;
-        });
+    run.visit([&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
+        const int end = t + 1;
+        if (end % every != 0 || end == recipe.iterations) {
+            return;
+        }
+        const Eigen::Matrix2d over = transport(recipe, end - every, end);
+        see(main - over(0, 0) * before_main - over(0, 1) * before_extrapolated);
+        see(extrapolated - over(1, 0) * before_main - over(1, 1) * before_extrapolated);
+        before_main = main;
+        before_extrapolated = extrapolated;
+    });
     return largest;
 }
 

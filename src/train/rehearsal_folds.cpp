@@ -28,7 +28,29 @@ std::vector<int> labels_of(std::span<const int> all, const std::vector<std::size
     return part;
 }
 
-// The fold of each row: shuffled, sorted by class and dealt in turn.
+RehearsalProblem make_problem(const RowMatrix& raw, std::span<const int> labels, int classes,
+                              const std::vector<std::size_t>& training,
+                              const std::vector<std::size_t>& held_out,
+                              const Eigen::VectorXd& class_weights) {
+    // Only the recipe's preset and initial weight matter to prepare().
+    const Recipe recipe;
+    const RowMatrix features = rows_of(raw, training);
+    const std::vector<int> training_labels = labels_of(labels, training);
+    Preprocessing preprocessing = fit_preprocessing(features, recipe.preset);
+    if (class_weights.size() > 0) {
+        preprocessing.class_weights = normalised_class_weights(class_weights, training_labels);
+    }
+    RehearsalProblem problem;
+    problem.data = prepare(features, training_labels, classes, preprocessing, recipe);
+    problem.held_labels = labels_of(labels, held_out);
+    if (!held_out.empty()) {
+        problem.held_out = preprocessing.scaled(rows_of(raw, held_out));
+    }
+    return problem;
+}
+
+}  // namespace
+
 std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t folds,
                                     std::uint64_t seed) {
     std::vector<std::size_t> order(labels.size());
@@ -51,24 +73,6 @@ std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t fol
     return fold_of;
 }
 
-RehearsalProblem make_problem(const RowMatrix& raw, std::span<const int> labels, int classes,
-                              const std::vector<std::size_t>& training,
-                              const std::vector<std::size_t>& held_out) {
-    // Only the recipe's preset and initial weight matter to prepare().
-    const Recipe recipe;
-    const RowMatrix features = rows_of(raw, training);
-    const Preprocessing preprocessing = fit_preprocessing(features, recipe.preset);
-    RehearsalProblem problem;
-    problem.data = prepare(features, labels_of(labels, training), classes, preprocessing, recipe);
-    problem.held_labels = labels_of(labels, held_out);
-    if (!held_out.empty()) {
-        problem.held_out = preprocessing.scaled(rows_of(raw, held_out));
-    }
-    return problem;
-}
-
-}  // namespace
-
 void RehearsalProblem::compress() {
     const RowMatrix& xs = data.xs;
     if (xs.rows() >= xs.cols()) {
@@ -84,12 +88,13 @@ void RehearsalProblem::compress() {
 }
 
 std::vector<RehearsalProblem> make_problems(const RowMatrix& raw, std::span<const int> labels,
-                                            int classes, int folds, std::uint64_t seed) {
+                                            int classes, int folds, std::uint64_t seed,
+                                            const Eigen::VectorXd& class_weights) {
     std::vector<std::size_t> all(labels.size());
     std::iota(all.begin(), all.end(), std::size_t{0});
     std::vector<RehearsalProblem> problems;
     if (all.size() == 1) {
-        problems.push_back(make_problem(raw, labels, classes, all, all));
+        problems.push_back(make_problem(raw, labels, classes, all, all, class_weights));
     } else {
         const std::size_t count = std::min(all.size(), static_cast<std::size_t>(folds));
         const std::vector<std::size_t> fold_of = deal_folds(labels, count, seed);
@@ -99,10 +104,11 @@ std::vector<RehearsalProblem> make_problems(const RowMatrix& raw, std::span<cons
             for (const std::size_t row : all) {
                 (fold_of[row] == fold ? held_out : training).push_back(row);
             }
-            problems.push_back(make_problem(raw, labels, classes, training, held_out));
+            problems.push_back(
+                make_problem(raw, labels, classes, training, held_out, class_weights));
         }
     }
-    problems.push_back(make_problem(raw, labels, classes, all, {}));
+    problems.push_back(make_problem(raw, labels, classes, all, {}, class_weights));
     return problems;
 }
 

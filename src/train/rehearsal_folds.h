@@ -10,6 +10,11 @@
 
 namespace cipherfit {
 
+// The fold, 0..folds-1, of each row: shuffled, sorted by class and dealt in turn, so that folds
+// keep the classes' shares.
+std::vector<std::size_t> deal_folds(std::span<const int> labels, std::size_t folds,
+                                    std::uint64_t seed);
+
 // One training problem with rows to judge it by.
 struct RehearsalProblem {
     PreparedData data;
@@ -25,7 +30,8 @@ struct RehearsalProblem {
 // part, then the problem of all rows without any held out. Folds keep the classes' shares. A single
 // row is its own held-out row.
 std::vector<RehearsalProblem> make_problems(const RowMatrix& raw, std::span<const int> labels,
-                                            int classes, int folds, std::uint64_t seed);
+                                            int classes, int folds, std::uint64_t seed,
+                                            const Eigen::VectorXd& class_weights = {});
 
 // log sum_k exp(score_k) - score_label: the softmax cross-entropy of one row of finite scores.
 double softmax_loss(const Eigen::RowVectorXd& scores, int label);

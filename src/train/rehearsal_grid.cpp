@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/cost.h"
+#include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
 
@@ -18,7 +19,7 @@ namespace {
 std::vector<HeldOutPoint> curve_sums(const RehearsalProblem& problem, const Recipe& recipe) {
     std::vector<HeldOutPoint> sums;
     run_twin(problem.data, recipe, nullptr, [&](const TwinIteration& after) {
-        const RowMatrix scores = problem.held_out * after.model.transpose();
+        const RowMatrix scores = problem.held_out * rows_of_classes(after.model).transpose();
         HeldOutPoint sum;
         for (Eigen::Index i = 0; i < scores.rows(); ++i) {
             const int label = problem.held_labels[static_cast<std::size_t>(i)];

@@ -1,6 +1,7 @@
 #include "cipherfit/train/rehearse.h"
 
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
 
@@ -47,7 +48,7 @@ Outcome run(const RehearsalProblem& problem, const Recipe& recipe) {
     if (problem.held_labels.empty()) {
         return outcome;
     }
-    const RowMatrix scores = problem.held_out * result.model().transpose();
+    const RowMatrix scores = problem.held_out * rows_of_classes(result.model()).transpose();
     for (Eigen::Index i = 0; i < scores.rows(); ++i) {
         const auto row = scores.row(i);
         if (!row.allFinite()) {
@@ -136,8 +137,72 @@ RehearsalCandidate judge(const Recipe& recipe, std::span<const Outcome> outcomes
     return candidate;
 }
 
+// The scores of the folds' held-out rows, one fold after the other.
+HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, const Recipe& recipe) {
+    std::vector<RowMatrix> parts(problems.size());
+    parallel_for(0, problems.size(), [&](std::size_t i) {
+        if (!problems[i].held_labels.empty()) {
+            const TwinResult result = run_twin(problems[i].data, recipe);
+            parts[i] = problems[i].held_out * rows_of_classes(result.model()).transpose();
+        }
+    });
+    HeldOutScores all;
+    for (const RehearsalProblem& problem : problems) {
+        all.labels.insert(all.labels.end(), problem.held_labels.begin(), problem.held_labels.end());
+    }
+    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()),
+                      std::max<Eigen::Index>(problems.front().data.heads(), 2));
+    Eigen::Index next = 0;
+    for (const RowMatrix& part : parts) {
+        all.scores.middleRows(next, part.rows()) = part;
+        next += part.rows();
+    }
+    return all;
+}
+
+// What makes a run stay in range that diverges, found out by trying: more decay, no momentum, both,
+// or fewer iterations.
+std::string working_remedy(const std::vector<RehearsalProblem>& problems,
+                           const RehearsalOptions& options, std::size_t rows, double lambda_max) {
+    constexpr double decay = 0.01;
+    const auto works = [&](const RehearsalOptions& changed) {
+        const std::vector<Recipe> grid = make_grid(changed);
+        return std::any_of(grid.begin(), grid.end(), [&](const Recipe& recipe) {
+            std::vector<Outcome> outcomes(problems.size());
+            parallel_for(0, problems.size(),
+                         [&](std::size_t i) { outcomes[i] = run(problems[i], recipe); });
+            const RehearsalCandidate candidate = judge(recipe, outcomes, rows, lambda_max);
+            return candidate.in_range && (candidate.stable || options.step.has_value());
+        });
+    };
+    RehearsalOptions changed = options;
+    changed.decay = std::max(decay, options.decay);
+    if (changed.decay > options.decay && works(changed)) {
+        return fmt::format("use --decay {}", decay);
+    }
+    if (options.momentum == Momentum::nesterov) {
+        changed.momentum = Momentum::none;
+        if (changed.decay > options.decay && works(changed)) {
+            return fmt::format("use --momentum none and --decay {}", decay);
+        }
+        changed.decay = options.decay;
+        if (works(changed)) {
+            return "use --momentum none";
+        }
+    }
+    changed = options;
+    while (changed.iterations > 1) {
+        changed.iterations /= 2;
+        if (works(changed)) {
+            return fmt::format("use {} iterations or fewer", changed.iterations);
+        }
+    }
+    return "use other features, or leave out the step that was given";
+}
+
 [[noreturn]] void fail(const std::vector<RehearsalCandidate>& candidates,
-                       const RehearsalOptions& options) {
+                       const std::vector<RehearsalProblem>& problems,
+                       const RehearsalOptions& options, std::size_t rows, double lambda_max) {
     const auto excess = [](const RehearsalCandidate& candidate) {
         const double ratio = reach(candidate) / candidate.range;
         return std::isnan(ratio) ? infinity : ratio;
@@ -153,18 +218,28 @@ RehearsalCandidate judge(const Recipe& recipe, std::span<const Outcome> outcomes
                                 options.iterations, nearest->degree, nearest->step, nearest->range,
                                 nearest->range, nearest->stability));
     }
+    if (!std::isfinite(reach(*nearest))) {
+        throw Error(
+            ErrorCode::bad_input,
+            fmt::format("training diverges in the rehearsal of {} iterations: |z| grows "
+                        "beyond all numbers with every step and range that was tried: {}",
+                        options.iterations, working_remedy(problems, options, rows, lambda_max)));
+    }
     throw Error(
         ErrorCode::bad_input,
-        fmt::format("|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
-                    "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
-                    "reach {:.3g}; {}a smaller step or fewer iterations",
-                    options.iterations, nearest->step, nearest->degree, nearest->range,
-                    nearest->range, reach(*nearest), usable_share * nearest->range,
-                    options.range ? "use a wider range, " : "use "));
+        fmt::format(
+            "|z| leaves the sigmoid's range in the rehearsal of {} iterations: at best, "
+            "step {} with the degree-{} sigmoid on [-{}, {}] reaches |z| = {:.3g} and may "
+            "reach {:.3g}; {}a smaller step or fewer iterations, or standardise the columns: "
+            "whitened features keep |z| small",
+            options.iterations, nearest->step, nearest->degree, nearest->range, nearest->range,
+            reach(*nearest), usable_share * nearest->range,
+            options.range ? "use a wider range, " : "use "));
 }
 
 std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
-                   const RehearsalOptions& options, std::size_t rows) {
+                   const std::vector<RehearsalProblem>& problems, const RehearsalOptions& options,
+                   std::size_t rows, double lambda_max) {
     const auto usable = [&options](const RehearsalCandidate& candidate) {
         return candidate.in_range && (candidate.stable || options.step.has_value());
     };
@@ -175,7 +250,7 @@ std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
         }
     }
     if (best < 0.0) {
-        fail(candidates, options);
+        fail(candidates, problems, options, rows, lambda_max);
     }
     // The comparison is between counts of rows; a share of a row absorbs the rounding.
     const double n = static_cast<double>(rows);
@@ -204,7 +279,7 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
     one_hot(labels, classes);  // refuses labels out of range before any work is done
     const std::vector<Recipe> grid = make_grid(options);
     std::vector<RehearsalProblem> problems =
-        make_problems(raw, labels, classes, options.folds, options.seed);
+        make_problems(raw, labels, classes, options.folds, options.seed, options.class_weights);
 
     Rehearsal rehearsal;
     rehearsal.lambda_max = largest_eigenvalue(problems.back().data.xs);
@@ -218,9 +293,12 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
             judge(grid[i], std::span(outcomes).subspan(i * problems.size(), problems.size()),
                   labels.size(), rehearsal.lambda_max));
     }
-    const std::size_t chosen = choose(rehearsal.candidates, options, labels.size());
+    const std::size_t chosen =
+        choose(rehearsal.candidates, problems, options, labels.size(), rehearsal.lambda_max);
     rehearsal.chosen = rehearsal.candidates[chosen];
     rehearsal.recipe = grid[chosen];
+    rehearsal.held_out = held_out_scores(problems, rehearsal.recipe);
+    rehearsal.held_out.weights = row_weights(options.class_weights, rehearsal.held_out.labels);
     return rehearsal;
 }
 
@@ -250,13 +328,25 @@ double largest_eigenvalue(const RowMatrix& xs) {
     return eigenvalue;
 }
 
+namespace {
+
+// The step, rounded down to three significant bits (4, 5, 6 or 7 times a power of two): what comes
+// from norms of private rows goes into plans as such, and then identifies no data set.
+double quantised_step(double step) {
+    int exponent = 0;
+    const double fraction = std::frexp(step, &exponent);  // [1/2, 1)
+    return std::ldexp(std::floor(8 * fraction) / 8, exponent);
+}
+
+}  // namespace
+
 Recipe recipe_from_norms(const RowMatrix& xs, int iterations, int degree, double range,
                          Momentum momentum) {
     const SigmoidPolynomial sigmoid = fit_sigmoid(degree, range);
     const double lambda = largest_eigenvalue(xs);
     require(lambda > 0.0, ErrorCode::bad_input,
             "the scaled features are all zero; there is nothing to train on");
-    const double step = 1.3 / (sigmoid.derivative(0.0) * lambda);
+    const double step = quantised_step(1.3 / (sigmoid.derivative(0.0) * lambda));
     require(step <= 1e6, ErrorCode::bad_input,
             "scaled features whose largest eigenvalue is {} are too small to train on", lambda);
     return standard_recipe(iterations, step, sigmoid, momentum);

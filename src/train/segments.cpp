@@ -1,5 +1,7 @@
 #include "cipherfit/train/segments.h"
 
+#include "cipherfit/train/recurrence.h"
+
 #include <cstddef>
 
 namespace cipherfit {
@@ -8,12 +10,12 @@ ErrorSum error_sum(const Recipe& recipe, int begin, int end, SequenceShares take
     require(0 <= begin && begin <= end && end <= recipe.iterations, ErrorCode::invalid_argument,
             "iterations {} to {} are no segment of {}", begin, end, recipe.iterations);
     ErrorSum sum{std::vector<double>(static_cast<std::size_t>(end - begin)), taken};
+    const Recurrence recurrence(recipe);
     for (int t = end; t-- > begin;) {
-        const auto index = static_cast<std::size_t>(t);
-        const double eta = recipe.etas[index];
-        const double of_sum = sum.before.main + (1.0 - eta) * sum.before.extrapolated;
-        sum.weights[static_cast<std::size_t>(t - begin)] = recipe.steps[index] * of_sum;
-        sum.before = {eta * sum.before.extrapolated, (1.0 - recipe.decay) * of_sum};
+        const SequenceTerms terms =
+            recurrence.backwards(t, sum.before.main, sum.before.extrapolated);
+        sum.weights[static_cast<std::size_t>(t - begin)] = terms.update;
+        sum.before = {terms.main, terms.extrapolated};
     }
     return sum;
 }

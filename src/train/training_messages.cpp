@@ -15,12 +15,12 @@ MatrixView view(const RowMatrix& matrix) {
 
 void require_fit(const TrainingPlan& plan, const PreparedData& data) {
     const TrainingShape shape{static_cast<std::size_t>(data.samples()),
-                              static_cast<std::size_t>(data.columns()),
-                              static_cast<std::size_t>(data.classes())};
+                              static_cast<std::size_t>(data.columns()), plan.shape().classes,
+                              static_cast<std::size_t>(data.heads())};
     require(shape == plan.shape(), ErrorCode::invalid_argument,
-            "the data is {} x {} with {} classes, the plan says {} x {} with {}", shape.samples,
-            shape.features, shape.classes, plan.shape().samples, plan.shape().features,
-            plan.shape().classes);
+            "the data is {} x {} with {} heads, the plan says {} x {} with {}", shape.samples,
+            shape.features, shape.heads, plan.shape().samples, plan.shape().features,
+            plan.shape().heads);
     require(plan.initial_logits() || data.zero_start(), ErrorCode::invalid_argument,
             "the data starts from weights that are not zero, the plan from zero");
 }
@@ -85,11 +85,11 @@ void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::s
             send(MessageKind::features, layout.pack_features(view(xs), rho, b));
         }
     }
-    // Classes that a last group lacks are zero columns: their weights stay zero.
+    // Heads that a last group lacks are zero columns: their weights stay zero.
     const auto send_groups = [&](MessageKind kind, const RowMatrix& matrix) {
         for (std::size_t group = 0; group < plan.class_groups(); ++group) {
             const std::size_t first = group * layout.classes();
-            const std::size_t count = std::min(layout.classes(), plan.shape().classes - first);
+            const std::size_t count = std::min(layout.classes(), plan.shape().heads - first);
             RowMatrix part =
                 RowMatrix::Zero(matrix.rows(), static_cast<Eigen::Index>(layout.classes()));
             part.leftCols(static_cast<Eigen::Index>(count)) = matrix.middleCols(
@@ -110,7 +110,7 @@ std::vector<std::vector<double>> pack_states(const TrainingPlan& plan, const Row
     std::vector<std::vector<double>> blocks;
     for (std::size_t group = 0; group < plan.class_groups(); ++group) {
         const std::size_t first = group * layout.classes();
-        const std::size_t count = std::min(layout.classes(), plan.shape().classes - first);
+        const std::size_t count = std::min(layout.classes(), plan.shape().heads - first);
         RowMatrix part =
             RowMatrix::Zero(static_cast<Eigen::Index>(layout.classes()), states.cols());
         part.topRows(static_cast<Eigen::Index>(count)) =
@@ -125,13 +125,13 @@ std::vector<std::vector<double>> pack_states(const TrainingPlan& plan, const Row
 RowMatrix unpack_states(const TrainingPlan& plan, std::span<const std::vector<double>> blocks) {
     const LaneLayout& layout = plan.layout();
     const auto columns = static_cast<Eigen::Index>(plan.shape().features);
-    RowMatrix states(static_cast<Eigen::Index>(plan.shape().classes), columns);
+    RowMatrix states(static_cast<Eigen::Index>(plan.shape().heads), columns);
     for (std::size_t group = 0; group < plan.class_groups(); ++group) {
         const std::vector<double> values = layout.unpack_model(
             blocks.subspan(group * layout.feature_blocks(), layout.feature_blocks()));
         const std::size_t first = group * layout.classes();
         const auto count =
-            static_cast<Eigen::Index>(std::min(layout.classes(), plan.shape().classes - first));
+            static_cast<Eigen::Index>(std::min(layout.classes(), plan.shape().heads - first));
         states.middleRows(static_cast<Eigen::Index>(first), count) =
             Eigen::Map<const RowMatrix>(values.data(), count, columns);
     }

@@ -1,5 +1,6 @@
 #include "cipherfit/train/twin.h"
 
+#include "cipherfit/train/recurrence.h"
 #include "train/twin_noise.h"
 
 #include <algorithm>
@@ -32,10 +33,11 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
     result.sequence = recipe.model;
     RowMatrix& main = result.main;
     RowMatrix& extrapolated = result.extrapolated;
-    main = RowMatrix::Zero(data.classes(), data.columns());
+    main = RowMatrix::Zero(data.heads(), data.columns());
     extrapolated = main;
     const auto samples = static_cast<std::size_t>(data.samples());
     const std::size_t batches = batch_count(recipe, samples);
+    const Recurrence recurrence(recipe);
     for (int t = 0; t < recipe.iterations; ++t) {
         const auto index = static_cast<std::size_t>(t);
         const BatchRows rows = batch_rows(recipe, samples, index % batches);
@@ -58,13 +60,13 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
         result.max_abs_z.push_back(largest_magnitude(z));
 
         RowMatrix error = y.middleRows(first, count) - z.unaryExpr(recipe.sigmoid);
-        disturb(error, model.error_std, Quantity::error, t);
+        add_error_noise(error, z, recipe, model, t);
         RowMatrix gradient = error.transpose() * batch;
         disturb(gradient, model.gradient_std, Quantity::gradient, t);
 
-        RowMatrix next = (1.0 - recipe.decay) * extrapolated + recipe.steps[index] * gradient;
+        RowMatrix next = recurrence.next_main(t, extrapolated, gradient);
         disturb(next, model.state_std, Quantity::main, t);
-        extrapolated = (1.0 - recipe.etas[index]) * next + recipe.etas[index] * main;
+        extrapolated = recurrence.next_extrapolated(t, next, main);
         disturb(extrapolated, model.state_std, Quantity::extrapolated, t);
         main = std::move(next);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 #include <random>
+#include <vector>
 
 namespace cipherfit {
 
@@ -32,6 +33,39 @@ void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quant
     }
 }
 
+void add_error_noise(RowMatrix& error, const RowMatrix& z, const Recipe& recipe,
+                     const NoiseModel& noise, int iteration) {
+    const SigmoidNoise& made = noise.sigmoid;
+    if (made.masked_std == 0.0) {
+        add_noise(error, noise.error_std, noise.seed, Quantity::error, iteration);
+        return;
+    }
+    std::vector<double> odd = recipe.sigmoid.odd;
+    odd.resize(4);
+    const auto squared = [](double x) { return x * x; };
+    // The variance at one logit of what the mask lets through.
+    const auto own = [&](double value) {
+        const double y = value * value;
+        const double w = odd[0] + y * (odd[1] + y * (odd[2] + y * odd[3]));
+        const double slope = odd[1] + y * (2 * odd[2] + 3 * y * odd[3]);
+        return squared(made.masked_std * w) + squared(made.square_std * value * slope) +
+               squared(made.factor_std * value) +
+               squared(made.fourth_std * value * (odd[2] + y * odd[3])) +
+               squared(made.high_std * y * y) + squared(made.low_std);
+    };
+    // Of a slot that the mask clears; W falls with y as far as a sigmoid's fit is one.
+    const double largest = largest_magnitude(z);
+    const double cleared = squared(made.masked_std * odd[0]) +
+                           squared(made.high_std * squared(squared(largest))) +
+                           squared(made.low_std);
+    RowMatrix drawn = RowMatrix::Zero(error.rows(), error.cols());
+    add_noise(drawn, 1.0, noise.seed, Quantity::error, iteration);
+    const double constant = squared(noise.error_std) + made.others * cleared;
+    for (Eigen::Index i = 0; i < error.size(); ++i) {
+        error.data()[i] += std::sqrt(constant + own(z.data()[i])) * drawn.data()[i];
+    }
+}
+
 double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration) {
     RowMatrix value = RowMatrix::Zero(1, 1);
     add_noise(value, std, seed, quantity, iteration);
@@ -42,16 +76,19 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
     if (const auto usable = check(recipe); !usable) {
         throw Error(usable.error());
     }
-    require(data.samples() >= 1 && data.columns() >= 1 && data.classes() >= 1 &&
+    require(data.samples() >= 1 && data.columns() >= 1 && data.heads() >= 1 &&
                 data.y.rows() == data.samples() && data.z0.rows() == data.samples() &&
-                data.z0.cols() == data.classes(),
+                data.z0.cols() == data.heads(),
             ErrorCode::invalid_argument,
             "features {} x {}, labels {} x {} and initial logits {} x {} do not belong together",
             data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),
             data.z0.cols());
-    for (const double std : {noise.features_std, noise.labels_std, noise.logits_std,
-                             noise.error_std, noise.gradient_std, noise.state_std,
-                             noise.refresh_std, noise.refresh_loss, noise.weights_std}) {
+    for (const double std :
+         {noise.features_std, noise.labels_std, noise.logits_std, noise.error_std,
+          noise.gradient_std, noise.state_std, noise.refresh_std, noise.refresh_loss,
+          noise.weights_std, noise.sigmoid.masked_std, noise.sigmoid.square_std,
+          noise.sigmoid.factor_std, noise.sigmoid.fourth_std, noise.sigmoid.high_std,
+          noise.sigmoid.low_std, noise.sigmoid.others}) {
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }

@@ -25,6 +25,11 @@ enum class Quantity : std::uint32_t {
 // Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).
 void add_noise(RowMatrix& target, double std, std::uint64_t seed, Quantity quantity, int iteration);
 
+// Adds what an evaluation of the sigmoid at the logits z adds to the errors E: the model's
+// error_std, and its SigmoidNoise.
+void add_error_noise(RowMatrix& error, const RowMatrix& z, const Recipe& recipe,
+                     const NoiseModel& noise, int iteration);
+
 // One draw of N(0, std^2), from such a stream.
 double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration);
 

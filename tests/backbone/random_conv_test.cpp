@@ -162,7 +162,7 @@ TEST(RandomConv, RefusesPixelsOutOfRange) {
         images(66, 7) = bad;
         const ErrorInfo error = error_of([&] { extractor->transform(images); });
         EXPECT_EQ(error.code, ErrorCode::bad_input);
-        EXPECT_NE(error.message.find("pixel 7 of image 66"), std::string::npos) << error.message;
+        EXPECT_NE(error.message.find("pixel 8 of image 67"), std::string::npos) << error.message;
     }
 }
 

@@ -2,7 +2,7 @@
 // the error that its roundings make (support/noise.h).
 #include "ckks/bootstrap/encoded_matrix.h"
 #include "ckks/bootstrap/imaginary_unit.h"
-#include "ckks/bootstrap/raised_rotation.h"
+#include "ckks/bootstrap/raised_ciphertext.h"
 #include "support/errors.h"
 #include "support/owner.h"
 
@@ -148,7 +148,7 @@ TEST_F(BootstrapMatrix, ConjugatesEverySlot) {
         for (Complex& value : expected) {
             value = std::conj(value);
         }
-        const Ciphertext result = conjugate(keys, owner_.encrypt(v, level, scale));
+        const Ciphertext result = Evaluator(keys).conjugate(owner_.encrypt(v, level, scale));
         EXPECT_TRUE(test::is_noise(
             owner_.decrypt(result), expected,
             (owner_.noise.fresh() + owner_.noise.key_switching(level)) / (scale * scale)));
@@ -170,7 +170,7 @@ TEST_F(BootstrapMatrix, AddsRotationsWithOneRounding) {
             expected[j] += turned[j];
         }
     }
-    const Ciphertext result = sum_of_automorphisms(keys, owner_.encrypt(v, 3, scale), ids);
+    const Ciphertext result = Evaluator(keys).add_automorphisms(owner_.encrypt(v, 3, scale), ids);
     // Four copies of the fresh error, three keys' errors, one rounding.
     const double variance =
         4 * owner_.noise.fresh() + 3 * owner_.noise.key_errors(3) + owner_.noise.rescaling();

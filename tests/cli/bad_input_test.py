@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Bad input: each gives status 2, one clear line, and leaves nothing half-written."""
 
+import pathlib
+import re
 import resource
 import shutil
 import struct
@@ -10,6 +12,7 @@ import unittest
 import numpy as np
 
 from cli_support import ProgramTest, files_of, run, write_csv
+from containers import forged
 
 
 class BadData(ProgramTest):
@@ -82,7 +85,7 @@ class BadOptions(ProgramTest):
             return ("plan", "--samples", samples, "--feature-count", features, "--classes", classes,
                     "--iterations", "2", "--quiet")
 
-        text = self.succeed(*sizes(2000, 4097, 1001)).stdout
+        text = self.succeed(*sizes(2000, 4097, 1001), "--memory-limit", "16").stdout
         self.assertIn("2,000 rows, 4,097 features, 1,001 classes", text)
         self.assertIn("128-bit security", text)
         self.refuse(*sizes(100_000, 100_000, 100_000), words=["100000 samples", "GB", "the limit"])
@@ -261,8 +264,7 @@ class BadFiles(ProgramTest):
 
     def test_a_result_outside_the_predicted_error_is_no_model(self):
         self.succeed("train", "--job", self.job, "--quiet")
-        twin = self.owner / "twin_weights.npy"
-        np.save(twin, np.load(twin) + 0.1)
+        self.change("model.cft", forged)
         model = self.home / "model"
         self.refuse("decrypt", "--owner", self.owner, "--job", self.job, "--out", model,
                     words=["within the noise"])
@@ -312,8 +314,25 @@ class FullDisk(ProgramTest):
                          [".lock", "evaluation_keys.cft", "plan.cft", "training_data.cft"])
         self.succeed("train", "--job", job, "--quiet")
         self.refuse("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model",
-                    words=["weights.npy", "File too large"], preexec_fn=self.limit(10))
-        self.assertEqual(list((self.home / "model").iterdir()), [])
+                    words=["decryptions.json", "File too large"], preexec_fn=self.limit(10))
+        self.assertFalse((self.home / "model").exists())
+        # Large enough for the record of the decryption, and not for the weights.
+        self.refuse("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model",
+                    words=["model.json", "File too large"], preexec_fn=self.limit(600))
+        self.assertFalse((self.home / "model" / "model.json").exists())
+        self.succeed("decrypt", "--owner", owner, "--job", job, "--out", self.home / "model")
+
+    def test_the_library_knows_no_options_and_every_hint_has_its_words(self):
+        root = pathlib.Path(__file__).resolve().parents[2]
+        sources = "".join(re.sub(r'"\s*\n\s*"', "", path.read_text())
+                          for path in sorted((root / "src").rglob("*.cpp")))
+        strings = re.findall(r'"(?:[^"\\\n]|\\.)*"', re.sub(r"^\s*//.*$", "", sources, flags=re.M))
+        self.assertEqual([text for text in strings if re.search(r"--[a-z]", text)], [])
+        hints = (root / "app/common/option_hints.cpp").read_text()
+        remedies = re.findall(r'Hint\{"([^"]*)",', hints)
+        self.assertGreater(len(remedies), 8)
+        for remedy in remedies:
+            self.assertIn(remedy, sources)
 
     def test_fit_goes_on_when_there_is_room_again(self):
         out = self.home / "out"

@@ -72,7 +72,10 @@ class ProgramTest(unittest.TestCase):
         return lines[0]
 
     def fit_arguments(self, out, *more):
-        return ("fit", "--train", self.train, "--test", self.test, "--out", out,
+        """Two iterations on the columns as they are; the tests of the default are in
+        model_choice_test.py."""
+        features = () if "--features" in more else ("--features", "raw")
+        return ("fit", "--train", self.train, "--test", self.test, "--out", out, *features,
                 "--iterations", "2", "--threads", "2", "--quiet", *more)
 
     def fit(self, out, *more):
@@ -99,7 +102,8 @@ class ProgramTest(unittest.TestCase):
     def encrypted_job(self, name="one"):
         """An owner's directory and a job that is ready for the server."""
         owner, job = self.home / f"{name}-owner", self.home / f"{name}-job"
-        self.succeed("plan", "--train", self.train, "--owner", owner, "--iterations", "2", "--quiet")
+        self.succeed("plan", "--train", self.train, "--owner", owner, "--features", "raw",
+                     "--iterations", "2", "--quiet")
         self.succeed("keygen", "--owner", owner, "--job", job, "--quiet")
         self.succeed("encrypt", "--owner", owner, "--job", job, "--quiet")
         return owner, job

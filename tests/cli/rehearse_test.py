@@ -14,7 +14,7 @@ class Rehearse(ProgramTest):
     def rehearse(self, *more):
         recipe, report = self.home / "recipe.json", self.home / "rehearsal.json"
         result = self.succeed("rehearse", "--train", self.train, "--iterations", "1,2,3",
-                              "--out", recipe, "--json", report, "--quiet", *more)
+                              *(() if "--features" in more else ("--features", "raw")), "--out", recipe, "--json", report, "--quiet", *more)
         return json.loads(recipe.read_text()), json.loads(report.read_text()), result.stdout
 
     def test_the_recipe_is_the_chosen_run_and_plan_takes_it(self):
@@ -49,6 +49,13 @@ class Rehearse(ProgramTest):
         used = json.loads((model / "model.json").read_text())["recipe"]
         self.assertEqual(used["iterations"], recipe["iterations"])
         self.assertEqual(used["steps"][0], recipe["step"])
+        # The same command may have been stopped after it had kept the plan; another is another.
+        plan = (owner / "plan.json").read_bytes()
+        self.rehearse("--owner", owner)
+        self.refuse("rehearse", "--train", self.train, "--owner", owner, "--iterations", "1",
+                    "--quiet", words=["holds a plan"])
+        self.assertEqual((owner / "plan.json").read_bytes(), plan)
+        write_csv(self.train, seed=5)
         self.refuse("rehearse", "--train", self.train, "--owner", owner, "--quiet",
                     words=["holds a plan"])
 
@@ -63,13 +70,33 @@ class Rehearse(ProgramTest):
         self.assertEqual(figures["iterations"], 2)
         self.assertGreater(figures["test_accuracy"], 0.9)
 
+    def test_the_seed_is_kept(self):
+        recipe, _, _ = self.rehearse("--seed", "7")
+        self.assertEqual(recipe["seed"], 7)
+        file = self.home / "recipe.json"
+        planning = ("plan", "--train", self.train, "--recipe", file, "--quiet")
+        self.succeed(*planning)
+        self.succeed(*planning, "--seed", "7")
+        self.refuse(*planning, "--seed", "1", words=["recipe.json", "--seed 7", "--seed 1"])
+        owner = self.home / "owner"
+        self.succeed(*planning, "--owner", owner)
+        kept = json.loads((owner / "plan.json").read_text())
+        self.assertEqual(kept["shuffle_seed"], 7)
+        for bad in (-1, 1.5, "7", None):
+            file.write_text(json.dumps({**recipe, "seed": bad}))
+            self.refuse(*planning, words=["recipe.json", "seed"])
+        del recipe["seed"]  # as before
+        file.write_text(json.dumps(recipe))
+        self.succeed(*planning, "--seed", "3")
+
     def test_components_are_chosen_and_kept(self):
         # The widest direction is noise: with it alone more than a standard error is lost.
         values, labels = write_csv(self.train)
         values[:, 5] = 20 * np.random.default_rng(3).normal(size=48)
         np.savetxt(self.train, np.column_stack([labels, values]), delimiter=",")
         owner = self.home / "owner"
-        recipe, report, text = self.rehearse("--features", "pca", "--pca", "1,4", "--owner", owner)
+        recipe, report, text = self.rehearse("--features", "pca", "--whiten", "0.5", "--pca",
+                                              "1,4", "--owner", owner)
         tried = [(run["pca"], run["iterations"], run["sigmoid_degree"]) for run in report["runs"]]
         self.assertEqual(tried, [(k, t, d) for k in (1, 4) for d in (3, 5) for t in (1, 2, 3)])
         best = {k: max(r["accuracy"] for r in report["runs"] if r["pca"] == k) for k in (1, 4)}
@@ -89,7 +116,8 @@ class Rehearse(ProgramTest):
         for kind in ("wavelets", "auto", 3, None):
             file.write_text(json.dumps({**recipe, "features": kind}))
             self.refuse(*planning, words=["recipe.json", "features"])
-        self.refuse("rehearse", "--train", self.train, "--features", "pca", "--pca", "4,7",
+        self.refuse("rehearse", "--train", self.train, "--features", "pca", "--whiten", "0.5",
+                    "--pca", "4,7",
                     "--out", self.home / "none.json", "--quiet",
                     words=["7 principal components", "rank 6"])
         self.assertFalse((self.home / "none.json").exists())
@@ -105,7 +133,8 @@ class Rehearse(ProgramTest):
         self.refuse("fit", "--train", self.train, "--test", self.test, "--recipe", recipe,
                     "--out", out, "--quiet", words=["|z|", "range"])
         self.assertFalse(out.exists())
-        self.refuse("rehearse", "--train", self.train, "--iterations", "3", "--sigmoid-range",
+        self.refuse("rehearse", "--train", self.train, "--features", "raw", "--iterations", "3",
+                    "--sigmoid-range",
                     "0.05", "--out", self.home / "none.json", "--quiet", words=["|z|"])
         self.assertFalse((self.home / "none.json").exists())
 
@@ -115,7 +144,10 @@ class Rehearse(ProgramTest):
         self.refuse("rehearse", "--train", self.train, "--public", self.test, words=["--public"])
         self.refuse("rehearse", "--public", self.test, "--owner", self.home / "owner",
                     words=["--owner"])
-        self.refuse("rehearse", "--train", self.train, "--pca", "3", "--quiet", words=["--pca"])
+        self.refuse("rehearse", "--train", self.train, "--features", "raw", "--pca", "3", "--quiet",
+                    words=["--pca"])
+        self.refuse("rehearse", "--train", self.train, "--features", "rbf", "--step", "3",
+                    "--quiet", words=["--step"])
         for text in ("{}", "[]", "no json", '{"iterations": 0}',
                      '{"iterations": 2, "step": 1, "sigmoid_degree": 4, "sigmoid_range": 8}',
                      '{"iterations": 2, "step": "1", "sigmoid_degree": 3, "sigmoid_range": 8}'):

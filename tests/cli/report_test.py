@@ -82,8 +82,27 @@ class Report(ProgramTest):
         counts = np.zeros((3, 3), int)
         np.add.at(counts, (self.test_labels, scores.argmax(axis=1)), 1)
         self.assertEqual(data["confusion"], counts.tolist())
-        loss = np.log(np.exp(scores).sum(axis=1)) - scores[np.arange(30), self.test_labels]
+        calibration = json.loads((out / "model/model.json").read_text())["calibration"]
+        if calibration:
+            scores = calibration["scale"] * scores + np.array(calibration["offsets"] or 0)
+        p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+        loss = -np.log(p[np.arange(30), self.test_labels])
         self.assertAlmostEqual(curves["decrypted"][-1]["test_loss"], loss.mean(), places=9)
+
+        quality = data["quality"]
+        metrics = quality["metrics"]
+        self.assertEqual(metrics, figures["test"])
+        self.assertAlmostEqual(metrics["log_loss"], loss.mean(), places=9)
+        self.assertEqual([m["rows"] for m in metrics["per_class"]],
+                         np.bincount(self.test_labels).tolist())
+        self.assertEqual([c["class"] for c in quality["curves"]], [0, 1, 2])
+        for curve in quality["curves"]:
+            self.assertEqual((curve["roc"][0], curve["roc"][-1]), ([0, 0], [1, 1]))
+            area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2
+                       for a, b in zip(curve["roc"], curve["roc"][1:]))
+            self.assertAlmostEqual(area, metrics["per_class"][curve["class"]]["auc"], places=9)
+            self.assertEqual(curve["precision_recall"][-1][0], 1)
+        self.assertEqual(sum(b["rows"] for b in quality["calibration"]), 30)
 
         chain = data["chain"]
         self.assertAlmostEqual(sum(chain["q_bits"]) + sum(chain["p_bits"]), figures["log_qp"],
@@ -209,6 +228,7 @@ class Report(ProgramTest):
         self.fit(out)
         plan = json.loads((out / "owner/plan.json").read_text())
         plan["class_names"][2] = hostile
+        del plan["checksum"]
         (out / "owner/plan.json").write_text(json.dumps(plan))
         rows = [line for line in self.test.read_text().splitlines() if not line.startswith("2")]
         self.test.write_text("\n".join(rows) + "\n")

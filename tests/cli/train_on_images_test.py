@@ -32,9 +32,10 @@ class Training(ExtractTest):
         self.assertGreaterEqual(json.loads(report.read_text())["accuracy"], 0.95)
 
     def test_more_components_than_the_rank(self):
-        self.refuse(*self.fit_on("--pca", "7"), words=["7 principal components", "rank 6"])
+        self.refuse(*self.fit_on("--features", "pca", "--pca", "7"), words=["7 principal components", "rank 6"])
         self.assertFalse((self.home / "run").exists())
-        planning = ("--train", self.out, "--pca", "7", "--quiet", "--owner", self.home / "owner")
+        planning = ("--train", self.out, "--features", "pca", "--pca", "7", "--quiet", "--owner",
+                    self.home / "owner")
         for command in ("plan", "rehearse"):
             self.refuse(command, *planning, words=["7 principal components", "rank 6"])
         self.assertFalse((self.home / "owner").exists())

@@ -67,7 +67,8 @@ expect "$work/owner_and_server.txt" '128-bit security'
 expect "$work/owner_and_server.txt" '^server: iteration 2 done'
 expect "$work/owner_and_server.txt" ': ([89][0-9]\.[0-9]|100\.0) % encrypted'
 
-# Public headers must need nothing that is not installed.
+# Public headers must need nothing that is not installed: all of them together, in the order of
+# their names and the other way round; each by itself with CIPHERFIT_FULL.
 mkdir "$work/headers"
 {
     echo 'cmake_minimum_required(VERSION 3.25)'
@@ -77,14 +78,21 @@ mkdir "$work/headers"
     echo 'add_library(headers OBJECT ${sources})'
     echo 'target_link_libraries(headers PRIVATE cipherfit::owner cipherfit::server)'
 } >"$work/headers/CMakeLists.txt"
-count=0
-while read -r header; do
-    count=$((count + 1))
-    echo "#include \"$header\"" >"$work/headers/$count.cpp"
-done < <(cd "$work/prefix/include" && find cipherfit -name '*.h' | sort)
+(cd "$work/prefix/include" && find cipherfit -name '*.h' | sort) >"$work/headers/list"
+count=$(wc -l <"$work/headers/list")
 [ "$count" -gt 0 ]
+if [ -n "${CIPHERFIT_FULL:-}" ]; then
+    number=0
+    while read -r header; do
+        number=$((number + 1))
+        echo "#include \"$header\"" >"$work/headers/$number.cpp"
+    done <"$work/headers/list"
+else
+    sed 's/.*/#include "&"/' "$work/headers/list" >"$work/headers/forward.cpp"
+    tac "$work/headers/forward.cpp" >"$work/headers/backward.cpp"
+fi
 quietly cmake -S "$work/headers" -B "$work/headers/build" -DCMAKE_PREFIX_PATH="$work/prefix" \
     -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" \
     -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror"
 quietly cmake --build "$work/headers/build"
-echo "installed: 2 examples ran, $count headers compile by themselves"
+echo "installed: 2 examples ran, $count headers compile"

@@ -129,7 +129,7 @@ TEST_F(DatasetTest, OtherFilesAreRefusedInWords) {
 }
 
 TEST_F(DatasetTest, RowsAreTakenWithTheClassesOfTheWhole) {
-    const auto data = value_or_throw(read_dataset(put("d.csv", "0,1\n1,2\n2,3\n2,4\n")));
+    const auto data = value_or_throw(read_dataset(put("d.csv", "0,7\n1,2\n2,3\n2,4\n")));
     const auto part = take_rows(data, 1, 3);
     ASSERT_TRUE(part);
     EXPECT_EQ(part->features, (RowMatrix(2, 1) << 2, 3).finished());
@@ -144,7 +144,7 @@ TEST_F(DatasetTest, RowsAreTakenWithTheClassesOfTheWhole) {
 }
 
 TEST_F(DatasetTest, WhatCannotBeTrainedOnIsRefused) {
-    const auto good = value_or_throw(read_dataset(put("d.csv", "0,1\n1,2\n")));
+    const auto good = value_or_throw(read_dataset(put("d.csv", "0,5\n1,2\n")));
     EXPECT_TRUE(check_trainable(good));  // as many classes as samples
     auto more_classes = good;
     more_classes.class_names.emplace_back("2");
@@ -161,7 +161,8 @@ TEST_F(DatasetTest, WhatCannotBeTrainedOnIsRefused) {
     EXPECT_TRUE(fails_with(check_trainable(bad), ErrorCode::bad_input, "with 1 labels"));
     bad = good;
     bad.features(1, 0) = std::nan("");
-    EXPECT_TRUE(fails_with(check_trainable(bad), ErrorCode::bad_input, "row 2, feature 1"));
+    EXPECT_TRUE(
+        fails_with(check_trainable(bad), ErrorCode::bad_input, "row 2, feature 1: is missing"));
     EXPECT_FALSE(check_trainable(Dataset{}));
     EXPECT_TRUE(fails_with(
         make_dataset("m", RowMatrix::Constant(1, 2, HUGE_VAL), std::vector<std::int64_t>{1}),
@@ -172,10 +173,83 @@ TEST_F(DatasetTest, TestLabelsBecomeIndicesOfTheTrainedClasses) {
     const auto test = value_or_throw(read_dataset(put("d.csv", "7,1\n2,2\n7,3\n")));
     const std::vector<std::string> trained{"2", "5", "7"};
     EXPECT_EQ(value_or_throw(map_labels(test, trained)), (std::vector<int>{2, 0, 2}));
+    EXPECT_EQ(value_or_throw(map_labels(test, std::vector<std::string>{"7", "8"}, true)),
+              (std::vector<int>{0, -1, 0}));
     const std::vector<std::string> fewer{"5", "7"};
     EXPECT_TRUE(fails_with(map_labels(test, fewer), ErrorCode::bad_input,
                            "row 2: the label 2 is not among the 2 classes that the model was "
                            "trained with (5, 7)"));
+}
+
+// A pandas index in the first column, or names of rows.
+TEST_F(DatasetTest, LabelsThatNearlyNeverRepeatAreNoClasses) {
+    std::string text;
+    for (int i = 0; i < 40; ++i) {
+        text += fmt::format("{},{}.5\n", i, i);
+    }
+    const auto numbered = value_or_throw(read_dataset(put("d.csv", text)));
+    EXPECT_TRUE(fails_with(check_trainable(numbered), ErrorCode::bad_input,
+                           "40 rows have 40 different labels"));
+    // Of a part of the rows what is there counts, not the classes of the whole.
+    EXPECT_TRUE(check_trainable(value_or_throw(take_rows(numbered, 0, 40))).has_value() == false);
+    auto repeated = numbered;
+    for (int& label : repeated.labels) {
+        label /= 2;
+    }
+    repeated.class_names.resize(20);
+    EXPECT_TRUE(check_trainable(repeated));
+}
+
+TEST_F(DatasetTest, AHeldOutShareKeepsTheClassesShares) {
+    std::vector<int> labels(50, 0);
+    labels.resize(80, 1);
+    labels.resize(83, 2);
+    labels.push_back(3);
+    const auto rows = held_out_rows(labels, 0.2, 7);
+    std::vector<int> counts(4);
+    for (const std::size_t row : rows) {
+        ++counts[static_cast<std::size_t>(labels[row])];
+    }
+    EXPECT_EQ(counts, (std::vector<int>{10, 6, 1, 0}));
+    EXPECT_TRUE(std::ranges::is_sorted(rows));
+    EXPECT_EQ(rows, held_out_rows(labels, 0.2, 7));
+    EXPECT_NE(rows, held_out_rows(labels, 0.2, 8));
+    EXPECT_EQ(held_out_rows(std::vector<int>{0, 0, 1, 1}, 0.99, 1).size(), 2U);  // one stays
+}
+
+TEST_F(DatasetTest, SelectedRowsKeepNamesAndColumns) {
+    const auto data = value_or_throw(read_dataset(put("d.csv", "kind,w\na,1\nb,2\na,3\n")));
+    const auto part = select_rows(data, std::vector<std::size_t>{2, 1});
+    EXPECT_EQ(part.features, (RowMatrix(2, 1) << 3, 2).finished());
+    EXPECT_EQ(part.labels, (std::vector<int>{0, 1}));
+    EXPECT_EQ(part.class_names, data.class_names);
+    EXPECT_EQ(part.table, data.table);
+}
+
+TEST_F(DatasetTest, OptionsOfTablesAreForCsv) {
+    ASSERT_TRUE(write_npy(path("X.npy"), RowMatrix(RowMatrix::Ones(2, 2))));
+    ASSERT_TRUE(write_npy(path("y.npy"), std::vector<std::int64_t>{0, 1}));
+    TableOptions options;
+    options.label = "kind";
+    EXPECT_TRUE(fails_with(read_dataset(path("X.npy"), {}, options), ErrorCode::bad_input,
+                           "is no CSV file: leave out"));
+    EXPECT_TRUE(read_dataset(path("X.npy")));
+}
+
+TEST_F(DatasetTest, MissingValuesOfNpyAreFilledOnRequest) {
+    RowMatrix x(3, 2);
+    x << 1, 2, std::nan(""), 4, 5, 6;
+    ASSERT_TRUE(write_npy(path("X.npy"), x));
+    ASSERT_TRUE(write_npy(path("y.npy"), std::vector<std::int64_t>{0, 1, 1}));
+    EXPECT_TRUE(fails_with(read_dataset(path("X.npy")), ErrorCode::bad_input, "row 2, column 1"));
+    TableOptions options;
+    options.impute = Impute::median;
+    auto raw = value_or_throw(read_dataset(path("X.npy"), {}, options));
+    EXPECT_TRUE(std::isnan(raw.features(1, 0)));
+    const auto encoded = value_or_throw(encode_training("X", raw, Impute::median));
+    EXPECT_EQ(encoded.features(1, 0), 3);
+    const auto later = value_or_throw(read_unlabelled(path("X.npy"), {}, &encoded.table));
+    EXPECT_EQ(value_or_throw(encode("X", later, encoded.table)).features, encoded.features);
 }
 
 }  // namespace

@@ -110,8 +110,7 @@ TEST(NpyTest, BadFilesAreRefused) {
     bad("", "not a .npy file");
     bad("1,2,3\n", "not a .npy file");
     bad(npy("<f8", "False", "(2,)", data, 3), "version 3.0 is not supported");
-    bad(npy(">f8", "False", "(2,)", data), "type '>f8'");
-    bad(npy("|O", "False", "(2,)", data), "type '|O'");
+    bad(npy("|O", "False", "(2,)", data), "Python objects (type '|O')");
     bad(npy("<c16", "False", "(1,)", data), "type '<c16'");
     bad(npy("<U4", "False", "(1,)", data), "type '<U4'");
     bad(npy("|f8", "False", "(2,)", data), "type '|f8'");
@@ -192,6 +191,69 @@ TEST_F(NpyFileTest, MoreThanOnePieceIsRead) {
     }
     ASSERT_TRUE(write_npy(path("r.npy"), values));
     EXPECT_EQ(value_or_throw(read_npy_matrix(path("r.npy"))), values);
+}
+
+TEST(NpyTest, HalfPrecisionAndBigEndianNumbersAreRead) {
+    // 1, -2, 65504, the smallest of all, 0.333 (0x3555), and -0.
+    const auto half = raw<std::uint16_t>({0x3c00, 0xc000, 0x7bff, 0x0001, 0x3555, 0x8000});
+    RowMatrix expected(6, 1);
+    expected << 1, -2, 65504, std::ldexp(1.0, -24), 0.333251953125, 0;
+    EXPECT_EQ(value_or_throw(matrix(npy("<f2", "False", "(6,)", half))), expected);
+    EXPECT_TRUE(fails_with(matrix(npy("<f2", "False", "(1,)", raw<std::uint16_t>({0x7c00}))),
+                           ErrorCode::bad_input, "not finite"));
+    const std::string one_and_half("\x3f\xf8\0\0\0\0\0\0", 8);
+    EXPECT_EQ(value_or_throw(matrix(npy(">f8", "False", "(1,)", one_and_half)))(0, 0), 1.5);
+    EXPECT_EQ(
+        value_or_throw(matrix(npy(">f4", "False", "(1,)", std::string("\xbf\x80\0\0", 4))))(0, 0),
+        -1.0);
+    EXPECT_EQ(value_or_throw(integers(
+                  npy(">i4", "False", "(2,)", std::string("\0\0\1\2\xff\xff\xff\xfe", 8)))),
+              (std::vector<std::int64_t>{258, -2}));
+}
+
+TEST(NpyTest, MissingValuesPassWhereTheyAreAllowed) {
+    const std::string bytes =
+        npy("<f8", "False", "(2,)", raw<double>({1.0, std::numeric_limits<double>::quiet_NaN()}));
+    MemorySource source(bytes_of(bytes), "x.npy");
+    EXPECT_TRUE(fails_with(read_npy_matrix(source), ErrorCode::bad_input, "row 2"));
+    EXPECT_TRUE(std::isnan(value_or_throw(read_npy_matrix(source, true))(1, 0)));
+}
+
+Expected<NpyLabels> npy_labels(const std::string& bytes) {
+    MemorySource source(bytes_of(bytes), "y.npy");
+    return read_npy_labels(source);
+}
+
+TEST(NpyTest, LabelsMayBeTextOrBooleans) {
+    using Strings = std::vector<std::string>;
+    const auto check = [](const std::string& bytes, const std::vector<int>& labels,
+                          const Strings& classes) {
+        const NpyLabels read = value_or_throw(npy_labels(bytes));
+        EXPECT_EQ(read.labels, labels);
+        EXPECT_EQ(read.classes, classes);
+    };
+    // numpy.array(["b", "\u00e9\U0001f600", "b"]) and its bytes; in both byte orders.
+    const auto text = raw<std::uint32_t>({'b', 0, 0xe9, 0x1f600, 'b', 0});
+    check(npy("<U2", "False", "(3,)", text), {0, 1, 0}, {"b", "\xc3\xa9\xf0\x9f\x98\x80"});
+    check(npy(">U1", "False", "(2,)", std::string("\0\0\0b\0\0\0a", 8)), {1, 0}, {"a", "b"});
+    check(npy("|S2", "False", "(3, 1)", std::string("no\x59\0no", 6)), {1, 0, 1}, {"Y", "no"});
+    check(npy("|b1", "False", "(3,)", std::string("\1\0\1", 3)), {1, 0, 1}, {"False", "True"});
+    check(npy("<i8", "False", "(3,)", raw<std::int64_t>({10, 9, 10})), {1, 0, 1}, {"9", "10"});
+    check(npy("|u1", "False", "(2, 3)", std::string("\0\0\1\1\0\0", 6)), {1, 0}, {"0", "2"});
+    EXPECT_TRUE(fails_with(npy_labels(npy("<U1", "False", "(2,)", raw<std::uint32_t>({'a', 0}))),
+                           ErrorCode::bad_input, "row 2: the label '' is empty"));
+    EXPECT_TRUE(
+        fails_with(npy_labels(npy("<U1", "False", "(1,)", raw<std::uint32_t>({0xffffffff}))),
+                   ErrorCode::bad_input, "no text"));
+    EXPECT_TRUE(fails_with(npy_labels(npy("<U1", "False", "(1,)", raw<std::uint32_t>({0x1b}))),
+                           ErrorCode::bad_input, "no text"));
+    EXPECT_TRUE(fails_with(npy_labels(npy("|S1", "False", "(1, 2)", "ab")), ErrorCode::bad_input,
+                           "2 columns of text"));
+    for (const char* type : {"<U0", "<U-1", "<U", "<U99999999999", "<Ux", "|Sx"}) {
+        EXPECT_TRUE(fails_with(npy_labels(npy(type, "False", "(1,)", "abcd")), ErrorCode::bad_input,
+                               "type"))
+            << type;
+    }
 }
 
 }  // namespace

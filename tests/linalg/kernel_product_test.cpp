@@ -1,6 +1,7 @@
 // The kernel layout on plain slots, and its product on ciphertexts.
 #include "cipherfit/linalg/kernel_product.h"
 
+#include "cipherfit/circuit/evaluator_operations.h"
 #include "cipherfit/linalg/kernel_from_features.h"
 #include "support/errors.h"
 #include "support/owner.h"
@@ -41,12 +42,13 @@ std::vector<double> naive_product(const std::vector<double>& k, const std::vecto
 
 KernelLayout pick_layout(std::size_t slots) {
     const auto classes = pick<std::size_t>(1, 10);
-    const auto most = slots / std::max<std::size_t>(2, std::bit_ceil(classes));
+    const auto least = pick<std::size_t>(1, 4);
+    const auto most = slots / std::bit_ceil(std::max(classes, least));
     const auto samples = pick<std::size_t>(1, most + 1);
-    const KernelLayout plain = KernelLayout::create(slots, samples, classes, 1);
+    const KernelLayout plain = KernelLayout::create(slots, samples, classes, 1, least);
     const auto log_blocks = static_cast<unsigned>(std::bit_width(plain.kernel_blocks()) - 1);
-    return KernelLayout::create(slots, samples, classes,
-                                std::size_t{1} << pick(0U, log_blocks + 1));
+    return KernelLayout::create(slots, samples, classes, std::size_t{1} << pick(0U, log_blocks + 1),
+                                least);
 }
 
 TEST(KernelLayout, ProductFoldAndReplicasOnPlainSlots) {
@@ -120,6 +122,8 @@ TEST(KernelLayout, RefusesWhatDoesNotFit) {
     EXPECT_TRUE(throws(invalid, {"baby", "32"}, creation(64, 16, 4, 32)));
     EXPECT_TRUE(KernelLayout::fits(64, 16, 4));
     EXPECT_FALSE(KernelLayout::fits(64, 17, 4));
+    EXPECT_TRUE(KernelLayout::fits(64, 64, 1));
+    EXPECT_FALSE(KernelLayout::fits(64, 64, 1, 2));
     EXPECT_FALSE(KernelLayout::fits(64, std::size_t{1} << 63U, 2));
     const KernelLayout layout = KernelLayout::create(64, 5, 3, 2);
     const std::vector<double> values(25);
@@ -143,19 +147,20 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         const EvaluationKeys keys = owner.keys(EncryptedKernel::keys(
             layout, {.product = 3, .fold = 2, .replicate = 2, .uses_product = true}));
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         constexpr double k_scale = 0x1p38;
         constexpr double a_scale = 0x1p40;
         std::vector<Ciphertext> blocks;
         for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
             blocks.push_back(owner.encrypt(layout.pack_kernel({k.data(), n, n}, q), 3, k_scale));
         }
-        const EncryptedKernel kernel(evaluator, layout, std::move(blocks));
-        const Ciphertext replicas =
-            owner.encrypt(layout.pack_replicas({a.data(), n, c}), 3, a_scale);
-        const Ciphertext added = owner.encrypt(layout.pack_values({b.data(), n, c}), 3, 0x1p36);
-        const Ciphertext product = kernel.multiply(replicas, with_added ? &added : nullptr);
+        const EncryptedKernel kernel(operations, layout, to_handles(std::move(blocks)));
+        const Handle replicas = owner.encrypt(layout.pack_replicas({a.data(), n, c}), 3, a_scale);
+        const Handle added = owner.encrypt(layout.pack_values({b.data(), n, c}), 3, 0x1p36);
+        const Handle product = kernel.multiply(replicas, with_added ? &added : nullptr);
         RC_ASSERT(product.level() == 2U);
-        const Ciphertext folded = EncryptedKernel::fold_lanes(evaluator, layout, product.copy());
+        const Ciphertext folded =
+            EncryptedKernel::fold_lanes(operations, layout, operations.copy(product)).release();
 
         std::vector<double> expected = naive_product(k, a, n, c);
         for (std::size_t i = 0; with_added && i < expected.size(); ++i) {
@@ -185,7 +190,8 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         // Replicas of values, at the level of their keys.
         const Ciphertext values = owner.encrypt(layout.pack_values({a.data(), n, c}), 2, a_scale);
         const auto copies = test::is_at_most_noise(
-            owner.decrypt_real(EncryptedKernel::replicate(evaluator, layout, values.copy())),
+            owner.decrypt_real(
+                EncryptedKernel::replicate(operations, layout, values.copy()).ciphertext()),
             layout.pack_replicas({a.data(), n, c}),
             test::fold_variance(owner.parameters, 2, static_cast<double>(layout.lanes()), a_scale,
                                 fresh / test::squared(a_scale)));
@@ -216,6 +222,7 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
         const auto level = pick<std::size_t>(2, 4);
         const EvaluationKeys keys = owner.keys(kernel_from_features_keys(layout, level));
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         constexpr double x_scale = 0x1p40;
         constexpr double k_scale = 0x1p37;
         std::vector<Ciphertext> rows;
@@ -225,8 +232,8 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             skewed.push_back(
                 owner.encrypt(layout.pack_skewed_rows({x.data(), n, d}, p), level, x_scale));
         }
-        const std::vector<Ciphertext> blocks =
-            kernel_from_features(evaluator, layout, rows, skewed, k_scale);
+        const std::vector<Ciphertext> blocks = release_all(kernel_from_features(
+            operations, layout, borrow_all(rows), borrow_all(skewed), k_scale));
         RC_ASSERT(blocks.size() == layout.kernel_blocks());
 
         // |x| <= 1: a product of c' features a chunk has an error in both factors, each rotated;
@@ -262,7 +269,8 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             }
         }
         EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got", "and 0"}, [&] {
-            static_cast<void>(kernel_from_features(evaluator, layout, rows, {}, k_scale));
+            static_cast<void>(
+                kernel_from_features(operations, layout, borrow_all(rows), {}, k_scale));
         }));
     }));
 }
@@ -271,9 +279,10 @@ TEST(KernelProduct, RefusesAnotherNumberOfBlocks) {
     const Owner owner(small_ring(8, 1));
     const EvaluationKeys keys(owner.parameters);
     const Evaluator evaluator(keys);
+    EvaluatorOperations operations(evaluator);
     const KernelLayout layout = KernelLayout::create(owner.parameters.slots(), 16, 4, 1);
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got 0"},
-                       [&] { const EncryptedKernel kernel(evaluator, layout, {}); }));
+                       [&] { const EncryptedKernel kernel(operations, layout, {}); }));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct Case {
     std::size_t features = pick<std::size_t>(1, 3 * lane);
     LaneLayout layout = LaneLayout::create(slots, lane, samples, features, classes);
     // The definitions, spelt out.
-    std::size_t padded = std::max<std::size_t>(2, std::bit_ceil(classes));
+    std::size_t padded = std::bit_ceil(classes);
     std::size_t rows = slots / lane;
     std::size_t per_block = lane - padded + 1;
 

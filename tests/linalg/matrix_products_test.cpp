@@ -1,6 +1,7 @@
 // The two products against plain matrix arithmetic, and the keys against what is used.
 #include "cipherfit/linalg/matrix_products.h"
 
+#include "cipherfit/circuit/evaluator_operations.h"
 #include "support/errors.h"
 #include "support/owner.h"
 #include "support/property.h"
@@ -96,23 +97,26 @@ struct Problem {
 
     Result run(const EvaluationKeys& keys) const {
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         std::vector<Ciphertext> blocks;
         for (const Ciphertext& block : features) {
             blocks.push_back(block.copy());
         }
-        const EncryptedFeatures encrypted(evaluator, layout, plan, std::move(blocks), true);
+        const EncryptedFeatures encrypted(operations, layout, plan, to_handles(std::move(blocks)),
+                                          true);
         Result result;
-        for (const Ciphertext& product : encrypted.multiply_model(model)) {
+        for (const Handle& product : encrypted.multiply_model(borrow_all(model))) {
             result.logits.push_back(
-                EncryptedFeatures::fold_lanes(evaluator, layout, evaluator.rescale(product)));
+                EncryptedFeatures::fold_lanes(operations, layout, operations.rescale(product))
+                    .release());
         }
-        std::vector<Ciphertext> replicated;
+        std::vector<Handle> replicated;
         for (const Ciphertext& block : errors) {
             replicated.push_back(
-                EncryptedFeatures::replicate_lanes(evaluator, layout, block.copy()));
+                EncryptedFeatures::replicate_lanes(operations, layout, block.copy()));
         }
-        for (const Ciphertext& product : encrypted.multiply_errors(replicated)) {
-            result.gradient.push_back(evaluator.rescale(product));
+        for (const Handle& product : encrypted.multiply_errors(replicated)) {
+            result.gradient.push_back(operations.rescale(product).release());
         }
         return result;
     }
@@ -298,21 +302,24 @@ TEST(MatrixProducts, BackwardOnlyNeedsNoForwardKeysOrBabies) {
               EncryptedFeatures::keys(layout, plan, levels).levels().size());
     const EvaluationKeys keys = owner.keys(request);
     const Evaluator evaluator(keys);
+    EvaluatorOperations operations(evaluator);
     Problem problem(owner, layout, plan, random);
-    const EncryptedFeatures features(evaluator, layout, plan, std::move(problem.features), false);
-    std::vector<Ciphertext> replicated;
+    const EncryptedFeatures features(operations, layout, plan,
+                                     to_handles(std::move(problem.features)), false);
+    std::vector<Handle> replicated;
     for (const Ciphertext& block : problem.errors) {
-        replicated.push_back(EncryptedFeatures::replicate_lanes(evaluator, layout, block.copy()));
+        replicated.push_back(EncryptedFeatures::replicate_lanes(operations, layout, block.copy()));
     }
     Problem::Result result;
-    for (const Ciphertext& product : features.multiply_errors(replicated)) {
-        result.gradient.push_back(evaluator.rescale(product));
+    for (const Handle& product : features.multiply_errors(replicated)) {
+        result.gradient.push_back(operations.rescale(product).release());
     }
     EXPECT_TRUE(test::is_at_most_noise(layout.unpack_model(problem.gradient_blocks(result)),
                                        naive_gradient(problem.e, problem.x).values,
                                        problem.gradient_variance()));
-    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"backward products only"},
-                       [&] { static_cast<void>(features.multiply_model(problem.model)); }));
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"backward products only"}, [&] {
+        static_cast<void>(features.multiply_model(borrow_all(problem.model)));
+    }));
 }
 
 TEST(MatrixProducts, SameBitsOnAnyNumberOfThreads) {
@@ -338,13 +345,14 @@ TEST(MatrixProducts, RefusesPlansAndBlocksThatDoNotFit) {
     const LaneLayout layout = LaneLayout::create(64, 8, 10, 7, 4);
     const EvaluationKeys keys = owner.keys(EncryptedFeatures::keys(layout, {1, 1, 1}, levels));
     const Evaluator evaluator(keys);
+    EvaluatorOperations operations(evaluator);
     const Problem problem(owner, layout, {1, 1, 1}, random);
     const auto make = [&](const ShiftPlan& plan, std::size_t blocks) {
         std::vector<Ciphertext> copies;
         for (std::size_t i = 0; i < blocks; ++i) {
             copies.push_back(problem.features[i].copy());
         }
-        return EncryptedFeatures(evaluator, layout, plan, std::move(copies), true);
+        return EncryptedFeatures(operations, layout, plan, to_handles(std::move(copies)), true);
     };
     constexpr auto bad = ErrorCode::invalid_argument;
     const std::size_t all = problem.features.size();

@@ -1,5 +1,6 @@
 #include "cipherfit/linalg/odd_polynomial.h"
 
+#include "cipherfit/circuit/evaluator_operations.h"
 #include "support/errors.h"
 #include "support/owner.h"
 #include "support/property.h"
@@ -60,6 +61,7 @@ TEST(OddPolynomial, LabelsMinusThePolynomialWhereTheMaskIsOne) {
         }
         const EvaluationKeys keys = owner.keys(request);
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         // Coefficients of either sign, as fits on [-8, 8] have them: c_k of about 8^-k.
         std::vector<double> odd;
         for (int k = 0; k <= degree / 2; ++k) {
@@ -78,8 +80,9 @@ TEST(OddPolynomial, LabelsMinusThePolynomialWhereTheMaskIsOne) {
         const double label_scale = std::exp2(34 + 0.01 * pick(0, 400));
         const double target = std::exp2(40 + 0.01 * pick(0, 200));
         const Ciphertext result =
-            labels_minus_odd_polynomial(evaluator, owner.encrypt(labels, label_level, label_scale),
-                                        owner.encrypt(z, level, z_scale), odd, mask, target);
+            labels_minus_odd_polynomial(operations, owner.encrypt(labels, label_level, label_scale),
+                                        owner.encrypt(z, level, z_scale), odd, mask, target)
+                .release();
         RC_ASSERT(result.level() == level - depth);
         RC_ASSERT(result.size() == 2U);
         RC_ASSERT(same_scale(result.scale(), target));
@@ -104,6 +107,7 @@ TEST(OddPolynomial, TheMaskCleansGarbage) {
         request.relinearization(depth);
         const EvaluationKeys keys = owner.keys(request);
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         const std::vector<double> coefficients{0.2, -0.01, 0.0003, -0.000003};
         const std::vector<double> odd(coefficients.begin(), coefficients.begin() + degree / 2 + 1);
         const std::size_t slots = owner.parameters.slots();
@@ -116,8 +120,9 @@ TEST(OddPolynomial, TheMaskCleansGarbage) {
             mask[j] = 0;
         }
         const Ciphertext result =
-            labels_minus_odd_polynomial(evaluator, owner.encrypt(labels, depth, 0x1p36),
-                                        owner.encrypt(z, depth, 0x1p40), odd, mask, 0x1p40);
+            labels_minus_odd_polynomial(operations, owner.encrypt(labels, depth, 0x1p36),
+                                        owner.encrypt(z, depth, 0x1p40), odd, mask, 0x1p40)
+                .release();
         const double fresh = owner.noise.fresh();
         const double variance =
             test::odd_polynomial_variance(owner.parameters, depth, odd, 0x1p40, garbage,
@@ -132,13 +137,15 @@ TEST(OddPolynomial, RefusesWithValues) {
     const Owner owner(small_ring(8, 3));
     const EvaluationKeys keys(owner.parameters);
     const Evaluator evaluator(keys);
+    EvaluatorOperations operations(evaluator);
     const std::vector<double> half{0.5};
     const std::vector<double> mask(128, 1.0);
     const Ciphertext labels = owner.encrypt(half, 3, 0x1p40);
     const auto evaluate = [&](std::vector<double> odd, std::size_t level) {
         return [&, odd, level] {
-            static_cast<void>(labels_minus_odd_polynomial(
-                evaluator, labels, owner.encrypt(half, level, 0x1p40), odd, mask, 0x1p40));
+            static_cast<void>(labels_minus_odd_polynomial(operations, Handle::borrow(labels),
+                                                          owner.encrypt(half, level, 0x1p40), odd,
+                                                          mask, 0x1p40));
         };
     };
     constexpr auto bad = ErrorCode::invalid_argument;

@@ -1,6 +1,7 @@
 // The product with a model in the clear, against plain arithmetic and its own keys.
 #include "cipherfit/linalg/plain_model_product.h"
 
+#include "cipherfit/circuit/evaluator_operations.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "support/errors.h"
 #include "support/owner.h"
@@ -32,11 +33,13 @@ struct Problem {
 
     std::vector<double> logits(const EvaluationKeys& keys) const {
         const Evaluator evaluator(keys);
+        EvaluatorOperations operations(evaluator);
         std::vector<std::vector<double>> slots;
-        for (const Ciphertext& product :
-             multiply_plain_model(evaluator, layout, blocks, model(), scale)) {
+        for (const Handle& product :
+             multiply_plain_model(operations, layout, borrow_all(blocks), model(), scale)) {
             slots.push_back(owner.decrypt_real(
-                EncryptedFeatures::fold_lanes(evaluator, layout, evaluator.rescale(product))));
+                EncryptedFeatures::fold_lanes(operations, layout, operations.rescale(product))
+                    .ciphertext()));
         }
         return layout.unpack_logits(slots);
     }
@@ -111,13 +114,14 @@ TEST(PlainModelProduct, RefusesOtherShapes) {
     const Problem problem(owner, layout, random);
     const EvaluationKeys keys = owner.keys(plain_model_keys(layout, 1, 0));
     const Evaluator evaluator(keys);
+    EvaluatorOperations operations(evaluator);
     const std::vector<double> other(4 * 7);
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"4 x 7", "3 x 7"}, [&] {
-        static_cast<void>(
-            multiply_plain_model(evaluator, layout, problem.blocks, {other.data(), 4, 7}, scale));
+        static_cast<void>(multiply_plain_model(operations, layout, borrow_all(problem.blocks),
+                                               {other.data(), 4, 7}, scale));
     }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"blocks"}, [&] {
-        static_cast<void>(multiply_plain_model(evaluator, layout, {}, problem.model(), scale));
+        static_cast<void>(multiply_plain_model(operations, layout, {}, problem.model(), scale));
     }));
 }
 

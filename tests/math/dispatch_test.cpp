@@ -61,6 +61,7 @@ TEST(Dispatch, every_table_is_complete) {
         EXPECT_NE(table->permute, nullptr) << table->name;
         EXPECT_NE(table->switch_modulus, nullptr) << table->name;
         EXPECT_NE(table->convert_base, nullptr) << table->name;
+        EXPECT_NE(table->fft_two_stages, nullptr) << table->name;
     }
 }
 

@@ -143,6 +143,10 @@ TEST(SpecialFft, the_automorphism_of_five_rotates_to_the_left) {
 TEST(SpecialFft, rejects_other_degrees_and_lengths) {
     EXPECT_THROW(SpecialFft::create(1), Error);
     EXPECT_THROW(SpecialFft::create(18), Error);
+    EXPECT_THROW(SpecialFft::shared(1), Error);
+    EXPECT_THROW(SpecialFft::shared(18), Error);
+    EXPECT_EQ(&SpecialFft::shared(5), &SpecialFft::shared(5));
+    EXPECT_EQ(SpecialFft::shared(5).slots(), 16U);
     const SpecialFft fft = SpecialFft::create(5);
     Vector values(15);
     EXPECT_THROW(fft.to_slots(values), Error);

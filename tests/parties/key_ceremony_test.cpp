@@ -38,7 +38,7 @@ class Ceremony : public testing::Test {
     fs::path board() const { return root / "board"; }
     fs::path home(std::uint32_t member) const { return root / std::to_string(member); }
     // A fresh process, as far as the library can tell: all state comes from the disk.
-    Expected<CeremonyReport> step(std::uint32_t member) const { return open(member).step(); }
+    Expected<StepReport> step(std::uint32_t member) const { return open(member).step(); }
     KeyCeremony open(std::uint32_t member) const {
         return value_or_throw(KeyCeremony::open(home(member), board(), charter, member,
                                                 members.identities[member], request));
@@ -97,7 +97,14 @@ TEST_F(Ceremony, MakesTheJointKeysAndLetsDealersForget) {
         std::vector<ReleaseShare> shares;
         for (const unsigned point : set.points()) {
             const KeyCeremony ceremony = open(point - 1);
-            const Holder holder(parameters, value_or_throw(ceremony.release_point()),
+            const Holder holder(parameters,
+                                {.charter = asked.charter,
+                                 .holders = 4,
+                                 .threshold = 2,
+                                 .level = 1,
+                                 .gap = 1,
+                                 .sigma = 100},
+                                value_or_throw(ceremony.release_point()),
                                 value_or_throw(ceremony.noise_seed()));
             std::map<unsigned, Seed> pairs;
             for (const unsigned other : set.points()) {

@@ -65,7 +65,6 @@ TEST(PointBytes, ComeBackForTheHolderAndLevelTheyAreFor) {
 TEST(ReleaseShareBytes, ComeBackForTheRequestTheyAnswer) {
     const Parameters parameters = test::small_ring(6, 1);
     const Parties parties(parameters, 2);
-    const auto holders = parties.holders(2, 2, 1);
     const auto parts = encrypt_zero(parties.public_key(), 1);
     const ReleaseRequest request{.charter = parties.charter,
                                  .ciphertext = ciphertext_digest(parameters, 1, parts[0], parts[1]),
@@ -73,6 +72,7 @@ TEST(ReleaseShareBytes, ComeBackForTheRequestTheyAnswer) {
                                  .level = 1,
                                  .gap = 2,
                                  .sigma = 1000};
+    const auto holders = parties.holders(request);
     const ReleaseShare share = holders[0].release(request, parts[0], parts[1], request.ciphertext,
                                                   test::pair_secrets(1, 2));
     const auto bytes = to_bytes(parameters, share);

@@ -4,6 +4,7 @@
 #include "cipherfit/train/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 
 #include <atomic>
 #include <filesystem>
@@ -137,7 +138,7 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         ASSERT_TRUE(model) << model.error().message;
         const RowMatrix state = decrypt_model(small.job, small.key, *model, small.data.xs);
         const RowMatrix twin = run_twin(small.data, small.job.plan.recipe()).model();
-        const double bound = state_error_bound(small.job.plan, small.data);
+        const double bound = test::state_error_bound(small.job.plan, small.data);
         EXPECT_LT((state - twin).cwiseAbs().maxCoeff(), bound);
         EXPECT_GT((state - twin).cwiseAbs().maxCoeff(), 0);
         // The bound tells the right model from others, such as the one of all rows at once.
@@ -311,7 +312,7 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
                run_twin(small.data, small.job.plan.recipe()).model())
                   .cwiseAbs()
                   .maxCoeff(),
-              state_error_bound(small.job.plan, small.data));
+              test::state_error_bound(small.job.plan, small.data));
 
     // What is damaged or cut off anywhere is encrypted afresh, and nothing else is.
     const std::string right = get(batch_name(1));

@@ -1,6 +1,7 @@
 // What the owner's options make of recipes: mini-batches, momentum, decay and the step's schedule.
 #include "cipherfit/protocol/owner/owner_setup.h"
 
+#include "cipherfit/protocol/owner/model_check.h"
 #include "support/errors.h"
 #include "support/owner.h"
 
@@ -77,6 +78,30 @@ TEST(OwnerSetup, EpochsAreIterationsOverAllBatches) {
     EXPECT_EQ(prepare_rows(setup, data.features, data.labels).xs, rows.xs);
 }
 
+// The runs that made the plan are the ones that the reference needs.
+TEST(OwnerSetup, RunsOfThePlanGiveTheReference) {
+    const Dataset data = sorted_rows(60, 8, 3);
+    for (const Solver solver : {Solver::primal, Solver::dual}) {
+        SetupOptions options = options_of(4);
+        options.recipe.step = 1;
+        options.recipe.range = 12;
+        options.plan.solver = solver;
+        const PlannedRun planned = plan_run(data, options);
+        const OwnerSetup& setup = planned.setup;
+        EXPECT_EQ(setup.plan.hash(), make_owner_setup(data, options).plan.hash());
+        const PreparedData rows = prepare_rows(setup, data.features, data.labels);
+        EXPECT_EQ(planned.runs.data->xs, rows.xs);
+        EXPECT_EQ(planned.runs.data->y, rows.y);
+        const TwinReference reused = make_twin_reference(setup, planned.runs);
+        const TwinReference anew = make_twin_reference(setup, rows);
+        EXPECT_EQ(reused.head.weights, anew.head.weights);
+        EXPECT_EQ(reused.weight_error_bounds, anew.weight_error_bounds);
+        EXPECT_EQ(reused.state_error_bounds, anew.state_error_bounds);
+        EXPECT_EQ(reused.largest_abs_state, anew.largest_abs_state);
+        EXPECT_EQ(reused.largest_abs_z, anew.largest_abs_z);
+    }
+}
+
 TEST(OwnerSetup, StepsFallByEqualRatios) {
     const Dataset data = sorted_rows(60, 8, 3);
     SetupOptions options = options_of(5);
@@ -100,12 +125,12 @@ TEST(OwnerSetup, RefusesWhatDoesNotGoTogether) {
                        [&] { static_cast<void>(make_owner_setup(data, options)); }));
     options = options_of(3);
     options.final_step = 0.5;
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"--step"},
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"first step"},
                        [&] { static_cast<void>(make_owner_setup(data, options)); }));
     options = options_of(2);
     options.batch = 20;
     options.recipe.step = 1;
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"2 iterations", "3 mini-batches", "--epochs"},
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"2 iterations", "3 mini-batches", "an epoch"},
                        [&] { static_cast<void>(make_owner_setup(data, options)); }));
 }
 

@@ -6,6 +6,7 @@
 #include "cipherfit/train/twin.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 
 #include <cmath>
 
@@ -63,7 +64,7 @@ TEST_F(PositiveEtaTest, BootstrappedRunsHaveRoomForBothSequences) {
         const auto model = read_model(files.model(), wide.job);
         ASSERT_TRUE(model) << model.error().message;
         const RowMatrix state = decrypt_model(wide.job, wide.key, *model, wide.data.xs);
-        const double bound = state_error_bound(wide.job.plan, wide.data);
+        const double bound = test::state_error_bound(wide.job.plan, wide.data);
         EXPECT_LT((state - twin.model()).cwiseAbs().maxCoeff(), bound);
         EXPECT_LT(bound, 1e-2 * twin.model().cwiseAbs().maxCoeff());
     }

@@ -131,6 +131,72 @@ TEST_F(PredictionTest, InputsKeepTheirSizesAndStandForTheScores) {
                        [&] { static_cast<void>(prediction_inputs(raw.leftCols(8), head)); }));
 }
 
+// Features far from the origin: what is compared must be what was encrypted, or rounding alone
+// would look like a server that computes something else.
+TEST_F(PredictionTest, FeaturesFarFromTheOriginRaiseNoFalseAlarm) {
+    std::mt19937_64 engine(6);
+    for (const double offset : {1e9, -1e10, 1e11, 1e12, 3e12}) {
+        clear();
+        Head head = random_head(engine, 3, 12);
+        const RowMatrix raw = random_matrix(engine, 20, 12, 1, offset);
+        // As a model that was trained on such rows has it: scores about 1.
+        head.weights.col(0) = -head.weights.rightCols(12).rowwise().sum() * offset;
+        const PredictionInputs inputs = prediction_inputs(raw, head);
+        const Prediction prediction(inputs, 3, true);
+        prediction.write(files());
+        serve();
+        const RowMatrix expected = scores_in_the_clear(inputs);
+        DecryptionRecord record;
+        const RowMatrix scores =
+            release_scores(record, prediction.job, prediction.key,
+                           value_or_throw(read_scores(files().scores(), prediction.job)),
+                           inputs.factor, &expected);
+        // w (x - offset) to the precision of the rows themselves, offset 2^-52 each, and of the
+        // bias, which is stored with as many bits.
+        const RowMatrix exact =
+            (raw.array() - offset).matrix() * head.weights.rightCols(12).transpose();
+        const double rounding =
+            std::abs(offset) * 0x1p-52 * 12 * head.weights.rightCols(12).cwiseAbs().maxCoeff() * 4;
+        EXPECT_LT((scores - exact).cwiseAbs().maxCoeff(),
+                  rounding + score_error_bound(prediction.job.plan, inputs.factor))
+            << offset;
+    }
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"too large"}, [&] {
+        static_cast<void>(
+            prediction_inputs(RowMatrix::Constant(2, 12, 1.7e308), random_head(engine, 3, 12)));
+    }));
+}
+
+TEST_F(PredictionTest, OneAnswerAndOneRefusalAKey) {
+    std::mt19937_64 engine(7);
+    const Head head = random_head(engine, 3, 6);
+    const RowMatrix raw = random_matrix(engine, 20, 6, 1, 0);
+    const Prediction prediction(prediction_inputs(raw, head), 3, true);
+    prediction.write(files());
+    serve();
+    const auto right = value_or_throw(read_scores(files().scores(), prediction.job));
+    const RowMatrix expected = scores_in_the_clear(prediction.inputs);
+    const auto release = [&](const char* name, double factor) {
+        DecryptionRecord record(path(name));
+        EncryptedScores scores{{}, right.factor * factor};
+        for (const Ciphertext& block : right.blocks) {
+            scores.blocks.push_back(block.copy());
+        }
+        return release_scores(record, prediction.job, prediction.key, scores,
+                              prediction.inputs.factor, &expected);
+    };
+    const RowMatrix scores = release("good.json", 1);
+    EXPECT_TRUE(throws(ErrorCode::corrupt_data, {"refused", "new keys"},
+                       [&] { static_cast<void>(release("good.json", 1.5)); }));
+    EXPECT_EQ(release("good.json", 1), scores);
+    for (int again = 0; again < 2; ++again) {
+        EXPECT_TRUE(throws(ErrorCode::corrupt_data, {"refused", "new keys"},
+                           [&] { static_cast<void>(release("bad.json", 1.5)); }));
+    }
+    EXPECT_TRUE(throws(ErrorCode::corrupt_data, {"refused", "new keys"},
+                       [&] { static_cast<void>(release("bad.json", 1)); }));
+}
+
 TEST_F(PredictionTest, FilesOfAnotherJobAndDamagedOnesAreRefused) {
     std::mt19937_64 engine(4);
     const Head head = random_head(engine, 3, 6);
@@ -153,7 +219,7 @@ TEST_F(PredictionTest, FilesOfAnotherJobAndDamagedOnesAreRefused) {
     }
     one.write(files());
     EXPECT_FALSE(std::filesystem::exists(files().scores()));
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out --model"},
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out the server's model"},
                        [&] { serve(directory_ / "weights.npy"); }));
     serve();
     EXPECT_FALSE(read_scores(files().scores(), two.job).has_value());
@@ -167,7 +233,7 @@ TEST_F(PredictionTest, AServersModelMustFitAndTestRingsAreRefusedUnlessAskedFor)
     std::mt19937_64 engine(5);
     const Prediction prediction(prediction_inputs(random_matrix(engine, 8, 4, 1, 0)), 3, false);
     prediction.write(files());
-    EXPECT_TRUE(throws(ErrorCode::bad_input, {"--model"}, [&] { serve(); }));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"give the server a model"}, [&] { serve(); }));
     const auto weights = directory_ / "weights.npy";
     value_or_throw(write_npy(weights, random_matrix(engine, 3, 6, 1, 0)));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"weights.npy", "5", "4"}, [&] { serve(weights); }));

@@ -1,16 +1,21 @@
 // Runs that the owner reviews: they wait for an answer, obey it, and take nothing else for one.
 #include "cipherfit/protocol/review.h"
 
+#include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/train/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 
 #include <atomic>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace cipherfit::testing {
 namespace {
@@ -111,7 +116,7 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
     std::vector<RowMatrix> twins;
     run_twin(small_.data, small_.job.plan.recipe(), nullptr,
              [&](const TwinIteration& after) { twins.push_back(after.model); });
-    const double bound = state_error_bound(small_.job.plan, small_.data);
+    const double bound = test::state_error_bound(small_.job.plan, small_.data);
     for (const CheckpointModel& model : models) {
         const RowMatrix& expected = twins[static_cast<std::size_t>(model.iteration - 1)];
         EXPECT_LT((model.state - expected).cwiseAbs().maxCoeff(), bound) << model.iteration;
@@ -193,6 +198,87 @@ TEST_F(ReviewTest, AnswersComeBackFromTheirFiles) {
     EXPECT_TRUE(fails_with(answer_from_name("go on"), ErrorCode::bad_input, "go on"));
 }
 
+// A job whose plan brings the key of the answers.
+class SignedReviewTest : public ReviewTest {
+  protected:
+    void SetUp() override {
+        small_.job.answer_key = signer_.public_key();
+        ReviewTest::SetUp();
+    }
+    void answer(int iteration, Answer given, const std::optional<AnswerSignature>& signature) {
+        must(write_answer(files(), small_.job.identity, iteration, given, signature));
+    }
+    void expect_forged(int iteration) {
+        EXPECT_TRUE(
+            fails_with(read_answer(files(), small_.job.identity, iteration, small_.job.answer_key),
+                       ErrorCode::bad_input, "not signed by the owner"));
+        EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"not signed by the owner"},
+                                 [&] { run_training_job(directory_, reviewing()); }));
+    }
+
+    AnswerSigner signer_{small_.key};
+};
+
+TEST_F(SignedReviewTest, ServersObeyTheOwnerAndNobodyElse) {
+    expect_waiting(2);
+    const ContainerIdentity& mine = small_.job.identity;
+    const AnswerSignature right = signer_.sign(mine, 2, Answer::go_on);
+    answer(2, Answer::go_on, std::nullopt);
+    expect_forged(2);
+    answer(2, Answer::stop, right);  // another answer than was signed
+    expect_forged(2);
+    answer(2, Answer::go_on, signer_.sign(mine, 4, Answer::go_on));  // another iteration's
+    expect_forged(2);
+    ContainerIdentity other = mine;
+    other.nonce[0] ^= 1U;
+    answer(2, Answer::go_on, signer_.sign(other, 2, Answer::go_on));  // another job's
+    expect_forged(2);
+    other = mine;
+    other.plan[0] ^= 1U;
+    answer(2, Answer::go_on, signer_.sign(other, 2, Answer::go_on));  // another plan's
+    expect_forged(2);
+    const SecretKey stranger = SecretKey::generate(small_.job.plan.parameters());
+    answer(2, Answer::go_on, AnswerSigner(stranger).sign(mine, 2, Answer::go_on));
+    expect_forged(2);
+    AnswerSignature damaged = right;
+    damaged[63] ^= 1U;
+    answer(2, Answer::go_on, damaged);
+    expect_forged(2);
+    answer(2, Answer::go_on, right);
+    EXPECT_TRUE(test::throws(ErrorCode::interrupted, {"iteration 4"},
+                             [&] { run_training_job(directory_, reviewing()); }));
+    answer(4, Answer::stop, signer_.sign(mine, 4, Answer::stop));
+    EXPECT_TRUE(run_training_job(directory_, reviewing()).stopped_by_owner);
+}
+
+TEST_F(SignedReviewTest, TheKeyOfAnswersComesWithThePlanAndFromTheSecretKeyAlone) {
+    const Job read = value_or_throw(read_plan(files().plan(), TestParameters::allow));
+    ASSERT_TRUE(read.answer_key.has_value());
+    EXPECT_EQ(*read.answer_key, signer_.public_key());
+    EXPECT_EQ(AnswerSigner(small_.key).public_key(), signer_.public_key());
+    const SecretKey same = SecretKey::from_coefficients(small_.job.plan.parameters(),
+                                                        small_.key.coefficients(), small_.key.id());
+    EXPECT_EQ(AnswerSigner(same).public_key(), signer_.public_key());
+    Digest renamed = small_.key.id();
+    renamed[0] ^= 1U;
+    const SecretKey named = SecretKey::from_coefficients(small_.job.plan.parameters(),
+                                                         small_.key.coefficients(), renamed);
+    EXPECT_NE(AnswerSigner(named).public_key(), signer_.public_key());
+}
+
+TEST_F(SignedReviewTest, PlansWithAWrongKeyAreRefused) {
+    const nlohmann::json plan = small_.job.plan.to_json();
+    const std::string text = plan.dump();
+    for (const std::size_t bytes : {0U, 31U, 33U}) {
+        auto writer = value_or_throw(
+            ContainerWriter::create(files().plan(), ContainerKind::plan, small_.job.identity));
+        must(writer.section(section_tag("PLAN"), 0, bytes_of(text)));
+        must(writer.section(section_tag("AKEY"), 0, std::vector<std::uint8_t>(bytes)));
+        must(writer.commit());
+        EXPECT_FALSE(read_plan(files().plan(), TestParameters::allow)) << bytes;
+    }
+}
+
 // An hour to wait, of which none is spent: the answer comes as soon as it is asked for.
 TEST_F(ReviewTest, WaitingServersTakeTheAnswerWhenItComes) {
     const std::string whole = undisturbed();
@@ -257,7 +343,7 @@ TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     const SmallJob small(reviewed_recipe(), 1, plan);
     ASSERT_FALSE(small.job.plan.has_intermediate_models());
     small.write(files());
-    EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "--review-every"},
+    EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "without reviews"},
                              [&] { run_training_job(directory_, reviewing()); }));
     EXPECT_FALSE(fs::exists(files().checkpoint()));
     EXPECT_FALSE(undisturbed().empty());

@@ -204,14 +204,14 @@ TEST_F(SegmentFilesTest, OwnersReviewAndStopSuchRuns) {
 TEST_F(SegmentFilesTest, OptionsThatThePlanHasNoModelsForAreRefused) {
     const SmallJob small = dual_job(standard());
     small.write(files());
-    expect_refused(ErrorCode::bad_input, {"plan.cft", "--review-every", "every 2", "multiple of 3"},
+    expect_refused(ErrorCode::bad_input, {"plan.cft", "reviews", "every 2", "multiple of 3"},
                    for_tests(0, 2));
     expect_refused(ErrorCode::bad_input,
-                   {"plan.cft", "--keep-checkpoints", "every 1", "multiple of 3"}, for_tests(1));
+                   {"plan.cft", "kept checkpoints", "every 1", "multiple of 3"}, for_tests(1));
     EXPECT_FALSE(fs::exists(files().checkpoint()));
     // A run that did not keep its checkpoints has no models to review any more.
     run_until(4, for_tests());
-    expect_refused(ErrorCode::bad_input, {kept(3), "--review-every", "begin anew"},
+    expect_refused(ErrorCode::bad_input, {kept(3), "without reviews", "begin anew"},
                    for_tests(0, every));
     EXPECT_TRUE(fs::exists(files().checkpoint()));
     EXPECT_EQ(run_training_job(directory_, for_tests(every)).resumed_at, 4);

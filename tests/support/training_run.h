@@ -40,7 +40,8 @@ inline PreparedData synthetic_data(const TrainingShape& shape, const Recipe& rec
         }
     }
     const Preprocessing fitted = fit_preprocessing(raw, recipe.preset);
-    return prepare(raw, labels, static_cast<int>(shape.classes), fitted, recipe);
+    return prepare(raw, labels, static_cast<int>(shape.classes), fitted, recipe,
+                   shape.heads == 0 ? trained_heads(shape.classes, recipe) : shape.heads);
 }
 
 struct TrainingRun {

@@ -115,15 +115,19 @@ class CompiledCode(Checkout):
 
     def test_binary_with_a_secret_class_is_found(self):
         clean = "int main() { return 0; }"
-        leak = "struct SecretKey { void wipe(); }; __attribute__((noinline)) void SecretKey::wipe() { asm(\"\"); }\n"
-        leak += "int main() { SecretKey().wipe(); }"
+        secrets = ["SecretKey", "Dealer", "Holder", "ReleasePoint", "MemberIdentity"]
+        leak = "".join(f"struct {name} {{ void wipe(); }}; "
+                       f"__attribute__((noinline)) void {name}::wipe() {{ asm(\"\"); }}\n"
+                       for name in secrets)
+        leak += "int main() { " + " ".join(f"{name}().wipe();" for name in secrets) + " }"
         good = self.compile(clean, "good")
         bad = self.compile(leak, "bad")
         stripped = self.compile(leak, "stripped", "-s")
         self.assertEqual(self.run_tool("check_layers.py", "--binary", good)[0], 0)
         status, output = self.run_tool("check_layers.py", "--binary", bad)
         self.assertEqual(status, 1)
-        self.assertIn("SecretKey::wipe", output)
+        for name in secrets:
+            self.assertIn(f"{name}::wipe", output)
         self.assertEqual(self.run_tool("check_layers.py", "--binary", stripped)[0], 1)
 
     def test_wide_registers_outside_the_kernels_are_found(self):

@@ -55,7 +55,7 @@ struct Naive {
 Naive naive_run(const PreparedData& data, const Recipe& recipe) {
     const auto n = static_cast<std::size_t>(data.samples());
     const auto d = static_cast<std::size_t>(data.columns());
-    const auto c = static_cast<std::size_t>(data.classes());
+    const auto c = static_cast<std::size_t>(data.heads());
     const auto at = [](const RowMatrix& m, std::size_t i, std::size_t j) {
         return m(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j));
     };

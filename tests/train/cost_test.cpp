@@ -4,6 +4,7 @@
 #include "cipherfit/base/buffer.h"
 #include "support/property.h"
 #include "support/training_run.h"
+#include "train/work_estimate.h"
 
 #include <bit>
 

@@ -3,6 +3,7 @@
 #include "cipherfit/train/noise.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 #include "support/property.h"
 
 #include <nlohmann/json.hpp>
@@ -49,8 +50,8 @@ TEST(DualTwin, IsThePrimalTwinInOtherCoordinates) {
         for (std::size_t t = 0; t < primal.max_abs_z.size(); ++t) {
             ASSERT_NEAR(primal.max_abs_z[t], dual.max_abs_z[t], bound);
         }
-        EXPECT_EQ(twin_model(Solver::primal, data, recipe), primal.model());
-        EXPECT_EQ(twin_model(Solver::dual, data, recipe),
+        EXPECT_EQ(test::twin_model(Solver::primal, data, recipe), primal.model());
+        EXPECT_EQ(test::twin_model(Solver::dual, data, recipe),
                   model_of(chiang ? dual.extrapolated : dual.main, data));
     }
 }
@@ -163,8 +164,8 @@ TEST(DualTrainer, GivesThePrimalTrainersModel) {
         const RowMatrix primal_model = matrix(primal.decrypt(blocks(train(primal))), 4);
         const RowMatrix dual_model = model_of(
             matrix(test::decrypt_coefficients(dual, blocks(train(dual))), 20), dual.prepared);
-        const double bound = state_error_bound(primal.plan, primal.prepared) +
-                             state_error_bound(dual.plan, dual.prepared);
+        const double bound = test::state_error_bound(primal.plan, primal.prepared) +
+                             test::state_error_bound(dual.plan, dual.prepared);
         EXPECT_LT(bound, 1e-4);
         const double difference = (primal_model - dual_model).cwiseAbs().maxCoeff();
         EXPECT_LT(difference, bound);

@@ -121,6 +121,17 @@ TEST(EncryptedTrainer, BothPresetsWithEveryDegreeOverSeveralCiphertexts) {
     }
 }
 
+// Two classes as one head, and as the two that plans had before.
+TEST(EncryptedTrainer, TwoClassesWithOneHeadAndWithTwo) {
+    const Recipe recipe = standard_recipe(4, stable_step, fit_sigmoid(3, 8));
+    for (const std::size_t heads : {0U, 2U}) {
+        const TrainingRun run({.samples = 40, .features = 37, .classes = 2, .heads = heads}, recipe,
+                              small_options(9), 4);
+        EXPECT_EQ(run.plan.layout().padded_classes(), heads == 0 ? 1U : 2U);
+        EXPECT_TRUE(trains(run)) << heads << " heads";
+    }
+}
+
 TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
     const TrainingRun run({.samples = 30, .features = 20, .classes = 4},
                           standard_recipe(2, stable_step, fit_sigmoid(3, 8)), small_options(9), 3);

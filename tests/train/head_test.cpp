@@ -2,6 +2,7 @@
 
 #include "train/oracle/test_data.h"
 
+#include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>
@@ -31,6 +32,29 @@ TEST(Head, FoldsScalingCentringAndStartIntoRawWeights) {
                   1e-14 * size);
         EXPECT_EQ(head.class_names, (std::vector<std::string>{"0", "1", "2"}));
     }
+}
+
+// A single head's logit is the difference of two rows, and the softmax of these its sigmoid.
+TEST(Head, OfOneLogitHasTwoRowsThatMirrorEachOther) {
+    const Dataset data = synthetic(20, 6, 2, 0.5, 1);
+    const RowMatrix state = synthetic(1, 7, 1, 5.0, 3).features;
+    const Recipe recipe = standard_recipe(2, 8.0, fit_sigmoid(3, 12.0));
+    const Preprocessing fitted = fit_preprocessing(data.features, recipe.preset);
+    const Head head = finish_model(state, fitted, recipe, {"no", "yes"});
+    ASSERT_EQ(head.classes(), 2);
+    EXPECT_EQ(head.weights.row(0), -head.weights.row(1));
+    const RowMatrix scores = head.scores(data.features);
+    const RowMatrix logits = fitted.scaled(data.features) * state.transpose();
+    const std::vector<int> predicted = head.predict(data.features);
+    for (Eigen::Index i = 0; i < logits.rows(); ++i) {
+        const double z = logits(i, 0);
+        EXPECT_NEAR(scores(i, 1) - scores(i, 0), z, 1e-12 * logits.cwiseAbs().maxCoeff());
+        const double softmax =
+            std::exp(scores(i, 1)) / (std::exp(scores(i, 0)) + std::exp(scores(i, 1)));
+        EXPECT_NEAR(softmax, 1 / (1 + std::exp(-z)), 1e-12);
+        EXPECT_EQ(predicted[static_cast<std::size_t>(i)], z > 0 ? 1 : 0);
+    }
+    EXPECT_THROW(finish_model(state, fitted, recipe, {"one"}), Error);
 }
 
 TEST(Head, PredictsTheLargestScoreAndTheLowestClassOnATie) {

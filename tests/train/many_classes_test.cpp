@@ -3,6 +3,7 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/noise.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 #include "support/training_run.h"
 
 #include <cmath>
@@ -20,7 +21,7 @@ using test::TrainingRun;
 constexpr double stable_step = 1.8;
 
 TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
-    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100};
+    const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100, .heads = 100};
     Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
     recipe.batch = 512;
     PlanOptions options;
@@ -106,7 +107,7 @@ TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
     const std::vector<double> values = run.decrypt(trainer.model(state));
     const RowMatrix model = Eigen::Map<const RowMatrix>(values.data(), 40, 300);
     const RowMatrix twin = run_twin(run.prepared, recipe).model();
-    const double bound = state_error_bound(run.plan, run.prepared);
+    const double bound = test::state_error_bound(run.plan, run.prepared);
     EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
     EXPECT_GT((model - twin).cwiseAbs().maxCoeff(), 0);
     EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());

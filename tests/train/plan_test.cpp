@@ -108,17 +108,19 @@ TEST(TrainingPlan, ChosenPlansAreSecureAndKeepTheirPromises) {
         RC_ASSERT(ring.log_qp() <= largest_secure_log_qp(ring.log_n()));
         RC_ASSERT(ring.max_level() ==
                   static_cast<std::size_t>(iteration_levels(recipe, plan.solver()).front().start));
-        RC_ASSERT(plan.shape() == shape);
+        TrainingShape planned = shape;
+        planned.heads = trained_heads(shape.classes, recipe);
+        RC_ASSERT(plan.shape() == planned);
         RC_ASSERT(plan.recipe() == recipe);
         if (plan.solver() == Solver::primal) {
             RC_ASSERT(plan.layout().samples() == shape.samples);
             RC_ASSERT(plan.layout().features() == shape.features);
-            RC_ASSERT(plan.layout().classes() * plan.class_groups() >= shape.classes);
-            RC_ASSERT(plan.layout().classes() * (plan.class_groups() - 1) < shape.classes);
+            RC_ASSERT(plan.layout().classes() * plan.class_groups() >= planned.heads);
+            RC_ASSERT(plan.layout().classes() * (plan.class_groups() - 1) < planned.heads);
             RC_ASSERT(plan.layout().slots() == ring.slots());
         } else {
             RC_ASSERT(plan.kernel().samples() == shape.samples);
-            RC_ASSERT(plan.kernel().classes() == shape.classes);
+            RC_ASSERT(plan.kernel().classes() == planned.heads);
             RC_ASSERT(plan.kernel().slots() == ring.slots());
         }
         RC_ASSERT(plan_cost(plan).peak_memory_bytes <= options.memory_limit_bytes);
@@ -165,7 +167,7 @@ TEST(TrainingPlan, LimitsOfMemoryAndCiphertexts) {
     constexpr auto bad = ErrorCode::bad_input;
     PlanOptions options;
     options.memory_limit_bytes = 5e7;
-    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.1 GB"},
+    EXPECT_TRUE(throws(bad, {"128 samples", "401 features", "10 classes", "GB", "0.05 GB"},
                        creation(usual, standard(2), options)));
     options.memory_limit_bytes = 5.5e9;
     const TrainingPlan free = TrainingPlan::create(usual, standard(2), options);
@@ -384,6 +386,52 @@ TEST(TrainingPlan, SecurityCannotBeEditedAway) {
     shorter["recipe"]["steps"].push_back(8);
     shorter["recipe"]["etas"].push_back(0);
     EXPECT_FALSE(TrainingPlan::from_json(shorter));
+}
+
+// Nothing that the server does depends on the number of features then.
+TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
+    PlanOptions options;
+    options.solver = Solver::dual;
+    const Recipe recipe = standard_recipe(3, 4, fit_sigmoid(3, 12));
+    const TrainingShape shape{64, 401, 3, 3};
+    const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
+    const nlohmann::json told = plan.to_json();
+    EXPECT_FALSE(plan.tells_features());
+    EXPECT_FALSE(told.contains("features"));
+    const TrainingPlan narrow = TrainingPlan::create({64, 17, 3}, recipe, options);
+    EXPECT_EQ(narrow.to_json(), told);
+    EXPECT_EQ(narrow.hash(), plan.hash());
+
+    const auto read = TrainingPlan::from_json(told);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->shape().features, 0U);
+    EXPECT_EQ(read->hash(), plan.hash());
+    EXPECT_EQ(read->with_features(401).shape(), shape);
+    EXPECT_EQ(read->with_features(401).hash(), plan.hash());
+    EXPECT_EQ(plan_cost(*read).upload_bytes, plan_cost(plan).upload_bytes);
+
+    // Earlier versions named them: such plans keep their hash, to which their files are bound.
+    nlohmann::json earlier = told;
+    earlier["features"] = 401U;
+    const auto old = TrainingPlan::from_json(earlier);
+    ASSERT_TRUE(old) << old.error().message;
+    EXPECT_EQ(old->shape(), shape);
+    EXPECT_EQ(old->to_json(), earlier);
+    EXPECT_NE(old->hash(), plan.hash());
+    earlier["features"] = 0U;
+    EXPECT_FALSE(TrainingPlan::from_json(earlier));
+
+    options.kernel = KernelSource::server;
+    nlohmann::json server = TrainingPlan::create(shape, recipe, options).to_json();
+    EXPECT_EQ(server.at("features"), 401);
+    server.erase("features");
+    EXPECT_FALSE(TrainingPlan::from_json(server));
+    options = {};
+    options.solver = Solver::primal;
+    nlohmann::json primal = TrainingPlan::create(shape, recipe, options).to_json();
+    EXPECT_EQ(primal.at("features"), 401);
+    primal.erase("features");
+    EXPECT_FALSE(TrainingPlan::from_json(primal));
 }
 
 }  // namespace

@@ -164,5 +164,20 @@ TEST(Preprocess, HostileJsonIsCorruptData) {
     expect_corrupt(json);
 }
 
+TEST(Preprocess, UnitStepsTakeOneScaleForAllColumnsAndFoldBack) {
+    const Dataset data = synthetic(50, 6, 3, 1.0, 9);
+    const Preprocessing fitted =
+        fit_preprocessing(data.features, Preset::standard, 0.5, ColumnScale::unit);
+    EXPECT_EQ(fitted.factor, 1.0);
+    EXPECT_EQ(fitted.mean, Eigen::VectorXd::Zero(6));
+    for (const double scale : fitted.column_scale) {
+        EXPECT_DOUBLE_EQ(scale, 2.0 / std::sqrt(25.0));
+    }
+    const RowMatrix xs = fitted.scaled(data.features);
+    EXPECT_LT((xs.rightCols(6) - 0.4 * data.features).cwiseAbs().maxCoeff(), 1e-14);
+    EXPECT_THROW(fit_preprocessing(data.features, Preset::chiang2023, 1.0, ColumnScale::unit),
+                 Error);
+}
+
 }  // namespace
 }  // namespace cipherfit

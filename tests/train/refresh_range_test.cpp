@@ -81,7 +81,7 @@ std::vector<std::vector<double>> packed(const TrainingPlan& plan, const Prepared
         return pack_states(plan, state);
     }
     const RowMatrix logits = gram_matrix(data) * state;
-    return {plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().classes})};
+    return {plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().heads})};
 }
 
 TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
@@ -137,11 +137,17 @@ TEST(RefreshRange, PlansTakeThePowerOfTwoAboveIt) {
             EXPECT_EQ(fitted.models_every(), plan.models_every());
             EXPECT_GE(refresh.range(), 1.25 * coefficient);
             EXPECT_TRUE(refresh.range() < 2.5 * coefficient || refresh.range_bits == -20);
-            // There is room at the lowest level, and pairs come out at the states' scale.
+            // There is room at the lowest level, and pairs come out at the states' scale, blocks
+            // that were together having gained as many times that.
             EXPECT_LE(fitted.state_scale() * refresh.range(), refresh.bootstrap.largest_message());
-            EXPECT_EQ(
-                std::log2(refresh.bootstrap.output_scale()),
-                std::clamp(static_cast<int>(fitted.state_bits()) + refresh.range_bits - 1, 24, 48));
+            const std::size_t period = fitted.solver() == Solver::primal
+                                           ? fitted.layout().model_period()
+                                           : fitted.parameters().slots();
+            const double together = static_cast<double>(refresh.bootstrap.slots() / period);
+            EXPECT_EQ(std::log2(refresh.bootstrap.output_scale()),
+                      std::clamp(static_cast<int>(fitted.state_bits()) + refresh.range_bits - 1 -
+                                     static_cast<int>(std::log2(together)),
+                                 24, 48));
             const auto again = TrainingPlan::from_json(fitted.to_json());
             ASSERT_TRUE(again.has_value()) << again.error().message;
             EXPECT_EQ(again->refresh()->bootstrap.output_scale(), refresh.bootstrap.output_scale());

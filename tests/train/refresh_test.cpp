@@ -4,9 +4,10 @@
 #include "cipherfit/train/segments.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 #include "support/training_run.h"
-#include "support/twin_models.h"
 
+#include <bit>
 #include <cmath>
 #include <string_view>
 
@@ -66,40 +67,54 @@ std::vector<Case> cases() {
     plain_batches.decay = 0;
     Recipe chiang = chiang2023_recipe(8, 20);
     chiang.decay = 0.02;
-    return {{"primal", shape, standard, Solver::primal},
-            {"primal, decay", shape, decayed, Solver::primal},
-            {"primal, degree 1", shape, linear, Solver::primal},
-            {"primal, degree 5", shape, fifth, Solver::primal},
-            {"primal, preset", shape, chiang, Solver::primal},
-            {"primal, several blocks",
-             {.samples = 150, .features = 40, .classes = 4},
-             standard,
-             Solver::primal},
-            {"primal, no momentum",
-             {.samples = 50, .features = 300, .classes = 3},  // three blocks
-             plain,
-             Solver::primal},
-            {"groups of classes",  // 40 of them need 2^13 slots in one layout, here there are 2^9
-             {.samples = 60, .features = 20, .classes = 40},
-             standard,
-             Solver::primal},
-            {"groups of classes, mini-batches",
-             {.samples = 60, .features = 300, .classes = 21},
-             plain_batches,
-             Solver::primal},
-            {"groups of classes, preset",
-             {.samples = 60, .features = 20, .classes = 21},
-             chiang,
-             Solver::primal},
-            {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
-            {"dual, no momentum", shape, plain, Solver::dual},
-            {"mini-batches", shape, batches, Solver::primal},
-            {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
-            {"dual", shape, standard, Solver::dual},
-            {"dual, decay", shape, decayed, Solver::dual},
-            {"dual, degree 1", shape, linear, Solver::dual},
-            {"dual, degree 5", shape, fifth, Solver::dual},
-            {"dual, preset", shape, chiang, Solver::dual}};
+    return {
+        {"primal", shape, standard, Solver::primal},
+        {"primal, decay", shape, decayed, Solver::primal},
+        {"primal, degree 1", shape, linear, Solver::primal},
+        {"primal, degree 5", shape, fifth, Solver::primal},
+        {"primal, preset", shape, chiang, Solver::primal},
+        {"primal, several blocks",
+         {.samples = 150, .features = 40, .classes = 4},
+         standard,
+         Solver::primal},
+        {"primal, one head",
+         {.samples = 150, .features = 40, .classes = 2},
+         standard,
+         Solver::primal},
+        {"one head, mini-batches",
+         {.samples = 20, .features = 9, .classes = 2},
+         batches,
+         Solver::primal},
+        {"primal, no momentum",
+         {.samples = 50, .features = 300, .classes = 3},  // three blocks
+         plain,
+         Solver::primal},
+        {"groups of classes",  // 40 of them need 2^13 slots in one layout, here there are 2^9
+         {.samples = 60, .features = 20, .classes = 40},
+         standard,
+         Solver::primal},
+        {"groups of classes, mini-batches",
+         {.samples = 60, .features = 300, .classes = 21},
+         plain_batches,
+         Solver::primal},
+        {"groups of classes, preset",
+         {.samples = 60, .features = 20, .classes = 21},
+         chiang,
+         Solver::primal},
+        {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
+        {"dual, no momentum", shape, plain, Solver::dual},
+        {"mini-batches", shape, batches, Solver::primal},
+        {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
+        {"dual", shape, standard, Solver::dual},
+        {"dual, one head", {.samples = 20, .features = 9, .classes = 2}, standard, Solver::dual},
+        {"dual, two heads of two classes",
+         {.samples = 20, .features = 9, .classes = 2, .heads = 2},
+         standard,
+         Solver::dual},
+        {"dual, decay", shape, decayed, Solver::dual},
+        {"dual, degree 1", shape, linear, Solver::dual},
+        {"dual, degree 5", shape, fifth, Solver::dual},
+        {"dual, preset", shape, chiang, Solver::dual}};
 }
 
 // With the range that its twin needs and no more.
@@ -119,15 +134,50 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
     };
     const TrainingShape& shape = run.plan.shape();
     if (run.plan.solver() == Solver::primal) {
-        return rows(run.decrypt(model), shape.classes, shape.features);
+        return rows(run.decrypt(model), shape.heads, shape.features);
     }
     return model_of(rows(run.plan.kernel().unpack_replicas(run.owner.decrypt_real(model.at(0))),
-                         shape.samples, shape.classes),
+                         shape.samples, shape.heads),
                     run.prepared);
 }
 
 // The bound: four times the largest deviation of noisy twins, whose deviations are derived from the
 // scales (noise.h). That it is small beside the model is what says that anything was learned.
+void expect_its_twins_model(const Case& c, const TrainingRun& run) {
+    ASSERT_TRUE(run.plan.refresh().has_value());
+    ASSERT_GE(run.plan.refresh_count(), 1U);
+    EncryptedTrainer trainer =
+        run.plan.batches() == 1 ? EncryptedTrainer(run.plan, run.keys, run.upload())
+                                : EncryptedTrainer(run.plan, run.keys, [&run](std::size_t batch) {
+                                      return run.upload(batch);
+                                  });
+    const Eigen::Index columns = run.prepared.columns();
+    const Preprocessing plain{.preset = c.recipe.preset,
+                              .mean = Eigen::VectorXd::Zero(columns - 1),
+                              .factor = 1.0,
+                              .column_scale = Eigen::VectorXd::Ones(columns)};
+    const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
+    const std::vector<RowMatrix> twins = test::twin_models(Solver::primal, run.prepared, c.recipe);
+    TrainingState state;
+    while (state.iteration < c.recipe.iterations) {
+        state = trainer.step(state);
+        const auto fits = check_state(run.plan, state);
+        ASSERT_TRUE(fits.has_value()) << fits.error().message;
+        if (c.solver == Solver::primal) {  // of the dual, see segments_test.cpp
+            const bool main = c.recipe.model == ModelSequence::main;
+            const auto index = static_cast<std::size_t>(state.iteration - 1);
+            const RowMatrix model = decrypted(run, main ? state.main : state.extrapolated);
+            EXPECT_LT((model - twins[index]).cwiseAbs().maxCoeff(), bounds.states[index])
+                << state.iteration;
+        }
+    }
+    const RowMatrix model = decrypted(run, trainer.model(state));
+    const RowMatrix twin = run_twin(run.prepared, c.recipe).model();
+    const double bound = test::state_error_bound(run.plan, run.prepared);
+    EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
+    EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
+}
+
 TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
     for (const Case& c : cases()) {
         SCOPED_TRACE(c.name);
@@ -137,40 +187,36 @@ TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
             continue;
         }
 #endif
-        const TrainingRun run = refreshed_run(c);
-        ASSERT_TRUE(run.plan.refresh().has_value());
-        ASSERT_GE(run.plan.refresh_count(), 1U);
-        EncryptedTrainer trainer =
-            run.plan.batches() == 1
-                ? EncryptedTrainer(run.plan, run.keys, run.upload())
-                : EncryptedTrainer(run.plan, run.keys,
-                                   [&run](std::size_t batch) { return run.upload(batch); });
-        const Eigen::Index columns = run.prepared.columns();
-        const Preprocessing plain{.preset = c.recipe.preset,
-                                  .mean = Eigen::VectorXd::Zero(columns - 1),
-                                  .factor = 1.0,
-                                  .column_scale = Eigen::VectorXd::Ones(columns)};
-        const ErrorBounds bounds = error_bounds(run.plan, run.prepared, plain);
-        const std::vector<RowMatrix> twins =
-            test::twin_models(Solver::primal, run.prepared, c.recipe);
-        TrainingState state;
-        while (state.iteration < c.recipe.iterations) {
-            state = trainer.step(state);
-            const auto fits = check_state(run.plan, state);
-            ASSERT_TRUE(fits.has_value()) << fits.error().message;
-            if (c.solver == Solver::primal) {  // of the dual, see segments_test.cpp
-                const bool main = c.recipe.model == ModelSequence::main;
-                const auto index = static_cast<std::size_t>(state.iteration - 1);
-                const RowMatrix model = decrypted(run, main ? state.main : state.extrapolated);
-                EXPECT_LT((model - twins[index]).cwiseAbs().maxCoeff(), bounds.states[index])
-                    << state.iteration;
-            }
+        expect_its_twins_model(c, refreshed_run(c));
+    }
+}
+
+// Blocks go through one bootstrapping as far as slots allow. Plans from before have one for each.
+TEST(RefreshedTraining, BlocksGoTogetherOrAlone) {
+    const Recipe standard = standard_recipe(6, stable_step, fit_sigmoid(3, 8));
+    Recipe plain = standard_recipe(6, stable_step, fit_sigmoid(3, 8), Momentum::none);
+    for (const Recipe& recipe : {standard, plain}) {
+        const Case c{
+            "blocks", {.samples = 50, .features = 200, .classes = 3}, recipe, Solver::primal};
+        const TrainingRun together = refreshed_run(c);
+        const TrainingPlan& plan = together.plan;
+        const std::size_t period = plan.layout().model_period();
+        const std::size_t alone = bootstraps_of(recipe, plan.state_ciphertexts());
+        ASSERT_GT(plan.refresh()->bootstrap.slots(), period);
+        ASSERT_LT(plan.bootstraps_per_refresh(), alone);
+        expect_its_twins_model(c, together);
+
+        nlohmann::json json = plan.to_json();
+        const auto log_period = static_cast<int>(std::bit_width(period)) - 1;
+        json["refresh"]["log_slots"] = log_period;
+        const auto before = TrainingPlan::from_json(json);
+        ASSERT_TRUE(before.has_value()) << before.error().message;
+        EXPECT_EQ(before->bootstraps_per_refresh(), alone);
+        expect_its_twins_model(c, TrainingRun(test::synthetic_data(c.shape, recipe, 5), *before));
+        for (const int log_slots : {log_period - 1, log_period + 9}) {
+            json["refresh"]["log_slots"] = log_slots;
+            EXPECT_FALSE(TrainingPlan::from_json(json).has_value()) << log_slots;
         }
-        const RowMatrix model = decrypted(run, trainer.model(state));
-        const RowMatrix twin = run_twin(run.prepared, c.recipe).model();
-        const double bound = state_error_bound(run.plan, run.prepared);
-        EXPECT_LT((model - twin).cwiseAbs().maxCoeff(), bound);
-        EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
     }
 }
 

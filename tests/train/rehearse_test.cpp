@@ -4,6 +4,7 @@
 #include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/oracle/test_data.h"
+#include "train/rehearsal_folds.h"
 
 #include <cmath>
 #include <string>
@@ -49,11 +50,40 @@ TEST(Rehearse, ChoosesASafeCandidateOfItsGrid) {
         const double reached = train(data, r.recipe).largest_abs_z;
         EXPECT_LE(reached, r.chosen.max_abs_z + 1e-9);
         EXPECT_LE(reached, 0.95 * r.chosen.range);
+        ASSERT_EQ(r.held_out.scores.rows(), 60);
+        int right = 0;
+        for (Eigen::Index i = 0; i < 60; ++i) {
+            Eigen::Index best = 0;
+            r.held_out.scores.row(i).maxCoeff(&best);
+            right += best == r.held_out.labels[static_cast<std::size_t>(i)] ? 1 : 0;
+        }
+        EXPECT_DOUBLE_EQ(right / 60.0, r.chosen.accuracy);
         for (const auto& c : r.candidates) {
             EXPECT_GE(c.accuracy, 0.0);
             EXPECT_LE(c.accuracy, 1.0);
         }
     }
+}
+
+// The cross-entropy of two classes is that of the logit's sigmoid.
+TEST(Rehearse, TwoClassesAreJudgedByTheSigmoidOfTheirLogit) {
+    const Dataset data = synthetic(30, 5, 2, 1.0, 4);
+    const RehearsalOptions options{.iterations = 4, .step = 2.0, .range = 12.0, .folds = 3};
+    const Rehearsal r = rehearse(data, options);
+    const auto problems = make_problems(data.features, data.labels, 2, 3, options.seed);
+    double loss = 0;
+    for (const RehearsalProblem& problem : problems) {
+        if (problem.held_labels.empty()) {
+            continue;
+        }
+        ASSERT_EQ(problem.data.heads(), 1);
+        const RowMatrix z = problem.held_out * run_twin(problem.data, r.recipe).model().transpose();
+        for (Eigen::Index i = 0; i < z.rows(); ++i) {
+            const bool second = problem.held_labels[static_cast<std::size_t>(i)] == 1;
+            loss += std::log1p(std::exp(second ? -z(i, 0) : z(i, 0)));
+        }
+    }
+    EXPECT_NEAR(r.chosen.loss, loss / 30, 1e-9);
 }
 
 TEST(Rehearse, IsDeterministicForASeedWhateverTheThreads) {
@@ -183,8 +213,17 @@ TEST(Norms, TheStepFollowsTheStabilityRule) {
     const Dataset data = synthetic(30, 25, 3, 0.7, 9);
     const RowMatrix xs = fit_preprocessing(data.features, Preset::standard).scaled(data.features);
     const Recipe recipe = recipe_from_norms(xs, 40);
-    EXPECT_NEAR(recipe.steps[0] * recipe.sigmoid.derivative(0.0) * largest_eigenvalue(xs), 1.3,
-                1e-12);
+    // Rounded down to three significant bits, so that it tells little of the rows.
+    const double exact = 1.3 / (recipe.sigmoid.derivative(0.0) * largest_eigenvalue(xs));
+    EXPECT_LE(recipe.steps[0], exact);
+    EXPECT_GT(recipe.steps[0], 0.8 * exact);
+    int exponent = 0;
+    const double eighths = 8 * std::frexp(recipe.steps[0], &exponent);
+    EXPECT_EQ(eighths, std::floor(eighths));
+    // Data sets that differ by a little give the same plan.
+    RowMatrix shifted = xs;
+    shifted(0, 0) *= 1 + 1e-9;
+    EXPECT_EQ(recipe_from_norms(shifted, 40).steps, recipe.steps);
     EXPECT_EQ(recipe.sigmoid, fit_sigmoid(3, 12.0));
     EXPECT_THROW(recipe_from_norms(RowMatrix::Zero(3, 2), 4), Error);
 }

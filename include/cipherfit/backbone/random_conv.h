@@ -35,6 +35,7 @@ struct RandomConvOptions {
     // fewer: n images have at most n - 1. 112 and a bias fit one lane of 128 slots for ten classes.
     Eigen::Index components = 112;
     double whitening = 0.75;  // 0 (plain principal components) to 1 (equal variances)
+    double ridge = 0.0;       // 0..1, see pca.h
     std::uint64_t seed = 1;   // public
 
     bool operator==(const RandomConvOptions&) const = default;
@@ -52,6 +53,7 @@ class RandomConvFeatures final : public FeatureExtractor {
     ImageShape input_shape() const noexcept { return options_.shape; }
     Eigen::Index output_dimension() const override;
     nlohmann::json state() const override;
+    nlohmann::json steps() const override;
 
     // The extractor of a state(). Errors as feature_extractor_from_json().
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);
@@ -65,7 +67,8 @@ class RandomConvFeatures final : public FeatureExtractor {
 
     explicit RandomConvFeatures(const RandomConvOptions& options);
     const PrincipalComponents& fitted_components() const;
-    void fit_rows(const RowMatrix& images, const FeatureProgress& progress) override;
+    void fit_rows(const RowMatrix& images, const Eigen::VectorXd& row_weights,
+                  const FeatureProgress& progress) override;
     RowMatrix transform_rows(const RowMatrix& images,
                              const FeatureProgress& progress) const override;
     // c of images [start, start + out.rows()).

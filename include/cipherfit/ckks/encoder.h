@@ -7,7 +7,6 @@
 
 #include <complex>
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -34,7 +33,7 @@ class Encoder {
 
   private:
     Parameters parameters_;
-    std::shared_ptr<const SpecialFft> fft_;
+    const SpecialFft* fft_;  // shared, of the whole process
 };
 
 // The largest coefficient, in size, of the real polynomial whose slots are `slots` over and over,

@@ -19,6 +19,7 @@
 namespace cipherfit {
 
 struct Decomposition;
+struct KeySwitch;
 
 // One term a * b of a sum of products; the ciphertexts must outlive the call.
 struct Product {
@@ -105,10 +106,17 @@ class Evaluator {
     // The sum of a's rotations by `steps` (at least one; 0 is a itself): one decomposition, one
     // inner product a step that is not 0, one ModDown and one rounding (double hoisting).
     Ciphertext sum_of_rotations(const Ciphertext& a, std::span<const std::int64_t> steps) const;
+    // The complex conjugate of every slot. Needs the key of conjugation. 1 KS.
+    Ciphertext conjugate(const Ciphertext& a) const;
+    // a and its images under the automorphisms of these keys (rotations and conjugation), added up
+    // as in sum_of_rotations().
+    Ciphertext add_automorphisms(const Ciphertext& a, std::span<const KeyId> ids) const;
 
   private:
     Ciphertext combine(const Ciphertext& a, const Ciphertext& b, bool subtract) const;
     Ciphertext switch_degree_two(const Ciphertext& a, bool rescale) const;
+    Ciphertext switch_once(const Ciphertext& a, const KeySwitch& request) const;
+    Ciphertext switch_and_sum(const Ciphertext& a, std::span<const KeySwitch> requests) const;
 
     const EvaluationKeys& keys_;
     Encoder encoder_;

@@ -44,6 +44,12 @@ struct AtomicFileOptions {
     bool exclusive = false;
     // Permission bits before the process's umask; 0600 for secrets.
     unsigned mode = 0644;
+    // The path is one that a user gave: what it leads to is written to. Behind symbolic links a
+    // regular file is replaced and the links stay; character devices, named pipes and the open
+    // files of this process (/dev/stdout, /proc/self/fd/N) are written to as the bytes come, and
+    // show a part of them after a failure. Without it nothing outside the directory can be reached
+    // by a link that somebody else put there.
+    bool named_by_user = false;
 };
 
 // A file that appears under its name complete or not at all. The bytes go to a temporary file in
@@ -55,7 +61,7 @@ struct AtomicFileOptions {
 class AtomicFile final : public ByteSink {
   public:
     // The directory must exist; what is at `path` must be absent or a regular file (a symbolic link
-    // is replaced, not followed).
+    // is replaced, not followed, unless the path is `named_by_user`).
     static Expected<AtomicFile> create(const std::filesystem::path& path,
                                        AtomicFileOptions options = {});
     ~AtomicFile() override;
@@ -72,6 +78,7 @@ class AtomicFile final : public ByteSink {
 
   private:
     AtomicFile(const std::filesystem::path& path, AtomicFileOptions options);
+    Expected<void> open_temporary();
     Expected<void> write_through(std::span<const std::uint8_t> bytes);
     Expected<void> flush_buffer();
     Expected<void> publish();
@@ -79,7 +86,7 @@ class AtomicFile final : public ByteSink {
     void abandon() noexcept;
 
     std::filesystem::path path_;
-    std::filesystem::path temporary_;  // empty once renamed or removed
+    std::filesystem::path temporary_;  // empty once renamed or removed, and of what is no file
     std::string name_;
     AtomicFileOptions options_;
     FileDescriptor descriptor_;
@@ -92,6 +99,21 @@ class AtomicFile final : public ByteSink {
 // Writes `bytes` to `path` by an AtomicFile.
 Expected<void> write_file(const std::filesystem::path& path, std::span<const std::uint8_t> bytes,
                           AtomicFileOptions options = {});
+
+// Whether an AtomicFile with `named_by_user` could be written to `path`, found out by beginning
+// one; what is there stays as it is. A named pipe may still be without a reader.
+Expected<void> check_writable(const std::filesystem::path& path);
+
+// Whether such a path leads to an open file of this process, as /dev/stdout and /proc/self/fd/N do;
+// and whether to its standard output.
+bool is_open_file(const std::filesystem::path& path);
+bool is_standard_output(const std::filesystem::path& path);
+
+// Removes the temporary files in a directory whose writers were killed; those that are being
+// written stay. What cannot be removed stays too.
+void remove_stale_files(const std::filesystem::path& directory);
+// Whether the name is that of an AtomicFile's temporary file.
+bool is_stale_file(const std::filesystem::path& path);
 
 // A regular file opened for reading. Directories, pipes and devices are refused (io_failure).
 class FileSource final : public ByteSource {

@@ -9,7 +9,7 @@
 // the lane before, which is why rows are stored c' slots further on.
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/kernel_layout.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 
@@ -23,9 +23,9 @@ namespace cipherfit {
 // the blocks have exactly the scale `scale`. Key switches, for F chunks: F (n'/(L G) - 1 + G - 1)
 // hoisted, and for each of the n'/L blocks a relinearisation, a rotation, and twice log4(c') sums
 // of three rotations (of one, for what is left of c') that are divided once.
-std::vector<Ciphertext> kernel_from_features(const Evaluator& evaluator, const KernelLayout& layout,
-                                             std::span<const Ciphertext> rows,
-                                             std::span<const Ciphertext> skewed, double scale);
+std::vector<Handle> kernel_from_features(Operations& operations, const KernelLayout& layout,
+                                         std::span<const Handle> rows,
+                                         std::span<const Handle> skewed, double scale);
 
 // The keys that this needs for features of that level.
 KeyRequest kernel_from_features_keys(const KernelLayout& layout, std::size_t level);

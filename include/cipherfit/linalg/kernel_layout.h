@@ -2,8 +2,8 @@
 // n x c matrix A, by diagonals of K dealt out over lanes (Halevi and Shoup, CRYPTO 2014, with
 // lanes).
 //
-// n' = samples padded to a power of two, c' = classes padded to one (2 at least), L lanes with
-// L n' c' = slots and L <= n'; slot (i, g, m) = (i L + g) c' + m. Rows are cyclic modulo n', and a
+// n' = samples padded to a power of two, c' = classes padded to one, L lanes with L n' c' = slots
+// and L <= n'; slot (i, g, m) = (i L + g) c' + m. Rows are cyclic modulo n', and a
 // rotation by one row is one by L c' slots.
 //   values      (i, 0, m) = A[i, m], zero in lanes g > 0: what a fold over lanes leaves, masked
 //   replicas    (i, g, m) = A[i + g, m]: what a product takes
@@ -27,11 +27,14 @@ namespace cipherfit {
 class KernelLayout {
   public:
     // Throws Error(invalid_argument) unless samples and classes are at least 1, slots is a power
-    // of two of at least n' c', and `babies` (G) a power of two that divides n'/L.
+    // of two of at least n' c', and `babies` (G) a power of two that divides n'/L. c' is at least
+    // `least_padded`: features come in chunks of c', so that a kernel that is made from them wants
+    // more than one.
     static KernelLayout create(std::size_t slots, std::size_t samples, std::size_t classes,
-                               std::size_t babies);
+                               std::size_t babies, std::size_t least_padded = 1);
     // Whether n' c' values fit.
-    static bool fits(std::size_t slots, std::size_t samples, std::size_t classes) noexcept;
+    static bool fits(std::size_t slots, std::size_t samples, std::size_t classes,
+                     std::size_t least_padded = 1) noexcept;
 
     std::size_t slots() const noexcept { return rows_ * lanes_ * padded_classes_; }
     std::size_t samples() const noexcept { return samples_; }

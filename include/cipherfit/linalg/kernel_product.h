@@ -2,7 +2,7 @@
 // and what lies between two of them.
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/kernel_layout.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 
@@ -22,31 +22,28 @@ struct KernelLevels {
 
 class EncryptedKernel {
   public:
-    // `blocks`: kernel_blocks() ciphertexts of one level and scale. The evaluator must outlive
+    // `blocks`: kernel_blocks() ciphertexts of one level and scale. The operations must outlive
     // this object.
-    EncryptedKernel(const Evaluator& evaluator, const KernelLayout& layout,
-                    std::vector<Ciphertext> blocks);
+    EncryptedKernel(Operations& operations, const KernelLayout& layout, std::vector<Handle> blocks);
 
     // K A + added, before the fold over lanes, from A's replicas; rescaled: one level, scale
     // a.scale kernel scale / q. `added` (values, or nullptr) is brought to the product's scale.
     // Key switches: G - 1 hoisted, and a relinearisation and a rotation a giant (the last one's
     // rotation does not occur).
-    Ciphertext multiply(const Ciphertext& replicas, const Ciphertext* added) const;
+    Handle multiply(const Handle& replicas, const Handle* added) const;
 
     // The sum over lanes, right in lane 0 only: log2(L) KS.
-    static Ciphertext fold_lanes(const Evaluator& evaluator, const KernelLayout& layout,
-                                 Ciphertext product);
+    static Handle fold_lanes(Operations& operations, const KernelLayout& layout, Handle product);
     // Values (lanes g > 0 zero) to replicas: log2(L) KS.
-    static Ciphertext replicate(const Evaluator& evaluator, const KernelLayout& layout,
-                                Ciphertext values);
+    static Handle replicate(Operations& operations, const KernelLayout& layout, Handle values);
 
     // The keys that all of the above need at those levels.
     static KeyRequest keys(const KernelLayout& layout, const KernelLevels& levels);
 
   private:
-    const Evaluator& evaluator_;
+    Operations& operations_;
     KernelLayout layout_;
-    std::vector<Ciphertext> blocks_;
+    std::vector<Handle> blocks_;
 };
 
 }  // namespace cipherfit

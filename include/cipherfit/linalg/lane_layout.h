@@ -14,7 +14,8 @@
 // sum over r and a fold over columns give the logits. Backwards, errors rotated by r columns pair
 // with class (j - i - r) and a shift by r rows lines up rows of one class, so that a fold over rows
 // gives the gradient, replicated, in exactly the model's layout. Rotations that leave a row's end
-// meet the halo's zeros.
+// meet the halo's zeros. Of a single class (c' = 1) there are no shifts and no halo: the products
+// are those of whole blocks.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +35,7 @@ struct MatrixView {
 class LaneLayout {
   public:
     // samples, features (bias included), classes >= 1; slots and lane are powers of two with
-    // 2 c' <= lane (c' at least 2) and lane c' <= slots. Throws Error(invalid_argument).
+    // 2 c' <= lane and lane c' <= slots. Throws Error(invalid_argument).
     static LaneLayout create(std::size_t slots, std::size_t lane, std::size_t samples,
                              std::size_t features, std::size_t classes);
     // The lanes for which create() succeeds, smallest first.

@@ -1,5 +1,6 @@
 // The two products of a training iteration on encrypted matrices in the lane layout, X U^T and
-// E^T X, and what lies between them. Training code calls these and never sees a rotation.
+// E^T X, and what lies between them. Training code calls these and never sees a rotation. Each is
+// written once over Operations, so that its keys, counts and memory come from its recording.
 //
 // The shift r = 0..c'-1 of a product is split as r = g G + h: baby shifts h < G are applied to the
 // features once and cached for all iterations, giant shifts to the sums. The rotations of the
@@ -9,7 +10,7 @@
 // Costs, per block: see each operation. "hoisted" counts rotations that share a decomposition.
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/lane_layout.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 
@@ -41,24 +42,22 @@ class EncryptedFeatures {
   public:
     // `blocks`: feature blocks (rho, b) at index rho * feature_blocks + b, of one scale. Makes the
     // baby shifts: (G_f - 1 + G_b - 1) rotations a block. Forward babies are left out unless asked.
-    // The evaluator must outlive this object.
-    EncryptedFeatures(const Evaluator& evaluator, const LaneLayout& layout, const ShiftPlan& plan,
-                      std::vector<Ciphertext> blocks, bool with_forward);
+    // The operations must outlive this object.
+    EncryptedFeatures(Operations& operations, const LaneLayout& layout, const ShiftPlan& plan,
+                      std::vector<Handle> blocks, bool with_forward);
 
     // X U^T before its fold: block rho, at the operands' lowest level, NOT rescaled (scale: the
     // product of both). fold_lanes gives logits. Key switches: c' hoisted a feature block, plus
     // 2 c' / G_f a sample block.
-    std::vector<Ciphertext> multiply_model(std::span<const Ciphertext> model) const;
+    std::vector<Handle> multiply_model(std::span<const Handle> model) const;
     // E^T X: block b in the model's layout, NOT rescaled. `errors`: replicated over their lanes.
     // Key switches: c' hoisted a sample block, plus 2 c' / G_b + log2(rows / c') a feature block.
-    std::vector<Ciphertext> multiply_errors(std::span<const Ciphertext> errors) const;
+    std::vector<Handle> multiply_errors(std::span<const Handle> errors) const;
 
     // Sums of all columns congruent modulo c', right in columns j < c': log2(lane / c') KS.
-    static Ciphertext fold_lanes(const Evaluator& evaluator, const LaneLayout& layout,
-                                 Ciphertext logits);
+    static Handle fold_lanes(Operations& operations, const LaneLayout& layout, Handle logits);
     // Copies columns j < c' to the whole lane where the others are zero: log2(lane / c') KS.
-    static Ciphertext replicate_lanes(const Evaluator& evaluator, const LaneLayout& layout,
-                                      Ciphertext errors);
+    static Handle replicate_lanes(Operations& operations, const LaneLayout& layout, Handle errors);
 
     // The keys that all of the above need at those levels.
     static KeyRequest keys(const LaneLayout& layout, const ShiftPlan& plan,
@@ -67,17 +66,18 @@ class EncryptedFeatures {
   private:
     // Which way a family of shifts goes.
     enum class Direction { forward, backward };
-    const Ciphertext& block(Direction direction, std::size_t baby, std::size_t rho,
-                            std::size_t b) const;
-    std::vector<Ciphertext> multiply(Direction direction,
-                                     std::span<const Ciphertext> operands) const;
+    const Handle& block(Direction direction, std::size_t baby, std::size_t rho,
+                        std::size_t b) const;
+    std::vector<Handle> multiply(Direction direction, std::span<const Handle> operands) const;
+    std::vector<Handle> multiply_unshifted(Direction direction,
+                                           std::span<const Handle> operands) const;
 
-    const Evaluator& evaluator_;
+    Operations& operations_;
     LaneLayout layout_;
     ShiftPlan plan_;
     // [baby][rho * feature_blocks + b]; baby 0 of both directions is blocks_.
-    std::vector<Ciphertext> blocks_;
-    std::vector<std::vector<Ciphertext>> forward_babies_, backward_babies_;
+    std::vector<Handle> blocks_;
+    std::vector<std::vector<Handle>> forward_babies_, backward_babies_;
 };
 
 }  // namespace cipherfit

@@ -1,7 +1,7 @@
 // Labels minus a polynomial sigmoid, the only non-linear step of training.
 #pragma once
 
-#include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/circuit/operations.h"
 
 #include <cstddef>
 #include <span>
@@ -22,8 +22,8 @@ std::size_t odd_polynomial_relinearizations(int degree);
 // in the range of the modulus). The mask, the leading coefficient and the change of scale go
 // into one plaintext, so that none of them costs a level. odd.back() must not be 0.
 // Result: level l - depth. Keys: relinearisation at level l.
-Ciphertext labels_minus_odd_polynomial(const Evaluator& evaluator, const Ciphertext& labels,
-                                       const Ciphertext& z, std::span<const double> odd,
-                                       std::span<const double> mask, double target);
+Handle labels_minus_odd_polynomial(Operations& operations, const Handle& labels, const Handle& z,
+                                   std::span<const double> odd, std::span<const double> mask,
+                                   double target);
 
 }  // namespace cipherfit

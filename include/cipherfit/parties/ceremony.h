@@ -3,9 +3,9 @@
 //
 //     round 0  every member    commits to its randomness
 //     round 1  every member    reveals it
-//     round 2  every dealer    commits to its shares of the public key and of relinearisation, 1
-//     round 3  every dealer    shows these and its shares of rotation keys; sends each holder a
-//                              sealed point
+//     round 2  every dealer    commits to its shares of the public key, of relinearisation, round
+//                              1, and of rotation keys
+//     round 3  every dealer    shows these shares; sends each holder a sealed point
 //     round 4  every dealer    its shares of relinearisation, round 2
 //     round 5  every holder    has all its points: dealers forget their summands
 #pragma once
@@ -53,7 +53,7 @@ struct RoundView {
     std::vector<std::string> problems;                          // one line a message refused
 };
 RoundView view_round(const Charter& charter, std::uint32_t number, const Digest& previous_root,
-                     std::vector<MessageSlot> expected, const Board& board);
+                     const std::vector<MessageSlot>& expected, const Board& board);
 
 // The common seed of complete rounds 0 and 1. Errors name the member.
 Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitments,

@@ -23,9 +23,11 @@
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/plan.h"
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 
 namespace cipherfit {
 
@@ -65,10 +67,14 @@ using ByteProgress = std::function<void(std::uint64_t done, std::uint64_t total)
 ContainerIdentity job_identity(const TrainingPlan& plan, const Digest& key_id,
                                const Nonce& nonce = {});
 
+// The public key of the owner's answers to reviews (review.h): Ed25519.
+using AnswerKey = std::array<std::uint8_t, 32>;
+
 // A plan with the identity of its job, which all other files must match.
 struct Job {
     TrainingPlan plan;
     ContainerIdentity identity;
+    std::optional<AnswerKey> answer_key = std::nullopt;  // none in files of earlier versions
 };
 Expected<Job> read_plan(const std::filesystem::path& path,
                         TestParameters tests = TestParameters::refuse);

@@ -40,17 +40,6 @@ struct TrainingState {
 // it. Errors: corrupt_data.
 Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state);
 
-// One solver's iteration (src/train/primal_iteration.h, dual_iteration.h).
-class TrainingIteration {
-  public:
-    TrainingIteration() = default;
-    TrainingIteration(const TrainingIteration&) = delete;
-    TrainingIteration& operator=(const TrainingIteration&) = delete;
-    virtual ~TrainingIteration() = default;
-    // The state after one more iteration, of a state that fits the plan and is not finished.
-    virtual TrainingState step(const TrainingState& state) = 0;
-};
-
 // Gives the data of a mini-batch, 0..plan.batches()-1. It is asked for one batch an iteration.
 using BatchSource = std::function<EncryptedTrainingData(std::size_t batch)>;
 
@@ -72,9 +61,15 @@ class EncryptedTrainer {
     // The model's blocks of a finished state.
     const std::vector<Ciphertext>& model(const TrainingState& state) const;
 
+    ~EncryptedTrainer();
+    EncryptedTrainer(EncryptedTrainer&&) noexcept;
+    EncryptedTrainer& operator=(EncryptedTrainer&&) = delete;
+
   private:
+    // Evaluator, bootstrapper and the solver's circuit over them.
+    struct Engine;
     const TrainingPlan& plan_;
-    std::unique_ptr<TrainingIteration> iteration_;
+    std::unique_ptr<Engine> engine_;
 };
 
 }  // namespace cipherfit

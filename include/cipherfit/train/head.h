@@ -4,6 +4,7 @@
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/recipe.h"
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,9 +38,19 @@ struct Head {
 RowMatrix unscaled_weights(const RowMatrix& state, const Preprocessing& preprocessing,
                            const Recipe& recipe);
 
-// unscaled_weights() with centring and factor folded in: w_raw = factor W[1:],
-// b_raw = W[0] - factor W[1:] . mean. Class names default to "0", "1", ...; throws Error
-// (bad_input) for another number of names than of classes.
+// Rows for all classes. A model of a single head w, whose logit is that of class 1 against class 0,
+// becomes the rows -w/2 and w/2: their difference is the logit, and their softmax its sigmoid, the
+// probability that was trained. Other models stay as they are.
+RowMatrix rows_of_classes(RowMatrix model);
+// How much of a change of the model's weights reaches a row.
+constexpr double row_share(std::size_t heads) noexcept {
+    return heads == 1 ? 0.5 : 1.0;
+}
+
+// unscaled_weights() with centring and factor folded in, w_raw = factor W[1:],
+// b_raw = W[0] - factor W[1:] . mean + the intercepts' shift, as rows of all classes. Class names
+// default to "0", "1", ...;
+// throws Error (bad_input) for another number of names than of classes.
 Head finish_model(const RowMatrix& state, const Preprocessing& preprocessing, const Recipe& recipe,
                   std::vector<std::string> class_names = {});
 

@@ -2,11 +2,13 @@
 // the bound on the weights' error that the owner holds the decrypted model to.
 #pragma once
 
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/twin.h"
 
 #include <functional>
+#include <vector>
 
 namespace cipherfit {
 
@@ -24,8 +26,10 @@ double switching_error(const Parameters& parameters, double scale);
 //   labels            replicated: the sum over lane/c' slots of fresh, and the switches' own
 //   logits            one rounding per lane summed, and the folds' own: variance
 //                     (lane/c') rounding^2 + (lane/c' - 1) switching^2 at the logits' scale
-//   errors            the polynomial's roundings through its derivatives, summed over lane/c' slots
-//                     by the replication, and the switches' own
+//   errors            each rounding of the sigmoid's evaluation where it is made, with the factor
+//   by
+//                     which it reaches the errors at a logit (SigmoidNoise); the last one in each
+//                     of the lane/c' slots that replication adds up, and the switches' own
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
 // Dual: the entries of the kernel are fresh, or have what the server's product adds (noise.cpp);
@@ -34,6 +38,10 @@ double switching_error(const Parameters& parameters, double scale);
 // K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
 // In runs with bootstrappings logits have several scales: the polynomial's square takes its error
 // from the least, the masked copy of z from the largest.
+//
+// The domain is that of the owner's data: noisy twins evaluate these factors at the logits that
+// training has. A bound over all logits within the sigmoid's range would be some 100,000 times as
+// large for a degree of 7.
 //
 // Models in the middle of a dual run with bootstrappings are joined by the owner from sums of E by
 // public weights (segments.h). No key switch and no rescaling touches these sums, so that all they
@@ -52,34 +60,29 @@ using ModelVisitor = std::function<void(int iteration, const RowMatrix& model)>;
 void visit_twin_models(Solver solver, const PreparedData& data, const Recipe& recipe,
                        const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
                        const NoiseModel* noise = nullptr);
-// The last one.
-RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe,
-                     const NoiseModel* noise = nullptr);
 
-// The largest |w_noisy - w| over `runs` >= 1 noisy runs (seeds noise.seed, noise.seed + 1, ...) and
-// all raw-feature weights (finish_model), w being those of the noiseless twin; infinity when a run
-// diverges. The runs share the threads; the result does not depend on their number.
-double max_deviation(Solver solver, const PreparedData& data, const Preprocessing& preprocessing,
-                     const Recipe& recipe, const NoiseModel& noise, int runs);
-
-// The bound on |decrypted weight - twin's weight| for raw-feature weights: `margin` times the
-// largest deviation in `runs` noisy twins. An estimate that tells a sound run from a broken one, no
-// worst case: not to be used for noise flooding. With independent errors the largest of d c nearly
-// normal deviations varies by a few tens of percent from run to run; the margin of 4 leaves what
-// the model leaves out (correlations between slots, products of errors).
-//
-// The same for the states, in scaled coordinates, where the noise is alike in every column: raw
-// weights carry the column scales, so that one nearly constant feature can dominate their bound.
-double state_error_bound(const TrainingPlan& plan, const PreparedData& data, int runs = 4,
-                         double margin = 4.0);
-double weight_error_bound(const TrainingPlan& plan, const PreparedData& data,
-                          const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
-
-// Both for the model after every iteration, from the same noisy runs: the last ones are the above.
+// Of the model after every iteration.
 struct ErrorBounds {
     std::vector<double> states, weights;
 };
-ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
+
+// The largest deviations from the exact run over `runs` >= 1 noisy runs (seeds noise.seed,
+// noise.seed + 1, ...): of the states in scaled coordinates, and of all raw-feature weights
+// (finish_model). Infinity where a run diverges. The runs share the threads; the result does not
+// depend on their number.
+ErrorBounds largest_deviations(const PlainRun& exact, const NoiseModel& noise,
+                               const Preprocessing& preprocessing, int runs);
+
+// The bounds on |decrypted - twin's|: `margin` times the largest deviations in `runs` noisy twins
+// of the plan's modelled noise. Estimates that tell a sound run from a broken one, no worst case:
+// not to be used for noise flooding. With independent errors the largest of d c nearly normal
+// deviations varies by a few tens of percent from run to run; the margin of 4 leaves what the model
+// leaves out (correlations between slots, products of errors).
+//
+// In scaled coordinates the noise is alike in every column; raw weights carry the column scales, so
+// that one nearly constant feature can dominate their bound. `exact` is a run of the plan's solver
+// and recipe.
+ErrorBounds error_bounds(const TrainingPlan& plan, const PlainRun& exact,
                          const Preprocessing& preprocessing, int runs = 4, double margin = 4.0);
 
 }  // namespace cipherfit

@@ -9,6 +9,7 @@
 #include "cipherfit/linalg/lane_layout.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/rlwe/security.h"
 #include "cipherfit/train/recipe.h"
 
 #include <cstddef>
@@ -38,11 +39,14 @@ std::string_view name(KernelSource source) noexcept;
 Expected<Solver> solver_from_name(std::string_view name);
 Expected<KernelSource> kernel_source_from_name(std::string_view name);
 
-// n, d (bias included), c.
+// n, d (bias included; 0: not known, see TrainingPlan::tells_features()), and the classes. `heads`
+// (c) are the logits that are trained: one for every class, or a single one for two classes
+// (recipe.h, trained_heads()). 0 leaves it to create().
 struct TrainingShape {
     std::size_t samples = 0;
     std::size_t features = 0;
     std::size_t classes = 0;
+    std::size_t heads = 0;
     friend bool operator==(const TrainingShape&, const TrainingShape&) = default;
 };
 
@@ -66,6 +70,8 @@ struct PlanOptions {
     // largest_state. A power of two above it goes into the plan. with_refresh_range() makes it
     // tight: every bit that it is too large costs one of the bootstrapping's precision.
     double refresh_range = 0;
+    // What the chain is held to. Levels other than the first have no bootstrappings.
+    SecurityLevel security = SecurityLevel::classical_128;
     // Below the security table, on small rings: for tests only.
     bool insecure_for_tests_only = false;
     // Iterations after which a dual run with bootstrappings has a model in between, fewer than
@@ -90,6 +96,12 @@ struct KernelProducts {
     KernelSource source = KernelSource::owner;
 };
 
+// The layout of that kernel: a kernel that the server makes has two heads at least, which halves
+// the features' ciphertexts.
+std::size_t least_padded_heads(KernelSource source) noexcept;
+KernelLayout kernel_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies,
+                           KernelSource source);
+
 // The primal solver's layout and shifts.
 struct LaneProducts {
     LaneLayout layout;
@@ -108,12 +120,14 @@ struct RefreshPlan {
     double range() const;
 };
 
+struct PlanCandidate;
+
 class TrainingPlan {
   public:
     // Chooses ring, chain, layout and shifts. Throws Error(bad_input) where no ring holds that
-    // many iterations at 128-bit security (with the numbers), Error(invalid_argument) for options
+    // many iterations at that security (with the numbers), Error(invalid_argument) for options
     // or shapes out of range.
-    static TrainingPlan create(const TrainingShape& shape, const Recipe& recipe,
+    static TrainingPlan create(const TrainingShape& asked, const Recipe& recipe,
                                const PlanOptions& options = {});
 
     const TrainingShape& shape() const noexcept { return shape_; }
@@ -124,13 +138,18 @@ class TrainingPlan {
     }
     // Of the primal solver, and of the dual one; throw std::bad_variant_access for the other.
     const LaneLayout& layout() const { return std::get<LaneProducts>(products_).layout; }
-    // The primal trains classes in groups where they do not fit one layout, or where that is
-    // cheaper: one-vs-rest sigmoids know nothing of each other. Every group has layout().classes(),
-    // the last one possibly fewer; the features are shared. 1 in the dual.
+    // The primal trains heads in groups where they do not fit one layout, or where that is cheaper:
+    // one-vs-rest sigmoids know nothing of each other. Every group has layout().classes(), the last
+    // one possibly fewer; the features are shared. 1 in the dual.
     std::size_t class_groups() const noexcept;
     const ShiftPlan& shifts() const { return std::get<LaneProducts>(products_).shifts; }
     const KernelLayout& kernel() const { return std::get<KernelProducts>(products_).layout; }
     KernelSource kernel_source() const { return std::get<KernelProducts>(products_).source; }
+    // Whether the JSON names the number of features. It does not where the owner makes the Gram
+    // matrix, since nothing that the server does depends on it; shape().features is then 0 in a
+    // plan that was read, until the owner puts it back.
+    bool tells_features() const noexcept;
+    TrainingPlan with_features(std::size_t features) const;
     // The same plan for bootstrappings of messages whose largest coefficient is that one
     // (refresh_range.h), and a quarter more. Throws Error(invalid_argument) where there are no
     // bootstrappings, or where so large coefficients leave no room.
@@ -164,6 +183,8 @@ class TrainingPlan {
     unsigned state_bits() const noexcept { return state_bits_; }
     // The largest |entry| of a state that the lowest level holds.
     double state_capacity() const noexcept;
+    // The level that the parameters are held to, at making and at reading.
+    SecurityLevel security() const noexcept { return security_; }
     // Whether the owner sends Z_0: true unless the run starts from zero.
     bool initial_logits() const noexcept { return recipe_.initial_weight != 0.0; }
 
@@ -195,7 +216,7 @@ class TrainingPlan {
     // Levels of every iteration but the first, and of the first.
     std::size_t levels_per_iteration() const noexcept;
     std::size_t first_iteration_levels() const noexcept;
-    // Exactly the keys of the run.
+    // Exactly the keys of the run, from a recording of its circuit.
     KeyRequest keys() const;
 
     // Ciphertexts of each kind in a batch: features or kernel, labels, Z_0, replicas of the labels;
@@ -229,12 +250,15 @@ class TrainingPlan {
     }
     TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters parameters,
                  const Products& products, unsigned scale_bits, unsigned state_bits,
-                 std::optional<RefreshPlan> refresh);
+                 std::optional<RefreshPlan> refresh, SecurityLevel security);
+    void check_security() const;
     void check_refresh(const RefreshPlan& refresh) const;
     template <class Level>
     std::size_t highest(std::size_t batch, const Level& level) const noexcept;
-    KeyRequest primal_keys() const;
-    KeyRequest dual_keys() const;
+    static TrainingPlan of_candidate(const TrainingShape& shape, const Recipe& recipe,
+                                     const PlanOptions& options, const PlanCandidate& best);
+    // The smallest plan of the same keys.
+    TrainingPlan least_blocks() const;
     TrainingShape shape_;
     Recipe recipe_;
     Parameters parameters_;
@@ -242,11 +266,14 @@ class TrainingPlan {
     unsigned scale_bits_;
     unsigned state_bits_;
     std::optional<RefreshPlan> refresh_;
+    SecurityLevel security_;
+    bool names_features_ = false;  // though it need not: as earlier versions did
     std::vector<IterationLevels> levels_;
 };
 
 // Whether the largest ring holds the recipe's iterations without a bootstrapping.
-bool fits_one_chain(const Recipe& recipe, Solver solver);
+bool fits_one_chain(const Recipe& recipe, Solver solver,
+                    SecurityLevel security = SecurityLevel::classical_128);
 
 // Of the sum of errors that becomes a dual model in a run with bootstrappings, before its
 // rescaling.

@@ -77,6 +77,11 @@ Expected<Momentum> momentum_from_name(std::string_view name);
 Recipe standard_recipe(int iterations, double step, SigmoidPolynomial sigmoid,
                        Momentum momentum = Momentum::nesterov);
 
+// The logits that a run of so many classes trains: one for each, or for two classes a single one,
+// of class 1 against class 0. From a zero start two heads would mirror each other all along, since
+// s(-z) = 1 - s(z); from a common start that is not zero they do not, and both are trained.
+std::size_t trained_heads(std::size_t classes, const Recipe& recipe) noexcept;
+
 // Whether U is needed: not where all etas are 0 and gradient and model are those of M, which is
 // then all that is kept.
 bool has_momentum(const Recipe& recipe) noexcept;

@@ -4,6 +4,7 @@
 // (docs/design/long-training.md, "Range and precision").
 #pragma once
 
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
 
@@ -15,9 +16,12 @@ namespace cipherfit {
 // count too, as they end at the lowest level. 0 for a plan without
 // bootstrappings. Throws what the twin throws.
 double largest_refreshed_coefficient(const TrainingPlan& plan, const PreparedData& data);
+// The same from a run of the plan's solver and recipe.
+double largest_refreshed_coefficient(const TrainingPlan& plan, const PlainRun& run);
 
 // The same of the sums of errors that models in between are joined from (segments.h); 0 for a plan
 // without them. To be held to TrainingPlan::segment_capacity().
 double largest_segment_coefficient(const TrainingPlan& plan, const PreparedData& data);
+double largest_segment_coefficient(const TrainingPlan& plan, const PlainRun& run);
 
 }  // namespace cipherfit

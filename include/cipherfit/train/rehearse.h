@@ -20,9 +20,10 @@ struct RehearsalOptions {
     std::optional<int> degree = std::nullopt;    // 1, 3, 5 or 7
     std::optional<double> range = std::nullopt;  // in (0, 64]
     Momentum momentum = Momentum::nesterov;
-    double decay = 0.0;      // of the weights, see recipe.h; not searched
-    int folds = 5;           // >= 2; as many as rows where there are fewer
-    std::uint64_t seed = 1;  // of the folds, which keep the classes' shares
+    double decay = 0.0;                  // of the weights, see recipe.h; not searched
+    int folds = 5;                       // >= 2; as many as rows where there are fewer
+    std::uint64_t seed = 1;              // of the folds, which keep the classes' shares
+    Eigen::VectorXd class_weights = {};  // c values > 0, of any scale; empty: all alike
 };
 
 // One combination, measured by cross-validation. "Training |z|" is that of every point at which a
@@ -40,11 +41,27 @@ struct RehearsalCandidate {
     bool stable = false;              // see rehearse()
 };
 
+// Scores of rows that took no part in the training of the model that gave them: what probabilities
+// are calibrated on. Row i is of a row of the class labels[i].
+struct HeldOutScores {
+    RowMatrix scores;         // rows x c
+    std::vector<int> labels;  // one a row
+    // What a row counts for where classes are weighted or their shares are to be others than the
+    // training rows'; empty: all alike.
+    Eigen::VectorXd weights = {};
+};
+
+// The factor that turns scores into log-odds best: the one that makes the weighted cross-entropy of
+// softmax(factor * scores) least. `weights`: as in HeldOutScores.
+double least_loss_scale(const RowMatrix& scores, std::span<const int> labels,
+                        const Eigen::VectorXd& weights = {});
+
 struct Rehearsal {
     Recipe recipe;
     RehearsalCandidate chosen;
     std::vector<RehearsalCandidate> candidates;  // the whole grid
     double lambda_max = 0.0;                     // of Xs Xs^T over all training rows
+    HeldOutScores held_out;                      // of the chosen candidate, over all folds
 };
 
 // Runs every candidate of the grid on the folds (preprocessing fitted anew on each fold's training

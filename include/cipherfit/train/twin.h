@@ -13,13 +13,28 @@
 
 namespace cipherfit {
 
+// Errors that are made while the sigmoid is evaluated, each by its standard deviation where it is
+// made. How far one reaches an entry of E depends on the entry's logit z; with y = z^2 and
+// W(y) = (s(z) - 1/2) / z = c1 + c3 y + c5 y^2 + c7 y^3:
+struct SigmoidNoise {
+    double masked_std = 0.0;  // of the masked copy of z: times W(y)
+    double square_std = 0.0;  // of y: times z W'(y)
+    double factor_std = 0.0;  // degree 5, of W: times z
+    double fourth_std = 0.0;  // degree 7, of y^2: times z (c5 + c7 y)
+    double high_std = 0.0;    // degree 7, of z (c5 + c7 y): times y^2
+    double low_std = 0.0;     // degree 7, of z (c1 + c3 y): as it is
+    // Slots without a logit that are added to an entry. The mask has cleared them, but for the
+    // errors of the masked z, whose factors are those of logits as large as any.
+    double others = 0.0;
+};
+
 // Independent Gaussian noise, standard deviations in units of the quantity (>= 0, finite). Every
 // draw depends on (seed, quantity, iteration, position) alone.
 struct NoiseModel {
     double features_std = 0.0;  // entries of Xs, once
     double labels_std = 0.0;    // entries of Y, once
     double logits_std = 0.0;    // entries of Z, every iteration
-    double error_std = 0.0;     // entries of E, every iteration
+    double error_std = 0.0;     // entries of E, every iteration, beside those of `sigmoid`
     double gradient_std = 0.0;  // entries of Q, every iteration
     double state_std = 0.0;     // entries of M and of U, every iteration
     // Entries of M and of U before the iterations that are named, each in 1..iterations-1.
@@ -31,6 +46,7 @@ struct NoiseModel {
     // each E_t and sequence, and the length of the segments (segments.h); 0: there are none.
     double weights_std = 0.0;
     int segment_length = 0;
+    SigmoidNoise sigmoid = {};
     std::uint64_t seed = 1;
 
     bool refreshes_before(int iteration) const {

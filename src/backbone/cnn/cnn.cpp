@@ -91,7 +91,7 @@ std::string named_layer(const cv::dnn::Net& net, const OnnxOutline& outline,
         }
     }
     throw Error(ErrorCode::bad_input,
-                fmt::format("{}: has no tensor '{}': name another --feature-tensor, or leave it "
+                fmt::format("{}: has no tensor '{}': name another feature tensor, or leave it "
                             "out for the input of the last fully connected layer",
                             file, wanted));
 }
@@ -110,7 +110,7 @@ std::string last_dense_input(cv::dnn::Net& net, const std::string& file) {
     }
     throw Error(ErrorCode::bad_input,
                 fmt::format("{}: has no fully connected layer whose input could be the features: "
-                            "name a tensor with --feature-tensor",
+                            "name a feature tensor",
                             file));
 }
 
@@ -163,7 +163,7 @@ struct Cnn::State {
         require(result.dims >= 2 && result.size[0] == 1 && result.isContinuous() &&
                     result.type() == CV_32F,
                 ErrorCode::bad_input,
-                "the features of one image are no row of numbers: name another --feature-tensor");
+                "the features of one image are no row of numbers: name another feature tensor");
         const auto positions =
             result.dims > 2 ? result.total() / static_cast<std::size_t>(result.size[1]) : 1;
         std::vector<float> row(result.total() / positions);

@@ -1,10 +1,11 @@
 #include "backbone/cnn/image.h"
 
+#include "backbone/cnn/blank_image.h"
+#include "backbone/cnn/png.h"
+
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <memory>
-#include <png.h>
 #include <string>
 #include <turbojpeg.h>
 
@@ -17,37 +18,6 @@ constexpr std::array<std::uint8_t, 3> jpeg_magic{0xff, 0xd8, 0xff};
 template <std::size_t Size>
 bool starts_with(std::span<const std::uint8_t> bytes, const std::array<std::uint8_t, Size>& magic) {
     return bytes.size() >= Size && std::equal(magic.begin(), magic.end(), bytes.begin());
-}
-
-Expected<Image> blank(std::int64_t height, std::int64_t width) {
-    if (height < 1 || width < 1) {
-        return make_error(ErrorCode::bad_input, "damaged: it has no size");
-    }
-    if (height > max_image_pixels / width) {
-        return make_error(ErrorCode::bad_input, "{} x {} pixels are too many", width, height);
-    }
-    Image image{static_cast<int>(height), static_cast<int>(width), 3, {}};
-    image.pixels.resize(image.size());
-    return image;
-}
-
-Expected<Image> decode_png(std::span<const std::uint8_t> file) {
-    png_image png{};
-    png.version = PNG_IMAGE_VERSION;
-    const std::unique_ptr<png_image, void (*)(png_image*)> guard(&png, png_image_free);
-    if (png_image_begin_read_from_memory(&png, file.data(), file.size()) == 0) {
-        return make_error(ErrorCode::bad_input, "damaged PNG");
-    }
-    png.format = PNG_FORMAT_RGB;
-    auto image = blank(png.height, png.width);
-    if (!image) {
-        return image;
-    }
-    const png_color white{255, 255, 255};
-    if (png_image_finish_read(&png, &white, image->pixels.data(), 0, nullptr) == 0) {
-        return make_error(ErrorCode::bad_input, "damaged PNG");
-    }
-    return image;
 }
 
 Expected<Image> decode_jpeg(std::span<const std::uint8_t> file) {
@@ -67,7 +37,7 @@ Expected<Image> decode_jpeg(std::span<const std::uint8_t> file) {
     if (colours == TJCS_CMYK || colours == TJCS_YCCK) {
         return make_error(ErrorCode::bad_input, "JPEG of 4 channels, CMYK: convert it to RGB");
     }
-    auto image = blank(height, width);
+    auto image = blank_image(height, width);
     if (!image) {
         return image;
     }

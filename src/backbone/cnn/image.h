@@ -27,10 +27,10 @@ struct Image {
 // The largest picture that is decoded, in pixels: a small file can announce a huge one.
 inline constexpr std::int64_t max_image_pixels = 100'000'000;
 
-// A whole PNG or JPEG file, told apart by its first bytes, as three channels. 16-bit and indexed
-// PNG are converted, transparency is laid on white. The orientation that a camera wrote into a
-// JPEG is not applied. bad_input, in a few words without the file's name, for anything else, for
-// data that is damaged or cut short, for CMYK and for more than max_image_pixels.
+// A whole PNG or JPEG file, told apart by its first bytes, as three channels. PNG of any kind
+// become what Pillow's convert('RGB') makes of them, see png.h. The orientation that a camera wrote
+// into a JPEG is not applied. bad_input, in a few words without the file's name, for anything else,
+// for data that is damaged or cut short, for CMYK and for more than max_image_pixels.
 Expected<Image> decode_image(std::span<const std::uint8_t> file);
 
 }  // namespace cipherfit

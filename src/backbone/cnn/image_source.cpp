@@ -103,7 +103,7 @@ std::unique_ptr<ImageSource> open_image_source(const fs::path& path,
         return open_idx_images(path, labels);
     }
     require(!labels, ErrorCode::bad_input,
-            "--labels goes with IDX images; {} brings its own labels", path.string());
+            "a file of labels goes with IDX images; {} brings its own labels", path.string());
     if (!fs::is_directory(status)) {
         return open_cifar10({path});
     }

@@ -1,5 +1,6 @@
 #include "cipherfit/base/error.h"
 #include "cipherfit/ckks/bootstrap.h"
+#include "cipherfit/rlwe/security.h"
 #include "ckks/bootstrap/dft_factors.h"
 #include "ckks/bootstrap/encoded_matrix.h"
 #include "ckks/bootstrap/mod_raise.h"
@@ -84,6 +85,7 @@ BootstrapPlan BootstrapPlan::create(const Parameters& parameters, const Bootstra
             "this bootstrapping needs log_n = {} and {} levels, the parameters have {} and {}: "
             "make them with bootstrap_parameters()",
             literal.log_n, levels, parameters.log_n(), parameters.max_level());
+    require_secure_encapsulation(parameters);
     return BootstrapPlan(
         std::make_shared<const Stages>(Stages{parameters, literal, eval_mod_of(literal)}));
 }

@@ -3,7 +3,8 @@
 #include "ckks/bootstrap/encoded_matrix.h"
 #include "ckks/bootstrap/imaginary_unit.h"
 #include "ckks/bootstrap/mod_raise.h"
-#include "ckks/bootstrap/raised_rotation.h"
+#include "ckks/bootstrap/powers.h"
+#include "ckks/bootstrap/raised_ciphertext.h"
 #include "ckks/bootstrap/stages.h"
 
 #include <cmath>
@@ -143,7 +144,7 @@ Ciphertext Bootstrapper::bootstrap(const Ciphertext& a) const {
     Ciphertext x = mod_raise(*keys_, low, parameters.max_level()).with_factor(message_scale / q0);
     for (const auto& family : stages.trace()) {
         const auto terms = static_cast<double>(family.size() + 1);
-        x = sum_of_automorphisms(*keys_, x, family).with_factor(1 / terms);
+        x = evaluator_->add_automorphisms(x, family).with_factor(1 / terms);
     }
     x = std::move(x).with_factor(1 / (2.0 * static_cast<double>(plan_.slots())));
     x = reduce(coefficients(std::move(x))).with_factor(q0 / message_scale);
@@ -151,7 +152,7 @@ Ciphertext Bootstrapper::bootstrap(const Ciphertext& a) const {
         x = matrices_->slots_to_coeffs[i].apply(*keys_, x);
         if (i == 0 && stages.side_by_side()) {
             const KeyId halves{static_cast<std::uint32_t>(plan_.slots())};
-            x = sum_of_automorphisms(*keys_, x, {&halves, 1});
+            x = evaluator_->add_automorphisms(x, {&halves, 1});
         }
     }
     return x;
@@ -160,13 +161,7 @@ Ciphertext Bootstrapper::bootstrap(const Ciphertext& a) const {
 std::pair<Ciphertext, Ciphertext> Bootstrapper::bootstrap_pair(const Ciphertext& a,
                                                                const Ciphertext& b) const {
     const Ring& ring = plan_.parameters().ring();
-    const Ciphertext both = bootstrap(evaluator_->add(a, multiply_by_i(ring, b)));
-    const Ciphertext conjugated = conjugate(*keys_, both);
-    Ciphertext real = evaluator_->add(both, conjugated).with_factor(0.5);
-    Ciphertext imaginary =
-        evaluator_->negate(multiply_by_i(ring, evaluator_->subtract(both, conjugated)))
-            .with_factor(0.5);
-    return {std::move(real), std::move(imaginary)};
+    return split_pair(*evaluator_, bootstrap(evaluator_->add(a, multiply_by_i(ring, b))));
 }
 
 }  // namespace cipherfit

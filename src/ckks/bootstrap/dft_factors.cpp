@@ -45,7 +45,7 @@ std::vector<DiagonalMatrix> factors_of(unsigned log_slots, const std::vector<std
                                        std::size_t first_size) {
     require(std::accumulate(stages.begin(), stages.end(), std::size_t{0}) == log_slots,
             ErrorCode::invalid_argument, "the matrices must take all {} stages", log_slots);
-    const SpecialFft fft = SpecialFft::create(log_slots + 1);
+    const SpecialFft& fft = SpecialFft::shared(log_slots + 1);
     std::vector<DiagonalMatrix> factors;
     std::size_t next = 0;
     for (const std::size_t count : stages) {

@@ -2,7 +2,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/parallel.h"
-#include "ckks/bootstrap/raised_rotation.h"
+#include "ckks/bootstrap/raised_ciphertext.h"
 #include "math/special_fft.h"
 #include "rlwe/ring.h"
 
@@ -31,8 +31,8 @@ constexpr std::size_t most_babies = 64;
 // Coefficients, times the scale, of the polynomial whose slots repeat `values` over the ring: only
 // every `repeat`-th is not zero, and those are returned.
 std::vector<double> sparse_coefficients(std::span<const Complex> values, double scale) {
-    const SpecialFft fft =
-        SpecialFft::create(static_cast<unsigned>(std::countr_zero(values.size())) + 1);
+    const SpecialFft& fft =
+        SpecialFft::shared(static_cast<unsigned>(std::countr_zero(values.size())) + 1);
     std::vector<Complex> work(values.begin(), values.end());
     fft.to_coefficients(work);
     std::vector<double> coefficients(2 * work.size());

@@ -10,7 +10,7 @@
 #include "cipherfit/ckks/ciphertext.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "ckks/bootstrap/diagonal_matrix.h"
-#include "ckks/bootstrap/raised_pair.h"
+#include "rlwe/raised_pair.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/base/parallel.h"
-#include "ckks/bootstrap/raised_rotation.h"
+#include "ckks/bootstrap/raised_ciphertext.h"
 #include "rlwe/ring.h"
 
 #include <array>

@@ -4,16 +4,18 @@
 #include "cipherfit/parties/owner/secret_bytes.h"
 #include "cipherfit/parties/owner/sign_message.h"
 #include "cipherfit/parties/share_bytes.h"
+#include "parties/owner/wipe_bytes.h"
 
 #include <algorithm>
 #include <system_error>
-#include <utility>
 
 namespace cipherfit {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
 namespace fs = std::filesystem;
+
+constexpr std::size_t largest_point_bytes = std::size_t{1} << 28U;
 
 template <class T>
 tl::unexpected<ErrorInfo> failed(const Expected<T>& result) {
@@ -26,110 +28,42 @@ Seed to_seed(std::span<const std::uint8_t> bytes) {
     return seed;
 }
 
-bool present(const fs::path& path) {
-    std::error_code none;
-    return fs::exists(path, none);
+Bytes to_vector(const Digest& digest) {
+    return {digest.begin(), digest.end()};
 }
 
-// Wipes a byte string when the scope ends.
-class WipeBytes {
-  public:
-    explicit WipeBytes(Bytes& bytes) noexcept : bytes_(bytes) {}
-    ~WipeBytes() { secure_wipe(bytes_.data(), bytes_.size()); }
-    WipeBytes(const WipeBytes&) = delete;
-    WipeBytes& operator=(const WipeBytes&) = delete;
-
-  private:
-    Bytes& bytes_;
-};
-
 }  // namespace
-
-KeyCeremony::KeyCeremony(const fs::path& directory, const fs::path& board, const Charter& charter,
-                         std::uint32_t self, const MemberIdentity& identity,
-                         const KeyRequest& request, const Parameters& parameters)
-    : directory_(directory),
-      board_(board),
-      charter_(charter),
-      charter_digest_(charter_digest(charter)),
-      self_(self),
-      identity_(&identity),
-      request_(request),
-      parameters_(parameters) {}
 
 Expected<KeyCeremony> KeyCeremony::open(const fs::path& private_directory, const fs::path& board,
                                         const SignedCharter& charter, std::uint32_t self,
                                         const MemberIdentity& identity, const KeyRequest& request) {
-    if (const auto checked = check_charter(charter.charter); !checked) {
-        return failed(checked);
-    }
-    const auto missing = charter.unsigned_members();
-    if (!missing.empty()) {
-        return make_error(ErrorCode::bad_input,
-                          "the charter is not signed by {}: nothing happens before all have signed",
-                          charter.charter.describe(missing[0]));
-    }
-    if (self >= charter.charter.members.size() ||
-        charter.charter.members[self].identity != identity.identity_key() ||
-        charter.charter.members[self].sealing != identity.sealing_key()) {
-        return make_error(ErrorCode::bad_input, "these private keys are not those of {}",
-                          charter.charter.describe(self));
+    auto member = MemberDirectory::open(private_directory, board, charter, self, identity);
+    if (!member) {
+        return failed(member);
     }
     auto parameters = Parameters::from_bytes(charter.charter.parameters);
     if (!parameters) {
         return failed(parameters);
     }
-    for (const fs::path& path :
-         {private_directory, private_directory / "sent", private_directory / "roots"}) {
-        std::error_code error;
-        fs::create_directories(path, error);
-        if (!error) {
-            fs::permissions(path, fs::perms::owner_all, error);
-        }
-        if (error) {
-            return make_error(ErrorCode::io_failure, "{}: {}", path.string(), error.message());
-        }
-    }
-    return KeyCeremony(private_directory, board, charter.charter, self, identity, request,
-                       *parameters);
-}
-
-// A file of random secret bytes, made once.
-Expected<Bytes> KeyCeremony::secret_file(const std::string& name, std::size_t size) const {
-    const fs::path path = directory_ / name;
-    if (!present(path)) {
-        Bytes fresh(size);
-        const WipeBytes guard(fresh);
-        random_secret_bytes(fresh);
-        if (const auto written = write_file(path, fresh, {.exclusive = true, .mode = 0600});
-            !written) {
-            return failed(written);
-        }
-    }
-    auto bytes = read_file(path, size);
-    if (bytes && bytes->size() != size) {
-        return make_error(ErrorCode::corrupt_data, "{} has {} bytes instead of {}", path.string(),
-                          bytes->size(), size);
-    }
-    return bytes;
+    return KeyCeremony(std::move(*member), request, *parameters);
 }
 
 Expected<Dealer> KeyCeremony::dealer() const {
-    if (present(directory_ / "forgotten")) {
+    if (member_.has("forgotten")) {
         return make_error(
             ErrorCode::bad_input,
             "this dealer has forgotten its summand, as it should once the keys stand");
     }
-    auto seed = secret_file("dealer.seed", sizeof(Seed));
+    auto seed = member_.secret("dealer.seed", sizeof(Seed));
     if (!seed) {
         return failed(seed);
     }
     const WipeBytes guard(*seed);
-    return Dealer::from_seed(parameters_, charter_digest_, to_seed(*seed));
+    return Dealer::from_seed(parameters_, member_.charter_id(), to_seed(*seed));
 }
 
 Expected<std::vector<KeyShare>> KeyCeremony::own_shares() const {
-    const auto common = ceremony_seed(charter_, views_[0], views_[1]);
+    const auto common = ceremony_seed(member_.charter(), views_[0], views_[1]);
     if (!common) {
         return failed(common);
     }
@@ -153,81 +87,94 @@ Expected<std::vector<KeyShare>> KeyCeremony::own_shares() const {
     return shares;
 }
 
-Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t round,
-                                     const Digest& previous_root) {
-    auto secret = secret_file("randomness", 2 * sizeof(Seed));
-    auto opening = secret_file("opening", sizeof(Seed));
-    if (!secret || !opening) {
-        return failed(secret ? opening : secret);
+Expected<Bytes> KeyCeremony::sealed_point(const MessageSlot& slot, std::uint32_t round,
+                                          const Digest& previous_root) const {
+    const auto own = dealer();
+    if (!own) {
+        return failed(own);
     }
-    const WipeBytes guard(*secret);
-    const WipeBytes opening_guard(*opening);
-    switch (slot.kind) {
-        case MessageKind::randomness_commitment: {
-            const Digest digest = commit_randomness(
-                charter_digest_, self_,
-                {.opening = to_seed(*secret),
-                 .contribution = to_seed(std::span(*secret).subspan(sizeof(Seed)))});
-            return Bytes(digest.begin(), digest.end());
-        }
-        case MessageKind::randomness_reveal:
-            return Bytes(*secret);
-        case MessageKind::key_commitment: {
-            const auto shares = own_shares();
-            if (!shares) {
-                return failed(shares);
+    const Charter& charter = member_.charter();
+    const auto holder = charter.point_of(slot.recipient);
+    if (!holder) {
+        return make_error(ErrorCode::internal, "{} is no holder and has no point",
+                          charter.describe(slot.recipient));
+    }
+    const auto points = own->release_points(static_cast<unsigned>(charter.holders().size()),
+                                            charter.threshold, charter.release_level);
+    Bytes bytes = to_bytes(parameters_, points[*holder - 1]);
+    const WipeBytes guard(bytes);
+    return seal(charter.members[slot.recipient].sealing,
+                sealing_context(MessagePlace{.charter = member_.charter_id(),
+                                             .round = round,
+                                             .slot = slot,
+                                             .previous_root = previous_root}),
+                bytes);
+}
+
+Expected<Bytes> KeyCeremony::round_two() const {
+    const Charter& charter = member_.charter();
+    auto shown = shown_shares(charter, parameters_, request_, views_[2], views_[3]);
+    if (!shown) {
+        return failed(shown);
+    }
+    const auto common = ceremony_seed(charter, views_[0], views_[1]);
+    if (!common) {
+        return failed(common);
+    }
+    const auto own = dealer();
+    if (!own) {
+        return failed(own);
+    }
+    std::vector<KeyShare> result;
+    const auto asked = asked_shares(parameters_, request_);
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (asked[i].kind == ShareKind::relinearization_one) {
+            std::vector<KeyShare> first;
+            for (auto& list : *shown) {
+                first.push_back(std::move(list[i]));
             }
-            const Digest digest =
-                commit_key_shares(charter_, self_, to_seed(*opening), parameters_, *shares);
-            return Bytes(digest.begin(), digest.end());
+            result.push_back(own->relinearization_two(*common, first));
         }
+    }
+    return to_bytes(parameters_, result);
+}
+
+Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t round,
+                                     const Digest& previous_root) const {
+    auto secret = member_.secret("randomness", 2 * sizeof(Seed));
+    if (!secret) {
+        return secret;
+    }
+    auto opening = member_.secret("opening", sizeof(Seed));
+    if (!opening) {
+        return opening;
+    }
+    switch (slot.kind) {
+        case MessageKind::randomness_commitment:
+            return to_vector(commit_randomness(
+                member_.charter_id(), member_.self(),
+                {.opening = to_seed(*secret),
+                 .contribution = to_seed(std::span(*secret).subspan(sizeof(Seed)))}));
+        case MessageKind::randomness_reveal:
+            return secret;
+        case MessageKind::key_commitment:
         case MessageKind::key_shares: {
             const auto shares = own_shares();
             if (!shares) {
                 return failed(shares);
             }
-            Bytes result(*opening);
+            if (slot.kind == MessageKind::key_commitment) {
+                return to_vector(commit_key_shares(member_.charter(), member_.self(),
+                                                   to_seed(*opening), parameters_, *shares));
+            }
             const Bytes bytes = to_bytes(parameters_, *shares);
-            result.insert(result.end(), bytes.begin(), bytes.end());
-            return result;
+            opening->insert(opening->end(), bytes.begin(), bytes.end());
+            return opening;
         }
-        case MessageKind::release_points: {
-            const auto own = dealer();
-            if (!own) {
-                return failed(own);
-            }
-            const auto holders = static_cast<unsigned>(charter_.holders().size());
-            const auto points =
-                own->release_points(holders, charter_.threshold, charter_.release_level);
-            Bytes bytes = to_bytes(parameters_, points[*charter_.point_of(slot.recipient) - 1]);
-            const WipeBytes point_guard(bytes);
-            return seal(charter_.members[slot.recipient].sealing,
-                        sealing_context(MessagePlace{.charter = charter_digest_,
-                                                     .round = round,
-                                                     .slot = slot,
-                                                     .previous_root = previous_root}),
-                        bytes);
-        }
-        case MessageKind::round_two_shares: {
-            auto shown = shown_shares(charter_, parameters_, request_, views_[2], views_[3]);
-            const auto common = ceremony_seed(charter_, views_[0], views_[1]);
-            const auto own = dealer();
-            if (!shown || !common || !own) {
-                return !shown ? failed(shown) : !common ? failed(common) : failed(own);
-            }
-            std::vector<KeyShare> result;
-            const auto asked = asked_shares(parameters_, request_);
-            for (std::size_t i = 0; i < asked.size(); ++i) {
-                if (asked[i].kind == ShareKind::relinearization_one) {
-                    std::vector<KeyShare> first;
-                    for (auto& list : *shown) {
-                        first.push_back(std::move(list[i]));
-                    }
-                    result.push_back(own->relinearization_two(*common, first));
-                }
-            }
-            return to_bytes(parameters_, result);
-        }
+        case MessageKind::release_points:
+            return sealed_point(slot, round, previous_root);
+        case MessageKind::round_two_shares:
+            return round_two();
         default: {  // points_received
             if (const auto kept = keep_points(); !kept) {
                 return failed(kept);
@@ -238,157 +185,121 @@ Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t roun
 }
 
 // Opens this holder's points, adds them up and stores the sum.
-Expected<void> KeyCeremony::keep_points() {
-    if (present(directory_ / "point")) {
+Expected<void> KeyCeremony::keep_points() const {
+    if (member_.has("point")) {
         return {};
+    }
+    const Charter& charter = member_.charter();
+    const auto holder = charter.point_of(member_.self());
+    if (!holder) {
+        return make_error(ErrorCode::internal, "{} is no holder and has no point",
+                          charter.describe(member_.self()));
     }
     std::vector<ReleasePoint> points;
     const RoundView& view = views_[3];
-    for (const std::uint32_t dealer : charter_.dealers()) {
+    for (const std::uint32_t dealer : charter.dealers()) {
         const MessageSlot slot{
-            .kind = MessageKind::release_points, .sender = dealer, .recipient = self_};
-        auto opened = identity_->open(sealing_context(view.round.receipts().at(slot).header),
-                                      view.payloads.at(slot));
-        if (!opened) {
+            .kind = MessageKind::release_points, .sender = dealer, .recipient = member_.self()};
+        const auto useless = [&](const ErrorInfo& error) {
             return make_error(ErrorCode::corrupt_data, "{} cannot be used: {}",
-                              describe(charter_, slot), opened.error().message);
+                              describe(charter, slot), error.message);
+        };
+        auto opened = member_.identity().open(
+            sealing_context(view.round.receipts().at(slot).header), view.payloads.at(slot));
+        if (!opened) {
+            return useless(opened.error());
         }
         const WipeBytes guard(*opened);
-        auto point = release_point_from_bytes(parameters_, *charter_.point_of(self_),
-                                              charter_.release_level, *opened);
+        auto point = release_point_from_bytes(parameters_, *holder, charter.release_level, *opened);
         if (!point) {
-            return make_error(ErrorCode::corrupt_data, "{} cannot be used: {}",
-                              describe(charter_, slot), point.error().message);
+            return useless(point.error());
         }
         points.push_back(std::move(*point));
     }
     Bytes bytes = to_bytes(parameters_, ReleasePoint::sum(parameters_, points));
     const WipeBytes guard(bytes);
-    return write_file(directory_ / "point", bytes, {.exclusive = true, .mode = 0600});
+    return member_.keep("point", bytes);
 }
 
-// Stores the message before it is shown to anybody, or takes the one that is stored.
-Expected<void> KeyCeremony::post(const MessageSlot& slot, std::uint32_t round,
-                                 const Digest& previous_root, CeremonyReport& report) {
-    const fs::path stored = directory_ / "sent" / Board::file_name(round, slot);
-    if (!present(stored)) {
-        auto content = payload(slot, round, previous_root);
-        if (!content) {
-            return failed(content);
-        }
-        const Message message = sign_message(*identity_,
-                                             {.charter = charter_digest_,
-                                              .round = round,
-                                              .slot = slot,
-                                              .previous_root = previous_root},
-                                             std::move(*content));
-        const auto written =
-            write_file(stored, to_bytes(message), {.exclusive = true, .mode = 0600});
-        if (!written) {
-            return written;
-        }
+// What everybody checks, dealer or not, before anything is built on a complete round.
+Expected<void> KeyCeremony::check_round(std::uint32_t round) const {
+    if (round == 1) {
+        const auto common = ceremony_seed(member_.charter(), views_[0], views_[1]);
+        return common ? Expected<void>() : failed(common);
     }
-    const auto bytes = read_file(stored, largest_payload(slot.kind) + 4096);
-    if (!bytes) {
-        return failed(bytes);
-    }
-    const auto shown = board_.get(round, slot);
-    if (shown && *shown && **shown == *bytes) {
-        return {};
-    }
-    report.posted.push_back(describe(charter_, slot));
-    return board_.put(round, slot, *bytes);
-}
-
-Expected<void> KeyCeremony::pin_root(std::uint32_t round, const Digest& root) const {
-    const fs::path path = directory_ / "roots" / fmt::format("{:02}", round);
-    if (!present(path)) {
-        return write_file(path, root, {.exclusive = true, .mode = 0600});
-    }
-    const auto before = read_file(path, root.size());
-    if (!before) {
-        return failed(before);
-    }
-    if (!std::ranges::equal(*before, root)) {
-        return make_error(
-            ErrorCode::corrupt_data,
-            "round {} shows other messages than it did before (root {}, now {}): "
-            "whoever carries the messages has exchanged some",
-            round, to_hex(std::span(*before).first(std::min<std::size_t>(8, before->size()))),
-            to_hex(std::span(root).first(8)));
+    if (round == 3) {
+        const auto shown =
+            shown_shares(member_.charter(), parameters_, request_, views_[2], views_[3]);
+        return shown ? Expected<void>() : failed(shown);
     }
     return {};
 }
 
-Expected<CeremonyReport> KeyCeremony::step() {
-    CeremonyReport report;
+Expected<void> KeyCeremony::forget() const {
+    if (!member_.has("dealer.seed")) {
+        return {};
+    }
+    // The mark first: a dealer that is stopped in between must not draw another summand.
+    if (!member_.has("forgotten")) {
+        if (const auto marked = member_.keep("forgotten", {}); !marked) {
+            return marked;
+        }
+    }
+    std::error_code error;
+    fs::remove(member_.path("dealer.seed"), error);
+    if (error) {
+        return make_error(ErrorCode::io_failure, "{}: {}", member_.path("dealer.seed").string(),
+                          error.message());
+    }
+    return {};
+}
+
+Expected<StepReport> KeyCeremony::step() {
+    StepReport report;
     views_.clear();
     Digest root{};
     for (std::uint32_t number = 0; number < ceremony_rounds; ++number) {
-        report.round = number;
-        const auto slots = ceremony_slots(charter_, number);
-        for (const MessageSlot& slot : slots) {
-            if (slot.sender == self_) {
-                if (const auto posted = post(slot, number, root, report); !posted) {
-                    return failed(posted);
-                }
-            }
+        auto view = member_.step(
+            number, root, ceremony_slots(member_.charter(), number),
+            [&](const MessageSlot& slot) { return payload(slot, number, root); }, report);
+        if (!view) {
+            return failed(view);
         }
-        views_.push_back(view_round(charter_, number, root, slots, board_));
-        const RoundView& view = views_.back();
-        if (!view.round.complete()) {
-            report.problems = view.problems;
-            for (const MessageSlot& slot : view.round.missing()) {
-                report.waiting_for.push_back(describe(charter_, slot));
-            }
+        views_.push_back(std::move(*view));
+        if (!views_.back().round.complete()) {
             return report;
         }
-        root = view.round.root();
-        if (const auto pinned = pin_root(number, root); !pinned) {
-            return failed(pinned);
-        }
-        // What everybody checks, dealer or not, before anything is built on it.
-        if (number == 1) {
-            if (const auto common = ceremony_seed(charter_, views_[0], views_[1]); !common) {
-                return failed(common);
-            }
-        }
-        if (number == 3) {
-            const auto shown = shown_shares(charter_, parameters_, request_, views_[2], views_[3]);
-            if (!shown) {
-                return failed(shown);
-            }
+        root = views_.back().round.root();
+        if (const auto checked = check_round(number); !checked) {
+            return failed(checked);
         }
     }
-    report.round = ceremony_rounds;
+    if (const auto forgotten = forget(); !forgotten) {
+        return failed(forgotten);
+    }
+    last_root_ = root;
     report.done = true;
-    if (present(directory_ / "dealer.seed")) {
-        // The mark first: a dealer that is stopped in between must not draw another summand.
-        if (const auto marked = write_file(directory_ / "forgotten", {}, {.mode = 0600}); !marked) {
-            return failed(marked);
-        }
-        std::error_code error;
-        fs::remove(directory_ / "dealer.seed", error);
-    }
     return report;
 }
 
 Expected<ReleasePoint> KeyCeremony::release_point() const {
-    const auto point = charter_.point_of(self_);
-    if (!point || !present(directory_ / "point")) {
-        return make_error(ErrorCode::bad_input, "{} has no point{}", charter_.describe(self_),
+    const Charter& charter = member_.charter();
+    const auto point = charter.point_of(member_.self());
+    if (!point || !member_.has("point")) {
+        return make_error(ErrorCode::bad_input, "{} has no point{}",
+                          charter.describe(member_.self()),
                           point ? ": the keys are not made yet" : " and is no holder");
     }
-    auto bytes = read_file(directory_ / "point", std::size_t{1} << 28U);
+    auto bytes = read_file(member_.path("point"), largest_point_bytes);
     if (!bytes) {
         return failed(bytes);
     }
     const WipeBytes guard(*bytes);
-    return release_point_from_bytes(parameters_, *point, charter_.release_level, *bytes);
+    return release_point_from_bytes(parameters_, *point, charter.release_level, *bytes);
 }
 
 Expected<Seed> KeyCeremony::noise_seed() const {
-    auto bytes = secret_file("holder.seed", sizeof(Seed));
+    auto bytes = member_.secret("holder.seed", sizeof(Seed));
     if (!bytes) {
         return failed(bytes);
     }

@@ -24,7 +24,7 @@ class JoinedCoefficients {
         : job_(job),
           key_(key),
           main_(RowMatrix::Zero(static_cast<Eigen::Index>(job.plan.shape().samples),
-                                static_cast<Eigen::Index>(job.plan.shape().classes))),
+                                static_cast<Eigen::Index>(job.plan.shape().heads))),
           extrapolated_(main_) {}
 
     // The boundaries in their order, none left out.
@@ -53,7 +53,8 @@ class JoinedCoefficients {
 };
 
 std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job,
-                                           const SecretKey& key, const RowMatrix& xs) {
+                                           const SecretKey& key, const RowMatrix& xs,
+                                           DecryptionRecord& record) {
     require(static_cast<std::size_t>(xs.rows()) == job.plan.shape().samples,
             ErrorCode::invalid_argument, "the models' coefficients belong to {} rows, got {}",
             job.plan.shape().samples, xs.rows());
@@ -63,7 +64,9 @@ std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job
     for (int iteration = every; iteration < job.plan.recipe().iterations &&
                                 std::filesystem::exists(files.kept_checkpoint(iteration));
          iteration += every) {
-        coefficients.join(read_kept(files, job, iteration));
+        const TrainingState state = read_kept(files, job, iteration);
+        record.begin(job.identity, iteration, digest_of(state.segment));
+        coefficients.join(state);
         models.push_back({iteration, coefficients.model().transpose() * xs});
     }
     return models;
@@ -73,8 +76,15 @@ std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job
 
 std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs) {
+    DecryptionRecord none;
+    return decrypt_checkpoints(files, job, key, xs, none);
+}
+
+std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+                                                 const SecretKey& key, const RowMatrix& xs,
+                                                 DecryptionRecord& record) {
     if (job.plan.adds_up_errors()) {
-        return job.plan.has_intermediate_models() ? join_segments(files, job, key, xs)
+        return job.plan.has_intermediate_models() ? join_segments(files, job, key, xs, record)
                                                   : std::vector<CheckpointModel>{};
     }
     std::vector<CheckpointModel> models;
@@ -85,8 +95,9 @@ std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Jo
         }
         const TrainingState state = read_kept(files, job, iteration);
         const bool main = recipe.model == ModelSequence::main;
-        models.push_back(
-            {iteration, decrypt_model(job, key, main ? state.main : state.extrapolated, xs)});
+        const auto& blocks = main ? state.main : state.extrapolated;
+        record.begin(job.identity, iteration, digest_of(blocks));
+        models.push_back({iteration, decrypt_model(job, key, blocks, xs)});
     }
     return models;
 }

@@ -5,6 +5,7 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/training_messages.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/owner/wipe_blocks.h"
 #include "protocol/packing.h"
 
 #include <utility>
@@ -43,7 +44,6 @@ Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path,
                                               const SecretKey& key, const ByteProgress& progress) {
     return expected([&] {
         require_key(job, key);
-        const Parameters& parameters = job.plan.parameters();
         ContainerIdentity identity = job.identity;
         identity.nonce = {};
         auto writer =
@@ -53,16 +53,8 @@ Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path,
         const KeyRequest request = job.plan.keys();
         std::uint32_t index = 0;
         for (const auto& [id, level] : request.levels()) {
-            const SeededSwitchingKey made = generator.switching_key(id, level);
-            ByteWriter header;
-            header.u32(made.id.rotation);
-            header.u32(static_cast<std::uint32_t>(made.level));
-            header.bytes(made.seed);
-            std::vector<std::uint8_t> payload = header.take();
-            for (const RnsPoly& b : made.b) {
-                pack_poly(parameters.ring(), b, level, payload);
-            }
-            value_or_throw(writer.section(tag_key, index++, payload));
+            write_key_section(writer, job.plan.parameters(), index++,
+                              generator.switching_key(id, level));
             if (progress) {
                 progress(writer.bytes_written(), total);
             }
@@ -151,11 +143,14 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
 RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block) {
     require_key(job, key);
     const TrainingPlan& plan = job.plan;
-    const std::vector<double> values =
-        plan.kernel().unpack_replicas(Encoder(plan.parameters()).decode(decrypt(key, block)));
-    return Eigen::Map<const RowMatrix>(values.data(),
-                                       static_cast<Eigen::Index>(plan.shape().samples),
-                                       static_cast<Eigen::Index>(plan.shape().classes));
+    std::vector<double> slots = Encoder(plan.parameters()).decode(decrypt(key, block));
+    std::vector<double> values = plan.kernel().unpack_replicas(slots);
+    const RowMatrix coefficients =
+        Eigen::Map<const RowMatrix>(values.data(), static_cast<Eigen::Index>(plan.shape().samples),
+                                    static_cast<Eigen::Index>(plan.shape().heads));
+    secure_wipe(slots.data(), slots.size() * sizeof(double));
+    secure_wipe(values.data(), values.size() * sizeof(double));
+    return coefficients;
 }
 
 RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
@@ -169,7 +164,9 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
         for (const Ciphertext& block : model) {
             blocks.push_back(encoder.decode(decrypt(key, block)));
         }
-        return unpack_states(plan, blocks);
+        RowMatrix state = unpack_states(plan, blocks);
+        wipe(blocks);
+        return state;
     }
     const TrainingShape& shape = plan.shape();
     require(static_cast<std::size_t>(xs.rows()) == shape.samples &&

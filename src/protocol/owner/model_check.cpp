@@ -1,11 +1,13 @@
 #include "cipherfit/protocol/owner/model_check.h"
 
+#include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,39 +16,68 @@ namespace {
 
 // A run whose noise may reach this share of the weights is refused before it starts.
 constexpr double largest_relative_error = 0.05;
+// A row that is so many times as long as the middle one is named as an outlier.
+constexpr double outlier_ratio = 10.0;
+
+// What makes |z| large, where one row or one column does, as the middle of a message.
+std::string cause_of(const RowMatrix& xs) {
+    Eigen::VectorXd norms = xs.rightCols(xs.cols() - 1).rowwise().norm();
+    Eigen::Index row = 0;
+    const double longest = norms.maxCoeff(&row);
+    std::nth_element(norms.begin(), norms.begin() + norms.size() / 2, norms.end());
+    const double median = norms(norms.size() / 2);
+    Eigen::Index column = 0;
+    if (longest > outlier_ratio * median) {
+        xs.row(row).rightCols(xs.cols() - 1).cwiseAbs().maxCoeff(&column);
+        return fmt::format(
+            " (one row is {:.3g} times as long as the middle one, mostly in feature "
+            "{}: an outlier?)",
+            longest / median, column);
+    }
+    const Eigen::RowVectorXd variances = xs.rightCols(xs.cols() - 1).colwise().squaredNorm();
+    const double share = variances.maxCoeff(&column) / variances.sum();
+    if (xs.cols() > 4 && share > 0.5) {
+        return fmt::format(" (feature {} has {:.0f} % of all variance)", column, 100 * share);
+    }
+    return {};
+}
 
 }  // namespace
 
 TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data) {
+    return make_twin_reference(setup, plain_runs(setup, borrowed(data)));
+}
+
+TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs) {
     const Recipe& recipe = setup.plan.recipe();
-    const TwinResult twin = run_twin(data, recipe);
+    const PlainRun& twin = *runs.weights;
     TwinReference reference;
     reference.largest_abs_z = twin.largest_abs_z();
-    reference.largest_abs_state = twin.max_abs_held;
+    reference.largest_abs_state = runs.states->max_abs_held();
     // A straight line pulls back wherever it is evaluated: its range is only where it was fitted.
     require(recipe.sigmoid.degree() == 1 || reference.largest_abs_z <= recipe.sigmoid.range,
             ErrorCode::bad_input,
-            "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}: use a wider "
+            "training reaches |z| = {:.3g}, outside the sigmoid's range of {:.3g}{}: use a wider "
             "range, a smaller step or fewer iterations{}",
-            reference.largest_abs_z, recipe.sigmoid.range,
-            recipe.preset == Preset::chiang2023 ? ", or features scaled to 0..1" : "");
-    if (setup.plan.solver() == Solver::dual) {
-        reference.largest_abs_state = run_dual_twin(data, recipe).max_abs_held;
-    }
+            reference.largest_abs_z, recipe.sigmoid.range, cause_of(runs.data->xs),
+            recipe.preset == Preset::chiang2023
+                ? ", or features scaled to 0..1"
+                : ", or leave features and step to the rehearsal, which standardises columns and "
+                  "clips outliers");
     if (const auto& refresh = setup.plan.refresh()) {
-        const double coefficient = largest_refreshed_coefficient(setup.plan, data);
+        const double coefficient = largest_refreshed_coefficient(setup.plan, *runs.states);
         require(coefficient <= refresh->range(), ErrorCode::bad_input,
                 "what is bootstrapped has coefficients up to {:.3g}, more than the {:.3g} that the "
                 "plan has room for: plan again from these rows",
                 coefficient, refresh->range());
     }
     if (setup.plan.segment_length() > 0) {
-        const double coefficient = largest_segment_coefficient(setup.plan, data);
+        const double coefficient = largest_segment_coefficient(setup.plan, *runs.states);
         const double most = setup.plan.segment_capacity();
         require(coefficient <= most, ErrorCode::bad_input,
                 "the sums that models in between are joined from have coefficients up to {:.3g}, "
-                "more than the {:.3g} that the chain holds: use --models-every 0 or fewer scale "
-                "bits",
+                "more than the {:.3g} that the chain holds: plan without models in between, or "
+                "with fewer scale bits",
                 coefficient, most);
     }
     const double most = setup.plan.state_capacity();
@@ -55,46 +86,82 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& d
             "holds safely: use a smaller step or fewer iterations",
             reference.largest_abs_state, most);
     reference.head = finish_model(twin.model(), setup.preprocessing, recipe, setup.class_names);
-    ErrorBounds bounds = error_bounds(setup.plan, data, setup.preprocessing);
+    ErrorBounds bounds = error_bounds(setup.plan, *runs.states, setup.preprocessing);
     reference.weight_error_bound = bounds.weights.back();
     reference.state_error_bound = bounds.states.back();
     reference.weight_error_bounds = std::move(bounds.weights);
     reference.state_error_bounds = std::move(bounds.states);
     require(
-        reference.state_error_bound <= largest_relative_error * std::max(1.0, twin.max_abs_state),
+        reference.state_error_bound <= largest_relative_error * std::max(1.0, twin.max_abs_state()),
         ErrorCode::bad_input,
         "the scheme's noise could change the weights by {:.3g}, too much beside their size of "
         "{:.3g}: use more scale bits, a smaller step or fewer iterations",
-        reference.state_error_bound, twin.max_abs_state);
+        reference.state_error_bound, twin.max_abs_state());
     return reference;
 }
 
-Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
-                   const TwinReference& reference) {
-    require(state.allFinite(), ErrorCode::corrupt_data,
-            "the decrypted model holds values that are not finite: train again");
-    const double largest = state.cwiseAbs().maxCoeff();
+std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+                                   const TwinReference& reference) {
+    if (!state.allFinite()) {
+        return std::nullopt;
+    }
     // Of the dual, coefficients are what the chain holds; their model is only compared.
     const double capacity = 2 * setup.plan.state_capacity();
-    require(setup.plan.solver() == Solver::dual || largest <= capacity, ErrorCode::corrupt_data,
-            "the decrypted model reaches {:.3g}, beyond the {:.3g} that the chain can hold: it is "
-            "noise; train again",
-            largest, capacity);
+    if (setup.plan.solver() == Solver::primal && state.cwiseAbs().maxCoeff() > capacity) {
+        return std::nullopt;
+    }
     Head head = finish_model(state, setup.preprocessing, setup.plan.recipe(), setup.class_names);
     // The bias by the bound on all weights, every feature's weights by the states' bound and the
     // feature's own scale.
     const Preprocessing& preprocessing = setup.preprocessing;
+    const double share = row_share(setup.plan.shape().heads);
     bool accepted = largest_weight_error(head, reference.head) <= reference.weight_error_bound;
     for (Eigen::Index j = 1; j < head.weights.cols(); ++j) {
         const double error =
             (head.weights.col(j) - reference.head.weights.col(j)).cwiseAbs().maxCoeff();
-        accepted = accepted && error <= reference.state_error_bound * preprocessing.factor *
+        accepted = accepted && error <= share * reference.state_error_bound * preprocessing.factor *
                                             preprocessing.column_scale(j);
     }
-    require(accepted, ErrorCode::corrupt_data,
-            "the decrypted model is not the plaintext twin's within the noise that was predicted: "
-            "the server did not compute what was planned; discard the key and train again");
-    return head;
+    return accepted ? std::optional(std::move(head)) : std::nullopt;
+}
+
+Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
+                   const TwinReference& reference) {
+    std::optional<Head> head = accepted_model(state, setup, reference);
+    if (!head) {
+        refuse_decrypted();
+    }
+    return std::move(*head);
+}
+
+Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& key,
+                   const std::vector<Ciphertext>& model, const RowMatrix& xs,
+                   const OwnerSetup& setup, const TwinReference& reference) {
+    record.begin(job.identity, job.plan.recipe().iterations, digest_of(model));
+    std::optional<Head> head = accepted_model(decrypt_model(job, key, model, xs), setup, reference);
+    if (!head) {
+        record.refuse();
+    }
+    record.accept();
+    return std::move(*head);
+}
+
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+                                              const Job& job, const SecretKey& key,
+                                              const RowMatrix& xs, const PreparedData& data,
+                                              const OwnerSetup& setup, const TwinReference& last) {
+    const auto checkpoints = decrypt_checkpoints(files, job, key, xs, record);
+    std::vector<CheckedModel> models;
+    try {
+        models = checked_models(checkpoints, data, setup, last);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::corrupt_data) {
+            throw;
+        }
+        record.refuse();
+    }
+    record.accept();
+    return models;
 }
 
 std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& checkpoints,
@@ -112,7 +179,8 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                 finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
             reference.weight_error_bound = last.weight_error_bounds.at(index);
             reference.state_error_bound = last.state_error_bounds.at(index);
-            models.push_back({iteration, checked_model(next->state, setup, reference)});
+            Head head = checked_model(next->state, setup, reference);
+            models.push_back({iteration, std::move(head), std::move(reference.head)});
             ++next;
         });
     return models;

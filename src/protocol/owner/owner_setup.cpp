@@ -2,7 +2,6 @@
 
 #include "base/json_integers.h"
 #include "cipherfit/train/refresh_range.h"
-#include "cipherfit/train/twin.h"
 
 #include <algorithm>
 #include <cmath>
@@ -29,9 +28,8 @@ void require_nothing_pinned(const SetupOptions& options) {
     require(!options.recipe.step && !options.final_step && !options.recipe.degree &&
                 !options.recipe.range && options.recipe.momentum == Momentum::nesterov,
             ErrorCode::invalid_argument,
-            "the preset chiang2023 has its own step, sigmoid and momentum: leave out --step, "
-            "--final-step, --sigmoid-degree, --sigmoid-range and --momentum, or use the preset "
-            "standard");
+            "the preset chiang2023 has its own step, sigmoid and momentum: leave these out, or use "
+            "the preset standard");
 }
 
 nlohmann::json to_json(const RehearsalCandidate& candidate) {
@@ -85,8 +83,8 @@ int iterations_of(const SetupOptions& options, std::size_t samples) {
 void require_batches(const SetupOptions& options, std::size_t samples) {
     require(options.batch == 0 || static_cast<std::size_t>(options.batch) <= samples,
             ErrorCode::bad_input,
-            "batches of {} samples are more than the {} there are: use smaller batches, or leave "
-            "--batch out",
+            "batches of {} samples are more than the {} there are: use smaller batches, or "
+            "none",
             options.batch, samples);
 }
 
@@ -96,7 +94,7 @@ Recipe completed(Recipe recipe, const SetupOptions& options) {
     recipe.batch = options.batch;
     if (options.final_step && recipe.iterations > 1) {
         require(options.recipe.step.has_value(), ErrorCode::bad_input,
-                "a last step of {} needs a first one: give --step", *options.final_step);
+                "a last step of {} needs a first one: give the first step", *options.final_step);
         const double ratio = *options.final_step / recipe.steps.front();
         for (std::size_t t = 0; t < recipe.steps.size(); ++t) {
             recipe.steps[t] *= std::pow(
@@ -137,6 +135,34 @@ RowMatrix first_batch(const Preprocessing& preprocessing, const Dataset& trainin
     return preprocessing.scaled(training.features(order, Eigen::all));
 }
 
+// Moves intercepts from the classes' shares in training to options.prior. A score is a log-odds
+// times the reciprocal of the scale that makes the held-out loss least.
+void take_prior(Preprocessing& preprocessing, HeldOutScores& held_out, const SetupOptions& options,
+                const std::vector<int>& labels) {
+    if (options.prior.size() == 0) {
+        return;
+    }
+    const auto classes = options.prior.size();
+    require((options.prior.array() > 0.0).all() && options.prior.allFinite(), ErrorCode::bad_input,
+            "the classes' shares must be finite numbers above 0");
+    require(held_out.scores.rows() > 0, ErrorCode::bad_input,
+            "other shares of the classes need scores of held-out rows: leave out --no-rehearsal, "
+            "--recipe and --step");
+    const Eigen::VectorXd counts = one_hot(labels, static_cast<int>(classes)).colwise().sum() /
+                                   static_cast<double>(labels.size());
+    require((counts.array() > 0.0).all(), ErrorCode::bad_input,
+            "a class without training rows cannot get another share");
+    const Eigen::VectorXd weights = preprocessing.class_weights.size() > 0
+                                        ? preprocessing.class_weights
+                                        : Eigen::VectorXd(Eigen::VectorXd::Ones(classes));
+    const Eigen::VectorXd trained = counts.cwiseProduct(weights);
+    const Eigen::VectorXd prior = options.prior / options.prior.sum();
+    const double scale = least_loss_scale(held_out.scores, held_out.labels, held_out.weights);
+    preprocessing.intercept_shift = (prior.array() / trained.array()).log().matrix() / scale;
+    held_out.scores.rowwise() += preprocessing.intercept_shift.transpose();
+    held_out.weights = row_weights(prior.cwiseQuotient(counts), held_out.labels);
+}
+
 }  // namespace
 
 Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
@@ -155,11 +181,24 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
 PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
                           std::span<const int> labels) {
     PreparedData data = prepare(features, labels, static_cast<int>(setup.plan.shape().classes),
-                                setup.preprocessing, setup.plan.recipe());
+                                setup.preprocessing, setup.plan.recipe(), setup.plan.shape().heads);
     return setup.plan.batches() == 1 ? data : in_batch_order(std::move(data), setup.shuffle_seed);
 }
 
+PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data) {
+    const Recipe& recipe = setup.plan.recipe();
+    PlainRuns runs{data, std::make_shared<const PlainRun>(Solver::primal, data, recipe), nullptr};
+    runs.states = setup.plan.solver() == Solver::primal
+                      ? runs.weights
+                      : std::make_shared<const PlainRun>(Solver::dual, data, recipe);
+    return runs;
+}
+
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options) {
+    return plan_run(training, options).setup;
+}
+
+PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
     value_or_throw(check_trainable(training));
     require_batches(options, training.size());
     const auto classes = static_cast<int>(training.class_count());
@@ -167,19 +206,28 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
     const bool batched = options.batch != 0;
     const double share =
         batched ? static_cast<double>(options.batch) / static_cast<double>(training.size()) : 1.0;
-    Preprocessing preprocessing = fit_preprocessing(training.features, options.preset, share);
-    std::optional<RehearsalCandidate> chosen;
+    Preprocessing preprocessing =
+        fit_preprocessing(training.features, options.preset, share, options.column_scale);
+    if (options.class_weights.size() > 0) {
+        preprocessing.class_weights =
+            normalised_class_weights(options.class_weights, training.labels);
+    }
+    std::optional<RehearsalCandidate> chosen = options.searched;
+    HeldOutScores held_out = options.held_out;
     Recipe recipe;
-    const bool rehearsed = options.rehearse && !batched;
+    const bool rehearsed =
+        options.rehearse && !batched && options.column_scale == ColumnScale::quadratic;
     if (options.preset == Preset::chiang2023 || (!rehearsed && options.recipe.step)) {
         recipe = recipe_without_data(options, training.size());
     } else if (rehearsed) {
         RehearsalOptions rehearsed_options = options.recipe;
         rehearsed_options.decay = options.decay;
+        rehearsed_options.class_weights = options.class_weights;
         Rehearsal rehearsal =
             rehearse(training.features, training.labels, classes, rehearsed_options);
         recipe = completed(std::move(rehearsal.recipe), options);
         chosen = rehearsal.chosen;
+        held_out = std::move(rehearsal.held_out);
     } else {
         recipe =
             completed(recipe_from_norms(first_batch(preprocessing, training, options), iterations,
@@ -188,15 +236,18 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
                                         options.recipe.momentum),
                       options);
     }
+    take_prior(preprocessing, held_out, options, training.labels);
     const TrainingShape shape{training.size(), training.feature_count() + 1,
                               training.class_count()};
     // Large states need room at the lowest level; ordinary ones share the default, so that the plan
     // tells nothing of their size.
     PlanOptions plan = options.plan;
-    PreparedData data = prepare(training.features, training.labels, classes, preprocessing, recipe);
+    PreparedData prepared =
+        prepare(training.features, training.labels, classes, preprocessing, recipe);
     if (batch_count(recipe, training.size()) > 1) {
-        data = in_batch_order(std::move(data), options.recipe.seed);
+        prepared = in_batch_order(std::move(prepared), options.recipe.seed);
     }
+    const auto data = std::make_shared<const PreparedData>(std::move(prepared));
     const auto planned = [&](double largest_state, double bootstrapped) {
         PlanOptions fitted = plan;
         if (std::isfinite(bootstrapped)) {
@@ -207,26 +258,28 @@ OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options
         }
         return TrainingPlan::create(shape, recipe, fitted);
     };
-    const double largest = run_twin(data, recipe).max_abs_held;
-    TrainingPlan made = planned(largest, largest);
+    const auto weights = std::make_shared<const PlainRun>(Solver::primal, data, recipe);
+    auto states = weights;
+    TrainingPlan made = planned(weights->max_abs_held(), weights->max_abs_held());
     if (made.solver() == Solver::dual) {
         // The states are coefficients then. Their size changes nothing but the states' scale.
         plan.solver = Solver::dual;
         plan.scale_bits = made.scale_bits();
         plan.log_n = made.parameters().log_n();
         plan.refresh = made.refresh() ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
-        made =
-            planned(run_dual_twin(data, recipe).max_abs_held, largest_carried_logit(data, recipe));
+        states = std::make_shared<const PlainRun>(Solver::dual, data, recipe);
+        made = planned(states->max_abs_held(), largest_carried_logit(*states));
     }
     if (made.refresh_count() > 0) {
         // Bootstrappings are the more precise the closer their range: it is in the plan.
-        const double coefficient = largest_refreshed_coefficient(made, data);
+        const double coefficient = largest_refreshed_coefficient(made, *states);
         if (std::isfinite(coefficient)) {
             made = made.with_refresh_range(coefficient);
         }
     }
-    return {std::move(made), std::move(preprocessing), training.class_names, chosen,
-            options.recipe.seed};
+    OwnerSetup setup{std::move(made), std::move(preprocessing), training.class_names,
+                     chosen,          options.recipe.seed,      std::move(held_out)};
+    return {std::move(setup), {data, weights, states}};
 }
 
 nlohmann::json to_json(const OwnerSetup& setup) {
@@ -248,6 +301,10 @@ Expected<OwnerSetup> owner_setup_from_json(const nlohmann::json& json) {
                          json.at("class_names").get<std::vector<std::string>>(),
                          {},
                          whole_number<std::uint64_t>(json.at("shuffle_seed"))};
+        if (!setup.plan.tells_features()) {
+            setup.plan =
+                setup.plan.with_features(static_cast<std::size_t>(setup.preprocessing.columns()));
+        }
         if (!json.at("rehearsal").is_null()) {
             setup.rehearsal = candidate_from_json(json.at("rehearsal"));
         }

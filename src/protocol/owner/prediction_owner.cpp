@@ -1,18 +1,40 @@
 #include "cipherfit/protocol/owner/prediction_owner.h"
 
 #include "cipherfit/ckks/owner/encryptor.h"
+#include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/owner/wipe_blocks.h"
 #include "protocol/packing.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <utility>
 
 namespace cipherfit {
 namespace {
 
 constexpr double deviations = 12;
+
+// sum_j w_kj c_j, to 64 bits: with c far from the origin the bias cancels most of it.
+Eigen::VectorXd shifted_bias(const RowMatrix& weights, const Eigen::RowVectorXd& centre) {
+    Eigen::VectorXd bias(weights.rows());
+    for (Eigen::Index k = 0; k < weights.rows(); ++k) {
+        long double sum = weights(k, 0);
+        for (Eigen::Index j = 0; j < centre.size(); ++j) {
+            sum += static_cast<long double>(weights(k, j + 1)) * centre(j);
+        }
+        bias(k) = static_cast<double>(sum);
+    }
+    return bias;
+}
+
+void require_finite(const PredictionInputs& inputs) {
+    require(inputs.rows.allFinite() && inputs.model.allFinite() && std::isfinite(inputs.factor),
+            ErrorCode::bad_input,
+            "rows or weights are too large to be scaled: bring the features to a smaller range");
+}
 
 void require_key(const PredictionJob& job, const SecretKey& key) {
     require(key.parameters() == job.plan.parameters() && key.id() == job.identity.key,
@@ -76,11 +98,12 @@ PredictionInputs prediction_inputs(const RowMatrix& raw, const Head& head) {
     inputs.rows.rightCols(raw.cols()) =
         ((raw.rowwise() - mean).array().rowwise() / spread.array()).matrix();
     inputs.model = head.weights;
-    inputs.model.col(0) += head.weights.rightCols(raw.cols()) * mean.transpose();
+    inputs.model.col(0) = shifted_bias(head.weights, mean);
     inputs.model.rightCols(raw.cols()).array().rowwise() *= spread.array();
     inputs.factor = normalise(inputs.rows, inputs.rows.cwiseAbs().rowwise().sum().maxCoeff(),
                               largest_row_norm) *
                     normalise(inputs.model, inputs.model.cwiseAbs().maxCoeff(), largest_weight);
+    require_finite(inputs);
     return inputs;
 }
 
@@ -91,6 +114,7 @@ PredictionInputs prediction_inputs(const RowMatrix& raw) {
     inputs.rows.rightCols(raw.cols()) = raw;
     inputs.factor =
         normalise(inputs.rows, inputs.rows.cwiseAbs().rowwise().sum().maxCoeff(), largest_row_norm);
+    require_finite(inputs);
     return inputs;
 }
 
@@ -139,18 +163,56 @@ RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
     for (const Ciphertext& block : scores.blocks) {
         blocks.push_back(encoder.decode(decrypt(key, block)));
     }
-    const std::vector<double> values = job.plan.layout().unpack_logits(blocks);
+    std::vector<double> values = job.plan.layout().unpack_logits(blocks);
+    wipe(blocks);
     RowMatrix result = Eigen::Map<const RowMatrix>(
         values.data(), static_cast<Eigen::Index>(job.plan.shape().samples),
         static_cast<Eigen::Index>(job.plan.shape().classes));
+    secure_wipe(values.data(), values.size() * sizeof(double));
     result *= scores.factor * factor;
-    require(result.allFinite(), ErrorCode::corrupt_data,
-            "the decrypted scores hold values that are not finite: score the rows again");
+    if (!result.allFinite()) {
+        refuse_decrypted();
+    }
     return result;
 }
 
+RowMatrix scores_in_the_clear(const PredictionInputs& inputs) {
+    return inputs.factor * (inputs.rows * inputs.model.transpose());
+}
+
 double score_error_bound(const PredictionPlan& plan, double factor) {
-    return deviations * plan.score_error() * factor;
+    // Scores in the clear: d products and sums of |x|_1 |w| at most, and two factors.
+    const double rounding = (static_cast<double>(plan.shape().features) + 2) * 0x1p-53 *
+                            largest_row_norm * largest_weight;
+    return (deviations * plan.score_error() + rounding) * factor;
+}
+
+RowMatrix release_scores(DecryptionRecord& record, const PredictionJob& job, const SecretKey& key,
+                         const EncryptedScores& scores, double factor, const RowMatrix* expected) {
+    Sha256 hash;
+    hash.update(digest_of(scores.blocks));
+    ByteWriter header;
+    header.f64(scores.factor);
+    hash.update(header.view());
+    record.begin(job.identity, 0, hash.finish());
+    const std::optional<RowMatrix> accepted = [&]() -> std::optional<RowMatrix> {
+        try {
+            RowMatrix result = decrypt_scores(job, key, scores, factor);
+            const bool fits = expected == nullptr || (result - *expected).cwiseAbs().maxCoeff() <=
+                                                         score_error_bound(job.plan, factor);
+            return fits ? std::optional(std::move(result)) : std::nullopt;
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::corrupt_data) {
+                throw;
+            }
+            return std::nullopt;
+        }
+    }();
+    if (!accepted) {
+        record.refuse();
+    }
+    record.accept();
+    return *accepted;
 }
 
 }  // namespace cipherfit

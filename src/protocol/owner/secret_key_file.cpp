@@ -1,5 +1,6 @@
 #include "cipherfit/protocol/owner/secret_key_file.h"
 
+#include "cipherfit/base/locked_memory.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/io/container.h"
 #include "protocol/packing.h"
@@ -18,33 +19,65 @@ namespace {
 constexpr std::uint32_t tag_parameters = section_tag("PARM");
 constexpr std::uint32_t tag_secret = section_tag("SKEY");
 constexpr std::size_t largest_parameters = 4096;
-constexpr std::uint64_t scrypt_n = std::uint64_t{1} << 17U;
-constexpr std::uint64_t scrypt_r = 8;
+
+// Section indices: a key in the clear, one sealed by the only parameters that version 0.1.0 knew,
+// and one that says how it was sealed.
+constexpr std::uint32_t index_clear = 0;
+constexpr std::uint32_t index_sealed_first = 1;
+constexpr std::uint32_t index_sealed = 2;
+
+// Of scrypt: N = 2^log_n, r, p.
+struct Cost {
+    std::uint32_t log_n = 17;
+    std::uint32_t r = 8;
+    std::uint32_t p = 1;
+    std::uint64_t n() const { return std::uint64_t{1} << log_n; }
+};
+constexpr std::size_t cost_bytes = 12;
+// A file must neither weaken the passphrase nor take the machine's memory: 16 MiB to 1 GiB.
+constexpr std::uint32_t least_log_n = 14;
+constexpr std::uint32_t most_log_n = 20;
+constexpr std::uint32_t least_r = 8;
+constexpr std::uint32_t most_r = 16;
+constexpr std::uint32_t most_p = 16;
+constexpr std::uint64_t most_memory = std::uint64_t{1} << 30U;
+
+bool is_usable(const Cost& cost) {
+    return cost.log_n >= least_log_n && cost.log_n <= most_log_n && cost.r >= least_r &&
+           cost.r <= most_r && cost.p >= 1 && cost.p <= most_p &&
+           128 * cost.r * cost.n() <= most_memory;
+}
 constexpr std::size_t salt_bytes = 16;
 constexpr std::size_t nonce_bytes = 12;
 constexpr std::size_t tag_bytes = 16;
 
-using SecretBytes = SecretVector<std::uint8_t>;
+using SecretBytes = LockedVector<std::uint8_t>;
 
 void crypto(bool ok, const char* what) {
     require(ok, ErrorCode::internal, "OpenSSL could not {}", what);
 }
 
-void derive(std::string_view passphrase, std::span<const std::uint8_t> salt, SecretBytes& key) {
+void derive(std::string_view passphrase, std::span<const std::uint8_t> salt, const Cost& cost,
+            SecretBytes& key) {
+    // OpenSSL counts a little more than 128 N r.
     const int ok =
-        EVP_PBE_scrypt(passphrase.data(), passphrase.size(), salt.data(), salt.size(), scrypt_n,
-                       scrypt_r, 1, std::uint64_t{1} << 28U, key.data(), key.size());
+        EVP_PBE_scrypt(passphrase.data(), passphrase.size(), salt.data(), salt.size(), cost.n(),
+                       cost.r, cost.p, 2 * most_memory, key.data(), key.size());
     crypto(ok == 1, "derive a key from the passphrase");
 }
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 
 // What the passphrase authenticates beside the key: all that decides what the key is used for.
-std::vector<std::uint8_t> associated_data(const Parameters& parameters, const Digest& id) {
+std::vector<std::uint8_t> associated_data(const Parameters& parameters, const Digest& id,
+                                          std::uint32_t index, const Cost& cost) {
     ByteWriter out;
-    out.string("cipherfit secret key 1");
-    out.u64(scrypt_n);
-    out.u64(scrypt_r);
+    out.string(index == index_sealed ? "cipherfit secret key 2" : "cipherfit secret key 1");
+    out.u64(cost.n());
+    out.u64(cost.r);
+    if (index == index_sealed) {
+        out.u64(cost.p);
+    }
     out.bytes(id);
     out.bytes(parameters.to_bytes());
     return out.take();
@@ -58,11 +91,11 @@ bool authenticate(EVP_CIPHER_CTX* context, bool encrypt, std::span<const std::ui
 
 // salt | nonce | tag | ciphertext
 std::vector<std::uint8_t> seal(std::span<const std::uint8_t> secret, std::string_view passphrase,
-                               std::span<const std::uint8_t> associated) {
+                               std::span<const std::uint8_t> associated, const Cost& cost) {
     std::vector<std::uint8_t> out(salt_bytes + nonce_bytes + tag_bytes + secret.size());
     random_bytes(std::span(out).first(salt_bytes + nonce_bytes));
     SecretBytes key(32);
-    derive(passphrase, std::span(out).first(salt_bytes), key);
+    derive(passphrase, std::span(out).first(salt_bytes), cost, key);
     const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
     std::uint8_t* tag = out.data() + salt_bytes + nonce_bytes;
     int written = 0;
@@ -79,9 +112,9 @@ std::vector<std::uint8_t> seal(std::span<const std::uint8_t> secret, std::string
 }
 
 void open(std::span<const std::uint8_t> sealed, std::string_view passphrase,
-          std::span<const std::uint8_t> associated, SecretBytes& secret) {
+          std::span<const std::uint8_t> associated, const Cost& cost, SecretBytes& secret) {
     SecretBytes key(32);
-    derive(passphrase, sealed.first(salt_bytes), key);
+    derive(passphrase, sealed.first(salt_bytes), cost, key);
     const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
     std::array<std::uint8_t, tag_bytes> tag{};
     std::copy_n(sealed.data() + salt_bytes + nonce_bytes, tag_bytes, tag.begin());
@@ -112,7 +145,7 @@ void pack_coefficients(std::span<const std::int8_t> coefficients, std::span<std:
 
 SecretKey unpack_key(const Parameters& parameters, std::span<const std::uint8_t> packed,
                      const Digest& id) {
-    SecretVector<std::int8_t> coefficients(parameters.n());
+    LockedVector<std::int8_t> coefficients(parameters.n());
     for (std::size_t i = 0; i < coefficients.size(); ++i) {
         coefficients[i] = static_cast<std::int8_t>(((packed[i / 4] >> (2 * (i % 4))) & 3) - 1);
     }
@@ -136,13 +169,17 @@ Expected<void> write_secret_key(const std::filesystem::path& path, const SecretK
         value_or_throw(writer.section(tag_parameters, 0, parameters.to_bytes()));
         SecretBytes packed(parameters.n() / 4);
         pack_coefficients(key.coefficients(), packed.span());
-        // Section index 1: sealed under a passphrase.
         if (passphrase.empty()) {
-            value_or_throw(writer.section(tag_secret, 0, packed.span()));
+            value_or_throw(writer.section(tag_secret, index_clear, packed.span()));
         } else {
-            value_or_throw(writer.section(
-                tag_secret, 1,
-                seal(packed.span(), passphrase, associated_data(parameters, key.id()))));
+            const Cost cost;
+            ByteWriter payload;
+            payload.u32(cost.log_n);
+            payload.u32(cost.r);
+            payload.u32(cost.p);
+            payload.bytes(seal(packed.span(), passphrase,
+                               associated_data(parameters, key.id(), index_sealed, cost), cost));
+            value_or_throw(writer.section(tag_secret, index_sealed, payload.view()));
         }
         value_or_throw(writer.commit());
     });
@@ -153,7 +190,7 @@ Expected<bool> needs_passphrase(const std::filesystem::path& path) {
         auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::secret_key));
         static_cast<void>(value_or_throw(reader.section(tag_parameters, 0, largest_parameters)));
         const auto next = value_or_throw(reader.peek());
-        return next.has_value() && next->index == 1;
+        return next.has_value() && next->index != index_clear;
     });
 }
 
@@ -167,7 +204,10 @@ Expected<SecretKey> read_secret_key(const std::filesystem::path& path, std::stri
                 "{}: the key's parameters are not those of its header", path.string());
         refuse_test_parameters(parameters, tests, path.string());
         const auto next = value_or_throw(reader.peek());
-        const bool sealed = next.has_value() && next->index == 1;
+        const std::uint32_t index = next ? next->index : index_clear;
+        require(index <= index_sealed, ErrorCode::unsupported_version,
+                "{}: was sealed by a later version of cipherfit: use that one", path.string());
+        const bool sealed = index != index_clear;
         require(!sealed || !passphrase.empty(), ErrorCode::bad_input,
                 "{} is protected: give its passphrase", path.string());
         require(sealed || passphrase.empty(), ErrorCode::bad_input,
@@ -175,13 +215,24 @@ Expected<SecretKey> read_secret_key(const std::filesystem::path& path, std::stri
                 "your key",
                 path.string());
         SecretBytes packed(parameters.n() / 4);
-        const std::size_t length =
-            packed.size() + (sealed ? salt_bytes + nonce_bytes + tag_bytes : 0);
-        const auto payload = value_or_throw(reader.section(tag_secret, sealed ? 1 : 0, length));
+        const std::size_t length = packed.size() +
+                                   (sealed ? salt_bytes + nonce_bytes + tag_bytes : 0) +
+                                   (index == index_sealed ? cost_bytes : 0);
+        auto payload = value_or_throw(reader.section(tag_secret, index, length));
         require(payload.size() == length, ErrorCode::corrupt_data,
                 "{}: the secret key has a wrong length", path.string());
         if (sealed) {
-            open(payload, passphrase, associated_data(parameters, reader.identity().key), packed);
+            Cost cost;
+            if (index == index_sealed) {
+                ByteReader in(payload.first(cost_bytes));
+                cost = {in.u32(), in.u32(), in.u32()};
+                require(is_usable(cost), ErrorCode::corrupt_data,
+                        "{}: the passphrase's scrypt parameters 2^{}, {}, {} are out of range",
+                        path.string(), cost.log_n, cost.r, cost.p);
+                payload = payload.subspan(cost_bytes);
+            }
+            open(payload, passphrase,
+                 associated_data(parameters, reader.identity().key, index, cost), cost, packed);
         } else {
             std::copy(payload.begin(), payload.end(), packed.data());
         }

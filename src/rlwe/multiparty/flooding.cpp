@@ -1,10 +1,16 @@
 #include "cipherfit/rlwe/multiparty/flooding.h"
 
 #include "cipherfit/base/error.h"
+#include "cipherfit/rlwe/multiparty/holders.h"
 
 #include <cmath>
 
 namespace cipherfit {
+
+unsigned possible_releases(unsigned holders, unsigned threshold) {
+    require_threshold(holders, threshold);
+    return holders - threshold + 1;
+}
 
 double flooding_sigma(const FloodingRule& rule) {
     require(rule.kappa >= smallest_kappa && rule.kappa <= 128, ErrorCode::invalid_argument,

@@ -34,6 +34,22 @@ Digest ReleaseRequest::digest(const Parameters& parameters) const {
         .finish();
 }
 
+void require_terms(const ReleaseRequest& request, const ReleaseTerms& terms) {
+    require(request.charter == terms.charter, ErrorCode::fingerprint_mismatch,
+            "the release request belongs to another charter");
+    const auto same = [](const auto& asked, const auto& agreed, const char* what) {
+        require(asked == agreed, ErrorCode::fingerprint_mismatch,
+                "the release request has {} {}, and {} was agreed on: whoever made it is mistaken "
+                "or cheats",
+                what, asked, agreed);
+    };
+    same(request.holders.holders(), terms.holders, "a number of holders of");
+    same(request.holders.threshold(), terms.threshold, "a threshold of");
+    same(request.level, terms.level, "the level");
+    same(request.gap, terms.gap, "the gap");
+    same(request.sigma, terms.sigma, "noise of deviation");
+}
+
 void require_valid(const Parameters& parameters, const ReleaseRequest& request) {
     require(request.level <= parameters.max_level(), ErrorCode::invalid_argument,
             "a release at level {} is asked for: the highest is {}", request.level,

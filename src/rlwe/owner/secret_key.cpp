@@ -23,23 +23,21 @@ RnsPoly sampled_error(SecretSampler& sampler, const Ring& ring, std::size_t limb
     return small_to_ntt(ring, error.span(), limbs, level);
 }
 
-void wipe_vector(std::vector<std::int8_t>& secret) noexcept {
-    secure_wipe(secret.data(), secret.size());
-}
-
 }  // namespace
 
-SecretKey::SecretKey(const Parameters& parameters, std::vector<std::int8_t> coefficients,
+SecretKey::SecretKey(const Parameters& parameters, LockedVector<std::int8_t> coefficients,
                      const Digest& id)
     : parameters_(parameters),
       coefficients_(std::move(coefficients)),
-      ntt_(small_to_ntt(parameters.ring(), coefficients_, all_limbs(parameters),
+      ntt_(small_to_ntt(parameters.ring(), coefficients_.span(), all_limbs(parameters),
                         parameters.max_level())),
-      id_(id) {}
+      id_(id) {
+    lock_memory(ntt_.limb(0), ntt_.bytes());
+}
 
 SecretKey SecretKey::generate(const Parameters& parameters) {
-    std::vector<std::int8_t> coefficients(parameters.n());
-    SecretSampler().ternary(coefficients);
+    LockedVector<std::int8_t> coefficients(parameters.n());
+    SecretSampler().ternary(coefficients.span());
     Digest id{};
     random_bytes(id);
     return {parameters, std::move(coefficients), id};
@@ -52,12 +50,17 @@ SecretKey SecretKey::from_coefficients(const Parameters& parameters,
                                      [](std::int8_t c) { return c >= -1 && c <= 1; });
     require(coefficients.size() == parameters.n() && ternary, ErrorCode::corrupt_data,
             "a secret key needs {} coefficients in {{-1, 0, 1}}", parameters.n());
-    return {parameters, {coefficients.begin(), coefficients.end()}, id};
+    LockedVector<std::int8_t> copied(coefficients.size());
+    std::ranges::copy(coefficients, copied.data());
+    return {parameters, std::move(copied), id};
 }
 
 void SecretKey::wipe() noexcept {
-    wipe_vector(coefficients_);
+    secure_wipe(coefficients_.data(), coefficients_.size());
     ntt_.wipe();
+    if (coefficients_.size() != 0) {  // else another key has both now
+        unlock_memory(ntt_.limb(0), ntt_.bytes());
+    }
 }
 
 SecretKey::~SecretKey() {

@@ -71,10 +71,11 @@ TEST(DecodeImage, MakesGreyThreeEqualChannels) {
     }
 }
 
-TEST(DecodeImage, LaysTransparencyOnWhite) {
-    const auto image = decode_image(png({10, 20, 30, 255, 10, 20, 30, 0}, 1, 2, PNG_FORMAT_RGBA));
+// As Pillow's convert('RGB') does: nothing is blended.
+TEST(DecodeImage, LeavesTransparencyAway) {
+    const auto image = decode_image(png({10, 20, 30, 128, 10, 20, 30, 0}, 1, 2, PNG_FORMAT_RGBA));
     ASSERT_TRUE(image);
-    EXPECT_EQ(image->pixels, (Bytes{10, 20, 30, 255, 255, 255}));
+    EXPECT_EQ(image->pixels, (Bytes{10, 20, 30, 10, 20, 30}));
 }
 
 // At quality 100 a coefficient is rounded to whole numbers, and so is the colour: a few units.

@@ -376,11 +376,61 @@ TEST_F(Attack, AConstantCiphertextWithoutVerificationGivesTheKey) {
     EXPECT_EQ(opened, parties->secret());
 
     // A holder answers for what it has verified, and for nothing else.
-    const auto all = parties->holders(3, 2, 0);
+    const auto all = parties->holders(asked);
     EXPECT_TRUE(test::throws(ErrorCode::fingerprint_mismatch, {"verified", "exchanged"}, [&] {
         static_cast<void>(
             all[1].release(asked, parts[0], parts[1], verified, test::pair_secrets(2, 3)));
     }));
+}
+
+// Colluders who may ask each honest holder for another set are a set of their own with each of
+// them: k - t + 1 releases, although every holder answers once. Sigma has to count them.
+TEST_F(Attack, EveryHonestHolderCanBeShownARequestOfItsOwn) {
+    set_up(2, 4);
+    ASSERT_EQ(possible_releases(4, 2), 3U);
+    EXPECT_EQ(possible_releases(8, 8), 1U);
+    constexpr double sigma = 1 << 24;
+    std::vector<Integers> releases;
+    for (const unsigned honest : {2U, 3U, 4U}) {  // holder 1 colludes
+        releases.push_back(release(request(HolderSet::create(4, 2, {1, honest}), sigma), {}));
+    }
+    EXPECT_NE(releases[0], releases[1]);
+    EXPECT_NE(releases[1], releases[2]);
+    EXPECT_NE(releases[0], releases[2]);
+    const double counted =
+        flooding_sigma({.kappa = 30, .releases = possible_releases(4, 2), .error_norm = 1});
+    EXPECT_NEAR(counted / flooding_sigma({.kappa = 30, .releases = 1, .error_norm = 1}),
+                std::sqrt(3.0), 1e-9);
+}
+
+// A request with little noise, or for a set of one, which has nobody to share zero with.
+TEST_F(Attack, ARequestThatChangesTheTermsIsNotAnswered) {
+    set_up(2, 3);
+    const auto agreed = request(HolderSet::create(3, 2, {1, 2}), std::exp2(24));
+    const auto all = parties->holders(agreed);
+    const auto refused = [&](const ReleaseRequest& asked, std::string_view word) {
+        return test::throws(ErrorCode::fingerprint_mismatch, {word}, [&] {
+            static_cast<void>(all[0].release(asked, parts[0], parts[1], asked.ciphertext,
+                                             test::pair_secrets(1, 3)));
+        });
+    };
+    static_cast<void>(
+        all[0].release(agreed, parts[0], parts[1], agreed.ciphertext, test::pair_secrets(1, 3)));
+    ReleaseRequest asked = agreed;
+    asked.sigma = 3.2;
+    EXPECT_TRUE(refused(asked, "deviation 3.2"));
+    asked = agreed;
+    asked.holders = HolderSet::create(3, 1, {1});
+    EXPECT_TRUE(refused(asked, "threshold of 1"));
+    asked = agreed;
+    asked.holders = HolderSet::create(4, 2, {1, 2});
+    EXPECT_TRUE(refused(asked, "holders of 4"));
+    asked = agreed;
+    asked.gap = 2;
+    EXPECT_TRUE(refused(asked, "gap 2"));
+    asked = agreed;
+    asked.charter = {};
+    EXPECT_TRUE(refused(asked, "another charter"));
 }
 
 }  // namespace

@@ -149,13 +149,19 @@ struct Parties {
         }
         return result;
     }
-    std::vector<Holder> holders(unsigned count, unsigned threshold, std::size_t level,
-                                std::uint64_t noise = 900) const {
+    // Holders who agreed on what the request asks for.
+    std::vector<Holder> holders(const ReleaseRequest& agreed, std::uint64_t noise = 900) const {
+        const ReleaseTerms terms{.charter = agreed.charter,
+                                 .holders = agreed.holders.holders(),
+                                 .threshold = agreed.holders.threshold(),
+                                 .level = agreed.level,
+                                 .gap = agreed.gap,
+                                 .sigma = agreed.sigma};
         std::vector<Holder> result;
-        auto all = points(count, threshold, level);
+        auto all = points(terms.holders, terms.threshold, terms.level);
         for (ReleasePoint& point : all) {
             const unsigned j = point.point();
-            result.emplace_back(parameters, std::move(point), seed_of(noise + j));
+            result.emplace_back(parameters, terms, std::move(point), seed_of(noise + j));
         }
         return result;
     }

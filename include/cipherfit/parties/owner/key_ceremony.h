@@ -12,23 +12,14 @@
 #pragma once
 
 #include "cipherfit/parties/ceremony.h"
-#include "cipherfit/parties/owner/identity.h"
+#include "cipherfit/parties/owner/member_directory.h"
 #include "cipherfit/rlwe/owner/multiparty/dealer.h"
 
 #include <filesystem>
-#include <optional>
-#include <string>
+#include <utility>
 #include <vector>
 
 namespace cipherfit {
-
-struct CeremonyReport {
-    std::uint32_t round = 0;               // the round that is open; ceremony_rounds when done
-    std::vector<std::string> posted;       // what this step sent, or sent again
-    std::vector<std::string> waiting_for;  // "the key shares of member 2 (Clinic North)"
-    std::vector<std::string> problems;     // messages that were refused, whose and why
-    bool done = false;
-};
 
 class KeyCeremony {
   public:
@@ -42,37 +33,36 @@ class KeyCeremony {
     // Does all that is due and says what it waits for. Errors (nothing is sent after one):
     // corrupt_data, which names a member that broke the protocol, or a board that shows other
     // messages than before; io_failure.
-    Expected<CeremonyReport> step();
+    Expected<StepReport> step();
 
     // After the ceremony: this holder's point. bad_input before, or for a member who is no holder.
     Expected<ReleasePoint> release_point() const;
     // The seed of this holder's noise, made once.
     Expected<Seed> noise_seed() const;
 
+    // The root of the last round, once step() has reported that all is done: the next round's
+    // messages carry it.
+    const Digest& last_root() const noexcept { return last_root_; }
+
   private:
-    KeyCeremony(const std::filesystem::path& directory, const std::filesystem::path& board,
-                const Charter& charter, std::uint32_t self, const MemberIdentity& identity,
-                const KeyRequest& request, const Parameters& parameters);
-    Expected<std::vector<std::uint8_t>> secret_file(const std::string& name,
-                                                    std::size_t size) const;
+    KeyCeremony(MemberDirectory member, const KeyRequest& request, const Parameters& parameters)
+        : member_(std::move(member)), request_(request), parameters_(parameters) {}
     Expected<std::vector<std::uint8_t>> payload(const MessageSlot& slot, std::uint32_t round,
-                                                const Digest& previous_root);
-    Expected<void> post(const MessageSlot& slot, std::uint32_t round, const Digest& previous_root,
-                        CeremonyReport& report);
-    Expected<void> pin_root(std::uint32_t round, const Digest& root) const;
+                                                const Digest& previous_root) const;
+    Expected<std::vector<std::uint8_t>> sealed_point(const MessageSlot& slot, std::uint32_t round,
+                                                     const Digest& previous_root) const;
+    Expected<std::vector<std::uint8_t>> round_two() const;
     Expected<Dealer> dealer() const;
     Expected<std::vector<KeyShare>> own_shares() const;
-    Expected<void> keep_points();
+    Expected<void> keep_points() const;
+    Expected<void> check_round(std::uint32_t round) const;
+    Expected<void> forget() const;
 
-    std::filesystem::path directory_;
-    Board board_;
-    Charter charter_;
-    Digest charter_digest_;
-    std::uint32_t self_;
-    const MemberIdentity* identity_;
+    MemberDirectory member_;
     KeyRequest request_;
     Parameters parameters_;
     std::vector<RoundView> views_;  // of the rounds seen in this step
+    Digest last_root_{};
 };
 
 }  // namespace cipherfit

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/owner/decryption_record.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/preprocess.h"
 
@@ -23,6 +24,11 @@ struct CheckpointModel {
 // another iteration than its name. `xs` as in decrypt_model().
 std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs);
+// The same, each told to the record before it is decrypted; release_checkpoints() tells the
+// outcome.
+std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+                                                 const SecretKey& key, const RowMatrix& xs,
+                                                 DecryptionRecord& record);
 
 // The iteration of the last kept checkpoint that has a model, or would have one if those before it
 // were there; 0 where there is none.

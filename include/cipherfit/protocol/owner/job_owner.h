@@ -38,7 +38,8 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
 
 // Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
 // `xs`: the scaled features of the training rows (PreparedData), by which the dual solver's
-// coefficients are multiplied; the primal solver has no use for them.
+// coefficients are multiplied; the primal solver has no use for them. Keeps no record of what was
+// decrypted: see release_model() in model_check.h.
 RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
                         const RowMatrix& xs);
 

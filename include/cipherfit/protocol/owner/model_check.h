@@ -4,9 +4,11 @@
 #pragma once
 
 #include "cipherfit/protocol/owner/checkpoints.h"
+#include "cipherfit/protocol/owner/decryption_record.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
 #include "cipherfit/train/head.h"
 
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,10 +29,13 @@ struct TwinReference {
 // the weights outgrow the chain's capacity or the noise could drown them: before anything is
 // encrypted.
 TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data);
+TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs);
 
-// The head of a decrypted state (c x d, decrypt_model()). Throws Error(corrupt_data) for values
-// that are not finite, that the chain cannot hold, or that differ from the reference by more than
-// its bounds. The message says no more than that: an answer that depends on a decryption is a
+// The head of a decrypted state (c x d, decrypt_model()), or nothing for values that are not
+// finite, that the chain cannot hold, or that differ from the reference by more than its bounds.
+std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+                                   const TwinReference& reference);
+// The same, with refuse_decrypted() for nothing: an answer that depends on a decryption is a
 // channel (SECURITY.md).
 Head checked_model(const RowMatrix& state, const OwnerSetup& setup, const TwinReference& reference);
 
@@ -39,10 +44,22 @@ Head checked_model(const RowMatrix& state, const OwnerSetup& setup, const TwinRe
 struct CheckedModel {
     int iteration = 0;
     Head head;
+    Head twin;  // what the head was held to
 };
 std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& checkpoints,
                                          const PreparedData& data, const OwnerSetup& setup,
                                          const TwinReference& last);
+
+// decrypt_model() and checked_model(), and decrypt_checkpoints() and checked_models(), as an owner
+// should call them: with a record of what was decrypted, so that nobody can ask twice. Throw
+// refuse_decrypted(), and what the record and the readers throw. Arguments as above.
+Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& key,
+                   const std::vector<Ciphertext>& model, const RowMatrix& xs,
+                   const OwnerSetup& setup, const TwinReference& reference);
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+                                              const Job& job, const SecretKey& key,
+                                              const RowMatrix& xs, const PreparedData& data,
+                                              const OwnerSetup& setup, const TwinReference& last);
 
 // The largest |w - w_twin| over all raw-feature weights.
 double largest_weight_error(const Head& head, const Head& twin);

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "cipherfit/io/dataset.h"
+#include "cipherfit/train/plain_run.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/rehearse.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +27,15 @@ struct SetupOptions {
     // Whether step and range that are not pinned come from a rehearsal, or from norms. With
     // mini-batches they always come from norms.
     bool rehearse = true;
+    // Of the features: unit for whitened components, whose step and range search_models() finds.
+    ColumnScale column_scale = ColumnScale::quadratic;
+    // Of the classes, any positive numbers, one for each; empty: all rows count alike.
+    Eigen::VectorXd class_weights = {};
+    // The shares of the classes where the model will be used; empty: those that it is trained on.
+    Eigen::VectorXd prior = {};
+    // Where a search chose the recipe: what it reached. It stands in for a rehearsal.
+    std::optional<RehearsalCandidate> searched = std::nullopt;
+    HeldOutScores held_out = {};
     int batch = 0;   // samples an iteration, 0: all
     int epochs = 0;  // passes over the batches, in place of recipe.iterations; 0: not given
     double decay = 0.0;
@@ -40,6 +51,9 @@ struct OwnerSetup {
     std::optional<RehearsalCandidate> rehearsal;  // what was chosen, where there was a rehearsal
     // Of the order in which the rows go into mini-batches; of no account without them.
     std::uint64_t shuffle_seed = 1;
+    // The chosen candidate's scores of held-out rows; empty where there was no rehearsal, and in a
+    // setup that was read: the record does not keep them.
+    HeldOutScores held_out = {};
 };
 
 // The training rows as they are encrypted, and as the twin takes them: prepared, and in a run with
@@ -55,6 +69,21 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples);
 // rehearsal leaves and for a plan that no ring holds, Error(invalid_argument) for options out of
 // range or pinned against a preset.
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options);
+
+// The recurrence in the clear, run once for the plan and for the reference (model_check.h): as the
+// weights, and as the plan's solver sees it. The two are one object for the primal.
+struct PlainRuns {
+    std::shared_ptr<const PreparedData> data;  // as prepare_rows() makes it
+    std::shared_ptr<const PlainRun> weights, states;
+};
+PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data);
+
+// The same setup with what it was made from.
+struct PlannedRun {
+    OwnerSetup setup;
+    PlainRuns runs;
+};
+PlannedRun plan_run(const Dataset& training, const SetupOptions& options);
 
 // The owner's private record; doubles survive bit for bit. Reading JSON that is no such record
 // gives ErrorCode::corrupt_data.

@@ -1,6 +1,7 @@
 // The owner's side of an encrypted prediction.
 #pragma once
 
+#include "cipherfit/protocol/owner/decryption_record.h"
 #include "cipherfit/protocol/prediction_files.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/head.h"
@@ -31,12 +32,23 @@ Expected<void> write_prediction_rows(const std::filesystem::path& path, const Pr
 Expected<void> write_prediction_model(const std::filesystem::path& path, const PredictionJob& job,
                                       const SecretKey& key, const RowMatrix& model);
 
-// n x c, times the file's factor and the inputs'. Throws Error(corrupt_data) for scores that are
-// not finite.
+// n x c, times the file's factor and the inputs'. Throws refuse_decrypted() for scores that are not
+// finite. Keeps no record of what was decrypted: see release_scores().
 RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
                          const EncryptedScores& scores, double factor);
 
-// What no score of an honest server exceeds: 12 deviations of score_error(), times the factor.
+// What an honest server's scores are held to: of the very numbers that were encrypted, so that no
+// rounding of features far from the origin comes between.
+RowMatrix scores_in_the_clear(const PredictionInputs& inputs);
+
+// What no score of an honest server exceeds: 12 deviations of score_error(), and what rounding
+// makes of scores_in_the_clear(), |error| <= (d + 2) 2^-53 |x|_1 |w| in the plan's sizes; times the
+// factor.
 double score_error_bound(const PredictionPlan& plan, double factor);
+
+// decrypt_scores() as an owner should call it, with a record of what was decrypted. `expected`:
+// scores_in_the_clear(), or null where the model is the server's. Throws refuse_decrypted().
+RowMatrix release_scores(DecryptionRecord& record, const PredictionJob& job, const SecretKey& key,
+                         const EncryptedScores& scores, double factor, const RowMatrix* expected);
 
 }  // namespace cipherfit

@@ -1,6 +1,6 @@
 // The file of the owner's secret key: created exclusively with mode 0600, optionally encrypted
-// under a passphrase (scrypt, RFC 7914, N = 2^17, r = 8, p = 1; AES-256-GCM, which also
-// authenticates the key's parameters and name).
+// under a passphrase (scrypt, RFC 7914, N = 2^17, r = 8, p = 1, which the file says; AES-256-GCM,
+// which also authenticates these, the key's parameters and its name).
 #pragma once
 
 #include "cipherfit/base/error.h"

@@ -18,9 +18,15 @@ inline constexpr double smallest_kappa = 30;
 
 struct FloodingRule {
     double kappa = smallest_kappa;  // bits; at least 30
-    unsigned releases = 1;          // tau, at least 1
+    unsigned releases = 1;          // tau: at least 1, and see possible_releases()
     double error_norm = 0;          // B, in units of coefficients; positive
 };
+
+// How many releases t - 1 colluders and whoever carries the messages can complete although every
+// honest holder answers one request: they can show each honest holder a request of its own, with
+// themselves as the rest of its set. k - t + 1; with kappa fixed it costs log2 of its root in bits.
+// Throws Error(invalid_argument) as require_threshold().
+unsigned possible_releases(unsigned holders, unsigned threshold);
 
 // sigma. Throws Error(invalid_argument) for values out of range.
 double flooding_sigma(const FloodingRule& rule);

@@ -36,6 +36,22 @@ struct ReleaseRequest {
     Digest digest(const Parameters& parameters) const;
 };
 
+// What charter and plan fix about the one release: a holder keeps them with its point and answers
+// nothing else. A smaller sigma would not hide the error; a smaller set would leave a holder alone
+// with its interpolation factor, without anybody to share zero with.
+struct ReleaseTerms {
+    Digest charter{};
+    unsigned holders = 0;    // k
+    unsigned threshold = 0;  // t
+    std::size_t level = 0;
+    std::size_t gap = 1;
+    double sigma = 0;
+};
+
+// Throws Error(fingerprint_mismatch), which names the first value that differs, unless the request
+// keeps to the terms.
+void require_terms(const ReleaseRequest& request, const ReleaseTerms& terms);
+
 // Throws Error(invalid_argument) unless the level, the gap and sigma can be served: sigma of 3.2 to
 // 2^100, and t sigma below a 64th of the modulus, beyond which no message would survive.
 void require_valid(const Parameters& parameters, const ReleaseRequest& request);

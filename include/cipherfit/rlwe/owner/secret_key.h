@@ -2,6 +2,7 @@
 // header, and the server's program does not link the library behind it.
 #pragma once
 
+#include "cipherfit/base/locked_memory.h"
 #include "cipherfit/base/secure.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/rlwe/parameters.h"
@@ -13,7 +14,8 @@
 
 namespace cipherfit {
 
-// N uniform ternary coefficients. Move-only; wiped when it goes.
+// N uniform ternary coefficients, in memory that is locked and left out of dumps as far as the
+// system lets it (base/locked_memory.h). Move-only; wiped when it goes.
 class SecretKey {
   public:
     // From the system's CSPRNG.
@@ -28,18 +30,18 @@ class SecretKey {
     SecretKey& operator=(const SecretKey&) = delete;
 
     const Parameters& parameters() const noexcept { return parameters_; }
-    std::span<const std::int8_t> coefficients() const noexcept { return coefficients_; }
+    std::span<const std::int8_t> coefficients() const noexcept { return coefficients_.span(); }
     // The key modulo every prime (q_0..q_L, then the special ones), NTT values.
     const RnsPoly& ntt() const noexcept { return ntt_; }
     // A random public name of this key; every file made with it carries the name.
     const Digest& id() const noexcept { return id_; }
 
   private:
-    SecretKey(const Parameters& parameters, std::vector<std::int8_t> coefficients,
+    SecretKey(const Parameters& parameters, LockedVector<std::int8_t> coefficients,
               const Digest& id);
     void wipe() noexcept;
     Parameters parameters_;
-    std::vector<std::int8_t> coefficients_;
+    LockedVector<std::int8_t> coefficients_;
     RnsPoly ntt_;
     Digest id_{};
 };

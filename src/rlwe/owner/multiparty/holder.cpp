@@ -93,8 +93,13 @@ void add_zero_share(const Parameters& parameters, const ReleaseRequest& request,
     }
 }
 
-Holder::Holder(const Parameters& parameters, ReleasePoint point, const Seed& noise_seed)
-    : parameters_(parameters), point_(std::move(point)), noise_seed_(noise_seed) {}
+Holder::Holder(const Parameters& parameters, const ReleaseTerms& terms, ReleasePoint point,
+               const Seed& noise_seed)
+    : parameters_(parameters), terms_(terms), point_(std::move(point)), noise_seed_(noise_seed) {
+    require(point_.level() == terms.level, ErrorCode::invalid_argument,
+            "a point of level {} does not serve a release at level {}", point_.level(),
+            terms.level);
+}
 
 Holder::~Holder() {
     secure_wipe(noise_seed_.data(), noise_seed_.size());
@@ -103,12 +108,11 @@ Holder::~Holder() {
 ReleaseShare Holder::release(const ReleaseRequest& request, const RnsPoly& c0, const RnsPoly& c1,
                              const Digest& verified,
                              const std::map<unsigned, Seed>& pair_secrets) const {
+    require_terms(request, terms_);
     require_valid(parameters_, request);
-    require(request.holders.contains(point()) && request.level == point_.level(),
-            ErrorCode::invalid_argument,
-            "holder {} has a point for level {} and is not asked by a release at level {} to "
-            "holders {:#b}",
-            point(), point_.level(), request.level, request.holders.mask());
+    require(request.holders.contains(point()), ErrorCode::invalid_argument,
+            "holder {} is not among those that the release asks, {:#b}", point(),
+            request.holders.mask());
     const Digest given = ciphertext_digest(parameters_, request.level, c0, c1);
     require(given == verified, ErrorCode::fingerprint_mismatch,
             "the ciphertext to be released is not the one that was verified: whoever asks for its "

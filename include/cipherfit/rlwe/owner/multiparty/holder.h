@@ -26,7 +26,9 @@ class Holder {
   public:
     // `noise_seed`: 32 secret bytes, drawn once and stored with the point. All noise is derived
     // from it and from the request, so that one request has one answer, byte for byte.
-    Holder(const Parameters& parameters, ReleasePoint point, const Seed& noise_seed);
+    // Throws Error(invalid_argument) for a point of another level than the terms'.
+    Holder(const Parameters& parameters, const ReleaseTerms& terms, ReleasePoint point,
+           const Seed& noise_seed);
     ~Holder();
     Holder(Holder&&) noexcept = default;
     Holder& operator=(Holder&&) = delete;
@@ -37,15 +39,16 @@ class Holder {
 
     // d_j. `pair_secrets` has 32 secret bytes shared with each other member of T, by point.
     // `verified` is the digest of the ciphertext that this holder has recomputed itself or that t
-    // holders attest. Throws Error(invalid_argument) where the request does not fit or a pair's
-    // secret is missing, Error(fingerprint_mismatch) where the ciphertext given is not the one
-    // verified or not the one requested.
+    // holders attest. Throws Error(invalid_argument) where this holder is not asked or a pair's
+    // secret is missing, Error(fingerprint_mismatch) where the request does not keep to the terms,
+    // or the ciphertext given is not the one verified or not the one requested.
     ReleaseShare release(const ReleaseRequest& request, const RnsPoly& c0, const RnsPoly& c1,
                          const Digest& verified,
                          const std::map<unsigned, Seed>& pair_secrets) const;
 
   private:
     Parameters parameters_;
+    ReleaseTerms terms_;
     ReleasePoint point_;
     Seed noise_seed_{};
 };

@@ -1,0 +1,234 @@
+#include "cli/model_choice.h"
+
+#include "cipherfit/backbone/chained_features.h"
+#include "cipherfit/backbone/pca_features.h"
+#include "cipherfit/backbone/random_conv.h"
+#include "cipherfit/backbone/whitened_features.h"
+#include "common/progress_line.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace cipherfit {
+namespace {
+
+// Of more rows a sample takes part, which bounds the time.
+constexpr std::size_t most_rows = 8000;
+constexpr std::size_t most_scores = 40'000'000;  // numbers, of all candidates of a kind
+constexpr std::size_t candidates_of_a_kind = 35;
+// Runs of many iterations are bootstrapped: more columns than this are left to who asks for them.
+constexpr int short_run = 8;
+constexpr Eigen::Index most_components_of_long_runs = 255;
+constexpr std::array widths{0.03, 0.1, 0.3, 1.0};
+// Of components that random convolutions or a network leave.
+constexpr std::array component_widths{0.06, 0.25};
+
+RowMatrix rows_of(const RowMatrix& all, std::span<const Eigen::Index> rows) {
+    RowMatrix part(static_cast<Eigen::Index>(rows.size()), all.cols());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        part.row(static_cast<Eigen::Index>(i)) = all.row(rows[i]);
+    }
+    return part;
+}
+
+const PrincipalComponents& components_of(const FeatureExtractor& extractor) {
+    if (const auto* chain = dynamic_cast<const ChainedFeatures*>(&extractor)) {
+        return components_of(chain->second());
+    }
+    if (const auto* pca = dynamic_cast<const PcaFeatures*>(&extractor)) {
+        return pca->components();
+    }
+    return dynamic_cast<const WhitenedFeatures&>(extractor).components();
+}
+
+// An extractor of rows that are there, without whitening.
+class ExtractorSource final : public FeatureSource {
+  public:
+    using Factory = std::function<std::unique_ptr<FeatureExtractor>(Eigen::Index most)>;
+
+    ExtractorSource(std::string name, const RowMatrix& rows, const Eigen::VectorXd& weights,
+                    Factory make)
+        : name_(std::move(name)), rows_(rows), weights_(weights), make_(std::move(make)) {}
+
+    std::string name() const override { return name_; }
+    ComponentScores components(std::span<const Eigen::Index> training,
+                               std::span<const Eigen::Index> held_out,
+                               Eigen::Index most) const override {
+        const std::unique_ptr<FeatureExtractor> extractor = make_(most);
+        const RowMatrix fitted_on = rows_of(rows_, training);
+        Eigen::VectorXd weights;
+        if (weights_.size() > 0) {
+            weights = weights_(std::vector<Eigen::Index>(training.begin(), training.end()));
+        }
+        extractor->fit(fitted_on, {}, weights);
+        const PrincipalComponents& of = components_of(*extractor);
+        return {of.standard_deviation, of.total_variance, extractor->transform(fitted_on),
+                extractor->transform(rows_of(rows_, held_out))};
+    }
+
+  private:
+    std::string name_;
+    const RowMatrix& rows_;
+    const Eigen::VectorXd& weights_;  // of the rows; empty: all alike
+    Factory make_;
+};
+
+// What the search goes through: kinds and widths of features, and the rows that they start from.
+struct Kind {
+    std::string kind;
+    double width = 0.0;  // of rbf
+};
+
+std::vector<Kind> kinds_of(const Samples& training, const FeatureOptions& features) {
+    std::vector<std::string> names{features.kind};
+    if (features.kind == "auto") {
+        if (!training.backbone.empty()) {
+            names = {"pca", "pca+rbf"};
+        } else if (training.image) {
+            names = {"random-conv", "random-conv+rbf"};
+        } else {
+            names = {"standardised", "rbf"};
+        }
+    }
+    std::vector<Kind> kinds;
+    for (const std::string& name : names) {
+        if (name.find("rbf") == std::string::npos) {
+            kinds.push_back({name});
+        } else if (features.width) {
+            kinds.push_back({name, *features.width});
+        } else {
+            const std::span<const double> tried = name == "rbf"
+                                                      ? std::span<const double>(widths)
+                                                      : std::span<const double>(component_widths);
+            for (const double width : tried) {
+                kinds.push_back({name, width});
+            }
+        }
+    }
+    return kinds;
+}
+
+std::string describe(const Kind& kind) {
+    return kind.width > 0 ? fmt::format("{} of width {:.3g}", kind.kind, kind.width) : kind.kind;
+}
+
+ExtractorSource::Factory factory_of(const Kind& kind, const FeatureOptions& features,
+                                    const Samples& training, bool is_pooled) {
+    FeatureOptions options = features;
+    options.kind = kind.kind;
+    if (is_pooled) {
+        // The pooled convolutions are the same for all folds; only their components are fitted.
+        options.kind.replace(0, std::string("random-conv").size(), "pca");
+    }
+    if (kind.width > 0) {
+        options.width = kind.width;
+    }
+    return [options, &training](Eigen::Index most) {
+        FeatureOptions unwhitened = options;
+        unwhitened.components = static_cast<int>(most);
+        return unfitted_components(unwhitened, training, 0.0);
+    };
+}
+
+}  // namespace
+
+bool leaves_model_open(const RecipeOptions& recipe, const FeatureOptions& features) {
+    return recipe.preset == "standard" && recipe.step == 0 && recipe.final_step == 0 &&
+           !recipe.no_rehearsal && recipe.file.empty() && features.kind != "raw" &&
+           !features.whitening;
+}
+
+ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
+                         const FeatureOptions& features, const Eigen::VectorXd& class_weights,
+                         const std::function<void(double)>& progress) {
+    const std::size_t classes = training.data.class_count();
+    const std::vector<Eigen::Index> sample = sample_rows(
+        training.data.labels,
+        std::clamp<std::size_t>(most_scores / candidates_of_a_kind / classes, 500, most_rows),
+        features.seed());
+    std::vector<int> labels;
+    for (const Eigen::Index row : sample) {
+        labels.push_back(training.data.labels[static_cast<std::size_t>(row)]);
+    }
+    RowMatrix rows = rows_of(training.data.features, sample);
+    const std::vector<Kind> kinds = kinds_of(training, features);
+    const bool is_pooled = kinds.front().kind.starts_with("random-conv");
+    if (is_pooled) {
+        rows = pooled_convolutions(features, training, rows);
+    }
+    ModelSearchOptions options;
+    options.row_weights = row_weights(class_weights, labels);
+    std::vector<std::unique_ptr<FeatureSource>> sources;
+    ModelChoice choice{recipe, features, {}, {}, sample.size(), {}};
+    for (const Kind& kind : kinds) {
+        sources.push_back(
+            std::make_unique<ExtractorSource>(describe(kind), rows, options.row_weights,
+                                              factory_of(kind, features, training, is_pooled)));
+        choice.sources.push_back(describe(kind));
+    }
+    options.iterations = recipe.tried_iterations;
+    if (recipe.iterations > 0) {
+        options.iterations = {recipe.iterations};
+    } else if (recipe.epochs > 0) {
+        const std::size_t batches =
+            (training.data.size() + static_cast<std::size_t>(recipe.batch) - 1) /
+            static_cast<std::size_t>(std::max(1, recipe.batch));
+        options.iterations = {static_cast<int>(
+            std::min<std::size_t>(batches * static_cast<std::size_t>(recipe.epochs), 10'000))};
+    }
+    if (recipe.batch > 0 || options.iterations.back() > short_run) {
+        options.most_components = most_components_of_long_runs;
+    }
+    if (recipe.degree > 0) {
+        options.degree = recipe.degree;
+    }
+    if (recipe.range > 0) {
+        options.range = recipe.range;
+    }
+    options.decays = recipe.decay ? std::vector{*recipe.decay} : recipe.tried_decays;
+    options.momentum = value_or_throw(momentum_from_name(recipe.momentum));
+    options.batch = recipe.batch;
+    if (features.components > 0) {
+        options.components = {features.components};
+    } else {
+        options.components.assign(features.tried_components.begin(),
+                                  features.tried_components.end());
+    }
+    if (features.ridge) {
+        options.ridges = {*features.ridge};
+    }
+    options.prefer_accuracy = recipe.prefer_accuracy;
+    options.seed = features.seed();
+    options.progress = progress;
+    choice.search = search_models(sources, labels, static_cast<int>(classes), options);
+    const ModelCandidate& chosen = choice.search.chosen;
+    const ModelCandidate& best = choice.search.best;
+    const Kind& kind = kinds[chosen.source];
+    choice.features.kind = kind.kind;
+    choice.features.width = kind.width > 0 ? std::optional(kind.width) : std::nullopt;
+    choice.features.components = static_cast<int>(chosen.components);
+    choice.features.ridge = chosen.ridge;
+    if (recipe.epochs == 0) {
+        choice.recipe.iterations = chosen.iterations;
+    }
+    choice.recipe.degree = choice.search.recipe.sigmoid.degree();
+    choice.recipe.range = chosen.range;
+    choice.recipe.step = choice.search.recipe.steps.front();
+    choice.recipe.decay = chosen.decay;
+    const bool is_best = chosen.loss <= best.loss;
+    choice.text = fmt::format(
+        "{}, {} components, ridge {:.0e}, {} iteration{}: {:.1f} % of held-out rows right, {}",
+        describe(kind), chosen.components, chosen.ridge, chosen.iterations,
+        chosen.iterations == 1 ? "" : "s", 100 * chosen.accuracy,
+        is_best ? std::string("the least loss")
+                : fmt::format("the cheapest within one standard error of the least loss ({:.1f} % "
+                              "with {}, {} components, {} iteration{})",
+                              100 * best.accuracy, choice.sources[best.source], best.components,
+                              best.iterations, best.iterations == 1 ? "" : "s"));
+    return choice;
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,41 @@
+// The memory that a circuit takes: a tape is replayed against the policy of the pool of buffer.h,
+// with the working memory that each operation of the evaluator takes and gives back.
+#pragma once
+
+#include "cipherfit/circuit/folds.h"
+#include "cipherfit/circuit/tape.h"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace cipherfit {
+
+class MemoryReplay {
+  public:
+    // On that many threads: a sum of rotations works on as many limbs at a time. On one thread the
+    // result is exact, the working memory of bootstrappings apart; on more it is an upper bound.
+    explicit MemoryReplay(const RingShape& ring, std::size_t threads = 1);
+    ~MemoryReplay();
+    MemoryReplay(const MemoryReplay&) = delete;
+    MemoryReplay& operator=(const MemoryReplay&) = delete;
+
+    // `polynomials` of so many limbs that stay to the end: keys.
+    void hold(std::size_t polynomials, std::size_t limbs);
+    // A ciphertext of fresh data as it is read: one polynomial is copied.
+    void read_ciphertext(std::size_t level);
+    // Entries of one tape, in order; values may have been made by entries before.
+    void run(const Tape& tape, std::span<const TapeEntry> entries);
+
+    // What the pool holds by now, in use and idle: it gives nothing back to the system, so that
+    // this is its largest size too.
+    std::size_t pooled_bytes() const noexcept;
+    // The largest part of it that was in use at a time.
+    std::size_t peak_bytes() const noexcept;
+
+  private:
+    class Pool;
+    std::unique_ptr<Pool> pool_;
+};
+
+}  // namespace cipherfit

@@ -1,0 +1,70 @@
+// What was decrypted under a key, and what came of it: a file beside the secret key.
+//
+// Whoever may hand in one changed model after the other and sees each time whether it was accepted
+// has an oracle for decryptions (SECURITY.md). So the first model that is decrypted for an
+// iteration of a job is the only one: its digest is written down before it is decrypted, and the
+// outcome before it is shown. One refusal uses up the key: nothing else is decrypted under it.
+// Decrypting again what was decrypted before goes on working, since it answers nothing new.
+#pragma once
+
+#include "cipherfit/base/secure.h"
+#include "cipherfit/ckks/ciphertext.h"
+#include "cipherfit/io/container.h"
+
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace cipherfit {
+
+// SHA-256 of levels, scales and residues.
+Digest digest_of(std::span<const Ciphertext> ciphertexts);
+
+// The one answer to every refusal, whatever its reason: it says nothing of the decrypted values.
+// ErrorCode::corrupt_data.
+[[noreturn]] void refuse_decrypted();
+
+class DecryptionRecord {
+  public:
+    // Keeps nothing: for a key that lives as long as the process and decrypts once.
+    DecryptionRecord() = default;
+    // `file` need not exist yet; its directory must.
+    explicit DecryptionRecord(std::filesystem::path file);
+
+    // Throws refuse_decrypted() where the key is used up.
+    void require_usable(const Digest& key) const;
+
+    // To be called before that is decrypted: iteration 1.. of a job, or 0 for scores. Throws
+    // refuse_decrypted() where another digest was recorded for it, where this one was refused, or
+    // where the key is used up and this one was not accepted before; Error(corrupt_data) for a
+    // damaged record, Error(io_failure).
+    void begin(const ContainerIdentity& job, int iteration, const Digest& digest);
+    // Writes down the outcome of all that was begun with this object, to be called before it is
+    // shown.
+    void accept();
+    // Throws refuse_decrypted() when that is written down.
+    [[noreturn]] void refuse();
+    // The same for what was accepted before, of that iteration.
+    [[noreturn]] void revoke(const ContainerIdentity& job, int iteration);
+
+  private:
+    struct Entry {
+        Digest key{};
+        Nonce job{};
+        int iteration = 0;
+        Digest digest{};
+        bool decided = false, accepted = false;
+        bool is_about(const Entry& other) const {
+            return key == other.key && job == other.job && iteration == other.iteration;
+        }
+    };
+    std::vector<Entry> read() const;
+    void write(const std::vector<Entry>& entries) const;
+    void finish(bool accepted);
+
+    std::filesystem::path file_;
+    std::vector<Entry> begun_;
+};
+
+}  // namespace cipherfit

@@ -1,0 +1,390 @@
+#include "cipherfit/train/model_search.h"
+
+#include "cipherfit/base/parallel.h"
+#include "train/judged_candidate.h"
+#include "train/model_search_folds.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <tuple>
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+constexpr double one_step_range = 16.0;
+constexpr std::size_t kept_sources = 3;
+constexpr std::size_t most_finalists = 6;
+
+// One source, fitted on the folds, with its one-step candidates.
+struct Screened {
+    std::size_t source = 0;
+    FoldComponents components;
+    std::vector<Judged> candidates;
+};
+
+class Search {
+  public:
+    Search(std::span<const std::unique_ptr<FeatureSource>> sources, std::span<const int> labels,
+           int classes, const ModelSearchOptions& options)
+        : sources_(sources),
+          options_(options),
+          degree_(options.degree.value_or(3)),
+          stops_(options.iterations),
+          rows_(deal_search_rows(labels, classes, options)) {
+        std::sort(stops_.begin(), stops_.end());
+        stops_.erase(std::unique(stops_.begin(), stops_.end()), stops_.end());
+        total_ = static_cast<double>(sources.size()) + 4.0;
+    }
+
+    ModelSearch run() {
+        screen_all();
+        run_finalists();
+        ModelSearch result;
+        const Judged& best =
+            options_.prefer_accuracy ? most_accurate(judged_) : least_loss(judged_);
+        require(usable(best), ErrorCode::bad_input,
+                "|z| leaves the sigmoid's range in every run of {} iterations that was tried: use "
+                "fewer iterations, or a wider --sigmoid-range",
+                stops_.back());
+        const Judged& chosen =
+            options_.prefer_accuracy ? best : cheapest_good(judged_, best, rows_.held_weights);
+        result.best = best.candidate;
+        result.chosen = chosen.candidate;
+        result.recipe = recipe_of(chosen.candidate);
+        result.held_out.labels = rows_.held_labels;
+        result.held_out.scores = scores_of(chosen.candidate);
+        result.held_out.weights = rows_.held_weights;
+        for (Judged& tried : judged_) {
+            const PairedDifference difference =
+                paired_difference(tried.held_out.loss, best.held_out.loss, rows_.held_weights);
+            tried.candidate.difference = difference.mean;
+            tried.candidate.standard_error = difference.standard_error;
+            if (usable(tried)) {
+                result.candidates.push_back(tried.candidate);
+            }
+        }
+        std::stable_sort(result.candidates.begin(), result.candidates.end(),
+                         [](const auto& a, const auto& b) { return a.loss < b.loss; });
+        return result;
+    }
+
+  private:
+    void advance(double work) {
+        done_ += work;
+        if (options_.progress) {
+            options_.progress(std::min(1.0, done_ / total_));
+        }
+    }
+
+    Judged judged(const ModelCandidate& candidate, const RowMatrix& scores) const {
+        return judge(candidate, scores, rows_.held_labels, rows_.held_weights, degree_);
+    }
+
+    std::vector<double> ridges() const {
+        return options_.ridges.empty() ? std::vector{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
+                                       : options_.ridges;
+    }
+
+    // The numbers to try, ascending: those given, or our own up to `most`.
+    std::vector<Eigen::Index> numbers(Eigen::Index most) const {
+        std::vector<Eigen::Index> tried = options_.components;
+        if (tried.empty()) {
+            tried = {15, 31, 63, 127, 255, 511, 1023};
+            if (most < options_.most_components) {
+                tried.push_back(most);
+            }
+            std::erase_if(tried, [most](Eigen::Index number) { return number > most; });
+        }
+        std::sort(tried.begin(), tried.end());
+        tried.erase(std::unique(tried.begin(), tried.end()), tried.end());
+        return tried;
+    }
+
+    Eigen::Index most_tried() const {
+        return options_.components.empty()
+                   ? options_.most_components
+                   : *std::max_element(options_.components.begin(), options_.components.end());
+    }
+
+    ModelCandidate one_step(std::size_t source, Eigen::Index components, double ridge) const {
+        ModelCandidate candidate;
+        candidate.source = source;
+        candidate.components = components;
+        candidate.ridge = ridge;
+        candidate.range = options_.range.value_or(one_step_range);
+        candidate.decay = options_.decays.front();
+        return candidate;
+    }
+
+    Screened screen(std::size_t source) const {
+        Screened screened;
+        screened.source = source;
+        screened.components.resize(rows_.folds.size());
+        parallel_for(0, rows_.folds.size(), [&](std::size_t f) {
+            screened.components[f] = sources_[source]->components(
+                rows_.folds[f].training, rows_.folds[f].held_out, most_tried());
+        });
+        Eigen::Index most = most_tried();
+        for (const ComponentScores& of : screened.components) {
+            most = std::min(most, of.deviation.size());
+        }
+        const std::vector<Eigen::Index> tried = numbers(most);
+        const std::vector<double> tried_ridges = ridges();
+        const std::vector<RowMatrix> scores =
+            one_step_scores(rows_, screened.components, tried, tried_ridges);
+        screened.candidates.resize(scores.size());
+        parallel_for(0, scores.size(), [&](std::size_t i) {
+            screened.candidates[i] = judged(one_step(source, tried[i / tried_ridges.size()],
+                                                     tried_ridges[i % tried_ridges.size()]),
+                                            scores[i]);
+        });
+        return screened;
+    }
+
+    // One iteration of every source; the components of the most promising ones stay.
+    void screen_all() {
+        for (std::size_t s = 0; s < sources_.size(); ++s) {
+            Screened screened = screen(s);
+            advance(1.0);
+            kept_.push_back(std::move(screened));
+            if (kept_.size() > kept_sources) {
+                drop_worst();
+            }
+        }
+        for (const Screened& screened : kept_) {
+            judged_.insert(judged_.end(), screened.candidates.begin(), screened.candidates.end());
+        }
+    }
+
+    // Neither the best loss nor the best accuracy is dropped.
+    void drop_worst() {
+        const auto loss = [](const Screened& of) {
+            return least_loss(of.candidates).candidate.loss;
+        };
+        const auto accuracy = [](const Screened& of) {
+            return most_accurate(of.candidates).candidate.accuracy;
+        };
+        const auto most = std::max_element(
+            kept_.begin(), kept_.end(),
+            [&](const auto& a, const auto& b) { return accuracy(a) < accuracy(b); });
+        auto worst = kept_.end();
+        for (auto at = kept_.begin(); at != kept_.end(); ++at) {
+            if (at != most && (worst == kept_.end() || loss(*at) > loss(*worst))) {
+                worst = at;
+            }
+        }
+        kept_.erase(worst);
+    }
+
+    std::vector<ModelCandidate> finalists() const {
+        std::vector<ModelCandidate> chosen;
+        const auto add = [&](const Judged& tried) {
+            const ModelCandidate& of = tried.candidate;
+            const bool there = std::any_of(chosen.begin(), chosen.end(), [&](const auto& other) {
+                return std::tie(other.source, other.components, other.ridge) ==
+                       std::tie(of.source, of.components, of.ridge);
+            });
+            if (!there && chosen.size() < most_finalists) {
+                chosen.push_back(of);
+            }
+        };
+        std::vector<const Screened*> by_loss;
+        for (const Screened& screened : kept_) {
+            by_loss.push_back(&screened);
+        }
+        std::sort(by_loss.begin(), by_loss.end(), [](const auto* a, const auto* b) {
+            return least_loss(a->candidates).candidate.loss <
+                   least_loss(b->candidates).candidate.loss;
+        });
+        for (const Screened* screened : by_loss) {
+            const Judged& best = least_loss(screened->candidates);
+            add(best);
+            add(cheapest_good(screened->candidates, best, rows_.held_weights));
+        }
+        add(most_accurate(judged_));
+        return chosen;
+    }
+
+    Recipe recipe_of(const ModelCandidate& candidate) const {
+        Recipe recipe = unit_step_recipe(candidate.iterations,
+                                         fit_sigmoid(degree_, candidate.range), options_.momentum);
+        if (candidate.step > 0.0) {
+            std::fill(recipe.steps.begin(), recipe.steps.end(), candidate.step);
+        }
+        recipe.decay = candidate.decay;
+        recipe.batch = options_.batch;
+        return recipe;
+    }
+
+    const FoldComponents& components_of(std::size_t source) const {
+        return std::find_if(
+                   kept_.begin(), kept_.end(),
+                   [source](const Screened& screened) { return screened.source == source; })
+            ->components;
+    }
+
+    // Steps to try, as shares of the unit step: a batch's curvature varies about its mean.
+    std::vector<double> step_shares() const {
+        return options_.batch == 0 ? std::vector{1.0} : std::vector{1.0, 0.5, 0.25, 0.125};
+    }
+
+    // Runs of all stops for each (finalist, range, decay, step).
+    void run_all(const std::vector<ModelCandidate>& starts) {
+        const std::size_t folds = rows_.folds.size();
+        std::vector<std::vector<RunScores>> runs(starts.size() * folds);
+        parallel_for(0, runs.size(), [&](std::size_t i) {
+            const ModelCandidate& start = starts[i / folds];
+            runs[i] = run_fold(rows_.folds[i % folds], rows_.classes,
+                               components_of(start.source)[i % folds], start.components,
+                               start.ridge, recipe_of(start), stops_);
+        });
+        for (std::size_t i = 0; i < starts.size(); ++i) {
+            for (std::size_t stop = 0; stop < stops_.size(); ++stop) {
+                ModelCandidate candidate = starts[i];
+                candidate.iterations = stops_[stop];
+                RowMatrix scores(static_cast<Eigen::Index>(rows_.held_labels.size()),
+                                 rows_.classes);
+                Eigen::Index next = 0;
+                for (std::size_t f = 0; f < folds; ++f) {
+                    const RunScores& run = runs[i * folds + f][stop];
+                    scores.middleRows(next, run.scores.rows()) = run.scores;
+                    next += run.scores.rows();
+                    candidate.max_abs_z = std::isnan(run.max_abs_z)
+                                              ? run.max_abs_z
+                                              : std::max(candidate.max_abs_z, run.max_abs_z);
+                }
+                judged_.push_back(judged(candidate, scores));
+            }
+        }
+    }
+
+    void run_finalists() {
+        const bool only_one_step = stops_ == std::vector{1} && options_.batch == 0;
+        if (!only_one_step) {
+            const bool one_step_wanted = stops_.front() == 1 && options_.batch == 0;
+            const std::vector<ModelCandidate> finalists = this->finalists();
+            if (!one_step_wanted) {
+                judged_.clear();
+            }
+            run_finalists(finalists);
+        }
+        advance(total_);
+    }
+
+    void run_finalists(const std::vector<ModelCandidate>& finalists) {
+        std::vector<double> ranges{8.0, 16.0};
+        if (stops_.back() > 8 || options_.batch != 0) {
+            ranges.push_back(32.0);
+        }
+        if (options_.range) {
+            ranges = {*options_.range};
+        }
+        for (const ModelCandidate& finalist : finalists) {
+            std::vector<ModelCandidate> starts;
+            for (const double range : ranges) {
+                for (const double share : step_shares()) {
+                    ModelCandidate start = finalist;
+                    start.iterations = stops_.back();
+                    start.range = range;
+                    start.step = share / (4.0 * fit_sigmoid(degree_, range).derivative(0.0));
+                    starts.push_back(start);
+                }
+            }
+            run_all(starts);
+            advance(3.0 / static_cast<double>(finalists.size()));
+        }
+        // Other decays for the best run; for all runs where none stays in range, as long runs do
+        // without a decay.
+        std::vector<ModelCandidate> bases;
+        if (const Judged& best = least_loss(judged_); usable(best)) {
+            bases.push_back(best.candidate);
+        } else {
+            for (const Judged& tried : judged_) {
+                if (tried.candidate.iterations == stops_.back()) {
+                    bases.push_back(tried.candidate);
+                }
+            }
+        }
+        std::vector<ModelCandidate> starts;
+        for (const double decay : std::span(options_.decays).subspan(1)) {
+            for (const ModelCandidate& base : bases) {
+                ModelCandidate start = base;
+                start.iterations = stops_.back();
+                start.max_abs_z = 0.0;
+                start.decay = decay;
+                starts.push_back(start);
+            }
+        }
+        run_all(starts);
+    }
+
+    RowMatrix scores_of(const ModelCandidate& candidate) const {
+        RowMatrix scores(static_cast<Eigen::Index>(rows_.held_labels.size()), rows_.classes);
+        std::vector<RowMatrix> parts(rows_.folds.size());
+        const Recipe recipe = recipe_of(candidate);
+        parallel_for(0, parts.size(), [&](std::size_t f) {
+            parts[f] =
+                run_fold(rows_.folds[f], rows_.classes, components_of(candidate.source)[f],
+                         candidate.components, candidate.ridge, recipe, {candidate.iterations})
+                    .front()
+                    .scores;
+        });
+        Eigen::Index next = 0;
+        for (const RowMatrix& part : parts) {
+            scores.middleRows(next, part.rows()) = part;
+            next += part.rows();
+        }
+        return scores;
+    }
+
+    std::span<const std::unique_ptr<FeatureSource>> sources_;
+    const ModelSearchOptions& options_;
+    int degree_;
+    std::vector<int> stops_;
+    SearchRows rows_;
+    std::vector<Screened> kept_;
+    std::vector<Judged> judged_;
+    double done_ = 0.0, total_ = 1.0;
+};
+
+}  // namespace
+
+RehearsalCandidate ModelSearch::rehearsed() const {
+    RehearsalCandidate candidate;
+    candidate.step = recipe.steps.front();
+    candidate.degree = recipe.sigmoid.degree();
+    candidate.range = recipe.sigmoid.range;
+    candidate.accuracy = chosen.accuracy;
+    candidate.loss = chosen.loss;
+    candidate.max_abs_z = chosen.max_abs_z;
+    candidate.stability = 4.0 * candidate.step * recipe.sigmoid.derivative(0.0);
+    candidate.in_range = true;
+    candidate.stable = true;
+    return candidate;
+}
+
+ModelSearch search_models(std::span<const std::unique_ptr<FeatureSource>> sources,
+                          std::span<const int> labels, int classes,
+                          const ModelSearchOptions& options) {
+    require(!sources.empty() && !options.iterations.empty() && !options.decays.empty(),
+            ErrorCode::invalid_argument,
+            "a search needs features, a number of iterations and a decay to try");
+    require(options.folds >= 2, ErrorCode::bad_input,
+            "{} folds of cross-validation; at least 2 are needed", options.folds);
+    require(labels.size() >= 4, ErrorCode::bad_input,
+            "{} training rows are too few to rehearse on: give 4 or more, or use --no-rehearsal",
+            labels.size());
+    one_hot(labels, classes);  // refuses labels out of range before any work is done
+    return Search(sources, labels, classes, options).run();
+}
+
+Recipe unit_step_recipe(int iterations, SigmoidPolynomial sigmoid, Momentum momentum) {
+    const double step = 1.0 / (4.0 * sigmoid.derivative(0.0));
+    return standard_recipe(iterations, step, std::move(sigmoid), momentum);
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,122 @@
+// The server's memory (train/cost.h).
+#include "base/idle_blocks.h"
+#include "cipherfit/circuit/memory.h"
+#include "cipherfit/train/cost.h"
+#include "train/refresh.h"
+#include "train/training_trace.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+namespace cipherfit {
+namespace {
+
+double real(std::size_t count) noexcept {
+    return static_cast<double>(count);
+}
+
+double block(std::size_t n, std::size_t limbs) noexcept {
+    return real(block_bytes(n * limbs));
+}
+
+template <class Visit>
+void for_each_key(const TrainingPlan& plan, const KeyRequest& request, const Visit& visit) {
+    for (const auto& [id, level] : request.levels()) {
+        visit(id, key_shape(plan.parameters(), id, level));
+    }
+}
+
+// Ciphertexts of a batch's data and their levels.
+template <class Visit>
+void for_each_message(const TrainingPlan& plan, std::size_t batch, const Visit& visit) {
+    visit(plan.feature_ciphertexts(), plan.feature_level(batch));
+    visit(plan.label_ciphertexts() + plan.logit_ciphertexts(), plan.label_level(batch));
+    if (plan.start_ciphertexts() > 0) {
+        visit(plan.start_ciphertexts(), plan.start_level());
+    }
+}
+
+double data_bytes(const TrainingPlan& plan, std::size_t batch) {
+    double bytes = 0;
+    for_each_message(plan, batch, [&](std::size_t count, std::size_t level) {
+        bytes += 2 * real(count) * block(plan.parameters().n(), level + 1);
+    });
+    return bytes;
+}
+
+double largest_batch_bytes(const TrainingPlan& plan) {
+    double largest = 0;
+    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+        largest = std::max(largest, data_bytes(plan, batch));
+    }
+    return largest;
+}
+
+double key_bytes(const TrainingPlan& plan, const KeyRequest& request) {
+    double bytes = 0;
+    for_each_key(plan, request, [&](KeyId /*id*/, const KeyShape& shape) {
+        bytes += 2 * real(shape.digits) * block(plan.parameters().n(), shape.limbs());
+    });
+    return bytes;
+}
+
+// What is no polynomial: tables, masks, files, program.
+double other_bytes(const TrainingPlan& plan, const KeyRequest& request) {
+    const Parameters& parameters = plan.parameters();
+    const double n = real(parameters.n());
+    const double limbs = real(parameters.max_level() + 1 + parameters.special_primes());
+    // Four arrays a prime for its transforms; a permutation for each rotation.
+    double bytes = 4 * limbs * n * sizeof(std::uint64_t);
+    double largest_section = 0;
+    for_each_key(plan, request, [&](KeyId id, const KeyShape& shape) {
+        bytes += id.is_relinearization() ? 0 : n * sizeof(std::uint32_t);
+        largest_section = std::max(largest_section, real(shape.digits * shape.limbs()));
+    });
+    // A section of a file, packed, as it is read or written.
+    bytes += largest_section * n * sizeof(std::uint64_t);
+    // The encoder's tables and work, and the masks, a number a slot.
+    constexpr double encoder_arrays = 12;
+    bytes += encoder_arrays * n * sizeof(double);
+    constexpr double program = 24e6;
+    return bytes + program;
+}
+
+}  // namespace
+
+double least_server_memory_bytes(const TrainingPlan& plan) {
+    return key_bytes(plan, plan.keys()) + largest_batch_bytes(plan);
+}
+
+ServerMemory server_memory(const TrainingPlan& plan) {
+    ServerMemory memory;
+    const KeyRequest request = plan.keys();
+    memory.other_bytes = other_bytes(plan, request);
+    if (plan.refresh_count() > 0) {
+        const BootstrapPlan& bootstrap = plan.refresh().value().bootstrap;
+        memory.bootstrap_bytes =
+            refresh_memory_bytes(plan.parameters().log_n(), bootstrap.literal().log_slots);
+    }
+    const std::size_t batches = plan.batches();
+    if (is_too_long_to_trace(plan)) {
+        // Features with their babies; twice that for what one iteration takes beside them.
+        const double babies = plan.solver() == Solver::primal
+                                  ? real(plan.shifts().forward_baby + plan.shifts().backward_baby)
+                                  : 1.0;
+        memory.pool_bytes = key_bytes(plan, request) + (babies + 2) * largest_batch_bytes(plan);
+        return memory;
+    }
+    const TrainingTrace trace = trace_training(plan);
+    MemoryReplay replay(training_ring(plan));
+    for_each_key(plan, request, [&](KeyId /*id*/, const KeyShape& shape) {
+        replay.hold(2 * shape.digits, shape.limbs());
+    });
+    replay.read_ciphertext(plan.feature_level());
+    replay.run(trace.tape, trace.tape.entries);
+    // A second batch is read while one is in use.
+    memory.pool_bytes = real(replay.pooled_bytes()) + (batches > 1 ? largest_batch_bytes(plan) : 0);
+    return memory;
+}
+
+}  // namespace cipherfit

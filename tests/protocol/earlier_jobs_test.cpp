@@ -1,0 +1,74 @@
+// Jobs that were written before circuits were recorded, with their keys and, in most, the
+// checkpoint of an earlier iteration: they are read and finished, and the models that come out are
+// those of the version that wrote them, bit for bit.
+#include "cipherfit/protocol/owner/secret_key_file.h"
+#include "protocol/small_job.h"
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit::testing {
+namespace {
+
+using EarlierJobs = FileTest;
+
+// Scales and residues of all blocks.
+std::string digest(const std::vector<Ciphertext>& model) {
+    Sha256 hash;
+    for (const Ciphertext& block : model) {
+        const double scale = block.scale();
+        hash.update({reinterpret_cast<const std::uint8_t*>(&scale), sizeof(scale)});
+        for (std::size_t part = 0; part < block.size(); ++part) {
+            for (std::size_t limb = 0; limb <= block.level(); ++limb) {
+                hash.update({reinterpret_cast<const std::uint8_t*>(block.part(part).limb(limb)),
+                             block.part(part).n() * sizeof(std::uint64_t)});
+            }
+        }
+    }
+    return to_hex(hash.finish());
+}
+
+ServerOptions for_tests() {
+    ServerOptions options;
+    options.tests = TestParameters::allow;
+    return options;
+}
+
+TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
+    const std::filesystem::path fixtures(CIPHERFIT_TEST_SOURCES "/protocol/fixtures/jobs");
+    int finished = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(fixtures)) {
+        const std::string name = entry.path().filename().string();
+        SCOPED_TRACE(name);
+        std::filesystem::copy(entry.path(), directory_ / name,
+                              std::filesystem::copy_options::recursive);
+        const JobFiles files{directory_ / name};
+        const auto expected =
+            nlohmann::json::parse(std::ifstream(files.directory / "expected.json"));
+        const Job job = value_or_throw(read_plan(files.plan(), TestParameters::allow));
+        const SecretKey key = value_or_throw(
+            read_secret_key(files.directory / "secret.key", "", TestParameters::allow));
+        const ServerReport report = run_training_job(files.directory, for_tests());
+        EXPECT_EQ(report.resumed_at, expected.at("resumes_at").get<int>());
+        const auto model = value_or_throw(read_model(files.model(), job));
+        EXPECT_EQ(digest(model), expected.at("model_digest").get<std::string>());
+        // The primal's model, and the dual's coefficients, as they were decrypted then.
+        const RowMatrix values = job.plan.solver() == Solver::primal
+                                     ? decrypt_model(job, key, model, {})
+                                     : decrypt_coefficients(job, key, model.at(0));
+        const auto then = expected.at("values").get<std::vector<double>>();
+        ASSERT_EQ(static_cast<std::size_t>(values.size()), then.size());
+        for (std::size_t i = 0; i < then.size(); ++i) {
+            EXPECT_NEAR(values.data()[i], then[i], 1e-12);
+        }
+        ++finished;
+    }
+    EXPECT_EQ(finished, 9);
+}
+
+}  // namespace
+}  // namespace cipherfit::testing

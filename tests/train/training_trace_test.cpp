@@ -1,0 +1,322 @@
+// The tape of a plan against the run that it stands for: the operations that a trainer carries out,
+// the keys that it uses, and the memory that it takes.
+#include "train/training_trace.h"
+
+#include "base/idle_blocks.h"
+#include "cipherfit/base/buffer.h"
+#include "cipherfit/circuit/evaluator_operations.h"
+#include "cipherfit/circuit/memory.h"
+#include "cipherfit/circuit/recorder.h"
+#include "cipherfit/linalg/kernel_from_features.h"
+#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/matrix_products.h"
+#include "cipherfit/train/cost.h"
+#include "support/training_run.h"
+#include "train/refresh.h"
+#include "train/work_estimate.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace cipherfit {
+namespace {
+
+using test::TrainingRun;
+
+struct Case {
+    std::string name;
+    TrainingShape shape;
+    Recipe recipe;
+    Solver solver = Solver::primal;
+    bool refreshed = false;
+    KernelSource kernel = KernelSource::owner;
+};
+
+Recipe with(Recipe recipe, double decay, int batch) {
+    recipe.decay = decay;
+    recipe.batch = batch;
+    return recipe;
+}
+
+// Every solver, degree and kind of iteration.
+std::vector<Case> cases() {
+    const TrainingShape small{.samples = 20, .features = 9, .classes = 3};
+    const TrainingShape blocks{.samples = 150, .features = 40, .classes = 4};
+    const TrainingShape classes{.samples = 40, .features = 12, .classes = 20};
+    const auto standard = [](int iterations, int degree, Momentum momentum = Momentum::nesterov) {
+        return standard_recipe(iterations, 1.8, fit_sigmoid(degree, 8), momentum);
+    };
+    return {
+        {"primal", blocks, standard(3, 3)},
+        {"primal, degree 1", small, standard(3, 1)},
+        {"primal, degree 5", small, standard(2, 5)},
+        {"primal, degree 7", blocks, standard(2, 7)},
+        {"primal, no momentum", small, standard(3, 3, Momentum::none)},
+        {"primal, preset", blocks, chiang2023_recipe(2, 150)},
+        {"primal, mini-batches", small, with(standard(4, 3), 0.01, 8)},
+        {"primal, groups of classes", classes, standard(2, 3)},
+        {"dual", small, standard(4, 3), Solver::dual},
+        {"dual, degree 1", small, standard(4, 1), Solver::dual},
+        {"dual, degree 7", small, standard(3, 7), Solver::dual},
+        {"dual, preset", small, chiang2023_recipe(3, 20), Solver::dual},
+        {"dual, no momentum", small, standard(4, 5, Momentum::none), Solver::dual},
+        {"dual, server's kernel", small, standard(3, 3), Solver::dual, false, KernelSource::server},
+        {"bootstrapped primal", small, standard(8, 3), Solver::primal, true},
+        {"bootstrapped primal, no momentum", blocks, standard(8, 3, Momentum::none), Solver::primal,
+         true},
+        {"bootstrapped primal, mini-batches", small, with(standard(8, 3), 0, 8), Solver::primal,
+         true},
+        {"bootstrapped dual", small, standard(9, 3), Solver::dual, true},
+        {"bootstrapped dual, preset", small, chiang2023_recipe(8, 20), Solver::dual, true},
+    };
+}
+
+PlanOptions options_of(const Case& c) {
+    PlanOptions options;
+    options.solver = c.solver;
+    options.kernel = c.kernel;
+    options.log_n = c.refreshed ? 10 : 9;
+    options.memory_limit_bytes = 1e12;
+    options.insecure_for_tests_only = true;
+    options.refresh = c.refreshed ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
+    options.refresh_range = c.refreshed ? 10 : 0;
+    if (c.solver == Solver::dual && c.refreshed) {
+        options.models_every = 2;
+    }
+    return options;
+}
+
+// One line an entry, but for what lies outside the circuit: inputs (a run goes on from a state, a
+// tape is given one) and the ends of values, in whose order the memory's own test takes part.
+// Iterations of one kind differ in the factors that go into scales.
+std::vector<std::string> lines(const Tape& tape, std::span<const TapeEntry> entries,
+                               bool with_scales = true) {
+    std::vector<std::string> result;
+    for (TapeEntry entry : entries) {
+        if (entry.operation != Operation::release && entry.operation != Operation::input) {
+            entry.scale = with_scales ? entry.scale : 0;
+            result.push_back(describe(tape, entry));
+        }
+    }
+    return result;
+}
+
+// Runs the plan's circuit on ciphertexts, under a recorder.
+class LoggedRun {
+  public:
+    explicit LoggedRun(const TrainingRun& run)
+        : plan_(run.plan),
+          evaluator_(run.keys),
+          bootstrapper_(plan_.refresh_count() > 0 ? std::make_unique<const Bootstrapper>(
+                                                        plan_.refresh().value().bootstrap, run.keys)
+                                                  : nullptr),
+          executed_(evaluator_, bootstrapper_.get()),
+          recorder_(executed_) {
+        recorder_.phase("data");
+        if (plan_.batches() > 1) {
+            circuit_ = training_circuit(plan_, recorder_, CircuitSource([&](std::size_t batch) {
+                                            return recorded(run.upload(batch));
+                                        }));
+        } else {
+            CircuitData data = recorded(run.upload());
+            trim_pool();
+            pooled_ = pooled_bytes();
+            circuit_ = training_circuit(plan_, recorder_, std::move(data));
+        }
+        CircuitState state;
+        for (int t = 0; t < plan_.recipe().iterations; ++t) {
+            recorder_.phase("iteration");
+            state = circuit_->step(state);
+        }
+        recorder_.phase("end");
+    }
+    const Tape& tape() const { return recorder_.tape(); }
+    // What the circuit has added to the pool, beside its data.
+    std::size_t grown_bytes() const { return pooled_bytes() - pooled_; }
+
+  private:
+    CircuitData recorded(EncryptedTrainingData data) {
+        return {inputs(std::move(data.features)), inputs(std::move(data.labels)),
+                inputs(std::move(data.logits)), inputs(std::move(data.start))};
+    }
+    std::vector<Handle> inputs(std::vector<Ciphertext> ciphertexts) {
+        std::vector<Handle> handles;
+        for (Ciphertext& ciphertext : ciphertexts) {
+            handles.push_back(recorder_.input(std::move(ciphertext)));
+        }
+        return handles;
+    }
+    const TrainingPlan& plan_;
+    std::size_t pooled_ = 0;
+    Evaluator evaluator_;
+    std::unique_ptr<const Bootstrapper> bootstrapper_;
+    EvaluatorOperations executed_;
+    Recorder recorder_;
+    std::unique_ptr<TrainingCircuit> circuit_;
+};
+
+TEST(TrainingTrace, IsTheLogOfTheRun) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingRun run(c.shape, c.recipe, options_of(c), 3);
+        const TrainingTrace trace = trace_training(run.plan);
+        const LoggedRun logged(run);
+        const Tape& log = logged.tape();
+        ASSERT_EQ(log.phases.size(), 3U + static_cast<std::size_t>(c.recipe.iterations));
+        EXPECT_EQ(lines(log, log.phase(1)),
+                  lines(trace.tape, trace.tape.phase(TrainingTrace::preparation)));
+        std::size_t kinds = TrainingTrace::preparation;
+        for (std::size_t t = 0; t < trace.phase_of.size(); ++t) {
+            const std::size_t phase = trace.phase_of[t];
+            const bool is_first_of_kind = phase > kinds;
+            kinds = std::max(kinds, phase);
+            EXPECT_EQ(lines(log, log.phase(2 + t), is_first_of_kind),
+                      lines(trace.tape, trace.tape.phase(phase), is_first_of_kind))
+                << "iteration " << t + 1;
+        }
+        EXPECT_EQ(trace.phase_of.size(), static_cast<std::size_t>(c.recipe.iterations));
+    }
+}
+
+// The keys are those that the log asks for, at its levels and no others.
+TEST(TrainingTrace, KeysAreThoseOfTheRun) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingRun run(c.shape, c.recipe, options_of(c), 4);
+        const LoggedRun logged(run);
+        KeyRequest used =
+            keys_of(logged.tape(), logged.tape().entries, run.plan.parameters().slots());
+        if (run.plan.refresh_count() > 0) {
+            used.merge(run.plan.refresh().value().bootstrap.keys());
+        }
+        EXPECT_EQ(used.levels(), run.plan.keys().levels());
+    }
+}
+
+// How many blocks go through one bootstrapping.
+std::size_t together(const TrainingPlan& plan) {
+    return plan.refresh().value().bootstrap.slots() / state_period(plan);
+}
+
+// The rotations that take interleaved blocks apart: one for every number of them that is halved.
+std::size_t halvings(std::size_t count, std::size_t blocks) {
+    if (count == 1) {
+        return 0;
+    }
+    const std::size_t odd = blocks / 2;
+    return 1 + halvings(count / 2, blocks - odd) + (odd > 0 ? halvings(count / 2, odd) : 0);
+}
+
+// Key switches beside a bootstrapping of several blocks: each block is a pair, and conjugated.
+std::size_t joint_switches(const TrainingPlan& plan) {
+    std::size_t switches = 0;
+    for (std::size_t left = bootstraps_of(plan.recipe(), plan.state_ciphertexts()); left > 0;) {
+        const std::size_t blocks = std::min(left, together(plan));
+        switches += halvings(together(plan), blocks) + blocks;
+        left -= blocks;
+    }
+    return switches;
+}
+
+// Which the search compares layouts by.
+TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingPlan plan = TrainingPlan::create(c.shape, c.recipe, options_of(c));
+        const TrainingCounts traced = count_operations(plan);
+        const RingShape ring{plan.parameters().log_n(), plan.parameters().max_level() + 1,
+                             plan.parameters().special_primes(), plan.parameters().digit_size()};
+        for (int t = 0; t < c.recipe.iterations; ++t) {
+            const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
+            const int degree = c.recipe.sigmoid.degree();
+            OperationCounts closed;
+            for (std::size_t group = 0; group < plan.class_groups(); ++group) {
+                closed += c.solver == Solver::dual
+                              ? count_iteration(plan.kernel(), degree, ring, at)
+                              : count_iteration(plan.layout(), plan.shifts(), degree, ring, at);
+            }
+            if (plan.batches() > 1) {
+                closed += count_babies(plan.layout(), plan.shifts(), ring,
+                                       static_cast<int>(plan.feature_level(plan.batch_of(t))),
+                                       at.forward >= 0);
+            }
+            if (at.refresh && together(plan) > 1) {
+                closed.switches += joint_switches(plan);
+                closed.decompositions += joint_switches(plan);
+            }
+            const OperationCounts& own = traced.iterations[static_cast<std::size_t>(t)];
+            // The closed form does not know that the logits are not needed after the last errors.
+            if (plan.adds_up_errors() && t + 1 == c.recipe.iterations) {
+                EXPECT_LT(own.switches, closed.switches);
+                continue;
+            }
+            EXPECT_EQ(own.switches, closed.switches) << t;
+            EXPECT_EQ(own.decompositions, closed.decompositions) << t;
+            EXPECT_EQ(own.products, closed.products) << t;
+            if (!at.refresh && own.switches > 0) {
+                EXPECT_NEAR(own.limb_transforms / closed.limb_transforms, 1.0, 0.3) << t;
+            }
+        }
+    }
+}
+
+// The products' own declarations, by which the search counts keys, name those of the tape.
+TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
+    for (const Case& c : cases()) {
+        SCOPED_TRACE(c.name);
+        const TrainingPlan plan = TrainingPlan::create(c.shape, c.recipe, options_of(c));
+        KeyRequest declared;
+        if (c.solver == Solver::primal) {
+            declared = EncryptedFeatures::keys(plan.layout(), plan.shifts(), {});
+        } else {
+            declared = EncryptedKernel::keys(plan.kernel(), {});
+            if (c.kernel == KernelSource::server) {
+                declared.merge(kernel_from_features_keys(plan.kernel(), kernel_levels));
+            }
+        }
+        if (plan.refresh_count() > 0) {
+            declared.merge(plan.refresh().value().bootstrap.keys());
+            for (std::size_t count = together(plan); count > 1; count /= 2) {
+                declared.rotation(static_cast<std::int64_t>(state_period(plan) * count / 2),
+                                  plan.parameters().slots(), 0);
+            }
+        }
+        const auto ids = [](const KeyRequest& request) {
+            std::vector<KeyId> result;
+            for (const auto& [id, level] : request.levels()) {
+                result.push_back(id);
+            }
+            return result;
+        };
+        EXPECT_EQ(ids(declared), ids(plan.keys()));
+    }
+}
+
+// What a run on one thread adds to the pool is what the replay says, to the byte.
+TEST(TrainingTrace, MemoryIsThatOfThePool) {
+    for (const Case& c : cases()) {
+        if (c.refreshed || c.recipe.batch > 0) {
+            continue;  // measured as a whole, and read while training goes on
+        }
+        SCOPED_TRACE(c.name);
+        const TrainingRun run(c.shape, c.recipe, options_of(c), 5);
+        test::with_threads(1, [&] {
+            const LoggedRun logged(run);
+            const Tape& tape = logged.tape();
+            MemoryReplay replay(training_ring(run.plan));
+            replay.run(tape, tape.phase(0));
+            const std::size_t data = replay.pooled_bytes();
+            replay.run(tape, std::span(tape.entries).subspan(tape.phases.at(1).first));
+            EXPECT_EQ(logged.grown_bytes(), replay.pooled_bytes() - data);
+            return 0;
+        });
+    }
+}
+
+}  // namespace
+}  // namespace cipherfit
