@@ -51,9 +51,13 @@ def keep_shape(folder, train, test):
 
 
 def each_split(options):
-    for entry in chosen(options.sets):
-        rows, labels, names, class_names = sets.load(entry)
-        for seed, train, test in sets.splits(entry, labels, options.splits):
+    """All sets' first splits, then their second ones, so that a run may end at any time."""
+    for seed in options.splits:
+        for entry in chosen(options.sets):
+            if entry.source == "idx" and seed > 0:
+                continue
+            rows, labels, names, class_names = sets.load(entry)
+            train, test = sets.split(entry, labels, seed)
             folder = options.results / entry.name / str(seed)
             split = (rows[train], labels[train]), (rows[test], labels[test])
             keep_shape(folder, *split)

@@ -73,6 +73,8 @@ def pooled(results, name, seeds, model):
 
 
 def table(header, rows):
+    if not rows:
+        return "Not measured yet."
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
@@ -108,11 +110,12 @@ def accuracy_table(found, groups):
         splits = found[name]
         ours = column(splits, "simulated")
         refused = refusals(splits, "simulated")
-        if not ours and not refused:
+        if not ours and not refused and not column(splits, "logistic"):
             continue
         paired = differences(splits, "simulated", "logistic")
         rows.append([
-            title(name, splits), f"{len(ours)}, {refused} refused" if refused else str(len(ours)),
+            title(name, splits),
+            f"{len(ours)}, {refused} refused" if refused else str(len(ours) or len(splits)),
             f"{100 * np.mean(list(column(splits, 'shape', 'majority').values())):.1f}",
             percent(ours.values()), percent(column(splits, "logistic").values()),
             percent(paired, "+"), f"{100 * min(paired):+.1f}" if paired else "-",
@@ -131,7 +134,7 @@ def summary(found):
     rows = {name: differences(found[name], "simulated", "logistic") for name in names}
     means = {name: mean_and_error(values) for name, values in rows.items() if values}
     if not means:
-        return "Nothing was measured."
+        return "The program was not measured yet on these splits."
     # Only splits that both were measured on, so that the means differ by the mean difference.
     both = {name: column(found[name], "simulated").keys() & column(found[name], "logistic").keys()
             for name in means}

@@ -133,18 +133,16 @@ def load(entry):
     return read_text(entry)
 
 
-def splits(entry, labels, seeds):
-    """Yields (seed, rows to train on, rows to test on): 75 % and 25 % of every class.
+def split(entry, labels, seed):
+    """The rows to train on and those to test on: 75 % and 25 % of every class.
 
     MNIST and Fashion-MNIST have the one split that they were published with.
     """
     if entry.source == "idx":
-        yield 0, np.arange(60000), np.arange(60000, 70000)
-        return
+        return np.arange(60000), np.arange(60000, 70000)
     from sklearn.model_selection import train_test_split
 
-    for seed in seeds:
-        train, test = train_test_split(
-            np.arange(len(labels)), test_size=0.25, stratify=labels, random_state=seed
-        )
-        yield seed, np.sort(train), np.sort(test)
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=0.25, stratify=labels, random_state=seed
+    )
+    return np.sort(train), np.sort(test)
