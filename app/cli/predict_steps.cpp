@@ -56,8 +56,7 @@ RowsToScore read_rows_to_score(const PredictSource& source) {
             "--data-labels and --no-labels exclude each other");
     RowsToScore rows;
     // A card without columns says nothing of them but their number.
-    Samples samples =
-        read_samples(source.data, model.table.columns.empty() ? nullptr : &model.table);
+    Samples samples = read_samples(source.data, &model.table);
     rows.notes = describe_unknown_text(samples);
     const std::string file = source.data.file.string();
     require_backbone(samples, model.backbone, file);

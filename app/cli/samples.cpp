@@ -138,6 +138,9 @@ void pick(const SampleOptions& options, Samples& samples) {
 }  // namespace
 
 Samples read_samples(const SampleOptions& options, const TableEncoding* model) {
+    if (model != nullptr && model->columns.empty()) {
+        model = nullptr;  // an export, or a model of an earlier version: it knows no columns
+    }
     const RowRange rows = parse_rows(options.rows);
     const std::filesystem::path file = value_or_throw(dataset_file(options.file, options.part));
     Samples samples;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -86,16 +87,19 @@ std::pair<Eigen::VectorXd, Eigen::MatrixXd> derivatives(const Problem& problem,
     return {std::move(gradient), std::move(hessian)};
 }
 
-// The step of Newton's method. A scale at its bound that would fall further stays there.
+// The step of Newton's method. A scale at its bound that would fall further stays there, exactly:
+// the smallest step down has no room.
 Eigen::VectorXd newton_step(const Problem& problem, const Eigen::VectorXd& at, double& slope) {
     auto [gradient, hessian] = derivatives(problem, at);
-    if (at(0) <= least_scale && gradient(0) > 0) {
+    Eigen::VectorXd direction = -hessian.ldlt().solve(gradient);
+    if (at(0) <= least_scale && (gradient(0) > 0 || direction(0) < 0)) {
         gradient(0) = 0;
         hessian.row(0).setZero();
         hessian.col(0).setZero();
         hessian(0, 0) = 1;
+        direction = -hessian.ldlt().solve(gradient);
+        direction(0) = 0;
     }
-    Eigen::VectorXd direction = -hessian.ldlt().solve(gradient);
     slope = gradient.dot(direction);
     return direction;
 }
@@ -111,7 +115,8 @@ Eigen::VectorXd minimise(const Problem& problem) {
     for (int step = 0; step < most_steps; ++step) {
         double slope = 0;
         const Eigen::VectorXd direction = newton_step(problem, at, slope);
-        const double room = direction(0) < 0 ? (at(0) - least_scale) / -direction(0) : 1.0;
+        const double room = direction(0) < 0 ? (at(0) - least_scale) / -direction(0)
+                                             : std::numeric_limits<double>::infinity();
         double length = std::min(1.0, room);
         double there = loss(problem, at + length * direction);
         while (!(there <= value + 1e-4 * length * slope) && length > smallest_length) {
@@ -122,7 +127,10 @@ Eigen::VectorXd minimise(const Problem& problem) {
             break;
         }
         at += length * direction;
-        at(0) = std::max(at(0), least_scale);
+        // Rounding must not leave the scale a hair above its bound, from where no step has room.
+        if (length >= room || at(0) < least_scale) {
+            at(0) = least_scale;
+        }
         // A step that was cut at the bound may be followed by one along it.
         const bool converged = value - there < 1e-14 && length == 1.0;
         value = there;

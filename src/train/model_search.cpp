@@ -297,18 +297,29 @@ class Search {
             run_all(starts);
             advance(3.0 / static_cast<double>(finalists.size()));
         }
-        const Judged& best = least_loss(judged_);
-        if (options_.decays.size() > 1 && usable(best)) {
-            std::vector<ModelCandidate> starts;
-            for (const double decay : std::span(options_.decays).subspan(1)) {
-                ModelCandidate start = best.candidate;
+        // Other decays for the best run; for all runs where none stays in range, as long runs do
+        // without a decay.
+        std::vector<ModelCandidate> bases;
+        if (const Judged& best = least_loss(judged_); usable(best)) {
+            bases.push_back(best.candidate);
+        } else {
+            for (const Judged& tried : judged_) {
+                if (tried.candidate.iterations == stops_.back()) {
+                    bases.push_back(tried.candidate);
+                }
+            }
+        }
+        std::vector<ModelCandidate> starts;
+        for (const double decay : std::span(options_.decays).subspan(1)) {
+            for (const ModelCandidate& base : bases) {
+                ModelCandidate start = base;
                 start.iterations = stops_.back();
                 start.max_abs_z = 0.0;
                 start.decay = decay;
                 starts.push_back(start);
             }
-            run_all(starts);
         }
+        run_all(starts);
     }
 
     RowMatrix scores_of(const ModelCandidate& candidate) const {

@@ -85,7 +85,7 @@ class BadOptions(ProgramTest):
             return ("plan", "--samples", samples, "--feature-count", features, "--classes", classes,
                     "--iterations", "2", "--quiet")
 
-        text = self.succeed(*sizes(2000, 4097, 1001)).stdout
+        text = self.succeed(*sizes(2000, 4097, 1001), "--memory-limit", "16").stdout
         self.assertIn("2,000 rows, 4,097 features, 1,001 classes", text)
         self.assertIn("128-bit security", text)
         self.refuse(*sizes(100_000, 100_000, 100_000), words=["100000 samples", "GB", "the limit"])

@@ -28,7 +28,7 @@ def children(process):
 
 
 class MiniBatches(ProgramTest):
-    recipe = ("--batch", str(batch), "--iterations", str(iterations))
+    recipe = ("--features", "raw", "--batch", str(batch), "--iterations", str(iterations))
 
     def setUp(self):
         super().setUp()

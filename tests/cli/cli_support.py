@@ -74,8 +74,9 @@ class ProgramTest(unittest.TestCase):
     def fit_arguments(self, out, *more):
         """Two iterations on the columns as they are; the tests of the default are in
         model_choice_test.py."""
-        return ("fit", "--train", self.train, "--test", self.test, "--out", out,
-                "--features", "raw", "--iterations", "2", "--threads", "2", "--quiet", *more)
+        features = () if "--features" in more else ("--features", "raw")
+        return ("fit", "--train", self.train, "--test", self.test, "--out", out, *features,
+                "--iterations", "2", "--threads", "2", "--quiet", *more)
 
     def fit(self, out, *more):
         report = self.home / "report.json"

@@ -62,6 +62,8 @@ class Messages(ProgramTest):
         np.savetxt(self.train, np.column_stack([labels, values]), delimiter=",",
                    fmt=["%d"] + ["%.17g"] * 5)
         plan = ("plan", "--train", self.train, "--iterations", "2000", "--quiet")
+        self.assertIn("decay", self.succeed(*plan).stdout)  # chosen where features are open
+        plan += ("--features", "raw")
         line = self.refuse(*plan, words=["training diverges"])
         self.assertNotIn("nan", line)
         remedy = re.findall(r"--(?:decay|momentum) \S+", line)

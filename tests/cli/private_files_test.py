@@ -143,7 +143,7 @@ class Export(ProgramTest):
         first = np.load(self.export(self.home / "simulated" / "model", "one") / "weights.npy")
         second = np.load(self.export(self.home / "model", "two") / "weights.npy")
         np.testing.assert_array_equal(first, second)  # one twin
-        noisy = np.load(self.home / "simulated" / "model" / "column_weights.npy")
+        noisy = np.load(self.home / "simulated" / "model" / "weights.npy")
         self.assertGreater(np.abs(first - noisy).max(), 0)
         self.assertLess(np.abs(first - noisy).max(), 1e-2)
 
@@ -202,7 +202,7 @@ class Export(ProgramTest):
         out = self.home / "out"
         self.fit(out, "--fhe", "simulate")
         model = out / "model"
-        self.refuse("export", "--model", model, "--out", model, words=["which no export wrote"])
+        self.refuse("export", "--model", model, "--out", model, words=["choose another --out"])
         self.refuse("export", "--model", model, "--out", self.home, words=["which no export wrote"])
         self.refuse("export", "--model", model, "--out", self.train, words=["not a directory"])
         self.refuse("export", "--model", self.home / "none", "--out", self.home / "new",

@@ -34,11 +34,17 @@ class TwoClasses(ProgramTest):
                 self.succeed("predict", "--model", out / "model", "--data", self.test, "--out",
                              table, "--top", "1", "--quiet")
                 logits = 2 * (self.test_values @ weights[1, 1:] + weights[1, 0])
+                # The calibration scales the rows' scores, and shifts them by its offsets.
+                model = json.loads((out / "model/model.json").read_text())
+                calibration = model["calibration"]
+                offsets = calibration["offsets"] or [0, 0]
                 with open(table, encoding="utf-8") as file:
                     for row, z in zip(csv.DictReader(file), logits):
                         self.assertEqual(row["class_1"], "1" if z > 0 else "0")
+                        calibrated = calibration["scale"] * z + offsets[1] - offsets[0]
                         self.assertAlmostEqual(float(row["probability_1"]),
-                                               1 / (1 + np.exp(-abs(z))), places=3)
+                                               1 / (1 + np.exp(-calibrated * np.sign(z))),
+                                               places=3)
 
     def test_the_preset_keeps_two_heads(self):
         out = self.home / "preset"

@@ -91,9 +91,7 @@ TEST(ModelSearch, OneStepIsRidgeRegressionAndTheTwinsFirstIteration) {
         EXPECT_LT((scores[1].middleRows(first, held) - expected).cwiseAbs().maxCoeff(), 1e-10);
         const auto runs = run_fold(fold, data.classes, components[f], 6, ridge, recipe, {1});
         ASSERT_EQ(runs.size(), 1U);
-        // Of two classes there is one logit, and its halves are the scores: y - 1/2 of class 1 is the
-    // difference of both columns' targets, halved.
-    const RowMatrix twin = 2 * runs[0].scores * recipe.sigmoid.derivative(0.0);
+        const RowMatrix twin = runs[0].scores * recipe.sigmoid.derivative(0.0);
         EXPECT_LT((twin - expected).cwiseAbs().maxCoeff(), 1e-10);
         EXPECT_EQ(runs[0].max_abs_z, 0.0);
         first += held;
@@ -129,7 +127,8 @@ TEST(ModelSearch, WeightedRowsAreThoseOfWeightedLeastSquares) {
         (of.held_out * weights).rowwise() + (y.transpose() * w / n).transpose();
     const Recipe recipe = unit_step_recipe(1, fit_sigmoid(3, 16.0));
     const auto runs = run_fold(fold, 2, of, p.cols(), 0.0, recipe, {1});
-    const RowMatrix twin = runs[0].scores * recipe.sigmoid.derivative(0.0);
+    // Two classes have one logit, of which the two scores are the halves.
+    const RowMatrix twin = 2 * runs[0].scores * recipe.sigmoid.derivative(0.0);
     EXPECT_LT((twin - expected).cwiseAbs().maxCoeff(), 1e-10);
 }
 
@@ -191,7 +190,8 @@ TEST(ModelSearch, MiniBatchesAreTriedToo) {
     const ModelSearch found = search(data, {.iterations = {12}, .batch = 30});
     EXPECT_EQ(found.recipe.batch, 30);
     EXPECT_EQ(found.recipe.iterations, 12);
-    EXPECT_GT(found.chosen.accuracy, 0.8);
+    // As good as runs over all rows, but for a few of the 120.
+    EXPECT_GE(found.chosen.accuracy, search(data, {}).chosen.accuracy - 0.05);
     EXPECT_LE(found.chosen.max_abs_z, 0.95 * found.chosen.range);
 }
 

@@ -72,7 +72,10 @@ void refuse_decrypted() {
                 "not use the key again: begin anew, with new keys in a new directory");
 }
 
-DecryptionRecord::DecryptionRecord(fs::path file) : file_(std::move(file)) {}
+DecryptionRecord::DecryptionRecord(fs::path file) : file_(std::move(file)) {
+    // What a writer that was killed has left.
+    remove_stale_files(file_.has_parent_path() ? file_.parent_path() : fs::path("."));
+}
 
 std::vector<DecryptionRecord::Entry> DecryptionRecord::read() const {
     std::vector<Entry> entries;
