@@ -41,6 +41,13 @@ constexpr std::array hints{
     Hint{"name a feature tensor", "--feature-tensor"},
     Hint{"a file of labels goes with IDX images", "--labels"},
     Hint{"ask for at least as many iterations (an epoch)", "--epochs 1, --batch"},
+    Hint{"or train without a rehearsal", "--no-rehearsal"},
+    Hint{"shares of the classes need scores of held-out rows",
+         "without --no-rehearsal, --recipe, --step"},
+    Hint{"or a wider range of the sigmoid", "--iterations, --sigmoid-range"},
+    Hint{"use no momentum and a decay of", "--momentum none, --decay"},
+    Hint{"use no momentum", "--momentum none"},
+    Hint{"use a decay of", "--decay"},
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ class Search {
             options_.prefer_accuracy ? most_accurate(judged_) : least_loss(judged_);
         require(usable(best), ErrorCode::bad_input,
                 "|z| leaves the sigmoid's range in every run of {} iterations that was tried: use "
-                "fewer iterations, or a wider --sigmoid-range",
+                "fewer iterations, or a wider range of the sigmoid",
                 stops_.back());
         const Judged& chosen =
             options_.prefer_accuracy ? best : cheapest_good(judged_, best, rows_.held_weights);
@@ -375,9 +375,10 @@ ModelSearch search_models(std::span<const std::unique_ptr<FeatureSource>> source
             "a search needs features, a number of iterations and a decay to try");
     require(options.folds >= 2, ErrorCode::bad_input,
             "{} folds of cross-validation; at least 2 are needed", options.folds);
-    require(labels.size() >= 4, ErrorCode::bad_input,
-            "{} training rows are too few to rehearse on: give 4 or more, or use --no-rehearsal",
-            labels.size());
+    require(
+        labels.size() >= 4, ErrorCode::bad_input,
+        "{} training rows are too few to rehearse on: give 4 or more, or train without a rehearsal",
+        labels.size());
     one_hot(labels, classes);  // refuses labels out of range before any work is done
     return Search(sources, labels, classes, options).run();
 }

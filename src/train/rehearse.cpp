@@ -178,16 +178,16 @@ std::string working_remedy(const std::vector<RehearsalProblem>& problems,
     RehearsalOptions changed = options;
     changed.decay = std::max(decay, options.decay);
     if (changed.decay > options.decay && works(changed)) {
-        return fmt::format("use --decay {}", decay);
+        return fmt::format("use a decay of {}", decay);
     }
     if (options.momentum == Momentum::nesterov) {
         changed.momentum = Momentum::none;
         if (changed.decay > options.decay && works(changed)) {
-            return fmt::format("use --momentum none and --decay {}", decay);
+            return fmt::format("use no momentum and a decay of {}", decay);
         }
         changed.decay = options.decay;
         if (works(changed)) {
-            return "use --momentum none";
+            return "use no momentum";
         }
     }
     changed = options;

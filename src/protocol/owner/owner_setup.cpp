@@ -146,8 +146,8 @@ void take_prior(Preprocessing& preprocessing, HeldOutScores& held_out, const Set
     require((options.prior.array() > 0.0).all() && options.prior.allFinite(), ErrorCode::bad_input,
             "the classes' shares must be finite numbers above 0");
     require(held_out.scores.rows() > 0, ErrorCode::bad_input,
-            "other shares of the classes need scores of held-out rows: leave out --no-rehearsal, "
-            "--recipe and --step");
+            "other shares of the classes need scores of held-out rows: rehearse, with no "
+            "recipe and no step given");
     const Eigen::VectorXd counts = one_hot(labels, static_cast<int>(classes)).colwise().sum() /
                                    static_cast<double>(labels.size());
     require((counts.array() > 0.0).all(), ErrorCode::bad_input,
