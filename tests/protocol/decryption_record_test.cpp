@@ -6,8 +6,8 @@
 #include "protocol/small_job.h"
 #include "support/errors.h"
 
-#include <initializer_list>
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 #include <sys/stat.h>
 #include <vector>

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "cipherfit/base/error.h"
-#include "cipherfit/io/matrix.h"
+#include "cipherfit/train/preprocess.h"
 
 #include <span>
 

@@ -1,7 +1,7 @@
 #include "backbone/cnn/image.h"
 
 #include "backbone/cnn/blank_image.h"
-#include "backbone/cnn/png.h"
+#include "backbone/cnn/png_reader.h"
 
 #include <algorithm>
 #include <array>

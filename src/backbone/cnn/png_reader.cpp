@@ -1,4 +1,4 @@
-#include "backbone/cnn/png.h"
+#include "backbone/cnn/png_reader.h"
 
 #include "backbone/cnn/blank_image.h"
 
