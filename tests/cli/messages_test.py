@@ -66,9 +66,12 @@ class Messages(ProgramTest):
         plan += ("--features", "raw")
         line = self.refuse(*plan, words=["training diverges"])
         self.assertNotIn("nan", line)
-        remedy = re.findall(r"--(?:decay|momentum) \S+", line)
+        remedy = [word for number in re.findall(r"decay of ([0-9.]+)", line)
+                  for word in ("--decay", number)]
+        remedy += ["--momentum", "none"] if "no momentum" in line else []
         self.assertTrue(remedy, line)
-        self.succeed(*plan, *" ".join(remedy).split())
+        self.assertIn(remedy[0], line)  # the option is named
+        self.succeed(*plan, *remedy)
 
 
 if __name__ == "__main__":
