@@ -44,7 +44,7 @@ constexpr std::array hints{
     Hint{"or train without a rehearsal", "--no-rehearsal"},
     Hint{"shares of the classes need scores of held-out rows",
          "without --no-rehearsal, --recipe, --step"},
-    Hint{"or a wider range of the sigmoid", "--iterations, --sigmoid-range"},
+    Hint{"or a wider range of the sigmoid", "--iterations, --decay, --sigmoid-range"},
     Hint{"use no momentum and a decay of", "--momentum none, --decay"},
     Hint{"use no momentum", "--momentum none"},
     Hint{"use a decay of", "--decay"},

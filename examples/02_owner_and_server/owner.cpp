@@ -11,7 +11,9 @@ using namespace cipherfit;
 OwnerState send_job(const std::filesystem::path& directory, const Dataset& training) {
     // Recipe and preprocessing are chosen in the clear on the owner's own rows. The plan says ring,
     // primes, layout and keys; it is public, and refused below 128-bit security.
-    OwnerSetup setup = make_owner_setup(training, {.recipe = {.iterations = 2}});
+    SetupOptions options;
+    options.recipe.iterations = 2;
+    OwnerSetup setup = make_owner_setup(training, options);
     const PreparedData data = prepare_rows(setup, training.features, training.labels);
     TwinReference expected = make_twin_reference(setup, data);
     const TrainingPlan& plan = setup.plan;

@@ -46,10 +46,12 @@ class Search {
         ModelSearch result;
         const Judged& best =
             options_.prefer_accuracy ? most_accurate(judged_) : least_loss(judged_);
+        // A decay of a tenth is among what is tried unless a smaller one was given.
+        const bool decays = *std::ranges::max_element(options_.decays) >= 0.1;
         require(usable(best), ErrorCode::bad_input,
                 "|z| leaves the sigmoid's range in every run of {} iterations that was tried: use "
-                "fewer iterations, or a wider range of the sigmoid",
-                stops_.back());
+                "fewer iterations, {}or a wider range of the sigmoid",
+                stops_.back(), decays ? "" : "a decay of 0.1 ");
         const Judged& chosen =
             options_.prefer_accuracy ? best : cheapest_good(judged_, best, rows_.held_weights);
         result.best = best.candidate;
