@@ -26,7 +26,7 @@ Expected<Digest> authorize_release(const Charter& charter, const Digest& request
     std::set<std::uint32_t> holders;
     for (const MessageReceipt& receipt : attestations) {
         const MessageHeader& header = receipt.header;
-        if (header.charter == charter_id && header.slot.kind == MessageKind::attestation &&
+        if (header.charter == charter_id && header.slot.kind == PartyMessageKind::attestation &&
             header.payload == payload && charter.point_of(header.slot.sender) &&
             verify_signature(charter.members[header.slot.sender].identity, message_purpose,
                              to_bytes(header), receipt.signature)) {

@@ -32,7 +32,7 @@ std::optional<Seed> seed_at(std::span<const std::uint8_t> bytes, std::size_t off
     return seed;
 }
 
-MessageSlot from(MessageKind kind, std::uint32_t sender) {
+MessageSlot from(PartyMessageKind kind, std::uint32_t sender) {
     return {.kind = kind, .sender = sender};
 }
 
@@ -42,7 +42,7 @@ std::vector<MessageSlot> ceremony_slots(const Charter& charter, std::uint32_t ro
     require(round < ceremony_rounds, ErrorCode::invalid_argument,
             "the keys are made in rounds 0 to {}, and {} is none", ceremony_rounds - 1, round);
     std::vector<MessageSlot> slots;
-    const auto all = [&](MessageKind kind, const std::vector<std::uint32_t>& senders) {
+    const auto all = [&](PartyMessageKind kind, const std::vector<std::uint32_t>& senders) {
         for (const std::uint32_t sender : senders) {
             slots.push_back(from(kind, sender));
         }
@@ -53,29 +53,29 @@ std::vector<MessageSlot> ceremony_slots(const Charter& charter, std::uint32_t ro
     }
     switch (round) {
         case 0:
-            all(MessageKind::randomness_commitment, everyone);
+            all(PartyMessageKind::randomness_commitment, everyone);
             break;
         case 1:
-            all(MessageKind::randomness_reveal, everyone);
+            all(PartyMessageKind::randomness_reveal, everyone);
             break;
         case 2:
-            all(MessageKind::key_commitment, charter.dealers());
+            all(PartyMessageKind::key_commitment, charter.dealers());
             break;
         case 3:
-            all(MessageKind::key_shares, charter.dealers());
+            all(PartyMessageKind::key_shares, charter.dealers());
             for (const std::uint32_t dealer : charter.dealers()) {
                 for (const std::uint32_t holder : charter.holders()) {
-                    slots.push_back({.kind = MessageKind::release_points,
+                    slots.push_back({.kind = PartyMessageKind::release_points,
                                      .sender = dealer,
                                      .recipient = holder});
                 }
             }
             break;
         case 4:
-            all(MessageKind::round_two_shares, charter.dealers());
+            all(PartyMessageKind::round_two_shares, charter.dealers());
             break;
         default:
-            all(MessageKind::points_received, charter.holders());
+            all(PartyMessageKind::points_received, charter.holders());
     }
     return slots;
 }
@@ -148,8 +148,8 @@ Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitment
     std::vector<RandomnessReveal> revealed;
     for (std::uint32_t member = 0; member < charter.members.size(); ++member) {
         const auto& commitment =
-            commitments.payloads.at(from(MessageKind::randomness_commitment, member));
-        const auto& reveal = reveals.payloads.at(from(MessageKind::randomness_reveal, member));
+            commitments.payloads.at(from(PartyMessageKind::randomness_commitment, member));
+        const auto& reveal = reveals.payloads.at(from(PartyMessageKind::randomness_reveal, member));
         const auto digest = seed_at(commitment, 0);
         const auto opening = seed_at(reveal, 0);
         const auto contribution = seed_at(reveal, sizeof(Seed));
@@ -194,7 +194,7 @@ Expected<std::vector<std::vector<KeyShare>>> shown_shares(const Charter& charter
     const std::vector<AskedShare> asked = asked_shares(parameters, request);
     std::vector<std::vector<KeyShare>> result;
     for (const std::uint32_t dealer : charter.dealers()) {
-        const auto& payload = shown.payloads.at(from(MessageKind::key_shares, dealer));
+        const auto& payload = shown.payloads.at(from(PartyMessageKind::key_shares, dealer));
         const auto opening = seed_at(payload, 0);
         if (!opening) {
             return wrong(charter, dealer, "showed key shares without an opening");
@@ -212,8 +212,9 @@ Expected<std::vector<std::vector<KeyShare>>> shown_shares(const Charter& charter
             return wrong(charter, dealer, "showed shares of other keys than the plan needs");
         }
         const Digest committed = commit_key_shares(charter, dealer, *opening, parameters, *shares);
-        if (!std::ranges::equal(commitments.payloads.at(from(MessageKind::key_commitment, dealer)),
-                                committed)) {
+        if (!std::ranges::equal(
+                commitments.payloads.at(from(PartyMessageKind::key_commitment, dealer)),
+                committed)) {
             return wrong(charter, dealer,
                          "showed other key shares than it committed to: no key is made of them");
         }
@@ -243,7 +244,7 @@ Expected<std::vector<std::vector<KeyShare>>> second_shares(const Charter& charte
     std::vector<std::vector<KeyShare>> result;
     for (const std::uint32_t dealer : charter.dealers()) {
         auto shares = key_shares_from_bytes(
-            parameters, view.payloads.at(from(MessageKind::round_two_shares, dealer)));
+            parameters, view.payloads.at(from(PartyMessageKind::round_two_shares, dealer)));
         const bool fits = shares && shares->size() == (any ? 1U : 0U) &&
                           (!any || ((*shares)[0].kind == ShareKind::relinearization_two &&
                                     (*shares)[0].level == asked->second));

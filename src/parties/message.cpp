@@ -20,51 +20,51 @@ void read_digest(ByteReader& in, Digest& out) {
 }
 
 bool known(std::uint32_t kind) {
-    return kind >= 1 && kind <= static_cast<std::uint32_t>(MessageKind::release_share);
+    return kind >= 1 && kind <= static_cast<std::uint32_t>(PartyMessageKind::release_share);
 }
 
 }  // namespace
 
-std::string_view name(MessageKind kind) noexcept {
+std::string_view name(PartyMessageKind kind) noexcept {
     switch (kind) {
-        case MessageKind::randomness_commitment:
+        case PartyMessageKind::randomness_commitment:
             return "commitment to randomness";
-        case MessageKind::randomness_reveal:
+        case PartyMessageKind::randomness_reveal:
             return "revealed randomness";
-        case MessageKind::key_commitment:
+        case PartyMessageKind::key_commitment:
             return "commitment to key shares";
-        case MessageKind::key_shares:
+        case PartyMessageKind::key_shares:
             return "key shares";
-        case MessageKind::release_points:
+        case PartyMessageKind::release_points:
             return "points";
-        case MessageKind::round_two_shares:
+        case PartyMessageKind::round_two_shares:
             return "round-2 shares";
-        case MessageKind::points_received:
+        case PartyMessageKind::points_received:
             return "receipt of the points";
-        case MessageKind::masked_sums:
+        case PartyMessageKind::masked_sums:
             return "masked sums";
-        case MessageKind::upload_commitment:
+        case PartyMessageKind::upload_commitment:
             return "commitment to an upload";
-        case MessageKind::upload:
+        case PartyMessageKind::upload:
             return "upload";
-        case MessageKind::attestation:
+        case PartyMessageKind::attestation:
             return "attestation";
-        case MessageKind::release_request:
+        case PartyMessageKind::release_request:
             return "release request";
-        case MessageKind::release_share:
+        case PartyMessageKind::release_share:
             return "release share";
     }
     return "unknown message";
 }
 
-std::uint64_t largest_payload(MessageKind kind) noexcept {
+std::uint64_t largest_payload(PartyMessageKind kind) noexcept {
     switch (kind) {
-        case MessageKind::key_shares:
-        case MessageKind::release_points:
-        case MessageKind::round_two_shares:
-        case MessageKind::masked_sums:
-        case MessageKind::upload:
-        case MessageKind::release_share:
+        case PartyMessageKind::key_shares:
+        case PartyMessageKind::release_points:
+        case PartyMessageKind::round_two_shares:
+        case PartyMessageKind::masked_sums:
+        case PartyMessageKind::upload:
+        case PartyMessageKind::release_share:
             return large_payload;
         default:
             return small_payload;
@@ -129,7 +129,7 @@ Expected<Message> message_from_bytes(std::span<const std::uint8_t> bytes) {
     if (in.ok() && !known(kind)) {
         in.fail(fmt::format("there is no message of kind {}", kind));
     }
-    header.slot.kind = static_cast<MessageKind>(kind);
+    header.slot.kind = static_cast<PartyMessageKind>(kind);
     header.slot.sender = in.u32();
     header.slot.recipient = in.u32();
     read_digest(in, header.previous_root);

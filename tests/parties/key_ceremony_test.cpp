@@ -52,7 +52,7 @@ class Ceremony : public testing::Test {
             }
         }
     }
-    fs::path file(std::uint32_t round, MessageKind kind, std::uint32_t sender) const {
+    fs::path file(std::uint32_t round, PartyMessageKind kind, std::uint32_t sender) const {
         return board() / Board::file_name(round, {.kind = kind, .sender = sender});
     }
     static std::vector<std::uint8_t> bytes_of(const fs::path& path) {
@@ -159,7 +159,7 @@ TEST_F(Ceremony, AChangedOrForeignMessageIsNamedAndTheRightOneStillCounts) {
     run(2);
     ASSERT_TRUE(step(0).has_value());
     ASSERT_TRUE(step(1).has_value());
-    const fs::path path = file(2, MessageKind::key_commitment, 1);
+    const fs::path path = file(2, PartyMessageKind::key_commitment, 1);
     ASSERT_TRUE(fs::exists(path));
     const auto good = bytes_of(path);
     auto changed = good;
@@ -175,12 +175,12 @@ TEST_F(Ceremony, AChangedOrForeignMessageIsNamedAndTheRightOneStillCounts) {
 
     // A message of another charter, and one of another member under this name.
     const Members others(4, 2, 9);
-    ASSERT_TRUE(write_file(path, to_bytes(others.message(1, MessageKind::key_commitment, 2, {},
+    ASSERT_TRUE(write_file(path, to_bytes(others.message(1, PartyMessageKind::key_commitment, 2, {},
                                                          std::vector<std::uint8_t>(32)))));
     report = step(0);
     ASSERT_TRUE(report.has_value());
     EXPECT_NE(report->problems[0].find("another charter"), std::string::npos);
-    ASSERT_TRUE(write_file(path, bytes_of(file(2, MessageKind::key_commitment, 0))));
+    ASSERT_TRUE(write_file(path, bytes_of(file(2, PartyMessageKind::key_commitment, 0))));
     report = step(0);
     ASSERT_TRUE(report.has_value());
     EXPECT_NE(report->problems[0].find("it holds the commitment to key shares of member 0"),
@@ -201,7 +201,7 @@ TEST_F(Ceremony, SharesOtherThanCommittedStopEverybodyAndNameTheDealer) {
     // another summand, with the old commitment still on the board.
     ASSERT_TRUE(
         fs::exists(home(1) / "sent" /
-                   Board::file_name(2, {.kind = MessageKind::key_commitment, .sender = 1})));
+                   Board::file_name(2, {.kind = PartyMessageKind::key_commitment, .sender = 1})));
     for (const auto& entry : fs::directory_iterator(home(1) / "sent")) {
         if (entry.path().filename().string().starts_with("03")) {
             fs::remove(entry.path());
@@ -228,16 +228,16 @@ TEST_F(Ceremony, SharesOtherThanCommittedStopEverybodyAndNameTheDealer) {
     }
     EXPECT_TRUE(named);
     EXPECT_FALSE(joint_keys(members.charter, request, Board(board())).has_value());
-    EXPECT_FALSE(fs::exists(file(4, MessageKind::round_two_shares, 0)));
+    EXPECT_FALSE(fs::exists(file(4, PartyMessageKind::round_two_shares, 0)));
 }
 
 TEST_F(Ceremony, ABoardThatExchangesARoundIsFound) {
     run(2);
     // The board's keeper makes member 2 sign another commitment (it colludes) and shows it to
     // member 0 alone, after member 0 has seen the round complete.
-    ASSERT_TRUE(write_file(file(0, MessageKind::randomness_commitment, 2),
-                           to_bytes(members.message(2, MessageKind::randomness_commitment, 0, {},
-                                                    std::vector<std::uint8_t>(32, 1)))));
+    ASSERT_TRUE(write_file(file(0, PartyMessageKind::randomness_commitment, 2),
+                           to_bytes(members.message(2, PartyMessageKind::randomness_commitment, 0,
+                                                    {}, std::vector<std::uint8_t>(32, 1)))));
     const auto report = step(0);
     ASSERT_FALSE(report.has_value());
     EXPECT_NE(report.error().message.find("round 0 shows other messages"), std::string::npos);

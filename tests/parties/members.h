@@ -49,7 +49,7 @@ struct Members {
                                        .recipient = i + 1 == count});
         }
     }
-    Message message(std::uint32_t sender, MessageKind kind, std::uint32_t round,
+    Message message(std::uint32_t sender, PartyMessageKind kind, std::uint32_t round,
                     const Digest& previous_root, std::vector<std::uint8_t> payload,
                     std::uint32_t recipient = to_everyone) const {
         return sign_message(identities[sender],

@@ -15,7 +15,7 @@ std::vector<std::uint8_t> payload_of(std::uint8_t value) {
     return std::vector<std::uint8_t>(32, value);
 }
 
-std::vector<MessageSlot> everyone(unsigned count, MessageKind kind) {
+std::vector<MessageSlot> everyone(unsigned count, PartyMessageKind kind) {
     std::vector<MessageSlot> slots;
     for (std::uint32_t i = 0; i < count; ++i) {
         slots.push_back({.kind = kind, .sender = i});
@@ -23,13 +23,13 @@ std::vector<MessageSlot> everyone(unsigned count, MessageKind kind) {
     return slots;
 }
 
-constexpr MessageKind commitment = MessageKind::randomness_commitment;
-constexpr MessageKind reveal = MessageKind::randomness_reveal;
+constexpr PartyMessageKind commitment = PartyMessageKind::randomness_commitment;
+constexpr PartyMessageKind reveal = PartyMessageKind::randomness_reveal;
 
 TEST(Messages, ComeBackFromTheirBytesAndFromNoOthers) {
     const Members members(3, 2);
     const Message message =
-        members.message(1, MessageKind::release_points, 4,
+        members.message(1, PartyMessageKind::release_points, 4,
                         test::identity_of(3).identity_key().bytes, payload_of(9), 2);
     const auto bytes = to_bytes(message);
     const auto read = message_from_bytes(bytes);
@@ -150,9 +150,10 @@ TEST(Attestations, AHolderFollowsItsOwnVerificationOrTOthers) {
     const Digest exchanged = sha256(payload_of(2));
     std::vector<MessageReceipt> attestations;
     for (const std::uint32_t sender : {0U, 1U, 1U}) {
-        attestations.push_back(
-            members.message(sender, MessageKind::attestation, 10, {}, attestation_payload(trained))
-                .receipt);
+        attestations.push_back(members
+                                   .message(sender, PartyMessageKind::attestation, 10, {},
+                                            attestation_payload(trained))
+                                   .receipt);
     }
     const auto refused = authorize_release(members.charter, trained, {}, attestations);
     ASSERT_FALSE(refused.has_value());
@@ -160,12 +161,14 @@ TEST(Attestations, AHolderFollowsItsOwnVerificationOrTOthers) {
     // Signed for another charter, for another ciphertext, with a broken signature: not counted.
     const Members others(4, 3, 9);
     attestations.push_back(
-        others.message(2, MessageKind::attestation, 10, {}, attestation_payload(trained)).receipt);
-    attestations.push_back(
-        members.message(2, MessageKind::attestation, 10, {}, attestation_payload(exchanged))
+        others.message(2, PartyMessageKind::attestation, 10, {}, attestation_payload(trained))
             .receipt);
     attestations.push_back(
-        members.message(3, MessageKind::attestation, 10, {}, attestation_payload(trained)).receipt);
+        members.message(2, PartyMessageKind::attestation, 10, {}, attestation_payload(exchanged))
+            .receipt);
+    attestations.push_back(
+        members.message(3, PartyMessageKind::attestation, 10, {}, attestation_payload(trained))
+            .receipt);
     attestations.back().signature[3] ^= 1U;
     EXPECT_FALSE(authorize_release(members.charter, trained, {}, attestations).has_value());
     attestations.back().signature[3] ^= 1U;

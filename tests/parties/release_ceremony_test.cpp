@@ -62,7 +62,7 @@ class ReleaseMessages : public testing::Test {
     static HolderSet set(std::vector<unsigned> points) {
         return HolderSet::create(3, 2, std::move(points));
     }
-    fs::path file(std::uint32_t round, MessageKind kind, std::uint32_t sender,
+    fs::path file(std::uint32_t round, PartyMessageKind kind, std::uint32_t sender,
                   std::uint32_t recipient = to_everyone) const {
         return root / "board" /
                Board::file_name(round, {.kind = kind, .sender = sender, .recipient = recipient});
@@ -86,18 +86,18 @@ TEST_F(ReleaseMessages, TheRecipientOpensWhatAllOfTAttested) {
     EXPECT_FALSE(first->done);
     EXPECT_EQ(first->waiting_for,
               std::vector<std::string>{"the attestation of member 2 (Clinic 2)"});
-    EXPECT_FALSE(fs::exists(file(8, MessageKind::release_share, 0, 2)));
+    EXPECT_FALSE(fs::exists(file(8, PartyMessageKind::release_share, 0, 2)));
     const auto nothing = open(2).open_model(parts[0], report);
     ASSERT_TRUE(nothing.has_value());
     EXPECT_FALSE(nothing->has_value());
     EXPECT_TRUE(answer(2, digest)->done);
     EXPECT_TRUE(answer(0, digest)->done);
     const auto sent =
-        value_or_throw(read_file(file(8, MessageKind::release_share, 0, 2), 1U << 20U));
+        value_or_throw(read_file(file(8, PartyMessageKind::release_share, 0, 2), 1U << 20U));
     EXPECT_TRUE(answer(0, digest)->posted.empty());
     // A holder outside T has nothing to do.
     EXPECT_TRUE(answer(1, digest)->done);
-    EXPECT_FALSE(fs::exists(file(7, MessageKind::attestation, 1)));
+    EXPECT_FALSE(fs::exists(file(7, PartyMessageKind::attestation, 1)));
 
     auto opened = open(2).open_model(parts[0], report);
     ASSERT_TRUE(opened.has_value()) << opened.error().message;
@@ -111,9 +111,9 @@ TEST_F(ReleaseMessages, TheRecipientOpensWhatAllOfTAttested) {
     }
     EXPECT_TRUE(noisy);
     // A lost share is sent again byte for byte; a damaged one is named.
-    fs::remove(file(8, MessageKind::release_share, 0, 2));
+    fs::remove(file(8, PartyMessageKind::release_share, 0, 2));
     EXPECT_TRUE(answer(0, digest)->done);
-    EXPECT_EQ(value_or_throw(read_file(file(8, MessageKind::release_share, 0, 2), 1U << 20U)),
+    EXPECT_EQ(value_or_throw(read_file(file(8, PartyMessageKind::release_share, 0, 2), 1U << 20U)),
               sent);
 }
 
@@ -123,8 +123,8 @@ TEST_F(ReleaseMessages, ACiphertextThatWasNotRecomputedGetsNoShare) {
     const auto refused = answer(0, digest);
     ASSERT_FALSE(refused.has_value());
     EXPECT_NE(refused.error().message.find("trained something else"), std::string::npos);
-    EXPECT_FALSE(fs::exists(file(7, MessageKind::attestation, 0)));
-    EXPECT_FALSE(fs::exists(file(8, MessageKind::release_share, 0, 2)));
+    EXPECT_FALSE(fs::exists(file(7, PartyMessageKind::attestation, 0)));
+    EXPECT_FALSE(fs::exists(file(8, PartyMessageKind::release_share, 0, 2)));
 }
 
 TEST_F(ReleaseMessages, AnotherRequestIsAnotherReleaseAndRefused) {
@@ -136,16 +136,16 @@ TEST_F(ReleaseMessages, AnotherRequestIsAnotherReleaseAndRefused) {
     ASSERT_TRUE(answer(0, digest).has_value());
 
     // A recipient that signs a second request all the same: the holder has pinned the first.
-    const MessageSlot slot{.kind = MessageKind::release_request, .sender = 2};
+    const MessageSlot slot{.kind = PartyMessageKind::release_request, .sender = 2};
     std::vector<std::uint8_t> payload(digest.begin(), digest.end());
     payload.insert(payload.end(), {0b101, 0, 0, 0});
     const Message second =
-        members.message(2, MessageKind::release_request, 6, plan.previous_root, payload);
+        members.message(2, PartyMessageKind::release_request, 6, plan.previous_root, payload);
     ASSERT_TRUE(Board(root / "board").put(6, slot, to_bytes(second)).has_value());
     const auto refused = answer(0, digest);
     ASSERT_FALSE(refused.has_value());
     EXPECT_NE(refused.error().message.find("other messages than it did before"), std::string::npos);
-    EXPECT_FALSE(fs::exists(file(8, MessageKind::release_share, 0, 2)));
+    EXPECT_FALSE(fs::exists(file(8, PartyMessageKind::release_share, 0, 2)));
 }
 
 TEST_F(ReleaseMessages, OnlyTheRecipientAsksAndOnlyForASetOfT) {
@@ -161,10 +161,11 @@ TEST_F(ReleaseMessages, OnlyTheRecipientAsksAndOnlyForASetOfT) {
     std::vector<std::uint8_t> payload(digest.begin(), digest.end());
     payload.insert(payload.end(), {1, 0, 0, 0});
     const Message alone =
-        members.message(2, MessageKind::release_request, 6, plan.previous_root, payload);
-    ASSERT_TRUE(Board(root / "board")
-                    .put(6, {.kind = MessageKind::release_request, .sender = 2}, to_bytes(alone))
-                    .has_value());
+        members.message(2, PartyMessageKind::release_request, 6, plan.previous_root, payload);
+    ASSERT_TRUE(
+        Board(root / "board")
+            .put(6, {.kind = PartyMessageKind::release_request, .sender = 2}, to_bytes(alone))
+            .has_value());
     const auto none = answer(0, digest);
     ASSERT_FALSE(none.has_value());
     EXPECT_NE(none.error().message.find("exactly 2"), std::string::npos);

@@ -20,7 +20,7 @@
 namespace cipherfit {
 
 // What a message holds. The numbers are part of the format: add, never renumber.
-enum class MessageKind : std::uint32_t {
+enum class PartyMessageKind : std::uint32_t {
     randomness_commitment = 1,
     randomness_reveal = 2,
     key_commitment = 3,  // to the shares of the public key and of relinearisation, round 1
@@ -36,16 +36,16 @@ enum class MessageKind : std::uint32_t {
     release_share = 13,  // sealed for one recipient
 };
 
-std::string_view name(MessageKind kind) noexcept;
+std::string_view name(PartyMessageKind kind) noexcept;
 // The most bytes that a payload of the kind may have.
-std::uint64_t largest_payload(MessageKind kind) noexcept;
+std::uint64_t largest_payload(PartyMessageKind kind) noexcept;
 
 inline constexpr std::uint32_t to_everyone = 0xffffffffU;
 inline constexpr std::uint32_t message_version = 1;
 
 // Which message of a round: one a kind, sender and recipient.
 struct MessageSlot {
-    MessageKind kind = MessageKind::randomness_commitment;
+    PartyMessageKind kind = PartyMessageKind::randomness_commitment;
     std::uint32_t sender = 0;
     std::uint32_t recipient = to_everyone;
     friend auto operator<=>(const MessageSlot&, const MessageSlot&) = default;

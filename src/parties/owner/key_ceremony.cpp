@@ -150,20 +150,20 @@ Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t roun
         return opening;
     }
     switch (slot.kind) {
-        case MessageKind::randomness_commitment:
+        case PartyMessageKind::randomness_commitment:
             return to_vector(commit_randomness(
                 member_.charter_id(), member_.self(),
                 {.opening = to_seed(*secret),
                  .contribution = to_seed(std::span(*secret).subspan(sizeof(Seed)))}));
-        case MessageKind::randomness_reveal:
+        case PartyMessageKind::randomness_reveal:
             return secret;
-        case MessageKind::key_commitment:
-        case MessageKind::key_shares: {
+        case PartyMessageKind::key_commitment:
+        case PartyMessageKind::key_shares: {
             const auto shares = own_shares();
             if (!shares) {
                 return failed(shares);
             }
-            if (slot.kind == MessageKind::key_commitment) {
+            if (slot.kind == PartyMessageKind::key_commitment) {
                 return to_vector(commit_key_shares(member_.charter(), member_.self(),
                                                    to_seed(*opening), parameters_, *shares));
             }
@@ -171,9 +171,9 @@ Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t roun
             opening->insert(opening->end(), bytes.begin(), bytes.end());
             return opening;
         }
-        case MessageKind::release_points:
+        case PartyMessageKind::release_points:
             return sealed_point(slot, round, previous_root);
-        case MessageKind::round_two_shares:
+        case PartyMessageKind::round_two_shares:
             return round_two();
         default: {  // points_received
             if (const auto kept = keep_points(); !kept) {
@@ -198,8 +198,9 @@ Expected<void> KeyCeremony::keep_points() const {
     std::vector<ReleasePoint> points;
     const RoundView& view = views_[3];
     for (const std::uint32_t dealer : charter.dealers()) {
-        const MessageSlot slot{
-            .kind = MessageKind::release_points, .sender = dealer, .recipient = member_.self()};
+        const MessageSlot slot{.kind = PartyMessageKind::release_points,
+                               .sender = dealer,
+                               .recipient = member_.self()};
         const auto useless = [&](const ErrorInfo& error) {
             return make_error(ErrorCode::corrupt_data, "{} cannot be used: {}",
                               describe(charter, slot), error.message);

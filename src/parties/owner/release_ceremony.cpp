@@ -71,17 +71,18 @@ ReleaseRequest ReleaseCeremony::request_of(const Digest& ciphertext, const Holde
 }
 
 std::vector<MessageSlot> ReleaseCeremony::request_slots() const {
-    return {{.kind = MessageKind::release_request, .sender = plan_.recipient}};
+    return {{.kind = PartyMessageKind::release_request, .sender = plan_.recipient}};
 }
 
-std::vector<MessageSlot> ReleaseCeremony::slots_of(MessageKind kind, const HolderSet& set) const {
+std::vector<MessageSlot> ReleaseCeremony::slots_of(PartyMessageKind kind,
+                                                   const HolderSet& set) const {
     const auto holders = member_.charter().holders();
     std::vector<MessageSlot> slots;
     for (const unsigned point : set.points()) {
         slots.push_back(
             {.kind = kind,
              .sender = holders[point - 1],
-             .recipient = kind == MessageKind::release_share ? plan_.recipient : to_everyone});
+             .recipient = kind == PartyMessageKind::release_share ? plan_.recipient : to_everyone});
     }
     return slots;
 }
@@ -170,7 +171,7 @@ Expected<StepReport> ReleaseCeremony::answer(const Digest& own, const RnsPoly& c
     }
     const Digest root = first->round.root();
     const auto attested = member_.step(
-        plan_.first_round + 1, root, slots_of(MessageKind::attestation, asked->holders),
+        plan_.first_round + 1, root, slots_of(PartyMessageKind::attestation, asked->holders),
         [&](const MessageSlot&) { return Expected<Bytes>(attestation_payload(own)); }, report);
     if (!attested || !attested->round.complete()) {
         return attested ? Expected<StepReport>(report) : failed(attested);
@@ -184,8 +185,9 @@ Expected<StepReport> ReleaseCeremony::answer(const Digest& own, const RnsPoly& c
         return failed(all);
     }
     const Digest attested_root = attested->round.root();
-    const MessageSlot slot{
-        .kind = MessageKind::release_share, .sender = member_.self(), .recipient = plan_.recipient};
+    const MessageSlot slot{.kind = PartyMessageKind::release_share,
+                           .sender = member_.self(),
+                           .recipient = plan_.recipient};
     const auto payload = [&]() -> Expected<Bytes> {
         try {
             const Charter& charter = member_.charter();
@@ -237,11 +239,11 @@ Expected<std::optional<RnsPoly>> ReleaseCeremony::open_model(const RnsPoly& c0,
     }
     const auto attested =
         member_.step(plan_.first_round + 1, first->round.root(),
-                     slots_of(MessageKind::attestation, asked->holders), {}, report);
+                     slots_of(PartyMessageKind::attestation, asked->holders), {}, report);
     if (!attested || !attested->round.complete()) {
         return attested ? Expected<std::optional<RnsPoly>>(std::nullopt) : failed(attested);
     }
-    const auto slots = slots_of(MessageKind::release_share, asked->holders);
+    const auto slots = slots_of(PartyMessageKind::release_share, asked->holders);
     const auto last =
         member_.step(plan_.first_round + 2, attested->round.root(), slots, {}, report);
     if (!last || !last->round.complete()) {

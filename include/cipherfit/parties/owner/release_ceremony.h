@@ -55,7 +55,7 @@ class ReleaseCeremony {
     ReleaseRequest request_of(const Digest& ciphertext, const HolderSet& set) const;
     Expected<ReleaseRequest> read_request(const RoundView& view) const;
     std::vector<MessageSlot> request_slots() const;
-    std::vector<MessageSlot> slots_of(MessageKind kind, const HolderSet& set) const;
+    std::vector<MessageSlot> slots_of(PartyMessageKind kind, const HolderSet& set) const;
 
     MemberDirectory member_;
     Parameters parameters_;
