@@ -150,10 +150,16 @@ HeldOutScores held_out_scores(const std::vector<RehearsalProblem>& problems, con
     for (const RehearsalProblem& problem : problems) {
         all.labels.insert(all.labels.end(), problem.held_labels.begin(), problem.held_labels.end());
     }
-    all.scores.resize(static_cast<Eigen::Index>(all.labels.size()),
-                      std::max<Eigen::Index>(problems.front().data.heads(), 2));
     Eigen::Index next = 0;
     for (const RowMatrix& part : parts) {
+        if (part.rows() == 0) {
+            continue;
+        }
+        if (next == 0) {
+            all.scores.resize(static_cast<Eigen::Index>(all.labels.size()), part.cols());
+        }
+        require(part.cols() == all.scores.cols(), ErrorCode::internal,
+                "a fold scores {} classes, the first one {}", part.cols(), all.scores.cols());
         all.scores.middleRows(next, part.rows()) = part;
         next += part.rows();
     }
