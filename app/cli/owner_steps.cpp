@@ -85,8 +85,8 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
     line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
     auto [setup, runs] = plan_run(rows, options);
     TwinReference reference = make_twin_reference(setup, runs);
-    // The scaled rows: what decryption takes, of the dual.
-    RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
+    // The scaled rows: what decryption takes where states are no models.
+    RowMatrix xs = runs.states->solver().states_are_models() ? RowMatrix() : runs.data->xs;
     std::optional<Calibration> calibration;
     if (setup.held_out.scores.rows() > 0) {
         calibration =

@@ -76,8 +76,9 @@ bool is_kept(const ServerOptions& options, const TrainingPlan& plan, int iterati
     if (iteration == 0 || iteration == plan.recipe().iterations) {
         return false;
     }
-    if (plan.segment_length() > 0 && (options.keep_every > 0 || options.review_every > 0)) {
-        return iteration % plan.segment_length() == 0;
+    if (plan.solver().joins_models() && plan.has_intermediate_models() &&
+        (options.keep_every > 0 || options.review_every > 0)) {
+        return iteration % plan.models_every() == 0;
     }
     return options.keep_every > 0 && iteration % options.keep_every == 0;
 }
@@ -85,7 +86,7 @@ bool is_kept(const ServerOptions& options, const TrainingPlan& plan, int iterati
 // Models of segments need all checkpoints before: no review where a run without it has passed one.
 void require_segments(const ServerOptions& options, const TrainingPlan& plan, const JobFiles& files,
                       int iteration) {
-    const int every = plan.segment_length();
+    const int every = plan.solver().joins_models() ? plan.models_every() : 0;
     if (options.review_every == 0 || every == 0 || iteration == plan.recipe().iterations) {
         return;
     }

@@ -1,9 +1,11 @@
 // The noise model against runs under encryption: the bound that decrypted models are held to lies
 // above what is measured, and not far above. The domain is that of the data at hand.
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 
+#include "solver/dual/owner/dual_twin.h"
 #include "support/dual_run.h"
 #include "support/noise_bounds.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 #include "train/twin_noise.h"
 
@@ -15,7 +17,7 @@ namespace {
 
 using test::TrainingRun;
 
-PlanOptions small_options(Solver solver, bool refreshed) {
+PlanOptions small_options(std::string_view solver, bool refreshed) {
     PlanOptions options;
     options.solver = solver;
     options.log_n = refreshed ? 10 : 9;
@@ -33,17 +35,11 @@ RowMatrix encrypted_model(const TrainingRun& run) {
     for (int t = 0; t < run.plan.recipe().iterations; ++t) {
         state = trainer.step(state);
     }
-    const TrainingShape& shape = run.plan.shape();
-    const auto rows = [](const std::vector<double>& values, std::size_t count) {
-        return RowMatrix(
-            Eigen::Map<const RowMatrix>(values.data(), static_cast<Eigen::Index>(count),
-                                        static_cast<Eigen::Index>(values.size() / count)));
-    };
-    if (run.plan.solver() == Solver::primal) {
-        return rows(run.decrypt(trainer.model(state)), shape.heads);
+    SlotBlocks blocks;
+    for (const Ciphertext& block : trainer.model(state)) {
+        blocks.push_back(run.owner.decrypt_real(block));
     }
-    return model_of(rows(test::decrypt_coefficients(run, trainer.model(state)), shape.samples),
-                    run.prepared);
+    return owner_solver(run.plan).reader(run.plan, run.prepared.xs)->model(state.iteration, blocks);
 }
 
 // Largest deviations of all states over several keys, and the largest bound.
@@ -56,7 +52,7 @@ Comparison compared(const TrainingShape& shape, const Recipe& recipe, const Plan
     Comparison result;
     for (int seed = 1; seed <= keys; ++seed) {
         const TrainingRun run(shape, recipe, options, static_cast<std::uint64_t>(seed));
-        const RowMatrix twin = test::twin_model(run.plan.solver(), run.prepared, recipe);
+        const RowMatrix twin = test::twin_model(run.plan.solver().form(), run.prepared, recipe);
         result.measured =
             std::max(result.measured, (encrypted_model(run) - twin).cwiseAbs().maxCoeff());
         result.bound = std::max(result.bound, test::state_error_bound(run.plan, run.prepared));
@@ -66,12 +62,15 @@ Comparison compared(const TrainingShape& shape, const Recipe& recipe, const Plan
 
 TEST(NoiseBound, LiesAboveWhatIsMeasuredAndWithinAFactorOfThirtyTwo) {
     const TrainingShape shape{.samples = 30, .features = 12, .classes = 3};
-    for (const Solver solver : {Solver::primal, Solver::dual}) {
+    for (const SolverKind* kind : solver_kinds()) {
+        const std::string_view solver = kind->name();
         for (const int degree : {1, 3, 5, 7}) {
+            if (kind->only_degree().value_or(degree) != degree) {
+                continue;
+            }
             const Recipe recipe = standard_recipe(4, 1.8, fit_sigmoid(degree, 8));
             const Comparison seen = compared(shape, recipe, small_options(solver, false));
-            const std::string which =
-                std::string(name(solver)) + ", degree " + std::to_string(degree);
+            const std::string which = std::string(solver) + ", degree " + std::to_string(degree);
             EXPECT_GT(seen.bound, seen.measured) << which;
             EXPECT_LT(seen.bound, 32 * seen.measured) << which;
         }

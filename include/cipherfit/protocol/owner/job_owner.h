@@ -3,6 +3,7 @@
 
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
+#include "cipherfit/solver/owner/owner_solver.h"
 #include "cipherfit/train/preprocess.h"
 
 #include <filesystem>
@@ -37,13 +38,15 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
                                                const ByteProgress& progress = {});
 
 // Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
-// `xs`: the scaled features of the training rows (PreparedData), by which the dual solver's
-// coefficients are multiplied; the primal solver has no use for them. Keeps no record of what was
+// `xs`: the scaled features of the training rows (PreparedData), of which solvers have a
+// use whose states are no models (OwnerSolver::states_are_models()). Keeps no record of what was
 // decrypted: see release_model() in model_check.h.
 RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
                         const RowMatrix& xs);
 
-// Of the dual: the coefficients that a block of replicas holds, n x c.
-RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block);
+// The same of the blocks of Solver::model_sequence() after an iteration, as the reader makes a
+// model of them.
+RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& blocks,
+                        int iteration, ModelReader& reader);
 
 }  // namespace cipherfit
