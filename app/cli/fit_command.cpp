@@ -184,7 +184,6 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const Head head = timings.measure("decrypt_seconds", false, [&] {
         return decrypt_head(files, state, identity, key, job.model());
     });
-    write_model(out.model(), {head, state.reference.head}, state);
     FitResult result{state, head, planned.rows, test_of};
     result.timings = timings.values();
     result.held_out_share = options.test.hold_out;
@@ -192,6 +191,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
     require_agreement(figures, files, setup.plan, identity);
+    write_model(out.model(), {head, state.reference.head}, state);
     const auto models = decrypted_models(files, state, identity, key, job, planned.rows, head);
     finish(options, result, figures, options.report.empty() ? out.report() : options.report,
            {models, pictures});

@@ -170,6 +170,9 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                                          const PreparedData& data, const OwnerSetup& setup,
                                          const TwinReference& last) {
     std::vector<CheckedModel> models;
+    // Every model is checked, whatever came of the others: the time of a refusal must not tell
+    // which one was refused.
+    bool refused = false;
     auto next = checkpoints.begin();  // ascending, as the twin's iterations are
     visit_twin_models(
         setup.plan.solver(), data, setup.plan.recipe(),
@@ -181,10 +184,15 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                 finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
             reference.weight_error_bound = last.weight_error_bounds.at(index);
             reference.state_error_bound = last.state_error_bounds.at(index);
-            Head head = checked_model(next->state, setup, reference);
-            models.push_back({iteration, std::move(head), std::move(reference.head)});
+            std::optional<Head> head = accepted_model(next->state, setup, reference);
+            refused = refused || !head;
+            models.push_back(
+                {iteration, head ? std::move(*head) : Head{}, std::move(reference.head)});
             ++next;
         });
+    if (refused) {
+        refuse_decrypted();
+    }
     return models;
 }
 
