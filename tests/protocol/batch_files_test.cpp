@@ -136,8 +136,7 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         EXPECT_FALSE(fs::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
         ASSERT_TRUE(model) << model.error().message;
-        const RowMatrix state =
-            values(decrypt_model(small.job, small.key, *model, small.data.xs));
+        const RowMatrix state = values(decrypt_model(small.job, small.key, *model, small.data.xs));
         const RowMatrix twin = run_twin(small.data, small.job.plan.recipe()).model();
         const double bound = test::state_error_bound(small.job.plan, small.data);
         EXPECT_LT((state - twin).cwiseAbs().maxCoeff(), bound);

@@ -123,7 +123,8 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
     }
     EXPECT_EQ(models[0].iteration, 2);
     EXPECT_EQ(models[1].iteration, 4);
-    EXPECT_LT(bound, 1e-2 * (values(models[0].state) - values(models[1].state)).cwiseAbs().maxCoeff());
+    EXPECT_LT(bound,
+              1e-2 * (values(models[0].state) - values(models[1].state)).cwiseAbs().maxCoeff());
 }
 
 TEST_F(ReviewTest, NothingElseIsAnAnswer) {

@@ -2,12 +2,15 @@
 // compiler's error.
 #include "cipherfit/protocol/owner/unchecked.h"
 
+#include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/owner/model_check.h"
 #include "cipherfit/protocol/owner/prediction_owner.h"
 #include "protocol/owner/unchecked_access.h"
 
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -15,27 +18,26 @@ namespace cipherfit::testing {
 namespace {
 
 template <class State>
-concept CanBeFinished = requires(const State& state, const Preprocessing& preprocessing,
-                                 const Recipe& recipe) {
-    finish_model(state, preprocessing, recipe);
-};
+concept CanBeFinished =
+    requires(const State& state, const Preprocessing& preprocessing, const Recipe& recipe) {
+        finish_model(state, preprocessing, recipe);
+    };
 template <class State>
-concept CanBeChecked = requires(const State& state, const OwnerSetup& setup,
-                                const TwinReference& reference) {
-    accepted_model(state, setup, reference);
-};
+concept CanBeChecked =
+    requires(const State& state, const OwnerSetup& setup, const TwinReference& reference) {
+        accepted_model(state, setup, reference);
+    };
 template <class Weights>
 concept CanBeWeights = requires(Weights&& weights) {
     Head{std::forward<Weights>(weights), std::vector<std::string>()};
 };
 
-using Decrypted = decltype(decrypt_model(std::declval<const Job&>(),
-                                         std::declval<const SecretKey&>(),
-                                         std::declval<const std::vector<Ciphertext>&>(),
-                                         std::declval<const RowMatrix&>()));
-using Scores = decltype(decrypt_scores(std::declval<const PredictionJob&>(),
-                                       std::declval<const SecretKey&>(),
-                                       std::declval<const EncryptedScores&>(), 1.0));
+using Decrypted = decltype(decrypt_model(
+    std::declval<const Job&>(), std::declval<const SecretKey&>(),
+    std::declval<const std::vector<Ciphertext>&>(), std::declval<const RowMatrix&>()));
+using Scores =
+    decltype(decrypt_scores(std::declval<const PredictionJob&>(), std::declval<const SecretKey&>(),
+                            std::declval<const EncryptedScores&>(), 1.0));
 
 static_assert(CanBeFinished<RowMatrix> && CanBeWeights<RowMatrix>);  // the plaintext twin's
 static_assert(!CanBeFinished<Decrypted> && !CanBeWeights<Decrypted>);

@@ -195,9 +195,9 @@ RowMatrix release_scores(DecryptionRecord& record, const PredictionJob& job, con
     record.begin(job.identity, 0, hash.finish());
     const UncheckedScores unchecked = decrypt_scores(job, key, scores, factor);
     const RowMatrix& values = UncheckedAccess::values(unchecked);
-    const bool accepted = values.allFinite() &&
-                          (expected == nullptr || (values - *expected).cwiseAbs().maxCoeff() <=
-                                                      score_error_bound(job.plan, factor));
+    const bool accepted =
+        values.allFinite() && (expected == nullptr || (values - *expected).cwiseAbs().maxCoeff() <=
+                                                          score_error_bound(job.plan, factor));
     if (!accepted) {
         record.refuse();
     }
