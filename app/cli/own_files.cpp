@@ -14,16 +14,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// plan.json is first: without it nothing is gone on with that was removed in part.
+// plan.json is first: without it nothing is gone on with that was removed in part. The key goes
+// before the record of what was decrypted under it: a removal that is interrupted must not leave a
+// key that has forgotten its refusal.
 constexpr std::array<std::string_view, 32> names{
-    "plan.json",       "decryptions.json", "column_weights.npy",  "card.json",
-    "inputs.json",     "job.json",         "secret.key",          "twin_weights.npy",
-    "scaled_rows.npy", "timings.json",     "test.json",           "features.json",
-    "prediction.json", "unfinished.json",  "expected_scores.npy", "plan.cft",
-    "model.cft",       "checkpoint.cft",   "evaluation_keys.cft", "training_data.cft",
-    "rows.cft",        "scores.cft",       "encrypted_model.cft", "prediction_plan.cft",
-    "model.json",      "simulated.json",   "server_report.json",  "weights.npy",
-    "features.npy",    "labels.npy",       "thumbnails.npy",      "extraction.json"};
+    "plan.json",       "secret.key",      "decryptions.json",    "card.json",
+    "inputs.json",     "job.json",        "column_weights.npy",  "twin_weights.npy",
+    "scaled_rows.npy", "timings.json",    "test.json",           "features.json",
+    "prediction.json", "unfinished.json", "expected_scores.npy", "plan.cft",
+    "model.cft",       "checkpoint.cft",  "evaluation_keys.cft", "training_data.cft",
+    "rows.cft",        "scores.cft",      "encrypted_model.cft", "prediction_plan.cft",
+    "model.json",      "simulated.json",  "server_report.json",  "weights.npy",
+    "features.npy",    "labels.npy",      "thumbnails.npy",      "extraction.json"};
 
 struct Folder {
     std::string_view name, prefix;

@@ -12,6 +12,11 @@ solver = ("--solver", "statistics")
 
 
 class Statistics(ProgramTest):
+    def fit_arguments(self, out, *more):
+        features = () if "--features" in more else ("--features", "raw")
+        return ("fit", "--train", self.train, "--test", self.test, "--out", out, *features,
+                "--threads", "2", "--quiet", *more)
+
     def test_fit_reaches_what_the_rows_reach(self):
         figures = self.fit(self.home / "out", *solver, "--iterations", "6")
         self.assertEqual(figures["solver"], "statistics")
@@ -40,11 +45,15 @@ class Statistics(ProgramTest):
         weights = np.load(out / "model/weights.npy")
         np.testing.assert_array_equal(weights[0], -weights[1])
 
-    def test_the_default_features_and_class_weights(self):
-        figures = self.fit(self.home / "out", *solver, "--features", "standardised",
-                           "--class-weight", "balanced", "--iterations", "3")
-        self.assertEqual(figures["solver"], "statistics")
-        self.assertLess(figures["max_abs_weight_error"], figures["predicted_weight_error_bound"])
+    def test_features_that_are_searched_and_class_weights(self):
+        for features in ("standardised", "rbf"):
+            with self.subTest(features):
+                figures = self.fit(self.home / features, *solver, "--features", features,
+                                   "--class-weight", "balanced", "--iterations", "3")
+                self.assertEqual(figures["solver"], "statistics")
+                self.assertGreater(figures["test_accuracy"], 0.9)
+                self.assertLess(figures["max_abs_weight_error"],
+                                figures["predicted_weight_error_bound"])
 
     def test_step_by_step_with_a_checkpoint_between(self):
         owner, job, model = self.home / "owner", self.home / "job", self.home / "model"
@@ -69,17 +78,19 @@ class Statistics(ProgramTest):
             figures.append(json.loads(file.read_text()))
         self.assertLessEqual(figures[0]["log_n"], 15)
         self.assertEqual(figures[0]["security_bits"], 128)
-        for name in ("log_n", "upload_bytes", "upload_ciphertexts", "evaluation_key_bytes"):
+        for name in ("log_n", "upload_ciphertexts", "predicted_upload_bytes",
+                     "predicted_evaluation_key_bytes", "predicted_server_peak_bytes"):
             self.assertEqual(figures[0][name], figures[1][name], name)
 
     def test_what_it_cannot_run_is_refused_in_one_line(self):
         plan = ("plan", "--train", self.train, "--owner", self.home / "owner", "--features", "raw",
-                *solver)
+                "--quiet", *solver)
         self.refuse(*plan, "--iterations", "3", "--sigmoid-degree", "3", words=["degree 1"])
         self.refuse(*plan, "--iterations", "1", words=["2 iterations"])
         self.refuse(*plan, "--iterations", "4", "--batch", "16", words=["all samples"])
         self.refuse(*plan, "--iterations", "2", "--preset", "chiang2023", words=["degree 1"])
-        self.refuse(*plan, "--iterations", "300", words=["300 iterations", "at most"])
+        self.refuse(*plan, "--iterations", "300", "--no-rehearsal", "--step", "1",
+                    words=["300 iterations", "at most"])
         self.assertFalse((self.home / "owner" / "plan.json").exists())
 
     def test_the_help_names_it(self):

@@ -93,6 +93,31 @@ TEST_F(DecryptionRecordTest, ARefusalUsesUpTheKey) {
     EXPECT_NO_THROW(record().require_usable(identity_of(2, 1).key));
 }
 
+TEST_F(DecryptionRecordTest, OfTwoAtOnceTheLaterSeesTheOthersRefusal) {
+    const ContainerIdentity job = identity_of(1, 1);
+    accept(job, 1, 9);
+    DecryptionRecord first = record();
+    DecryptionRecord second = record();
+    first.begin(job, 2, digest(10));
+    second.begin(job, 1, digest(9));
+    second.begin(job, 3, digest(11));
+    expect_refused([&] { first.refuse(); });
+    expect_refused([&] { second.accept(); });  // without an answer to what is new
+    expect_refused([&] { accept(job, 3, 11); });
+    accept(job, 1, 9);
+}
+
+TEST_F(DecryptionRecordTest, ARefusalTakesNothingBackThatWasAnswered) {
+    const ContainerIdentity job = identity_of(1, 1);
+    accept(job, 1, 9);
+    DecryptionRecord together = record();
+    together.begin(job, 1, digest(9));
+    together.begin(job, 2, digest(10));
+    expect_refused([&] { together.refuse(); });
+    accept(job, 1, 9);
+    expect_refused([&] { accept(job, 2, 10); });
+}
+
 TEST_F(DecryptionRecordTest, TheDigestIsThereBeforeAndTheOutcomeWithTheAnswer) {
     const ContainerIdentity job = identity_of(1, 1);
     DecryptionRecord killed = record();
@@ -205,7 +230,7 @@ TEST_F(ReleasedModelTest, CheckpointsAreRecordedToo) {
     release(model());
     TrainingState changed = value_or_throw(
         read_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job));
-    changed.main = like(changed.main, 0.25);
+    changed["main"] = like(changed["main"], 0.25);
     value_or_throw(
         write_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job, changed));
     expect_refused([&] { static_cast<void>(checkpoints()); });

@@ -2,15 +2,19 @@
 // above what is measured, and not far above. The domain is that of the data at hand.
 #include "cipherfit/solver/owner/noise.h"
 
-#include "solver/dual/owner/dual_twin.h"
+#include "cipherfit/solver/owner/refresh_range.h"
 #include "support/dual_run.h"
 #include "support/noise_bounds.h"
 #include "support/solvers.h"
 #include "support/training_run.h"
 #include "train/twin_noise.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <iostream>
 #include <string>
+#include <utility>
 
 namespace cipherfit {
 namespace {
@@ -42,38 +46,78 @@ RowMatrix encrypted_model(const TrainingRun& run) {
     return owner_solver(run.plan).reader(run.plan, run.prepared.xs)->model(state.iteration, blocks);
 }
 
-// Largest deviations of all states over several keys, and the largest bound.
-struct Comparison {
-    double measured = 0;
-    double bound = 0;
+// Planned as an owner does: the range of bootstrappings is what the twin needs.
+TrainingRun planned_run(const TrainingShape& shape, const Recipe& recipe,
+                        const PlanOptions& options, int seed) {
+    PreparedData data = test::synthetic_data(shape, recipe, static_cast<std::uint64_t>(seed));
+    TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
+    if (plan.refresh_count() > 0) {
+        plan = plan.with_refresh_range(largest_refreshed_coefficient(plan, data));
+    }
+    return {std::move(data), std::move(plan)};
+}
+
+// The largest share of the bound that runs under so many keys reach, and how many reach all of it.
+// Every key has data of its own.
+struct Shares {
+    double largest = 0;
+    int above_bound = 0;
 };
-Comparison compared(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options) {
-    constexpr int keys = 4;
-    Comparison result;
+Shares shares_of_bound(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
+                       int keys) {
+    Shares result;
     for (int seed = 1; seed <= keys; ++seed) {
-        const TrainingRun run(shape, recipe, options, static_cast<std::uint64_t>(seed));
+        const TrainingRun run = planned_run(shape, recipe, options, seed);
         const RowMatrix twin = test::twin_model(run.plan.solver().form(), run.prepared, recipe);
-        result.measured =
-            std::max(result.measured, (encrypted_model(run) - twin).cwiseAbs().maxCoeff());
-        result.bound = std::max(result.bound, test::state_error_bound(run.plan, run.prepared));
+        const double measured = (encrypted_model(run) - twin).cwiseAbs().maxCoeff();
+        const double share = measured / test::state_error_bound(run.plan, run.prepared);
+        result.largest = std::max(result.largest, share);
+        result.above_bound += share < 1 ? 0 : 1;
     }
     return result;
 }
 
-TEST(NoiseBound, LiesAboveWhatIsMeasuredAndWithinAFactorOfThirtyTwo) {
-    const TrainingShape shape{.samples = 30, .features = 12, .classes = 3};
-    for (const SolverKind* kind : solver_kinds()) {
-        const std::string_view solver = kind->name();
-        for (const int degree : {1, 3, 5, 7}) {
-            if (kind->only_degree().value_or(degree) != degree) {
-                continue;
-            }
-            const Recipe recipe = standard_recipe(4, 1.8, fit_sigmoid(degree, 8));
-            const Comparison seen = compared(shape, recipe, small_options(solver, false));
-            const std::string which = std::string(solver) + ", degree " + std::to_string(degree);
-            EXPECT_GT(seen.bound, seen.measured) << which;
-            EXPECT_LT(seen.bound, 32 * seen.measured) << which;
+// Every run lies below its bound, and the worst of them within 2^5 of it.
+void expect_within(const TrainingShape& shape, int iterations, const SolverKind& kind,
+                   bool refreshed, int keys) {
+    const std::string_view solver = kind.name();
+    for (const int degree : {1, 3, 5, 7}) {
+        if (kind.only_degree().value_or(degree) != degree) {
+            continue;
         }
+        const Recipe recipe = standard_recipe(iterations, 1.8, fit_sigmoid(degree, 8));
+        const Shares seen = shares_of_bound(shape, recipe, small_options(solver, refreshed), keys);
+        const std::string which = std::string(solver) + (refreshed ? " with bootstrappings" : "") +
+                                  ", degree " + std::to_string(degree);
+        EXPECT_EQ(seen.above_bound, 0) << which;
+        EXPECT_GT(seen.largest, 1.0 / 32) << which;
+        std::cout << which << ": up to 1/" << 1 / seen.largest << " of the bound, " << keys
+                  << " keys\n";
+    }
+}
+
+// All of them in ./test.sh --full, a fifth in the daily suite. Sanitizers look for other defects.
+int number_of_keys(int all) {
+    if (std::getenv("CIPHERFIT_SMALL_RINGS") != nullptr) {
+        return 3;
+    }
+    return std::getenv("CIPHERFIT_FULL") != nullptr ? all : all / 5;
+}
+
+TEST(NoiseBound, LiesAboveTheRunsOfManyKeysAndWithinAFactorOfThirtyTwo) {
+    for (const SolverKind* kind : solver_kinds()) {
+        expect_within({.samples = 30, .features = 12, .classes = 3}, 4, *kind, false,
+                      number_of_keys(100));
+    }
+}
+
+TEST(NoiseBound, LiesAboveRunsWithBootstrappingsAndWithinAFactorOfThirtyTwo) {
+    for (const SolverKind* kind : solver_kinds()) {
+        if (!kind->can_refresh({})) {
+            continue;
+        }
+        expect_within({.samples = 30, .features = 12, .classes = 3}, 4, *kind, true,
+                      number_of_keys(10));
     }
 }
 

@@ -69,7 +69,7 @@ std::vector<Case> cases() {
         {"dual, no momentum", small, standard(4, 5, Momentum::none), "dual"},
         {"dual, server's kernel", small, standard(3, 3), "dual", false, KernelSource::server},
         {"statistics", small, standard(4, 1), "statistics"},
-        {"statistics, no momentum", classes, standard(3, 1, Momentum::none), "statistics"},
+        {"statistics, no momentum", small, standard(3, 1, Momentum::none), "statistics"},
         {"bootstrapped primal", small, standard(8, 3), "primal", true},
         {"bootstrapped primal, no momentum", blocks, standard(8, 3, Momentum::none), "primal",
          true},

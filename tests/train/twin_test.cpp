@@ -3,6 +3,7 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/head.h"
+#include "solver/dual/owner/dual_twin.h"
 #include "support/noise_bounds.h"
 #include "train/oracle/test_data.h"
 

@@ -1,6 +1,7 @@
 #include "cipherfit/protocol/owner/checkpoints.h"
 
 #include "cipherfit/protocol/owner/job_owner.h"
+#include "protocol/owner/unchecked_access.h"
 
 #include <filesystem>
 #include <utility>

@@ -128,11 +128,14 @@ void DecryptionRecord::write(const std::vector<Entry>& entries) const {
                               {.exclusive = false, .mode = 0600}));
 }
 
+bool DecryptionRecord::is_used_up(const std::vector<Entry>& entries, const Digest& key) {
+    return std::ranges::any_of(entries, [&](const Entry& entry) {
+        return entry.key == key && entry.decided && !entry.accepted;
+    });
+}
+
 void DecryptionRecord::require_usable(const Digest& key) const {
-    const std::vector<Entry> entries = read();
-    if (std::ranges::any_of(entries, [&](const Entry& entry) {
-            return entry.key == key && entry.decided && !entry.accepted;
-        })) {
+    if (is_used_up(read(), key)) {
         refuse_decrypted();
     }
 }
@@ -148,10 +151,7 @@ void DecryptionRecord::begin(const ContainerIdentity& job, int iteration, const 
             refuse_decrypted();
         }
         const bool accepted = found != entries.end() && found->accepted;
-        const bool used_up = std::ranges::any_of(entries, [&](const Entry& entry) {
-            return entry.key == asked.key && entry.decided && !entry.accepted;
-        });
-        if (used_up && !accepted) {
+        if (is_used_up(entries, asked.key) && !accepted) {
             refuse_decrypted();
         }
         if (found == entries.end()) {
@@ -162,18 +162,28 @@ void DecryptionRecord::begin(const ContainerIdentity& job, int iteration, const 
     begun_.push_back(asked);
 }
 
-void DecryptionRecord::finish(bool accepted) {
+bool DecryptionRecord::finish(Outcome outcome) {
+    bool all_accepted = outcome == Outcome::accepted;
     if (!file_.empty() && !begun_.empty()) {
         const FileDescriptor lock = lock_directory_of(file_);
         std::vector<Entry> entries = read();
         bool changed = false;
+        // Another process may have been refused since begin(). Nothing new is accepted then.
+        const bool used_up = is_used_up(entries, begun_.front().key);
         for (const Entry& done : begun_) {
             const auto found = std::ranges::find_if(
                 entries, [&](const Entry& entry) { return entry.is_about(done); });
             Entry& entry = found != entries.end() ? *found : entries.emplace_back(done);
-            // A refusal stays one, whoever finishes later.
-            const bool result = accepted && (!entry.decided || entry.accepted);
+            bool result = false;
+            if (outcome == Outcome::accepted) {
+                // A refusal stays one, whoever finishes later.
+                result = entry.decided ? entry.accepted : !used_up;
+            } else if (outcome == Outcome::refused) {
+                // What was accepted before has been answered, and was not what failed.
+                result = entry.decided && entry.accepted;
+            }
             changed = changed || !entry.decided || entry.accepted != result;
+            all_accepted = all_accepted && result;
             entry.decided = true;
             entry.accepted = result;
         }
@@ -182,10 +192,13 @@ void DecryptionRecord::finish(bool accepted) {
         }
     }
     begun_.clear();
+    return all_accepted;
 }
 
 void DecryptionRecord::accept() {
-    finish(true);
+    if (!finish(Outcome::accepted)) {
+        refuse_decrypted();
+    }
 }
 
 void DecryptionRecord::revoke(const ContainerIdentity& job, int iteration) {
@@ -195,11 +208,12 @@ void DecryptionRecord::revoke(const ContainerIdentity& job, int iteration) {
             begun_.push_back(entry);
         }
     }
-    refuse();
+    finish(Outcome::revoked);
+    refuse_decrypted();
 }
 
 void DecryptionRecord::refuse() {
-    finish(false);
+    finish(Outcome::refused);
     refuse_decrypted();
 }
 

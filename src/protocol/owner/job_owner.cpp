@@ -5,6 +5,7 @@
 #include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/cost.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/owner/unchecked_access.h"
 #include "protocol/owner/wipe_blocks.h"
 #include "protocol/packing.h"
 
@@ -140,14 +141,15 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
     });
 }
 
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
-                        const RowMatrix& xs) {
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& model, const RowMatrix& xs) {
     const auto reader = owner_solver(job.plan).reader(job.plan, xs);
     return decrypt_model(job, key, model, job.plan.recipe().iterations, *reader);
 }
 
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& blocks,
-                        int iteration, ModelReader& reader) {
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& blocks, int iteration,
+                             ModelReader& reader) {
     require_key(job, key);
     const Encoder encoder(job.plan.parameters());
     SlotBlocks slots;
@@ -157,7 +159,7 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
     }
     RowMatrix state = reader.model(iteration, slots);
     wipe(slots);
-    return state;
+    return UncheckedModel(std::move(state));
 }
 
 }  // namespace cipherfit

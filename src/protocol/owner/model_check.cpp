@@ -4,6 +4,7 @@
 #include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/solver/owner/refresh_range.h"
 #include "cipherfit/train/twin.h"
+#include "protocol/owner/unchecked_access.h"
 
 #include <algorithm>
 #include <cmath>
@@ -92,8 +93,9 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs
     return reference;
 }
 
-std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+std::optional<Head> accepted_model(const UncheckedModel& unchecked, const OwnerSetup& setup,
                                    const TwinReference& reference) {
+    const RowMatrix& state = UncheckedAccess::values(unchecked);
     if (!state.allFinite()) {
         return std::nullopt;
     }
@@ -117,7 +119,7 @@ std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& set
     return accepted ? std::optional(std::move(head)) : std::nullopt;
 }
 
-Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
+Head checked_model(const UncheckedModel& state, const OwnerSetup& setup,
                    const TwinReference& reference) {
     std::optional<Head> head = accepted_model(state, setup, reference);
     if (!head) {
@@ -160,6 +162,9 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                                          const PreparedData& data, const OwnerSetup& setup,
                                          const TwinReference& last) {
     std::vector<CheckedModel> models;
+    // Every model is checked, whatever came of the others: the time of a refusal must not tell
+    // which one was refused.
+    bool refused = false;
     auto next = checkpoints.begin();  // ascending, as the twin's iterations are
     visit_twin_models(
         setup.plan.solver().form(), data, setup.plan.recipe(),
@@ -171,10 +176,15 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
                 finish_model(twin, setup.preprocessing, setup.plan.recipe(), setup.class_names);
             reference.weight_error_bound = last.weight_error_bounds.at(index);
             reference.state_error_bound = last.state_error_bounds.at(index);
-            Head head = checked_model(next->state, setup, reference);
-            models.push_back({iteration, std::move(head), std::move(reference.head)});
+            std::optional<Head> head = accepted_model(next->state, setup, reference);
+            refused = refused || !head;
+            models.push_back(
+                {iteration, head ? std::move(*head) : Head{}, std::move(reference.head)});
             ++next;
         });
+    if (refused) {
+        refuse_decrypted();
+    }
     return models;
 }
 

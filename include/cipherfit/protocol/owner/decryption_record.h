@@ -40,10 +40,12 @@ class DecryptionRecord {
     // where the key is used up and this one was not accepted before; Error(corrupt_data) for a
     // damaged record, Error(io_failure).
     void begin(const ContainerIdentity& job, int iteration, const Digest& digest);
-    // Writes down the outcome of all that was begun with this object, to be called before it is
-    // shown.
+    // Writes down that all that was begun with this object is accepted, to be called before it is
+    // shown. Throws refuse_decrypted() if another process was refused under that key since
+    // begin(): what was not accepted before is refused then.
     void accept();
-    // Throws refuse_decrypted() when that is written down.
+    // Writes down that what was begun with this object is refused, but for what was accepted
+    // before. Throws refuse_decrypted() when that is written down.
     [[noreturn]] void refuse();
     // The same for what was accepted before, of that iteration.
     [[noreturn]] void revoke(const ContainerIdentity& job, int iteration);
@@ -61,7 +63,10 @@ class DecryptionRecord {
     };
     std::vector<Entry> read() const;
     void write(const std::vector<Entry>& entries) const;
-    void finish(bool accepted);
+    enum class Outcome { accepted, refused, revoked };
+    // Whether all that was begun is accepted.
+    bool finish(Outcome outcome);
+    static bool is_used_up(const std::vector<Entry>& entries, const Digest& key);
 
     std::filesystem::path file_;
     std::vector<Entry> begun_;

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
-#include "cipherfit/solver/owner/owner_solver.h"
 #include "cipherfit/train/preprocess.h"
 
 #include <filesystem>
@@ -37,16 +37,11 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
                                                const SecretKey& key, const PreparedData& data,
                                                const ByteProgress& progress = {});
 
-// Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
-// `xs`: the scaled features of the training rows (PreparedData), of which solvers have a
-// use whose states are no models (OwnerSolver::states_are_models()). Keeps no record of what was
-// decrypted: see release_model() in model_check.h.
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
-                        const RowMatrix& xs);
-
-// The same of the blocks of Solver::model_sequence() after an iteration, as the reader makes a
-// model of them.
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& blocks,
-                        int iteration, ModelReader& reader);
+// Decrypts the model's blocks. accepted_model() in model_check.h makes a head of the result, if it
+// passes. `xs` holds the scaled features of the training rows (PreparedData): a solver whose states
+// are no models multiplies by them, others have no use for them. Keeps no record of what was
+// decrypted: release_model() in model_check.h does.
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& model, const RowMatrix& xs);
 
 }  // namespace cipherfit

@@ -1,5 +1,6 @@
 #include "solver/primal/owner/primal_owner.h"
 
+#include "cipherfit/base/secure.h"
 #include "solver/owner/send_messages.h"
 #include "solver/primal/owner/primal_noise.h"
 #include "solver/primal/primal_solver.h"
@@ -34,13 +35,14 @@ RowMatrix unpack_states(const TrainingPlan& plan, std::span<const std::vector<do
     const auto columns = static_cast<Eigen::Index>(plan.shape().features);
     RowMatrix states(static_cast<Eigen::Index>(plan.shape().heads), columns);
     for (std::size_t group = 0; group < solver.class_groups(); ++group) {
-        const std::vector<double> values = layout.unpack_model(
+        std::vector<double> values = layout.unpack_model(
             blocks.subspan(group * layout.feature_blocks(), layout.feature_blocks()));
         const std::size_t first = group * layout.classes();
         const auto count =
             static_cast<Eigen::Index>(std::min(layout.classes(), plan.shape().heads - first));
         states.middleRows(static_cast<Eigen::Index>(first), count) =
             Eigen::Map<const RowMatrix>(values.data(), count, columns);
+        secure_wipe(values.data(), values.size() * sizeof(double));
     }
     return states;
 }
