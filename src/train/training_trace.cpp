@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -82,14 +83,18 @@ TrainingTrace trace_training(const TrainingPlan& plan) {
                  : training_circuit(plan, recorder, std::move(data));
     TrainingTrace trace;
     std::map<std::vector<int>, std::size_t> kinds;
+    // What an iteration that was recorded just now has made is what the next one goes on with.
+    std::optional<CircuitState> made;
     for (int t = 0; t < plan.recipe().iterations; ++t) {
         const auto [kind, is_new] =
             kinds.try_emplace(kind_of(plan, t), recorder.tape().phases.size());
         trace.phase_of.push_back(kind->second);
         if (is_new) {
             recorder.phase("iteration " + std::to_string(t + 1));
-            const CircuitState state = circuit_state(plan, t, input);
-            static_cast<void>(circuit->step(state));
+            const CircuitState state = made ? std::move(*made) : circuit_state(plan, t, input);
+            made = circuit->step(state);
+        } else {
+            made.reset();
         }
     }
     recorder.phase("end");

@@ -134,7 +134,7 @@ TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
         const auto state = read_state(files().checkpoint(), ContainerKind::checkpoint, small.job);
         ASSERT_TRUE(state) << state.error().message;
         EXPECT_EQ(state->iteration, stopped);
-        EXPECT_EQ(state->segment.size(), stopped <= 6 ? 2U : 0U);
+        EXPECT_EQ((*state)["segment"].size(), stopped <= 6 ? 2U : 0U);
         // As if killed between the checkpoint and its copy.
         if (stopped % every == 0) {
             fs::remove(files().kept_checkpoint(stopped));
