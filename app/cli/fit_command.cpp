@@ -213,7 +213,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const int every = iterations_per_point(state.setup);
     const int last = state.setup.plan.recipe().iterations;
     std::vector<ReportModel> models;
-    RowMatrix final_model;
+    std::optional<UncheckedModel> final_model;
     visit_twin_models(
         state.setup.plan.solver(),
         prepare_rows(state.setup, planned.rows.features, planned.rows.labels),
@@ -224,7 +224,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
         },
         [&](int iteration, const RowMatrix& model) {
             if (iteration == last) {
-                final_model = model;
+                final_model.emplace(model);
                 return;
             }
             models.push_back(
@@ -232,7 +232,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
                                          state.setup.plan.recipe(), state.setup.class_names)});
         },
         &noise);
-    const auto accepted = accepted_model(final_model, state.setup, state.reference);
+    const auto accepted = accepted_model(*final_model, state.setup, state.reference);
     require(accepted.has_value(), ErrorCode::bad_input,
             "the modelled noise takes the model out of its predicted bound: use more scale bits, a "
             "smaller step or fewer iterations");

@@ -136,7 +136,7 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         EXPECT_FALSE(fs::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
         ASSERT_TRUE(model) << model.error().message;
-        const RowMatrix state = decrypt_model(small.job, small.key, *model, small.data.xs);
+        const RowMatrix state = values(decrypt_model(small.job, small.key, *model, small.data.xs));
         const RowMatrix twin = run_twin(small.data, small.job.plan.recipe()).model();
         const double bound = test::state_error_bound(small.job.plan, small.data);
         EXPECT_LT((state - twin).cwiseAbs().maxCoeff(), bound);
@@ -308,7 +308,7 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
     run_training_job(directory_, for_tests());
     const auto model = read_model(files().model(), small.job);
     ASSERT_TRUE(model) << model.error().message;
-    EXPECT_LT((decrypt_model(small.job, small.key, *model, small.data.xs) -
+    EXPECT_LT((values(decrypt_model(small.job, small.key, *model, small.data.xs)) -
                run_twin(small.data, small.job.plan.recipe()).model())
                   .cwiseAbs()
                   .maxCoeff(),

@@ -61,7 +61,7 @@ TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
         EXPECT_FALSE(std::filesystem::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
         ASSERT_TRUE(model) << model.error().message;
-        const RowMatrix state = decrypt_model(small.job, small.key, *model, small.data.xs);
+        const RowMatrix state = values(decrypt_model(small.job, small.key, *model, small.data.xs));
         const TwinResult twin = run_twin(small.data, recipe);
         // N = 512: a rounding has standard deviation 2^(9/2 - 1/2) sqrt(342/12) = 86 units of a
         // scale of 2^36 or more, 1.2e-9; ten samples, a step of 4 and a score of operations stay

@@ -63,7 +63,7 @@ TEST_F(PositiveEtaTest, BootstrappedRunsHaveRoomForBothSequences) {
         run_training_job(directory_, options);
         const auto model = read_model(files.model(), wide.job);
         ASSERT_TRUE(model) << model.error().message;
-        const RowMatrix state = decrypt_model(wide.job, wide.key, *model, wide.data.xs);
+        const RowMatrix state = values(decrypt_model(wide.job, wide.key, *model, wide.data.xs));
         const double bound = test::state_error_bound(wide.job.plan, wide.data);
         EXPECT_LT((state - twin.model()).cwiseAbs().maxCoeff(), bound);
         EXPECT_LT(bound, 1e-2 * twin.model().cwiseAbs().maxCoeff());

@@ -3,6 +3,7 @@
 #include "cipherfit/io/npy.h"
 #include "cipherfit/protocol/owner/prediction_owner.h"
 #include "io/test_files.h"
+#include "protocol/owner/unchecked_access.h"
 #include "support/errors.h"
 
 #include <fstream>
@@ -51,8 +52,8 @@ struct Prediction {
         }
     }
     RowMatrix scores(const PredictionFiles& files) const {
-        return decrypt_scores(job, key, value_or_throw(read_scores(files.scores(), job)),
-                              inputs.factor);
+        return UncheckedAccess::values(decrypt_scores(
+            job, key, value_or_throw(read_scores(files.scores(), job)), inputs.factor));
     }
     PredictionInputs inputs;
     PredictionJob job;

@@ -119,11 +119,12 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
     const double bound = test::state_error_bound(small_.job.plan, small_.data);
     for (const CheckpointModel& model : models) {
         const RowMatrix& expected = twins[static_cast<std::size_t>(model.iteration - 1)];
-        EXPECT_LT((model.state - expected).cwiseAbs().maxCoeff(), bound) << model.iteration;
+        EXPECT_LT((values(model.state) - expected).cwiseAbs().maxCoeff(), bound) << model.iteration;
     }
     EXPECT_EQ(models[0].iteration, 2);
     EXPECT_EQ(models[1].iteration, 4);
-    EXPECT_LT(bound, 1e-2 * (models[0].state - models[1].state).cwiseAbs().maxCoeff());
+    EXPECT_LT(bound,
+              1e-2 * (values(models[0].state) - values(models[1].state)).cwiseAbs().maxCoeff());
 }
 
 TEST_F(ReviewTest, NothingElseIsAnAnswer) {

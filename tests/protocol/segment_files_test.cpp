@@ -85,7 +85,7 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
         for (const CheckpointModel& model : models) {
             const auto index = static_cast<std::size_t>(model.iteration - 1);
             const double bound = reference.state_error_bounds[index];
-            EXPECT_LT((model.state - twins[index]).cwiseAbs().maxCoeff(), bound);
+            EXPECT_LT((values(model.state) - twins[index]).cwiseAbs().maxCoeff(), bound);
             EXPECT_LT(bound, 1e-2 * twins[index].cwiseAbs().maxCoeff());
         }
         const auto checked = checked_models(models, small.data, setup, reference);
@@ -93,8 +93,9 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
         EXPECT_EQ(checked[0].iteration, 3);
         EXPECT_EQ(checked[1].iteration, 6);
         // Another iteration's model is told from it.
-        for (const auto& wrong :
-             {std::vector<CheckpointModel>{{3, models[1].state}}, {{6, models[0].state}}}) {
+        for (const auto& [iteration, model] : {std::pair{3, &models[1]}, {6, &models[0]}}) {
+            std::vector<CheckpointModel> wrong;
+            wrong.push_back({iteration, UncheckedModel(values(model->state))});
             EXPECT_TRUE(test::throws(ErrorCode::corrupt_data, {"twin"}, [&] {
                 static_cast<void>(checked_models(wrong, small.data, setup, reference));
             }));

@@ -7,12 +7,19 @@
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/recipe.h"
 #include "io/test_files.h"
+#include "protocol/owner/unchecked_access.h"
 
 #include <random>
 #include <string>
 #include <vector>
 
 namespace cipherfit::testing {
+
+// What came out of a decryption, before the checks.
+template <class What>
+const RowMatrix& values(const Unchecked<What>& unchecked) {
+    return UncheckedAccess::values(unchecked);
+}
 
 struct SmallJob {
     explicit SmallJob(const Recipe& recipe, unsigned seed = 1, Solver solver = Solver::primal)

@@ -2,6 +2,7 @@
 
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/train/segments.h"
+#include "protocol/owner/unchecked_access.h"
 
 #include <filesystem>
 #include <utility>
@@ -67,7 +68,7 @@ std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job
         const TrainingState state = read_kept(files, job, iteration);
         record.begin(job.identity, iteration, digest_of(state.segment));
         coefficients.join(state);
-        models.push_back({iteration, coefficients.model().transpose() * xs});
+        models.push_back({iteration, UncheckedModel(coefficients.model().transpose() * xs)});
     }
     return models;
 }

@@ -5,6 +5,7 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/training_messages.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/owner/unchecked_access.h"
 #include "protocol/owner/wipe_blocks.h"
 #include "protocol/packing.h"
 
@@ -153,8 +154,8 @@ RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphe
     return coefficients;
 }
 
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
-                        const RowMatrix& xs) {
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& model, const RowMatrix& xs) {
     require_key(job, key);
     const TrainingPlan& plan = job.plan;
     if (plan.solver() == Solver::primal) {
@@ -166,7 +167,7 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
         }
         RowMatrix state = unpack_states(plan, blocks);
         wipe(blocks);
-        return state;
+        return UncheckedModel(std::move(state));
     }
     const TrainingShape& shape = plan.shape();
     require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
@@ -174,7 +175,7 @@ RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<
             ErrorCode::invalid_argument,
             "the model's coefficients belong to {} x {} scaled features, got {} x {}",
             shape.samples, shape.features, xs.rows(), xs.cols());
-    return decrypt_coefficients(job, key, model.at(0)).transpose() * xs;
+    return UncheckedModel(decrypt_coefficients(job, key, model.at(0)).transpose() * xs);
 }
 
 }  // namespace cipherfit

@@ -4,6 +4,7 @@
 #include "cipherfit/train/noise.h"
 #include "cipherfit/train/refresh_range.h"
 #include "cipherfit/train/twin.h"
+#include "protocol/owner/unchecked_access.h"
 
 #include <algorithm>
 #include <cmath>
@@ -100,8 +101,9 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs
     return reference;
 }
 
-std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+std::optional<Head> accepted_model(const UncheckedModel& unchecked, const OwnerSetup& setup,
                                    const TwinReference& reference) {
+    const RowMatrix& state = UncheckedAccess::values(unchecked);
     if (!state.allFinite()) {
         return std::nullopt;
     }
@@ -125,7 +127,7 @@ std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& set
     return accepted ? std::optional(std::move(head)) : std::nullopt;
 }
 
-Head checked_model(const RowMatrix& state, const OwnerSetup& setup,
+Head checked_model(const UncheckedModel& state, const OwnerSetup& setup,
                    const TwinReference& reference) {
     std::optional<Head> head = accepted_model(state, setup, reference);
     if (!head) {

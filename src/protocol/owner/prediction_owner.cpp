@@ -3,6 +3,7 @@
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/owner/unchecked_access.h"
 #include "protocol/owner/wipe_blocks.h"
 #include "protocol/packing.h"
 
@@ -154,8 +155,8 @@ Expected<void> write_prediction_model(const std::filesystem::path& path, const P
                         [&](std::size_t i) { return plan.layout().pack_model(view(model), i); });
 }
 
-RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
-                         const EncryptedScores& scores, double factor) {
+UncheckedScores decrypt_scores(const PredictionJob& job, const SecretKey& key,
+                               const EncryptedScores& scores, double factor) {
     require_key(job, key);
     const Encoder encoder(job.plan.parameters());
     std::vector<std::vector<double>> blocks;
@@ -170,10 +171,7 @@ RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
         static_cast<Eigen::Index>(job.plan.shape().classes));
     secure_wipe(values.data(), values.size() * sizeof(double));
     result *= scores.factor * factor;
-    if (!result.allFinite()) {
-        refuse_decrypted();
-    }
-    return result;
+    return UncheckedScores(std::move(result));
 }
 
 RowMatrix scores_in_the_clear(const PredictionInputs& inputs) {
@@ -195,24 +193,16 @@ RowMatrix release_scores(DecryptionRecord& record, const PredictionJob& job, con
     header.f64(scores.factor);
     hash.update(header.view());
     record.begin(job.identity, 0, hash.finish());
-    const std::optional<RowMatrix> accepted = [&]() -> std::optional<RowMatrix> {
-        try {
-            RowMatrix result = decrypt_scores(job, key, scores, factor);
-            const bool fits = expected == nullptr || (result - *expected).cwiseAbs().maxCoeff() <=
-                                                         score_error_bound(job.plan, factor);
-            return fits ? std::optional(std::move(result)) : std::nullopt;
-        } catch (const Error& error) {
-            if (error.code() != ErrorCode::corrupt_data) {
-                throw;
-            }
-            return std::nullopt;
-        }
-    }();
+    const UncheckedScores unchecked = decrypt_scores(job, key, scores, factor);
+    const RowMatrix& values = UncheckedAccess::values(unchecked);
+    const bool accepted =
+        values.allFinite() && (expected == nullptr || (values - *expected).cwiseAbs().maxCoeff() <=
+                                                          score_error_bound(job.plan, factor));
     if (!accepted) {
         record.refuse();
     }
     record.accept();
-    return *accepted;
+    return values;
 }
 
 }  // namespace cipherfit

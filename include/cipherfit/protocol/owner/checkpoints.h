@@ -3,6 +3,7 @@
 
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/decryption_record.h"
+#include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/preprocess.h"
 
@@ -13,7 +14,7 @@ namespace cipherfit {
 // The model as it stood after an iteration.
 struct CheckpointModel {
     int iteration = 0;  // 1 to iterations - 1
-    RowMatrix state;    // c x d, scaled coordinates: what finish_model() takes
+    UncheckedModel state;
 };
 
 // The kept checkpoints of the job, ascending; those that are not there are left out. Every one is a

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/preprocess.h"
 
@@ -36,14 +37,11 @@ Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job&
                                                const SecretKey& key, const PreparedData& data,
                                                const ByteProgress& progress = {});
 
-// Decrypts the model's blocks: the state (c x d, scaled coordinates) that finish_model() takes.
-// `xs`: the scaled features of the training rows (PreparedData), by which the dual solver's
-// coefficients are multiplied; the primal solver has no use for them. Keeps no record of what was
-// decrypted: see release_model() in model_check.h.
-RowMatrix decrypt_model(const Job& job, const SecretKey& key, const std::vector<Ciphertext>& model,
-                        const RowMatrix& xs);
-
-// Of the dual: the coefficients that a block of replicas holds, n x c.
-RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block);
+// Decrypts the model's blocks. accepted_model() in model_check.h makes a head of the result, if it
+// passes. `xs` holds the scaled features of the training rows (PreparedData): the dual solver's
+// coefficients are multiplied by them, the primal solver has no use for them. Keeps no record of
+// what was decrypted: release_model() in model_check.h does.
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& model, const RowMatrix& xs);
 
 }  // namespace cipherfit

@@ -31,13 +31,14 @@ struct TwinReference {
 TwinReference make_twin_reference(const OwnerSetup& setup, const PreparedData& data);
 TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs);
 
-// The head of a decrypted state (c x d, decrypt_model()), or nothing for values that are not
-// finite, that the chain cannot hold, or that differ from the reference by more than its bounds.
-std::optional<Head> accepted_model(const RowMatrix& state, const OwnerSetup& setup,
+// The head of a decrypted state, or nothing for values that are not finite, that the chain cannot
+// hold, or that differ from the reference by more than its bounds.
+std::optional<Head> accepted_model(const UncheckedModel& state, const OwnerSetup& setup,
                                    const TwinReference& reference);
 // The same, with refuse_decrypted() for nothing: an answer that depends on a decryption is a
 // channel (SECURITY.md).
-Head checked_model(const RowMatrix& state, const OwnerSetup& setup, const TwinReference& reference);
+Head checked_model(const UncheckedModel& state, const OwnerSetup& setup,
+                   const TwinReference& reference);
 
 // The heads of decrypted checkpoints, ascending, each held to the twin's model after as many
 // iterations and to the bounds of that iteration. `data`: the training rows. Throws as above.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cipherfit/protocol/owner/decryption_record.h"
+#include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/protocol/prediction_files.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/head.h"
@@ -32,10 +33,10 @@ Expected<void> write_prediction_rows(const std::filesystem::path& path, const Pr
 Expected<void> write_prediction_model(const std::filesystem::path& path, const PredictionJob& job,
                                       const SecretKey& key, const RowMatrix& model);
 
-// n x c, times the file's factor and the inputs'. Throws refuse_decrypted() for scores that are not
-// finite. Keeps no record of what was decrypted: see release_scores().
-RowMatrix decrypt_scores(const PredictionJob& job, const SecretKey& key,
-                         const EncryptedScores& scores, double factor);
+// n x c, times the file's factor and the inputs'. Keeps no record of what was decrypted:
+// release_scores() does, and opens them.
+UncheckedScores decrypt_scores(const PredictionJob& job, const SecretKey& key,
+                               const EncryptedScores& scores, double factor);
 
 // What an honest server's scores are held to: of the very numbers that were encrypted, so that no
 // rounding of features far from the origin comes between.
