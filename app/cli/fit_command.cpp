@@ -131,7 +131,7 @@ void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, 
     ServerProgressView view(line);
     const ServerRun run = run_server(
         job.directory, options.run.threads, server_arguments(options, setup),
-        [&view](const ServerProgress& progress) { view.show(progress); }, [&line] { line.tick(); });
+        [&view](const Progress& progress) { view.show(progress); }, [&line] { line.tick(); });
     line.finish();
     timings.set("train_seconds", run.seconds);
 }

@@ -208,7 +208,8 @@ SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobF
         value_or_throw(write_secret_key(files.secret_key(), key, passphrase.for_new_key()));
     }
     const Job keys_of{setup.plan, job_identity(setup.plan, key.id())};
-    if (!is_complete(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
+    if (!is_complete(DirectoryStore(job.directory), contents::evaluation_keys,
+                     ContainerKind::evaluation_keys, keys_of.identity,
                      {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
         const SharedFiles shared;
         value_or_throw(
@@ -235,6 +236,7 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
         write_owner_job(files, identity);
     }
     const Job described{setup.plan, identity, AnswerSigner(key).public_key()};
+    DirectoryStore store(job.directory);
     const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
                       IdentityPart::job};
     if (setup.plan.batches() > 1) {
@@ -242,15 +244,16 @@ ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
             remove_stale_files(job.batch(0).parent_path());
         }
         // Those that are complete stay; one that was lost on its way is sent again.
-        value_or_throw(write_training_batches(job, described, key,
+        value_or_throw(write_training_batches(store, described, key,
                                               prepare_rows(setup, rows.features, rows.labels),
                                               show_bytes(line)));
-    } else if (!is_complete(job.training_data(), ContainerKind::training_data, identity, all)) {
+    } else if (!is_complete(store, contents::training_data, ContainerKind::training_data, identity,
+                            all)) {
         value_or_throw(write_training_data(job.training_data(), described, key,
                                            prepare_rows(setup, rows.features, rows.labels),
                                            show_bytes(line)));
     }
-    if (!is_complete(job.plan(), ContainerKind::plan, identity, all)) {
+    if (!is_complete(store, contents::plan, ContainerKind::plan, identity, all)) {
         value_or_throw(write_plan(job.plan(), described));
     }
     line.finish();

@@ -91,11 +91,12 @@ std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerSt
                                           const Head& head) {
     const OwnerSetup& setup = state.setup;
     std::vector<ReportModel> models;
-    if (last_kept_checkpoint(files, setup.plan) > 0) {
+    if (last_kept_checkpoint(DirectoryStore(files.directory), setup.plan) > 0) {
         DecryptionRecord record(owner.decryptions());
         for (CheckedModel& model : release_checkpoints(
-                 record, files, {setup.plan, identity}, key, state.scaled_rows,
-                 prepare_rows(setup, training.features, training.labels), setup, state.reference)) {
+                 record, DirectoryStore(files.directory), {setup.plan, identity}, key,
+                 state.scaled_rows, prepare_rows(setup, training.features, training.labels), setup,
+                 state.reference)) {
             models.push_back({model.iteration, std::move(model.head)});
         }
     }

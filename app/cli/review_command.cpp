@@ -59,7 +59,7 @@ std::vector<Reviewed> reviewed_models(std::vector<CheckedModel> checked, const T
 
 // The last kept checkpoint, where none is missing that it is joined with.
 void require_checkpoints(const JobFiles& job, const TrainingPlan& plan) {
-    const int kept = last_kept_checkpoint(job, plan);
+    const int kept = last_kept_checkpoint(DirectoryStore(job.directory), plan);
     require(kept > 0, ErrorCode::bad_input,
             "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
             (job.directory / "checkpoints").string());
@@ -110,7 +110,8 @@ void review(ReviewOptions& options) {
     require_checkpoints(job, state.setup.plan);
     DecryptionRecord record(files.decryptions());
     const std::vector<Reviewed> models = reviewed_models(
-        release_checkpoints(record, job, {state.setup.plan, identity}, key, state.scaled_rows,
+        release_checkpoints(record, DirectoryStore(job.directory), {state.setup.plan, identity},
+                            key, state.scaled_rows,
                             prepare_rows(state.setup, training.features, training.labels),
                             state.setup, state.reference),
         rows);
@@ -132,7 +133,8 @@ void review(ReviewOptions& options) {
     }
     {
         const SharedFiles shared;
-        value_or_throw(write_answer(job, identity, last.iteration, answer,
+        DirectoryStore store(job.directory);
+        value_or_throw(write_answer(store, identity, last.iteration, answer,
                                     AnswerSigner(key).sign(identity, last.iteration, answer)));
     }
     print_summary("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,

@@ -37,6 +37,7 @@ constexpr std::array hints{
     Hint{"train without reviews, or plan models in between", "--review-every, --models-every"},
     Hint{"give a multiple of", "--review-every, --keep-checkpoints"},
     Hint{"train without reviews, or remove", "--review-every"},
+    Hint{"have the owner answer", "cipherfit review"},
     Hint{"name another feature tensor", "--feature-tensor"},
     Hint{"name a feature tensor", "--feature-tensor"},
     Hint{"a file of labels goes with IDX images", "--labels"},

@@ -2,6 +2,7 @@
 // nothing but files of the same job.
 #include "cipherfit/io/npy.h"
 #include "cipherfit/protocol/owner/prediction_owner.h"
+#include "cipherfit/protocol/prediction_session.h"
 #include "io/test_files.h"
 #include "protocol/owner/unchecked_access.h"
 #include "support/errors.h"
@@ -67,9 +68,15 @@ class PredictionTest : public FileTest {
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
     }
-    void serve(const std::filesystem::path& model = {}) const {
-        static_cast<void>(run_prediction_job(
-            directory_, {.model = model, .memory_limit_bytes = 0, .tests = TestParameters::allow}));
+    void serve(const std::filesystem::path& model = {},
+               TestParameters tests = TestParameters::allow) const {
+        DirectoryStore store(directory_);
+        PredictionOptions options;
+        options.tests = tests;
+        if (!model.empty()) {
+            options.model = ServerModel{value_or_throw(read_npy_matrix(model)), model.string()};
+        }
+        PredictionSession(store, options).score();
     }
 };
 
@@ -220,6 +227,7 @@ TEST_F(PredictionTest, FilesOfAnotherJobAndDamagedOnesAreRefused) {
     }
     one.write(files());
     EXPECT_FALSE(std::filesystem::exists(files().scores()));
+    value_or_throw(write_npy(directory_ / "weights.npy", RowMatrix(RowMatrix::Ones(3, 5))));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out the server's model"},
                        [&] { serve(directory_ / "weights.npy"); }));
     serve();
@@ -238,9 +246,8 @@ TEST_F(PredictionTest, AServersModelMustFitAndTestRingsAreRefusedUnlessAskedFor)
     const auto weights = directory_ / "weights.npy";
     value_or_throw(write_npy(weights, random_matrix(engine, 3, 6, 1, 0)));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"weights.npy", "5", "4"}, [&] { serve(weights); }));
-    EXPECT_TRUE(throws(ErrorCode::insecure_parameters, {"prediction_plan.cft"}, [&] {
-        static_cast<void>(run_prediction_job(directory_, {.model = weights}));
-    }));
+    EXPECT_TRUE(throws(ErrorCode::insecure_parameters, {"prediction_plan.cft"},
+                       [&] { serve(weights, TestParameters::refuse); }));
 }
 
 TEST(PredictionPlan, IsSecureAndSmallAndAFunctionOfItsShape) {
