@@ -38,6 +38,8 @@ constexpr std::array hints{
     Hint{"give a multiple of", "--review-every, --keep-checkpoints"},
     Hint{"train without reviews, or remove", "--review-every"},
     Hint{"have the owner answer", "cipherfit review"},
+    Hint{"there is no plan: make one first", "cipherfit plan --owner DIR"},
+    Hint{"nothing was encrypted yet: encrypt the rows first", "cipherfit encrypt"},
     Hint{"name another feature tensor", "--feature-tensor"},
     Hint{"name a feature tensor", "--feature-tensor"},
     Hint{"a file of labels goes with IDX images", "--labels"},
