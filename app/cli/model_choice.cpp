@@ -18,7 +18,7 @@ namespace {
 // Of more rows a sample takes part, which bounds the time.
 constexpr std::size_t most_rows = 8000;
 constexpr std::size_t most_scores = 40'000'000;  // numbers, of all candidates of a kind
-constexpr std::size_t candidates_of_a_kind = 35;
+constexpr std::size_t candidates_of_a_kind = 63;
 // Runs of many iterations are bootstrapped: more columns than this are left to who asks for them.
 constexpr int short_run = 8;
 constexpr Eigen::Index most_components_of_long_runs = 255;
@@ -161,6 +161,7 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     }
     ModelSearchOptions options;
     options.row_weights = row_weights(class_weights, labels);
+    options.training_rows = training.data.size();
     std::vector<std::unique_ptr<FeatureSource>> sources;
     ModelChoice choice{recipe, features, {}, {}, sample.size(), {}};
     for (const Kind& kind : kinds) {
@@ -223,11 +224,12 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
         "{}, {} components, ridge {:.0e}, {} iteration{}: {:.1f} % of held-out rows right, {}",
         describe(kind), chosen.components, chosen.ridge, chosen.iterations,
         chosen.iterations == 1 ? "" : "s", 100 * chosen.accuracy,
-        is_best ? std::string("the least loss")
-                : fmt::format("the cheapest within one standard error of the least loss ({:.1f} % "
-                              "with {}, {} components, {} iteration{})",
-                              100 * best.accuracy, choice.sources[best.source], best.components,
-                              best.iterations, best.iterations == 1 ? "" : "s"));
+        is_best
+            ? std::string("the least loss")
+            : fmt::format("the least loss, {:.1f} % right with {}, {} components, {} iteration{}, "
+                          "is not lower by more than one standard error",
+                          100 * best.accuracy, choice.sources[best.source], best.components,
+                          best.iterations, best.iterations == 1 ? "" : "s"));
     return choice;
 }
 

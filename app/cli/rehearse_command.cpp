@@ -326,9 +326,11 @@ void add_rehearse_command(CLI::App& app) {
         "rows)\n\n"
         "Features, their components, ridge, iterations and the sigmoid's range are chosen by "
         "cross-validation:\n"
-        "the cheapest run within one standard error of the best. With --features raw, --whiten or "
-        "--step,\n"
-        "step and range are searched for each number of iterations, degree and decay.\n"
+        "the least loss after two iterations, unless another number of iterations lowers it by "
+        "more than\n"
+        "one standard error. With --features raw, --whiten or --step, step and range are searched "
+        "for each\n"
+        "number of iterations, degree and decay, and the cheapest nearly best run is chosen.\n"
         "Runs whose |z| comes within 5 % of the end of the sigmoid's range are refused.");
     auto options = std::make_shared<RehearseOptions>();
     options->grid.iterations.clear();

@@ -46,14 +46,19 @@ def write_split(folder, train, test):
 
 
 def read_predictions(path, classes):
-    """Rows x classes probabilities from the CSV file that `predict --top CLASSES` wrote."""
+    """Classes, and rows x classes probabilities, of the file that `predict --top CLASSES` wrote.
+
+    The class that is predicted comes first. It has the largest score, and offsets of the
+    calibration may give another one a larger probability.
+    """
     with path.open() as file:
         lines = list(csv.reader(file))[1:]
+    predictions = np.array([int(line[1]) for line in lines])
     probabilities = np.zeros((len(lines), classes))
     for row, line in enumerate(lines):
         for name, probability in zip(line[1::2], line[2::2]):
             probabilities[row, int(name)] = float(probability)
-    return probabilities
+    return predictions, probabilities
 
 
 def class_means(predictions, labels):
@@ -68,8 +73,7 @@ def accuracy_of(weights, rows, labels):
     return float((predictions == labels).mean())
 
 
-def figures_of(probabilities, labels):
-    predictions = probabilities.argmax(axis=1)
+def figures_of(predictions, probabilities, labels):
     true = probabilities[np.arange(len(labels)), labels]
     return {
         "accuracy": float((predictions == labels).mean()),
@@ -115,9 +119,9 @@ def fit_and_predict(program, train, test, *, encrypted, threads, images=None, mo
         if model:
             shutil.rmtree(model, ignore_errors=True)
             shutil.copytree(out / "model", model)
-        probabilities = read_predictions(predictions, classes)
+        predicted, probabilities = read_predictions(predictions, classes)
     figures = {name: told[name] for name in kept_figures if name in told}
-    figures |= figures_of(probabilities, test[1])
+    figures |= figures_of(predicted, probabilities, test[1])
     if abs(figures["accuracy"] - told["test_accuracy"]) > 0.5 / len(test[1]):
         raise ValueError(f"fit says that {told['test_accuracy']} of the test rows are right, "
                          f"the classes that predict wrote say {figures['accuracy']}")

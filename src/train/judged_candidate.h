@@ -24,8 +24,20 @@ bool usable(const Judged& judged);
 // Of candidates that are not none. The first is unusable only where all are.
 const Judged& least_loss(const std::vector<Judged>& all);
 const Judged& most_accurate(const std::vector<Judged>& all);
-// See search_models().
+// Of the candidates whose loss and share of wrong rows are within one paired standard error of the
+// best's the one of least work.
 const Judged& cheapest_good(const std::vector<Judged>& all, const Judged& best,
                             const Eigen::VectorXd& weights);
+// The least loss of the usual number of iterations; of another number where that is lower by more
+// than a paired standard error, or where no run of the usual length is usable. Fewer components are
+// taken where loss and share of wrong rows stay within a quarter of a standard error.
+const Judged& best_of_usual_length(const std::vector<Judged>& all, int usual,
+                                   const Eigen::VectorXd& weights);
+
+// Adds the candidate with its |z| forgotten, unless one of the same features is there.
+void add_features(const Judged& judged, std::vector<ModelCandidate>& chosen);
+// Adds candidates of at most so many features that are not there, by ascending loss.
+void add_best_features(const std::vector<Judged>& judged, std::size_t most,
+                       std::vector<ModelCandidate>& chosen);
 
 }  // namespace cipherfit

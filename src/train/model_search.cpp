@@ -17,7 +17,11 @@ namespace {
 
 constexpr double one_step_range = 16.0;
 constexpr std::size_t kept_sources = 3;
-constexpr std::size_t most_finalists = 6;
+// Features that are tried with two iterations, of each source kept, and with more, of all.
+constexpr std::size_t finalists_of_source = 4;
+constexpr std::size_t long_finalists = 3;
+// With more values than this to encrypt, training takes a minute and the cheapest will do.
+constexpr double values_of_large_runs = 4e6;
 
 // One source, fitted on the folds, with its one-step candidates.
 struct Screened {
@@ -34,6 +38,8 @@ class Search {
           options_(options),
           degree_(options.degree.value_or(3)),
           stops_(options.iterations),
+          training_rows_(static_cast<double>(options.training_rows > 0 ? options.training_rows
+                                                                       : labels.size())),
           rows_(deal_search_rows(labels, classes, options)) {
         std::sort(stops_.begin(), stops_.end());
         stops_.erase(std::unique(stops_.begin(), stops_.end()), stops_.end());
@@ -52,8 +58,7 @@ class Search {
                 "|z| leaves the sigmoid's range in every run of {} iterations that was tried: use "
                 "fewer iterations, {}or a wider range of the sigmoid",
                 stops_.back(), decays ? "" : "a decay of 0.1 ");
-        const Judged& chosen =
-            options_.prefer_accuracy ? best : cheapest_good(judged_, best, rows_.held_weights);
+        const Judged& chosen = options_.prefer_accuracy ? best : choose(best);
         result.best = best.candidate;
         result.chosen = chosen.candidate;
         result.recipe = recipe_of(chosen.candidate);
@@ -86,26 +91,6 @@ class Search {
         return judge(candidate, scores, rows_.held_labels, rows_.held_weights, degree_);
     }
 
-    std::vector<double> ridges() const {
-        return options_.ridges.empty() ? std::vector{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
-                                       : options_.ridges;
-    }
-
-    // The numbers to try, ascending: those given, or our own up to `most`.
-    std::vector<Eigen::Index> numbers(Eigen::Index most) const {
-        std::vector<Eigen::Index> tried = options_.components;
-        if (tried.empty()) {
-            tried = {15, 31, 63, 127, 255, 511, 1023};
-            if (most < options_.most_components) {
-                tried.push_back(most);
-            }
-            std::erase_if(tried, [most](Eigen::Index number) { return number > most; });
-        }
-        std::sort(tried.begin(), tried.end());
-        tried.erase(std::unique(tried.begin(), tried.end()), tried.end());
-        return tried;
-    }
-
     Eigen::Index most_tried() const {
         return options_.components.empty()
                    ? options_.most_components
@@ -134,8 +119,8 @@ class Search {
         for (const ComponentScores& of : screened.components) {
             most = std::min(most, of.deviation.size());
         }
-        const std::vector<Eigen::Index> tried = numbers(most);
-        const std::vector<double> tried_ridges = ridges();
+        const std::vector<Eigen::Index> tried = numbers_to_try(options_, most);
+        const std::vector<double> tried_ridges = ridges_to_try(options_);
         const std::vector<RowMatrix> scores =
             one_step_scores(rows_, screened.components, tried, tried_ridges);
         screened.candidates.resize(scores.size());
@@ -182,32 +167,30 @@ class Search {
         kept_.erase(worst);
     }
 
-    std::vector<ModelCandidate> finalists() const {
+    bool is_large(const Judged& best) const {
+        const auto columns = static_cast<double>(best.candidate.components + 1);
+        return training_rows_ * columns > values_of_large_runs;
+    }
+
+    const Judged& choose(const Judged& best) const {
+        if (is_large(best)) {
+            return cheapest_good(judged_, best, rows_.held_weights);
+        }
+        const auto usual = std::ranges::find_if(stops_, [](int stop) { return stop >= 2; });
+        return best_of_usual_length(judged_, usual == stops_.end() ? 1 : *usual,
+                                    rows_.held_weights);
+    }
+
+    // The best features of each source after one iteration, the cheapest that are nearly as good,
+    // and the most accurate of all.
+    std::vector<ModelCandidate> finalists(std::size_t of_each) const {
         std::vector<ModelCandidate> chosen;
-        const auto add = [&](const Judged& tried) {
-            const ModelCandidate& of = tried.candidate;
-            const bool there = std::any_of(chosen.begin(), chosen.end(), [&](const auto& other) {
-                return std::tie(other.source, other.components, other.ridge) ==
-                       std::tie(of.source, of.components, of.ridge);
-            });
-            if (!there && chosen.size() < most_finalists) {
-                chosen.push_back(of);
-            }
-        };
-        std::vector<const Screened*> by_loss;
         for (const Screened& screened : kept_) {
-            by_loss.push_back(&screened);
+            const std::vector<Judged>& of = screened.candidates;
+            add_best_features(of, of_each, chosen);
+            add_features(cheapest_good(of, least_loss(of), rows_.held_weights), chosen);
         }
-        std::sort(by_loss.begin(), by_loss.end(), [](const auto* a, const auto* b) {
-            return least_loss(a->candidates).candidate.loss <
-                   least_loss(b->candidates).candidate.loss;
-        });
-        for (const Screened* screened : by_loss) {
-            const Judged& best = least_loss(screened->candidates);
-            add(best);
-            add(cheapest_good(screened->candidates, best, rows_.held_weights));
-        }
-        add(most_accurate(judged_));
+        add_features(most_accurate(judged_), chosen);
         return chosen;
     }
 
@@ -234,20 +217,20 @@ class Search {
         return options_.batch == 0 ? std::vector{1.0} : std::vector{1.0, 0.5, 0.25, 0.125};
     }
 
-    // Runs of all stops for each (finalist, range, decay, step).
-    void run_all(const std::vector<ModelCandidate>& starts) {
+    // Runs of these numbers of iterations, ascending, for each (finalist, range, decay, step).
+    void run_all(const std::vector<ModelCandidate>& starts, const std::vector<int>& stops) {
         const std::size_t folds = rows_.folds.size();
         std::vector<std::vector<RunScores>> runs(starts.size() * folds);
         parallel_for(0, runs.size(), [&](std::size_t i) {
             const ModelCandidate& start = starts[i / folds];
             runs[i] = run_fold(rows_.folds[i % folds], rows_.classes,
                                components_of(start.source)[i % folds], start.components,
-                               start.ridge, recipe_of(start), stops_);
+                               start.ridge, recipe_of(start), stops);
         });
         for (std::size_t i = 0; i < starts.size(); ++i) {
-            for (std::size_t stop = 0; stop < stops_.size(); ++stop) {
+            for (std::size_t stop = 0; stop < stops.size(); ++stop) {
                 ModelCandidate candidate = starts[i];
-                candidate.iterations = stops_[stop];
+                candidate.iterations = stops[stop];
                 RowMatrix scores(static_cast<Eigen::Index>(rows_.held_labels.size()),
                                  rows_.classes);
                 Eigen::Index next = 0;
@@ -264,43 +247,62 @@ class Search {
         }
     }
 
+    // Two iterations for all finalists; more, which cost more here too, for the best of these.
     void run_finalists() {
-        const bool only_one_step = stops_ == std::vector{1} && options_.batch == 0;
-        if (!only_one_step) {
-            const bool one_step_wanted = stops_.front() == 1 && options_.batch == 0;
-            const std::vector<ModelCandidate> finalists = this->finalists();
-            if (!one_step_wanted) {
-                judged_.clear();
-            }
-            run_finalists(finalists);
+        std::vector<int> stops = stops_;
+        const bool is_full = options_.batch == 0;
+        const bool one_step_wanted = is_full && stops.front() == 1;
+        if (one_step_wanted) {
+            stops.erase(stops.begin());  // judged in closed form
+        }
+        const bool starts_with_two = is_full && !stops.empty() && stops.front() == 2;
+        std::vector<ModelCandidate> features = finalists(starts_with_two ? finalists_of_source : 1);
+        if (!one_step_wanted) {
+            judged_.clear();
+        }
+        if (starts_with_two && stops.size() > 1) {
+            run_features(features, {2}, 1.0);
+            stops.erase(stops.begin());
+            features.clear();
+            add_best_features(judged_, long_finalists, features);
+        }
+        if (!stops.empty()) {
+            run_features(features, stops, 2.0);
+            run_decays();
         }
         advance(total_);
     }
 
-    void run_finalists(const std::vector<ModelCandidate>& finalists) {
-        std::vector<double> ranges{8.0, 16.0};
-        if (stops_.back() > 8 || options_.batch != 0) {
-            ranges.push_back(32.0);
+    void run_features(const std::vector<ModelCandidate>& features, const std::vector<int>& stops,
+                      double work) {
+        // Polynomials of one degree have nearly the same shape on every range, and unit steps are
+        // in proportion to it: of two iterations the range changes nothing but the size of z.
+        std::vector<double> ranges{8.0, 16.0, 32.0};
+        if (options_.batch == 0) {
+            ranges.resize(stops.back() <= 2 ? 1 : stops.back() <= 8 ? 2 : 3);
         }
         if (options_.range) {
             ranges = {*options_.range};
         }
-        for (const ModelCandidate& finalist : finalists) {
+        for (const ModelCandidate& finalist : features) {
             std::vector<ModelCandidate> starts;
             for (const double range : ranges) {
                 for (const double share : step_shares()) {
                     ModelCandidate start = finalist;
-                    start.iterations = stops_.back();
+                    start.iterations = stops.back();
                     start.range = range;
                     start.step = share / (4.0 * fit_sigmoid(degree_, range).derivative(0.0));
                     starts.push_back(start);
                 }
             }
-            run_all(starts);
-            advance(3.0 / static_cast<double>(finalists.size()));
+            run_all(starts, stops);
+            advance(work / static_cast<double>(features.size()));
         }
-        // Other decays for the best run; for all runs where none stays in range, as long runs do
-        // without a decay.
+    }
+
+    // Other decays for the best run; for all runs where none stays in range, as long runs do
+    // without a decay.
+    void run_decays() {
         std::vector<ModelCandidate> bases;
         if (const Judged& best = least_loss(judged_); usable(best)) {
             bases.push_back(best.candidate);
@@ -321,7 +323,11 @@ class Search {
                 starts.push_back(start);
             }
         }
-        run_all(starts);
+        std::vector<int> stops = stops_;
+        if (stops.size() > 1 && stops.front() == 1 && options_.batch == 0) {
+            stops.erase(stops.begin());
+        }
+        run_all(starts, stops);
     }
 
     RowMatrix scores_of(const ModelCandidate& candidate) const {
@@ -347,6 +353,7 @@ class Search {
     const ModelSearchOptions& options_;
     int degree_;
     std::vector<int> stops_;
+    double training_rows_;
     SearchRows rows_;
     std::vector<Screened> kept_;
     std::vector<Judged> judged_;

@@ -108,6 +108,26 @@ SearchRows deal_search_rows(std::span<const int> labels, int classes,
     return rows;
 }
 
+std::vector<Eigen::Index> numbers_to_try(const ModelSearchOptions& options, Eigen::Index most) {
+    std::vector<Eigen::Index> tried = options.components;
+    if (tried.empty()) {
+        tried = {15, 31, 63, 127, 255, 511, 1023};
+        if (most < options.most_components) {
+            tried.push_back(most);
+        }
+        std::erase_if(tried, [most](Eigen::Index number) { return number > most; });
+    }
+    std::sort(tried.begin(), tried.end());
+    tried.erase(std::unique(tried.begin(), tried.end()), tried.end());
+    return tried;
+}
+
+std::vector<double> ridges_to_try(const ModelSearchOptions& options) {
+    return options.ridges.empty()
+               ? std::vector{1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1}
+               : options.ridges;
+}
+
 std::vector<RowMatrix> one_step_scores(const SearchRows& rows, const FoldComponents& components,
                                        const std::vector<Eigen::Index>& numbers,
                                        const std::vector<double>& ridges) {

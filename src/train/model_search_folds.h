@@ -25,6 +25,10 @@ struct SearchRows {
 SearchRows deal_search_rows(std::span<const int> labels, int classes,
                             const ModelSearchOptions& options);
 
+// The numbers of components to try, ascending: those given, or our own up to `most`.
+std::vector<Eigen::Index> numbers_to_try(const ModelSearchOptions& options, Eigen::Index most);
+std::vector<double> ridges_to_try(const ModelSearchOptions& options);
+
 // A source fitted on every fold.
 using FoldComponents = std::vector<ComponentScores>;
 

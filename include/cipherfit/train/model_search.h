@@ -57,9 +57,10 @@ struct ModelSearchOptions {
     int batch = 0;                              // samples an iteration, 0: all
     std::vector<Eigen::Index> components = {};  // numbers to try; empty: 15, 31, 63, ..., 1023
     std::vector<double> ridges = {};            // to try, in units of T; empty: 1e-5, ..., 1e-1
+    std::size_t training_rows = 0;              // of the encrypted run; 0: those given
     Eigen::VectorXd row_weights = {};           // n values >= 0; empty: all alike
     Eigen::Index most_components = 1023;        // of the numbers that are not given
-    bool prefer_accuracy = false;               // the most accurate, not the cheapest nearly best
+    bool prefer_accuracy = false;               // the most accurate, whatever its loss
     int folds = 5;
     std::uint64_t seed = 1;  // of the folds
     // Told the share of the work that is done, from the calling thread; may throw.
@@ -97,10 +98,14 @@ struct ModelSearch {
 std::vector<Eigen::Index> sample_rows(std::span<const int> labels, std::size_t most,
                                       std::uint64_t seed);
 
-// Of the candidates whose loss and share of wrong rows are within one paired standard error of
-// those of the candidate of least loss, the one of least work; of equals the one of smaller loss.
-// No candidate's |z| leaves 0.95 of its sigmoid's range. Throws Error (bad_input) for rows that
-// cannot be trained on, and where no candidate can be used.
+// The features of least held-out loss after two iterations, or after the least number above one
+// that is tried. Another number of iterations is chosen where it makes the loss lower by more than
+// a paired standard error: of few rows that error is large, and one iteration, whose loss is within
+// it nearly always, classifies worse. Fewer components are taken where loss and share of wrong rows
+// stay within a quarter of a standard error. Where more than 4e6 values are to be encrypted, the
+// candidate of least work is chosen of those within one standard error of the least loss and its
+// share of wrong rows. No candidate's |z| leaves 0.95 of its sigmoid's range. Throws Error
+// (bad_input) for rows that cannot be trained on, and where no candidate can be used.
 ModelSearch search_models(std::span<const std::unique_ptr<FeatureSource>> sources,
                           std::span<const int> labels, int classes,
                           const ModelSearchOptions& options = {});
