@@ -4,17 +4,18 @@
 #include "cipherfit/train/segments.h"
 #include "protocol/owner/unchecked_access.h"
 
-#include <filesystem>
+#include <string>
 #include <utility>
 
 namespace cipherfit {
 namespace {
 
-TrainingState read_kept(const JobFiles& files, const Job& job, int iteration) {
-    const std::filesystem::path path = files.kept_checkpoint(iteration);
-    TrainingState state = value_or_throw(read_state(path, ContainerKind::checkpoint, job));
+TrainingState read_kept(const JobStore& store, const Job& job, int iteration) {
+    const std::string name = contents::kept_checkpoint(iteration);
+    TrainingState state =
+        value_or_throw(read_state(store.get(name), ContainerKind::checkpoint, job));
     require(state.iteration == iteration, ErrorCode::corrupt_data,
-            "{}: stands at iteration {}: remove it", path.string(), state.iteration);
+            "{}: stands at iteration {}: remove it", store.label(name), state.iteration);
     return state;
 }
 
@@ -53,7 +54,7 @@ class JoinedCoefficients {
     RowMatrix main_, extrapolated_;
 };
 
-std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> join_segments(const JobStore& store, const Job& job,
                                            const SecretKey& key, const RowMatrix& xs,
                                            DecryptionRecord& record) {
     require(static_cast<std::size_t>(xs.rows()) == job.plan.shape().samples,
@@ -63,9 +64,9 @@ std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job
     JoinedCoefficients coefficients(job, key);
     const int every = job.plan.segment_length();
     for (int iteration = every; iteration < job.plan.recipe().iterations &&
-                                std::filesystem::exists(files.kept_checkpoint(iteration));
+                                store.exists(contents::kept_checkpoint(iteration));
          iteration += every) {
-        const TrainingState state = read_kept(files, job, iteration);
+        const TrainingState state = read_kept(store, job, iteration);
         record.begin(job.identity, iteration, digest_of(state.segment));
         coefficients.join(state);
         models.push_back({iteration, UncheckedModel(coefficients.model().transpose() * xs)});
@@ -75,26 +76,26 @@ std::vector<CheckpointModel> join_segments(const JobFiles& files, const Job& job
 
 }  // namespace
 
-std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs) {
     DecryptionRecord none;
-    return decrypt_checkpoints(files, job, key, xs, none);
+    return decrypt_checkpoints(store, job, key, xs, none);
 }
 
-std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs,
                                                  DecryptionRecord& record) {
     if (job.plan.adds_up_errors()) {
-        return job.plan.has_intermediate_models() ? join_segments(files, job, key, xs, record)
+        return job.plan.has_intermediate_models() ? join_segments(store, job, key, xs, record)
                                                   : std::vector<CheckpointModel>{};
     }
     std::vector<CheckpointModel> models;
     const Recipe& recipe = job.plan.recipe();
     for (int iteration = 1; iteration < recipe.iterations; ++iteration) {
-        if (!std::filesystem::exists(files.kept_checkpoint(iteration))) {
+        if (!store.exists(contents::kept_checkpoint(iteration))) {
             continue;
         }
-        const TrainingState state = read_kept(files, job, iteration);
+        const TrainingState state = read_kept(store, job, iteration);
         const bool main = recipe.model == ModelSequence::main;
         const auto& blocks = main ? state.main : state.extrapolated;
         record.begin(job.identity, iteration, digest_of(blocks));
@@ -103,12 +104,12 @@ std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Jo
     return models;
 }
 
-int last_kept_checkpoint(const JobFiles& files, const TrainingPlan& plan) {
+int last_kept_checkpoint(const JobStore& store, const TrainingPlan& plan) {
     const int every = plan.models_every();
     int last = 0;
     for (int iteration = every; every > 0 && iteration < plan.recipe().iterations;
          iteration += every) {
-        last = std::filesystem::exists(files.kept_checkpoint(iteration)) ? iteration : last;
+        last = store.exists(contents::kept_checkpoint(iteration)) ? iteration : last;
     }
     return last;
 }
