@@ -301,8 +301,8 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.decay = recipe.decay.value_or(0.0);
     options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
     options.recipe.seed = features.seed();
-    if (const int degree = pinned_degree(recipe); degree != 0) {
-        options.recipe.degree = degree;
+    if (recipe.degree != 0) {
+        options.recipe.degree = recipe.degree;
     }
     if (recipe.range > 0) {
         options.recipe.range = recipe.range;

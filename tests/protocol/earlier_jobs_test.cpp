@@ -35,8 +35,8 @@ std::string digest(const std::vector<Ciphertext>& model) {
     return to_hex(hash.finish());
 }
 
-ServerOptions for_tests() {
-    ServerOptions options;
+TrainingOptions for_tests() {
+    TrainingOptions options;
     options.tests = TestParameters::allow;
     return options;
 }
@@ -55,7 +55,7 @@ TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
         const Job job = value_or_throw(read_plan(files.plan(), TestParameters::allow));
         const SecretKey key = value_or_throw(
             read_secret_key(files.directory / "secret.key", "", TestParameters::allow));
-        const ServerReport report = run_training_job(files.directory, for_tests());
+        const TrainingReport report = train(files.directory, for_tests());
         EXPECT_EQ(report.resumed_at, expected.at("resumes_at").get<int>());
         const auto model = value_or_throw(read_model(files.model(), job));
         EXPECT_EQ(digest(model), expected.at("model_digest").get<std::string>());

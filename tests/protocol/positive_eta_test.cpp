@@ -59,9 +59,9 @@ TEST_F(PositiveEtaTest, BootstrappedRunsHaveRoomForBothSequences) {
         std::filesystem::create_directories(directory_);
         const JobFiles files{directory_};
         wide.write(files);
-        ServerOptions options;
+        TrainingOptions options;
         options.tests = TestParameters::allow;
-        run_training_job(directory_, options);
+        train(directory_, options);
         const auto model = read_model(files.model(), wide.job);
         ASSERT_TRUE(model) << model.error().message;
         const RowMatrix state = values(decrypt_model(wide.job, wide.key, *model, wide.data.xs));

@@ -4,10 +4,11 @@
 #include "cipherfit/base/buffer.h"
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/job_owner.h"
-#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/protocol/training_session.h"
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/preprocess.h"
 #include "io/test_files.h"
+#include "protocol/small_job.h"
 
 #include <cstddef>
 #include <random>
@@ -98,13 +99,13 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         if (s.batch == 0) {
             value_or_throw(write_training_data(files.training_data(), job, key, data));
         } else {
-            value_or_throw(write_training_batches(files, job, key, data));
+            value_or_throw(write_training_batches(stored(files), job, key, data));
         }
         trim_pool();
         const std::size_t before = pooled_bytes();
-        ServerOptions server;
+        TrainingOptions server;
         server.tests = TestParameters::allow;
-        run_training_job(directory_, server);
+        train(directory_, server);
         const auto grown = static_cast<double>(pooled_bytes() - before);
         const double predicted = server_memory(job.plan).pool_bytes;
         // Threads add scratch of a few limbs each to sums of rotations, of which only the server's

@@ -3,14 +3,18 @@
 
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/job_owner.h"
-#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/protocol/training_session.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/recipe.h"
 #include "io/test_files.h"
 #include "protocol/owner/unchecked_access.h"
 
+#include <filesystem>
+#include <functional>
 #include <random>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cipherfit::testing {
@@ -19,6 +23,37 @@ namespace cipherfit::testing {
 template <class What>
 const RowMatrix& values(const Unchecked<What>& unchecked) {
     return UncheckedAccess::values(unchecked);
+}
+
+// The store of a job's files, as an argument.
+struct StoredFiles {
+    DirectoryStore store;
+    operator JobStore&() { return store; }  // NOLINT(google-explicit-constructor)
+};
+inline StoredFiles stored(const JobFiles& files) {
+    return {DirectoryStore(files.directory)};
+}
+
+// A session of the server's over a directory, from beginning to end. `each_step` sees its progress.
+inline TrainingReport train(const std::filesystem::path& directory,
+                            const TrainingOptions& options = {}, std::stop_token stop = {},
+                            std::function<void(const Progress&)> each_step = {}) {
+    class Seen final : public Observer {
+      public:
+        explicit Seen(std::function<void(const Progress&)> each_step)
+            : each_step_(std::move(each_step)) {}
+        void on_progress(const Progress& progress) override {
+            if (each_step_) {
+                each_step_(progress);
+            }
+        }
+
+      private:
+        std::function<void(const Progress&)> each_step_;
+    };
+    Seen seen(std::move(each_step));
+    DirectoryStore store(directory);
+    return TrainingSession(store, options, &seen).train(std::move(stop));
 }
 
 struct SmallJob {
@@ -35,16 +70,17 @@ struct SmallJob {
         job.identity = job_identity(job.plan, key.id(), {1, 2, 3});
     }
 
-    // Everything that the owner sends, into a directory.
-    void write(const JobFiles& files) const {
-        value_or_throw(write_plan(files.plan(), job));
-        value_or_throw(write_evaluation_keys(files.evaluation_keys(), job, key));
+    // Everything that the owner sends.
+    void write(JobStore& store) const {
+        value_or_throw(write_plan(store.put(contents::plan), job));
+        value_or_throw(write_evaluation_keys(store.put(contents::evaluation_keys), job, key));
         if (job.plan.batches() == 1) {
-            value_or_throw(write_training_data(files.training_data(), job, key, data));
+            value_or_throw(write_training_data(store.put(contents::training_data), job, key, data));
         } else {
-            value_or_throw(write_training_batches(files, job, key, data));
+            value_or_throw(write_training_batches(store, job, key, data));
         }
     }
+    void write(const JobFiles& files) const { write(stored(files)); }
 
     static PlanOptions options(std::string_view solver) {
         PlanOptions options;

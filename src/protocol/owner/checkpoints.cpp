@@ -3,29 +3,30 @@
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "protocol/owner/unchecked_access.h"
 
-#include <filesystem>
+#include <string>
 #include <utility>
 
 namespace cipherfit {
 namespace {
 
-TrainingState read_kept(const JobFiles& files, const Job& job, int iteration) {
-    const std::filesystem::path path = files.kept_checkpoint(iteration);
-    TrainingState state = value_or_throw(read_state(path, ContainerKind::checkpoint, job));
+TrainingState read_kept(const JobStore& store, const Job& job, int iteration) {
+    const std::string name = contents::kept_checkpoint(iteration);
+    TrainingState state =
+        value_or_throw(read_state(store.get(name), ContainerKind::checkpoint, job));
     require(state.iteration == iteration, ErrorCode::corrupt_data,
-            "{}: stands at iteration {}: remove it", path.string(), state.iteration);
+            "{}: stands at iteration {}: remove it", store.label(name), state.iteration);
     return state;
 }
 
 }  // namespace
 
-std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs) {
     DecryptionRecord none;
-    return decrypt_checkpoints(files, job, key, xs, none);
+    return decrypt_checkpoints(store, job, key, xs, none);
 }
 
-std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs,
                                                  DecryptionRecord& record) {
     std::vector<CheckpointModel> models;
@@ -36,13 +37,13 @@ std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Jo
     }
     const auto reader = owner_solver(plan).reader(plan, xs);
     for (int iteration = every; iteration < plan.recipe().iterations; iteration += every) {
-        if (!std::filesystem::exists(files.kept_checkpoint(iteration))) {
+        if (!store.exists(contents::kept_checkpoint(iteration))) {
             if (plan.solver().joins_models()) {
                 break;  // later models need this one
             }
             continue;
         }
-        const TrainingState state = read_kept(files, job, iteration);
+        const TrainingState state = read_kept(store, job, iteration);
         const auto& blocks = state[plan.solver().model_sequence(plan, iteration)];
         record.begin(job.identity, iteration, digest_of(blocks));
         models.push_back({iteration, decrypt_model(job, key, blocks, iteration, *reader)});
@@ -50,12 +51,12 @@ std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Jo
     return models;
 }
 
-int last_kept_checkpoint(const JobFiles& files, const TrainingPlan& plan) {
+int last_kept_checkpoint(const JobStore& store, const TrainingPlan& plan) {
     const int every = plan.models_every();
     int last = 0;
     for (int iteration = every; every > 0 && iteration < plan.recipe().iterations;
          iteration += every) {
-        last = std::filesystem::exists(files.kept_checkpoint(iteration)) ? iteration : last;
+        last = store.exists(contents::kept_checkpoint(iteration)) ? iteration : last;
     }
     return last;
 }

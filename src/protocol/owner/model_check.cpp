@@ -140,11 +140,11 @@ Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& ke
     return std::move(*head);
 }
 
-std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobStore& store,
                                               const Job& job, const SecretKey& key,
                                               const RowMatrix& xs, const PreparedData& data,
                                               const OwnerSetup& setup, const TwinReference& last) {
-    const auto checkpoints = decrypt_checkpoints(files, job, key, xs, record);
+    const auto checkpoints = decrypt_checkpoints(store, job, key, xs, record);
     std::vector<CheckedModel> models;
     try {
         models = checked_models(checkpoints, data, setup, last);

@@ -18,9 +18,8 @@ constexpr int default_degree = 3;
 constexpr double default_range = 12.0;
 constexpr double default_step = 4.0;
 
-SigmoidPolynomial pinned_sigmoid(const RehearsalOptions& options) {
-    return fit_sigmoid(options.degree.value_or(default_degree),
-                       options.range.value_or(default_range));
+SigmoidPolynomial pinned_sigmoid(const RehearsalOptions& options, std::optional<int> degree) {
+    return fit_sigmoid(degree.value_or(default_degree), options.range.value_or(default_range));
 }
 
 // The preset is what the paper's code computes; another step or sigmoid would be another recipe.
@@ -60,9 +59,13 @@ RehearsalCandidate candidate_from_json(const nlohmann::json& json) {
     return candidate;
 }
 
-}  // namespace
-
-namespace {
+// The degree that is pinned, or that the solver which is asked for must have.
+std::optional<int> degree_of(const SetupOptions& options) {
+    if (options.recipe.degree || !options.plan.solver) {
+        return options.recipe.degree;
+    }
+    return value_or_throw(solver_kind(*options.plan.solver))->only_degree();
+}
 
 int iterations_of(const SetupOptions& options, std::size_t samples) {
     if (options.epochs == 0) {
@@ -184,7 +187,8 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
                          options);
     }
     return completed(standard_recipe(iterations, options.recipe.step.value_or(default_step),
-                                     pinned_sigmoid(options.recipe), options.recipe.momentum),
+                                     pinned_sigmoid(options.recipe, degree_of(options)),
+                                     options.recipe.momentum),
                      options);
 }
 
@@ -228,6 +232,7 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
         recipe = recipe_without_data(options, training.size());
     } else if (rehearsed) {
         RehearsalOptions rehearsed_options = options.recipe;
+        rehearsed_options.degree = degree_of(options);
         rehearsed_options.decay = options.decay;
         rehearsed_options.class_weights = options.class_weights;
         Rehearsal rehearsal =
@@ -238,7 +243,7 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
     } else {
         recipe =
             completed(recipe_from_norms(first_batch(preprocessing, training, options), iterations,
-                                        options.recipe.degree.value_or(default_degree),
+                                        degree_of(options).value_or(default_degree),
                                         options.recipe.range.value_or(default_range),
                                         options.recipe.momentum),
                       options);
