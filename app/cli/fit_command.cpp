@@ -171,10 +171,7 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     }
     const auto lock = out.claim();
     if (session.files().directory.empty()) {
-        if (!fs::exists(files.plan())) {
-            write_json(files.inputs(), inputs);
-        }
-        session.keep_in(files.directory);
+        keep_plan(session, files.directory, inputs);
     }
     write_json(files.test_source(), to_json(options.test, "test"));
     Timings timings(files.timings());

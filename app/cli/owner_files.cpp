@@ -71,16 +71,20 @@ void make_job_directory(const fs::path& path) {
     make_directory(path);
 }
 
-void keep_new_plan(OwnerSession& session, const fs::path& directory, const nlohmann::json& inputs) {
+void keep_plan(OwnerSession& session, const fs::path& directory, const nlohmann::json& inputs) {
     const OwnerFiles files{directory};
-    make_owner_directory(directory);
-    const auto lock = value_or_throw(DirectoryLock::acquire(directory));
     require(!fs::exists(files.plan()), ErrorCode::busy,
             "{}: another command has just made this plan: give yours again to use it",
             files.plan().string());
     remove_stale_files(directory);
     write_json(files.inputs(), inputs);
     session.keep_in(directory);
+}
+
+void keep_new_plan(OwnerSession& session, const fs::path& directory, const nlohmann::json& inputs) {
+    make_owner_directory(directory);
+    const auto lock = value_or_throw(DirectoryLock::acquire(directory));
+    keep_plan(session, directory, inputs);
 }
 
 }  // namespace cipherfit

@@ -38,8 +38,11 @@ class SharedFiles {
     unsigned before_;
 };
 
-// Keeps the session and what it was planned from in a directory that is made for it. Throws
-// Error(busy) if another process has made a plan there in the meantime.
+// Keeps the session and what it was planned from in the owner's directory, which this process
+// holds. Throws Error(busy) if another process has made a plan there in the meantime.
+void keep_plan(OwnerSession& session, const std::filesystem::path& directory,
+               const nlohmann::json& inputs);
+// The same in a directory that is made for it.
 void keep_new_plan(OwnerSession& session, const std::filesystem::path& directory,
                    const nlohmann::json& inputs);
 

@@ -265,12 +265,22 @@ TEST_F(OwnerSessionTest, StepsOutOfOrderAreRefused) {
     OwnerSession session = OwnerSession::prepare(rows_of(3), options_for("primal"));
     MemoryStore job;
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"no secret key"}, [&] { session.send(job); }));
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"in memory"}, [&] { session.load_key(); }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"encrypted nothing"},
                        [&] { static_cast<void>(session.decrypt(job)); }));
     session.make_key();
     EXPECT_TRUE(throws(ErrorCode::io_failure, {"never replaced"}, [&] { session.make_key(); }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"before it has a key"},
                        [&] { session.keep_in(directory_); }));
+    kept(rows_of(4), options_for(Solver::primal));
+    OwnerSession other = OwnerSession::prepare(rows_of(5), options_for(Solver::primal));
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"plan.json", "there is a plan already"},
+                       [&] { other.keep_in(owner()); }));
+    std::stop_source stop;
+    stop.request_stop();
+    EXPECT_TRUE(throws(ErrorCode::interrupted, {"stopped"}, [&] {
+        OwnerSession::prepare(rows_of(5), options_for(Solver::primal), {}, stop.get_token());
+    }));
     const auto hold = value_or_throw(job.hold());
     EXPECT_TRUE(throws(ErrorCode::busy, {}, [&] { session.send(job); }));
 }

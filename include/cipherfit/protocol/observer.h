@@ -14,7 +14,6 @@ struct Progress {
         prepare,
         train,
         write,
-        plan,
         make_keys,
         encrypt,
         decrypt,

@@ -16,6 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr auto of_the_key = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan};
 
+constexpr const char* stopped = "stopped: do the same again to go on";
+
 std::optional<Calibration> calibration_of(const OwnerSetup& setup) {
     const HeldOutScores& held_out = setup.held_out;
     if (held_out.scores.rows() == 0) {
@@ -33,10 +35,7 @@ class OwnerSession::Work {
     OwnerFiles files() const { return OwnerFiles{directory}; }
     bool is_kept() const { return !directory.empty(); }
 
-    void check_stop() const {
-        require(!stop.stop_requested(), ErrorCode::interrupted,
-                "stopped: do the same again to go on");
-    }
+    void check_stop() const { require(!stop.stop_requested(), ErrorCode::interrupted, stopped); }
     void tell(const Progress& progress) const {
         if (observer != nullptr) {
             observer->on_progress(progress);
@@ -108,12 +107,14 @@ OwnerSession::OwnerSession(OwnerSession&&) noexcept = default;
 OwnerSession& OwnerSession::operator=(OwnerSession&&) noexcept = default;
 
 OwnerSession OwnerSession::prepare(const Dataset& training, const SetupOptions& options,
-                                   ColumnSource columns) {
+                                   ColumnSource columns, std::stop_token stop) {
     auto [setup, runs] = plan_run(training, options);
+    require(!stop.stop_requested(), ErrorCode::interrupted, stopped);
     TwinReference reference = make_twin_reference(setup, runs);
     // The scaled rows: what decryption takes, of the dual.
     RowMatrix xs = runs.states->solver().states_are_models() ? RowMatrix() : runs.data->xs;
     std::optional<Calibration> calibration = calibration_of(setup);
+    require(!stop.stop_requested(), ErrorCode::interrupted, stopped);
     auto work =
         std::make_unique<Work>(OwnerState{std::move(setup), std::move(reference), std::move(xs),
                                           std::move(columns), std::move(calibration)});
@@ -145,9 +146,11 @@ void OwnerSession::keep_in(fs::path directory) {
     require(!work_->key && !work_->is_kept(), ErrorCode::invalid_argument,
             "a session is kept in one directory, and from before it has a key");
     const OwnerFiles files{directory};
-    if (!fs::exists(files.plan())) {
-        write_owner_state(files, work_->state);
-    }
+    require(!fs::exists(files.plan()), ErrorCode::bad_input,
+            "{}: there is a plan already: open the session that it belongs to, or use another "
+            "directory",
+            files.plan().string());
+    write_owner_state(files, work_->state);
     work_->directory = std::move(directory);
 }
 
@@ -171,6 +174,8 @@ void OwnerSession::make_key(std::string_view passphrase) {
 }
 
 void OwnerSession::load_key(std::string_view passphrase) {
+    require(work_->is_kept(), ErrorCode::invalid_argument,
+            "the session is in memory, and so was its key: make one, or open a directory");
     const fs::path path = work_->files().secret_key();
     SecretKey key = value_or_throw(read_secret_key(path, passphrase, work_->tests));
     require(key.parameters() == plan().parameters(), ErrorCode::fingerprint_mismatch,
@@ -247,6 +252,7 @@ const ContainerIdentity& OwnerSession::identity() const {
 Head OwnerSession::decrypt(const JobStore& job) {
     const Job described = work_->job();
     DecryptionRecord record = work_->decryptions();
+    work_->tell({.phase = Progress::Phase::decrypt});
     return release_model(record, described, key(),
                          value_or_throw(read_model(job.get(contents::model), described)),
                          state().scaled_rows, state().setup, reference());
@@ -254,6 +260,7 @@ Head OwnerSession::decrypt(const JobStore& job) {
 
 std::vector<CheckedModel> OwnerSession::decrypt_checkpoints(const JobStore& job) {
     DecryptionRecord record = work_->decryptions();
+    work_->tell({.phase = Progress::Phase::decrypt});
     return release_checkpoints(record, job, work_->job(), key(), state().scaled_rows, rows(),
                                state().setup, reference());
 }

@@ -29,9 +29,10 @@ class OwnerSession {
   public:
     // Chooses recipe, preprocessing and plan from the training rows, runs the plaintext twin and
     // derives the bounds that the decrypted model is held to. `columns` says where the rows'
-    // columns came from. Throws as plan_run() and make_twin_reference().
+    // columns came from. Throws as plan_run() and make_twin_reference(), and Error(interrupted)
+    // between the two if a stop was requested.
     static OwnerSession prepare(const Dataset& training, const SetupOptions& options = {},
-                                ColumnSource columns = {});
+                                ColumnSource columns = {}, std::stop_token stop = {});
     // The session whose state and job are in a private directory. Throws Error: io_failure if there
     // is none, corrupt_data.
     static OwnerSession open(std::filesystem::path directory,
@@ -51,8 +52,8 @@ class OwnerSession {
     const TwinReference& reference() const noexcept { return state().reference; }
 
     // Keeps everything in that directory from now on, which must exist and be private (mode 0700).
-    // The state is written unless a plan is there. Comes before the key. Throws
-    // Error(invalid_argument) for a session that has a key or a directory.
+    // Comes before the key. Throws Error: bad_input if a plan is there, invalid_argument for a
+    // session that has a key or a directory, io_failure.
     void keep_in(std::filesystem::path directory);
 
     // The training rows as they were planned from. prepare() has them already.
@@ -64,7 +65,7 @@ class OwnerSession {
     // the clear. Throws Error(io_failure) if there is one.
     void make_key(std::string_view passphrase = {});
     // Reads it from the directory. Throws Error: fingerprint_mismatch if it belongs to another
-    // plan, and what read_secret_key() reports.
+    // plan, invalid_argument without a directory, and what read_secret_key() reports.
     void load_key(std::string_view passphrase = {});
     bool has_stored_key() const;
     // Throws Error(invalid_argument) if it was neither made nor loaded.
