@@ -272,14 +272,14 @@ TEST_F(OwnerSessionTest, StepsOutOfOrderAreRefused) {
     EXPECT_TRUE(throws(ErrorCode::io_failure, {"never replaced"}, [&] { session.make_key(); }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"before it has a key"},
                        [&] { session.keep_in(directory_); }));
-    kept(rows_of(4), options_for(Solver::primal));
-    OwnerSession other = OwnerSession::prepare(rows_of(5), options_for(Solver::primal));
+    kept(rows_of(4), options_for("primal"));
+    OwnerSession other = OwnerSession::prepare(rows_of(5), options_for("primal"));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"plan.json", "there is a plan already"},
                        [&] { other.keep_in(owner()); }));
     std::stop_source stop;
     stop.request_stop();
     EXPECT_TRUE(throws(ErrorCode::interrupted, {"stopped"}, [&] {
-        OwnerSession::prepare(rows_of(5), options_for(Solver::primal), {}, stop.get_token());
+        OwnerSession::prepare(rows_of(5), options_for("primal"), {}, stop.get_token());
     }));
     const auto hold = value_or_throw(job.hold());
     EXPECT_TRUE(throws(ErrorCode::busy, {}, [&] { session.send(job); }));
