@@ -47,20 +47,25 @@ function(cipherfit_library target)
     set_property(GLOBAL APPEND PROPERTY CIPHERFIT_LIBRARIES ${target})
 endfunction()
 
-# cipherfit_layer(name LINK targets...): the library cipherfit_<name> of src/<name>, without the
-# files of its owner/ folder.
+# cipherfit_layer(name [WITH folder] LINK targets...): the library cipherfit_<name> of src/<name>,
+# and of another folder, without the files of owner/ folders.
 function(cipherfit_layer name)
-    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    cmake_parse_arguments(ARG "" "WITH" "LINK" ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+    if(ARG_WITH)
+        file(GLOB_RECURSE others CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${ARG_WITH}/*.cpp")
+        list(APPEND sources ${others})
+    endif()
     list(FILTER sources EXCLUDE REGEX "/owner/|/cnn/")
     cipherfit_library(cipherfit_${name} SOURCES ${sources} LINK ${ARG_LINK})
 endfunction()
 
 # cipherfit_owner_layer(name LINK targets...): the library cipherfit_<name>_owner of
-# src/<name>/owner: code that holds or uses a secret.
+# the owner/ folders in src/<name>: code that holds or uses a secret.
 function(cipherfit_owner_layer name)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/owner/*.cpp")
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+    list(FILTER sources INCLUDE REGEX "/owner/")
     cipherfit_library(cipherfit_${name}_owner SOURCES ${sources} LINK ${ARG_LINK})
 endfunction()
 

@@ -1,6 +1,6 @@
 // cipherfit fit: the owner's and the server's work in a row, as two processes.
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/twin.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
@@ -106,7 +106,7 @@ void print_choice(const PlannedTraining& planned) {
 constexpr int curve_points = 20;
 
 int iterations_per_point(const OwnerSetup& setup) {
-    if (setup.plan.adds_up_errors()) {
+    if (setup.plan.solver().joins_models()) {
         return setup.plan.models_every();
     }
     return (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
@@ -217,7 +217,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     std::vector<ReportModel> models;
     std::optional<UncheckedModel> final_model;
     visit_twin_models(
-        state.setup.plan.solver(), planned.session.rows(), state.setup.plan.recipe(),
+        state.setup.plan.solver().form(), planned.session.rows(), state.setup.plan.recipe(),
         [&](int iteration) {
             return iteration == last ||
                    (state.setup.plan.has_intermediate_models() && iteration % every == 0);

@@ -124,7 +124,7 @@ json plan_figures(const TrainingPlan& plan) {
     const PlanCost cost = plan_cost(plan);
     const Recipe& recipe = plan.recipe();
     return {{"preset", name(recipe.preset)},
-            {"solver", name(plan.solver())},
+            {"solver", plan.solver().name()},
             {"samples", plan.shape().samples},
             {"features", plan.shape().features - 1},
             {"classes", plan.shape().classes},

@@ -2,7 +2,7 @@
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/review.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "cli/commands.h"
 #include "cli/output_check.h"
 #include "cli/owner_steps.h"
@@ -62,7 +62,7 @@ void require_checkpoints(const JobFiles& job, const TrainingPlan& plan) {
     require(kept > 0, ErrorCode::bad_input,
             "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
             (job.directory / "checkpoints").string());
-    const int every = plan.segment_length();
+    const int every = plan.solver().joins_models() ? plan.models_every() : 0;
     for (int iteration = every; every > 0 && iteration < kept; iteration += every) {
         require(std::filesystem::exists(job.kept_checkpoint(iteration)), ErrorCode::bad_input,
                 "{}: is missing, without which there is no model after any later iteration: bring "

@@ -128,10 +128,9 @@ EncryptedTrainingData read_data(ContainerReader& reader, const TrainingPlan& pla
         return out;
     };
     EncryptedTrainingData data;
-    data.features = read(plan.feature_ciphertexts(), plan.feature_level(batch));
-    data.labels = read(plan.label_ciphertexts(), plan.label_level(batch));
-    data.logits = read(plan.logit_ciphertexts(), plan.label_level(batch));
-    data.start = read(plan.start_ciphertexts(), plan.start_level());
+    for (const SequenceShape& message : plan.messages(batch)) {
+        data[message.name] = read(message.count, message.level);
+    }
     return data;
 }
 
@@ -162,29 +161,29 @@ Expected<EncryptedTrainingData> read_training_batch(ContentSource from, const Jo
 Expected<TrainingState> read_state(ContentSource from, ContainerKind kind, const Job& job) {
     return read_content(std::move(from), kind, [&](ContainerReader& reader) {
         value_or_throw(reader.expect(job.identity, all_of_the_job));
-        ByteReader in(value_or_throw(reader.section(tag_list, 0, 20)));
+        // The iteration, and how many ciphertexts there are of each sequence.
+        const std::vector<SequenceShape> sequences = job.plan.state(1);
+        ByteReader in(value_or_throw(
+            reader.section(tag_list, 0, sizeof(std::uint32_t) * (1 + sequences.size()))));
         const std::uint32_t iteration = in.u32();
-        const std::uint32_t main = in.u32();
-        const std::uint32_t extrapolated = in.u32();
-        const std::uint32_t coefficients = in.u32();
-        const std::uint32_t segment = in.u32();
+        std::vector<std::uint32_t> counts;
+        for (std::size_t i = 0; i < sequences.size(); ++i) {
+            counts.push_back(in.u32());
+        }
         value_or_throw(in.finish("the state's header"));
-        const std::size_t most = job.plan.state_ciphertexts();
+        const std::size_t most = 2 * job.plan.state_ciphertexts();
         require(iteration <= static_cast<std::uint32_t>(job.plan.recipe().iterations) &&
-                    main <= most && extrapolated <= most && coefficients <= most &&
-                    segment <= 2 * most,
+                    std::all_of(counts.begin(), counts.end(),
+                                [most](std::uint32_t count) { return count <= most; }),
                 ErrorCode::corrupt_data, "the state's header does not fit the plan");
         TrainingState state{.iteration = static_cast<int>(iteration)};
         std::uint32_t index = 0;
-        const auto read = [&](std::uint32_t count, std::vector<Ciphertext>& blocks) {
-            for (std::uint32_t i = 0; i < count; ++i) {
+        for (std::size_t i = 0; i < sequences.size(); ++i) {
+            std::vector<Ciphertext>& blocks = state[sequences[i].name];
+            for (std::uint32_t block = 0; block < counts[i]; ++block) {
                 blocks.push_back(read_ciphertext_section(reader, job.plan.parameters(), index++));
             }
-        };
-        read(main, state.main);
-        read(extrapolated, state.extrapolated);
-        read(coefficients, state.coefficients);
-        read(segment, state.segment);
+        }
         value_or_throw(reader.verify_end());
         value_or_throw(check_state(job.plan, state));
         return state;
@@ -196,15 +195,14 @@ Expected<std::uint64_t> write_state(ContentSink to, ContainerKind kind, const Jo
     return write_content(std::move(to), kind, job.identity, [&](ContainerWriter& writer) {
         ByteWriter header;
         header.u32(static_cast<std::uint32_t>(state.iteration));
-        header.u32(static_cast<std::uint32_t>(state.main.size()));
-        header.u32(static_cast<std::uint32_t>(state.extrapolated.size()));
-        header.u32(static_cast<std::uint32_t>(state.coefficients.size()));
-        header.u32(static_cast<std::uint32_t>(state.segment.size()));
+        const std::vector<SequenceShape> sequences = job.plan.state(1);
+        for (const SequenceShape& sequence : sequences) {
+            header.u32(static_cast<std::uint32_t>(state[sequence.name].size()));
+        }
         value_or_throw(writer.section(tag_list, 0, header.view()));
         std::uint32_t index = 0;
-        for (const auto* blocks :
-             {&state.main, &state.extrapolated, &state.coefficients, &state.segment}) {
-            for (const Ciphertext& block : *blocks) {
+        for (const SequenceShape& sequence : sequences) {
+            for (const Ciphertext& block : state[sequence.name]) {
                 write_ciphertext_section(writer, job.plan.parameters(), index++, block);
             }
         }
@@ -220,8 +218,7 @@ Expected<std::vector<Ciphertext>> read_model(ContentSource from, const Job& job)
         require(state.iteration == job.plan.recipe().iterations, ErrorCode::corrupt_data,
                 "{}: the model stands at iteration {} of {}", name, state.iteration,
                 job.plan.recipe().iterations);
-        return std::move(job.plan.recipe().model == ModelSequence::main ? state.main
-                                                                        : state.extrapolated);
+        return std::move(state[job.plan.solver().model_sequence(job.plan, state.iteration)]);
     });
 }
 

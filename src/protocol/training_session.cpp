@@ -52,14 +52,15 @@ void require_models(const TrainingOptions& options, const TrainingPlan& plan,
     }
 }
 
-// Whether the checkpoint of that iteration stays for the owner, who joins models of segments from
+// Whether the checkpoint of that iteration stays for the owner, who may have to join models from
 // those of all boundaries.
 bool is_kept(const TrainingOptions& options, const TrainingPlan& plan, int iteration) {
     if (iteration == 0 || iteration == plan.recipe().iterations) {
         return false;
     }
-    if (plan.segment_length() > 0 && (options.keep_every > 0 || options.review_every > 0)) {
-        return iteration % plan.segment_length() == 0;
+    if (plan.solver().joins_models() && plan.has_intermediate_models() &&
+        (options.keep_every > 0 || options.review_every > 0)) {
+        return iteration % plan.models_every() == 0;
     }
     return options.keep_every > 0 && iteration % options.keep_every == 0;
 }
@@ -233,7 +234,7 @@ class TrainingSession::Run {
     // Models of segments need all checkpoints before: no review where a run without it has passed
     // one.
     void require_segments() const {
-        const int every = job_.plan.segment_length();
+        const int every = job_.plan.solver().joins_models() ? job_.plan.models_every() : 0;
         if (options_.review_every == 0 || every == 0 || state_.iteration == iterations_) {
             return;
         }

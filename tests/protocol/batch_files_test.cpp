@@ -1,8 +1,10 @@
 // Mini-batches and bootstrapped runs through files: the twin's model, files that are not what they
 // should be, and runs that stop and go on.
 #include "cipherfit/protocol/job_files.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/plain_run.h"
 #include "protocol/small_job.h"
+#include "solver/dual/owner/dual_twin.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
 
@@ -45,7 +47,7 @@ SmallJob small_job(Kind kind) {
     if (kind != Kind::refreshed_batches) {
         recipe.batch = 0;
     }
-    const Solver solver = kind == Kind::refreshed_dual ? Solver::dual : Solver::primal;
+    const std::string_view solver = kind == Kind::refreshed_dual ? "dual" : "primal";
     return {recipe, 1, SmallJob::refreshed_options(solver)};
 }
 
@@ -116,7 +118,8 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         const SmallJob small = small_job(kind);
         EXPECT_EQ(small.job.plan.refresh_count() > 0, kind != Kind::batches);
         if (kind == Kind::refreshed_dual) {
-            EXPECT_LT(largest_carried_logit(small.data, small.job.plan.recipe()),
+            EXPECT_LT(largest_carried_logit(
+                          PlainRun("dual", borrowed(small.data), small.job.plan.recipe())),
                       SmallJob::largest_refreshed);
         } else if (kind != Kind::batches) {
             EXPECT_LT(run_twin(small.data, small.job.plan.recipe()).max_abs_state,

@@ -230,7 +230,7 @@ TEST_F(ReleasedModelTest, CheckpointsAreRecordedToo) {
     release(model());
     TrainingState changed = value_or_throw(
         read_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job));
-    changed.main = like(changed.main, 0.25);
+    changed["main"] = like(changed["main"], 0.25);
     value_or_throw(
         write_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job, changed));
     expect_refused([&] { static_cast<void>(checkpoints()); });

@@ -4,6 +4,7 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/twin.h"
 #include "protocol/small_job.h"
+#include "support/solvers.h"
 
 #include <filesystem>
 #include <string>
@@ -48,10 +49,10 @@ TEST_F(JobFilesTest, PlanComesBackWithItsIdentity) {
 
 TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
     for (const auto& [recipe, solver] :
-         {std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::primal),
-          std::pair(chiang2023_recipe(2, 10), Solver::primal),
-          std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::dual),
-          std::pair(chiang2023_recipe(2, 10), Solver::dual)}) {
+         {std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), "primal"),
+          std::pair(chiang2023_recipe(2, 10), "primal"),
+          std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), "dual"),
+          std::pair(chiang2023_recipe(2, 10), "dual")}) {
         const SmallJob small(recipe, 1, solver);
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
@@ -124,11 +125,11 @@ TEST_F(JobFilesTest, DataComesBackBitForBit) {
     ASSERT_TRUE(once) << once.error().message;
     const auto twice = read_training_data(files().training_data(), small.job);
     ASSERT_TRUE(twice);
-    ASSERT_EQ(once->features.size(), twice->features.size());
-    EXPECT_EQ(once->logits.size(), small.job.plan.layout().sample_blocks());
-    EXPECT_TRUE(same_bits(once->features[0], twice->features[0]));
+    ASSERT_EQ((*once)["features"].size(), (*twice)["features"].size());
+    EXPECT_EQ((*once)["logits"].size(), primal_solver(small.job.plan).layout().sample_blocks());
+    EXPECT_TRUE(same_bits((*once)["features"][0], (*twice)["features"][0]));
     const Encoder encoder(small.job.plan.parameters());
-    EXPECT_FALSE(same_bits(once->features[0], once->labels[0]));
+    EXPECT_FALSE(same_bits((*once)["features"][0], (*once)["labels"][0]));
 }
 
 TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
@@ -153,7 +154,7 @@ TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
     EXPECT_TRUE(read_evaluation_keys(files().evaluation_keys(), next));
     // The same key, another plan.
     Job replanned{TrainingPlan::create({10, 6, 3}, standard_recipe(2, 5, fit_sigmoid(3, 8)),
-                                       SmallJob::options(Solver::primal)),
+                                       SmallJob::options("primal")),
                   {}};
     replanned.identity = job_identity(replanned.plan, mine.key.id(), mine.job.identity.nonce);
     refused(read_training_data(files().training_data(), replanned), "plan");

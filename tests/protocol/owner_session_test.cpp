@@ -40,7 +40,7 @@ Dataset rows_of(unsigned seed) {
     return data;
 }
 
-SetupOptions options_for(Solver solver, int batch = 0) {
+SetupOptions options_for(std::string_view solver, int batch = 0) {
     SetupOptions options;
     options.recipe.iterations = iterations;
     options.recipe.step = 1.5;
@@ -71,15 +71,17 @@ class OwnerSessionTest : public FileTest {
 };
 
 TEST_F(OwnerSessionTest, FromRowsToACheckedModelWithoutAFile) {
-    for (const auto& [solver, batch] :
-         {std::pair{Solver::primal, 0}, {Solver::dual, 0}, {Solver::primal, 10}}) {
+    for (const auto& [solver, batch] : {std::pair<std::string_view, int>{"primal", 0},
+                                        {"dual", 0},
+                                        {"statistics", 0},
+                                        {"primal", 10}}) {
         const Dataset rows = rows_of(3);
         OwnerSession session = OwnerSession::prepare(rows, options_for(solver, batch));
-        EXPECT_EQ(session.plan().solver(), solver);
+        EXPECT_EQ(session.plan().solver().name(), solver);
         MemoryStore job;
         session.make_key();
         session.send(job);
-        serve(job, batch == 0 && solver == Solver::primal ? 1 : 0);
+        serve(job, batch == 0 && solver == "primal" ? 1 : 0);
         const Head model = session.decrypt(job);
         const TwinReference& twin = session.reference();
         EXPECT_LE(largest_weight_error(model, twin.head), twin.weight_error_bound);
@@ -108,8 +110,8 @@ TEST_F(OwnerSessionTest, TwoOwnersDoNotMeet) {
         for (const unsigned i : {0U, 1U}) {
             threads.emplace_back([&tenants, i] {
                 Tenant& mine = tenants[i];
-                mine.session.emplace(OwnerSession::prepare(
-                    rows_of(i), options_for(i == 0 ? Solver::primal : Solver::dual)));
+                mine.session.emplace(
+                    OwnerSession::prepare(rows_of(i), options_for(i == 0 ? "primal" : "dual")));
                 mine.session->make_key();
                 mine.session->send(mine.job);
                 serve(mine.job);
@@ -128,7 +130,7 @@ TEST_F(OwnerSessionTest, TwoOwnersDoNotMeet) {
 
 TEST_F(OwnerSessionTest, AnotherSessionGoesOnFromTheDirectory) {
     const Dataset rows = rows_of(3);
-    for (const Solver solver : {Solver::primal, Solver::dual}) {
+    for (const std::string_view solver : {"primal", "dual"}) {
         fs::remove_all(owner());
         MemoryStore job;
         Head expected;
@@ -179,8 +181,8 @@ TEST_F(OwnerSessionTest, AnotherSessionGoesOnFromTheDirectory) {
 TEST_F(OwnerSessionTest, ASecondModelIsRefusedAndUsesUpTheKey) {
     const Dataset rows = rows_of(3);
     for (const bool in_memory : {true, false}) {
-        OwnerSession session = in_memory ? OwnerSession::prepare(rows, options_for(Solver::primal))
-                                         : kept(rows, options_for(Solver::primal));
+        OwnerSession session = in_memory ? OwnerSession::prepare(rows, options_for("primal"))
+                                         : kept(rows, options_for("primal"));
         MemoryStore job;
         session.make_key();
         session.send(job);
@@ -190,7 +192,7 @@ TEST_F(OwnerSessionTest, ASecondModelIsRefusedAndUsesUpTheKey) {
         TrainingState state =
             value_or_throw(read_state(job.get(contents::model), ContainerKind::model, described));
         const Encoder encoder(session.plan().parameters());
-        auto& blocks = state.main.empty() ? state.extrapolated : state.main;
+        auto& blocks = state["main"].empty() ? state["extrapolated"] : state["main"];
         for (Ciphertext& block : blocks) {
             const std::vector<double> slots(session.plan().parameters().slots(), 0.25);
             block = encrypt(session.key(), encoder.encode(slots, block.level(), block.scale()));
@@ -209,7 +211,7 @@ TEST_F(OwnerSessionTest, ASecondModelIsRefusedAndUsesUpTheKey) {
 
 TEST_F(OwnerSessionTest, ARenewedJobIsAnother) {
     const Dataset rows = rows_of(3);
-    OwnerSession session = kept(rows, options_for(Solver::primal, 10));
+    OwnerSession session = kept(rows, options_for("primal", 10));
     MemoryStore job;
     session.make_key();
     session.send(job);
@@ -230,7 +232,7 @@ TEST_F(OwnerSessionTest, ARenewedJobIsAnother) {
 
 TEST_F(OwnerSessionTest, AStoppedStepIsGoneOnWith) {
     const Dataset rows = rows_of(3);
-    OwnerSession session = OwnerSession::prepare(rows, options_for(Solver::primal, 10));
+    OwnerSession session = OwnerSession::prepare(rows, options_for("primal", 10));
     session.make_key();
     MemoryStore job;
     class Stopping final : public Observer {
@@ -260,7 +262,7 @@ TEST_F(OwnerSessionTest, AStoppedStepIsGoneOnWith) {
 }
 
 TEST_F(OwnerSessionTest, StepsOutOfOrderAreRefused) {
-    OwnerSession session = OwnerSession::prepare(rows_of(3), options_for(Solver::primal));
+    OwnerSession session = OwnerSession::prepare(rows_of(3), options_for("primal"));
     MemoryStore job;
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"no secret key"}, [&] { session.send(job); }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"in memory"}, [&] { session.load_key(); }));
@@ -270,14 +272,14 @@ TEST_F(OwnerSessionTest, StepsOutOfOrderAreRefused) {
     EXPECT_TRUE(throws(ErrorCode::io_failure, {"never replaced"}, [&] { session.make_key(); }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"before it has a key"},
                        [&] { session.keep_in(directory_); }));
-    kept(rows_of(4), options_for(Solver::primal));
-    OwnerSession other = OwnerSession::prepare(rows_of(5), options_for(Solver::primal));
+    kept(rows_of(4), options_for("primal"));
+    OwnerSession other = OwnerSession::prepare(rows_of(5), options_for("primal"));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"plan.json", "there is a plan already"},
                        [&] { other.keep_in(owner()); }));
     std::stop_source stop;
     stop.request_stop();
     EXPECT_TRUE(throws(ErrorCode::interrupted, {"stopped"}, [&] {
-        OwnerSession::prepare(rows_of(5), options_for(Solver::primal), {}, stop.get_token());
+        OwnerSession::prepare(rows_of(5), options_for("primal"), {}, stop.get_token());
     }));
     const auto hold = value_or_throw(job.hold());
     EXPECT_TRUE(throws(ErrorCode::busy, {}, [&] { session.send(job); }));

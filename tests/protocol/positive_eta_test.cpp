@@ -1,8 +1,9 @@
 // Recipes with an eta near 1: U is then held at a scale, and goes through a bootstrapping with a
 // factor, that its entries alone do not tell.
 #include "cipherfit/protocol/owner/model_check.h"
-#include "cipherfit/train/noise.h"
-#include "cipherfit/train/refresh_range.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/refresh_range.h"
+#include "cipherfit/train/operation_noise.h"
 #include "cipherfit/train/twin.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
@@ -26,7 +27,7 @@ Recipe recipe_at(ModelSequence gradient_at) {
 }
 
 SmallJob job_for(const Recipe& recipe, double largest) {
-    PlanOptions options = SmallJob::refreshed_options(Solver::primal);
+    PlanOptions options = SmallJob::refreshed_options("primal");
     options.refresh_range = 1.25 * largest;  // as make_owner_setup() has it
     return {recipe, 1, options};
 }

@@ -3,10 +3,11 @@
 
 #include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/solvers.h"
 
 #include <filesystem>
 #include <optional>
@@ -320,9 +321,9 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
     for (const bool refreshed : {false, true}) {
         fs::remove_all(directory_);
         fs::create_directories(directory_);
-        const SmallJob small(recipe, 1,
-                             refreshed ? SmallJob::refreshed_options(Solver::primal)
-                                       : SmallJob::options(Solver::primal));
+        const SmallJob small(
+            recipe, 1,
+            refreshed ? SmallJob::refreshed_options("primal") : SmallJob::options("primal"));
         small.write(files());
         const std::string whole = undisturbed();
         for (const int iteration : {2, 4}) {
@@ -339,7 +340,7 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
 TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
-    PlanOptions plan = SmallJob::refreshed_options(Solver::dual);
+    PlanOptions plan = SmallJob::refreshed_options("dual");
     plan.models_every = 0;
     const SmallJob small(reviewed_recipe(), 1, plan);
     ASSERT_FALSE(small.job.plan.has_intermediate_models());

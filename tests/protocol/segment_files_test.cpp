@@ -2,7 +2,7 @@
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/owner/model_check.h"
 #include "cipherfit/protocol/review.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
 #include "support/twin_models.h"
@@ -26,7 +26,7 @@ Recipe standard(Momentum momentum = Momentum::nesterov) {
 }
 
 SmallJob dual_job(const Recipe& recipe) {
-    PlanOptions options = SmallJob::refreshed_options(Solver::dual);
+    PlanOptions options = SmallJob::refreshed_options("dual");
     options.models_every = every;
     return {recipe, 1, options};
 }
@@ -82,7 +82,7 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
         const TwinReference reference = make_twin_reference(setup, small.data);
         ASSERT_EQ(reference.state_error_bounds.size(), static_cast<std::size_t>(iterations));
         EXPECT_EQ(reference.state_error_bounds.back(), reference.state_error_bound);
-        const auto twins = test::twin_models(Solver::primal, small.data, recipe);
+        const auto twins = test::twin_models("primal", small.data, recipe);
         for (const CheckpointModel& model : models) {
             const auto index = static_cast<std::size_t>(model.iteration - 1);
             const double bound = reference.state_error_bounds[index];
@@ -138,7 +138,7 @@ TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
         const auto state = read_state(files().checkpoint(), ContainerKind::checkpoint, small.job);
         ASSERT_TRUE(state) << state.error().message;
         EXPECT_EQ(state->iteration, stopped);
-        EXPECT_EQ(state->segment.size(), stopped <= 6 ? 2U : 0U);
+        EXPECT_EQ((*state)["segment"].size(), stopped <= 6 ? 2U : 0U);
         // As if killed between the checkpoint and its copy.
         if (stopped % every == 0) {
             fs::remove(files().kept_checkpoint(stopped));
@@ -165,20 +165,20 @@ TEST_F(SegmentFilesTest, CheckpointsWithoutTheirSumsAreRefused) {
         expect_refused(ErrorCode::corrupt_data, {"checkpoint.cft", "fit the plan"},
                        for_tests(every));
     };
-    Ciphertext last = std::move(state.segment.back());
-    state.segment.pop_back();
+    Ciphertext last = std::move(state["segment"].back());
+    state["segment"].pop_back();
     refused();
-    Ciphertext first = std::move(state.segment.back());
-    state.segment.pop_back();
+    Ciphertext first = std::move(state["segment"].back());
+    state["segment"].pop_back();
     refused();
-    state.segment.push_back(first.copy());
-    state.segment.push_back(last.copy());
-    state.segment.push_back(last.copy());
+    state["segment"].push_back(first.copy());
+    state["segment"].push_back(last.copy());
+    state["segment"].push_back(last.copy());
     refused();
-    state.segment.pop_back();
-    state.segment.back() = last.copy().with_factor(0.5);
+    state["segment"].pop_back();
+    state["segment"].back() = last.copy().with_factor(0.5);
     refused();
-    state.segment.back() = std::move(last);
+    state["segment"].back() = std::move(last);
     value_or_throw(write_state(files().checkpoint(), ContainerKind::checkpoint, small.job, state));
     EXPECT_EQ(train(directory_, for_tests(every)).resumed_at, 4);
 }

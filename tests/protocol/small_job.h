@@ -57,7 +57,7 @@ inline TrainingReport train(const std::filesystem::path& directory,
 }
 
 struct SmallJob {
-    explicit SmallJob(const Recipe& recipe, unsigned seed = 1, Solver solver = Solver::primal)
+    explicit SmallJob(const Recipe& recipe, unsigned seed = 1, std::string_view solver = "primal")
         : SmallJob(recipe, seed, options(solver)) {}
 
     SmallJob(const Recipe& recipe, unsigned seed, const PlanOptions& options)
@@ -82,7 +82,7 @@ struct SmallJob {
     }
     void write(const JobFiles& files) const { write(stored(files)); }
 
-    static PlanOptions options(Solver solver) {
+    static PlanOptions options(std::string_view solver) {
         PlanOptions options;
         options.solver = solver;
         options.log_n = 9;
@@ -93,7 +93,7 @@ struct SmallJob {
 
     // With bootstrappings, of numbers that tests hold their twins to.
     static constexpr double largest_refreshed = 10;
-    static PlanOptions refreshed_options(Solver solver) {
+    static PlanOptions refreshed_options(std::string_view solver) {
         PlanOptions options = SmallJob::options(solver);
         options.log_n = 10;
         options.memory_limit_bytes = 1e12;

@@ -54,7 +54,7 @@ class Watcher final : public Observer {
 // alone.
 TEST_F(TrainingSessionTest, TenantsTrainAtOnceAndGetTheirOwnModels) {
     const SmallJob primal(recipe(1.8), 1);
-    const SmallJob dual(recipe(1.2), 2, Solver::dual);
+    const SmallJob dual(recipe(1.2), 2, "dual");
     MemoryStore sent[2];
     primal.write(sent[0]);
     dual.write(sent[1]);

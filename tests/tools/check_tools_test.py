@@ -115,7 +115,8 @@ class CompiledCode(Checkout):
 
     def test_binary_with_a_secret_class_is_found(self):
         clean = "int main() { return 0; }"
-        secrets = ["SecretKey", "Dealer", "Holder", "ReleasePoint", "MemberIdentity"]
+        secrets = ["SecretKey", "Dealer", "Holder", "ReleasePoint", "MemberIdentity",
+                   "PreparedData", "Preprocessing", "OwnerSolver", "PlainRun", "RehearsalOptions"]
         leak = "".join(f"struct {name} {{ void wipe(); }}; "
                        f"__attribute__((noinline)) void {name}::wipe() {{ asm(\"\"); }}\n"
                        for name in secrets)

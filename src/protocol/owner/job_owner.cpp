@@ -2,8 +2,8 @@
 
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
+#include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/training_messages.h"
 #include "protocol/ciphertext_sections.h"
 #include "protocol/content_io.h"
 #include "protocol/owner/unchecked_access.h"
@@ -132,41 +132,25 @@ Expected<std::uint64_t> write_training_batches(JobStore& store, const Job& job,
     });
 }
 
-RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block) {
-    require_key(job, key);
-    const TrainingPlan& plan = job.plan;
-    std::vector<double> slots = Encoder(plan.parameters()).decode(decrypt(key, block));
-    std::vector<double> values = plan.kernel().unpack_replicas(slots);
-    const RowMatrix coefficients =
-        Eigen::Map<const RowMatrix>(values.data(), static_cast<Eigen::Index>(plan.shape().samples),
-                                    static_cast<Eigen::Index>(plan.shape().heads));
-    secure_wipe(slots.data(), slots.size() * sizeof(double));
-    secure_wipe(values.data(), values.size() * sizeof(double));
-    return coefficients;
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& model, const RowMatrix& xs) {
+    const auto reader = owner_solver(job.plan).reader(job.plan, xs);
+    return decrypt_model(job, key, model, job.plan.recipe().iterations, *reader);
 }
 
 UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
-                             const std::vector<Ciphertext>& model, const RowMatrix& xs) {
+                             const std::vector<Ciphertext>& blocks, int iteration,
+                             ModelReader& reader) {
     require_key(job, key);
-    const TrainingPlan& plan = job.plan;
-    if (plan.solver() == Solver::primal) {
-        const Encoder encoder(plan.parameters());
-        std::vector<std::vector<double>> blocks;
-        blocks.reserve(model.size());
-        for (const Ciphertext& block : model) {
-            blocks.push_back(encoder.decode(decrypt(key, block)));
-        }
-        RowMatrix state = unpack_states(plan, blocks);
-        wipe(blocks);
-        return UncheckedModel(std::move(state));
+    const Encoder encoder(job.plan.parameters());
+    SlotBlocks slots;
+    slots.reserve(blocks.size());
+    for (const Ciphertext& block : blocks) {
+        slots.push_back(encoder.decode(decrypt(key, block)));
     }
-    const TrainingShape& shape = plan.shape();
-    require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
-                static_cast<std::size_t>(xs.cols()) == shape.features,
-            ErrorCode::invalid_argument,
-            "the model's coefficients belong to {} x {} scaled features, got {} x {}",
-            shape.samples, shape.features, xs.rows(), xs.cols());
-    return UncheckedModel(decrypt_coefficients(job, key, model.at(0)).transpose() * xs);
+    RowMatrix state = reader.model(iteration, slots);
+    wipe(slots);
+    return UncheckedModel(std::move(state));
 }
 
 }  // namespace cipherfit

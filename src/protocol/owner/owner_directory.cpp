@@ -37,7 +37,7 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state) {
     }
     std::vector<fs::path> others{files.twin_weights()};
     value_or_throw(write_npy(files.twin_weights(), state.reference.head.weights, 0600));
-    if (state.setup.plan.solver() == Solver::dual) {
+    if (!owner_solver(state.setup.plan).states_are_models()) {
         value_or_throw(write_npy(files.scaled_rows(), state.scaled_rows, 0600));
         others.push_back(files.scaled_rows());
     }
@@ -108,7 +108,7 @@ OwnerState read_owner_state(const OwnerFiles& files, TestParameters tests) {
         static_cast<std::size_t>(weights.cols()) != state.setup.plan.shape().features) {
         damaged_record(files.twin_weights(), "the weights do not fit the plan");
     }
-    if (state.setup.plan.solver() == Solver::dual) {
+    if (!owner_solver(state.setup.plan).states_are_models()) {
         state.scaled_rows = value_or_throw(read_npy_matrix(files.scaled_rows()));
         const TrainingShape& shape = state.setup.plan.shape();
         if (static_cast<std::size_t>(state.scaled_rows.rows()) != shape.samples ||

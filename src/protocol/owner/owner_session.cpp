@@ -112,7 +112,7 @@ OwnerSession OwnerSession::prepare(const Dataset& training, const SetupOptions& 
     require(!stop.stop_requested(), ErrorCode::interrupted, stopped);
     TwinReference reference = make_twin_reference(setup, runs);
     // The scaled rows: what decryption takes, of the dual.
-    RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
+    RowMatrix xs = runs.states->solver().states_are_models() ? RowMatrix() : runs.data->xs;
     std::optional<Calibration> calibration = calibration_of(setup);
     require(!stop.stop_requested(), ErrorCode::interrupted, stopped);
     auto work =

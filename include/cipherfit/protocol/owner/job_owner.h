@@ -37,9 +37,9 @@ Expected<std::uint64_t> write_training_batches(JobStore& store, const Job& job,
                                                const ByteProgress& progress = {});
 
 // Decrypts the model's blocks. accepted_model() in model_check.h makes a head of the result, if it
-// passes. `xs` holds the scaled features of the training rows (PreparedData): the dual solver's
-// coefficients are multiplied by them, the primal solver has no use for them. Keeps no record of
-// what was decrypted: release_model() in model_check.h does.
+// passes. `xs` holds the scaled features of the training rows (PreparedData): a solver whose states
+// are no models multiplies by them, others have no use for them. Keeps no record of what was
+// decrypted: release_model() in model_check.h does.
 UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
                              const std::vector<Ciphertext>& model, const RowMatrix& xs);
 
