@@ -30,12 +30,6 @@ struct PredictOptions {
     Passphrase passphrase;
 };
 
-PredictionJob new_job(const PredictionPlan& plan, const SecretKey& key) {
-    Nonce nonce{};
-    random_bytes(nonce);
-    return {plan, prediction_identity(plan, key.id(), nonce)};
-}
-
 double sent_bytes(const PredictionFiles& files) {
     double sum = 0;
     for (const fs::path& path : {files.evaluation_keys(), files.rows(), files.model()}) {
@@ -74,7 +68,7 @@ void predict(PredictOptions& options) {
     const TemporaryDirectory directory;
     const PredictionFiles files{directory.path()};
     const SecretKey key = SecretKey::generate(plan.parameters());
-    const PredictionJob job = new_job(plan, key);
+    const PredictionJob job = new_prediction_job(plan, key);
     ProgressLine line(options.run.quiet);
     write_prediction_job(files, job, key, rows, line);
     std::vector<std::string> more;
@@ -137,7 +131,7 @@ void encrypt_rows(PredictOptions& options) {
     const SecretKey key = SecretKey::generate(plan.parameters());
     value_or_throw(
         write_secret_key(options.owner / "secret.key", key, options.passphrase.for_new_key()));
-    const PredictionJob job = new_job(plan, key);
+    const PredictionJob job = new_prediction_job(plan, key);
     ProgressLine line(options.run.quiet);
     write_prediction_record(options.owner, record_of(job, rows));
     write_prediction_job(files, job, key, rows, line);

@@ -99,12 +99,8 @@ void write_prediction_job(const PredictionFiles& files, const PredictionJob& job
                           const SecretKey& key, const RowsToScore& rows, ProgressLine& line) {
     const SharedFiles shared;
     line.phase("owner: encryption");
-    value_or_throw(write_prediction_keys(files.evaluation_keys(), job, key));
-    value_or_throw(write_prediction_rows(files.rows(), job, key, rows.inputs.rows));
-    if (rows.expected) {
-        value_or_throw(write_prediction_model(files.model(), job, key, rows.inputs.model));
-    }
-    value_or_throw(write_prediction_plan(files.plan(), job));
+    DirectoryStore store(files.directory);
+    send_prediction(store, job, key, rows.inputs);
     line.finish();
 }
 

@@ -2,6 +2,7 @@
 
 #include "cipherfit/base/error.h"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
@@ -103,17 +104,9 @@ void install_signal_handlers() {
     handle(SIGXFSZ, SIG_IGN);
 }
 
-const std::atomic<bool>& stop_requested() noexcept {
-    return requested;
-}
-
 std::stop_token stop_on_signal() {
     static const StopThread thread;
     return thread.token();
-}
-
-int stop_signal() noexcept {
-    return received;
 }
 
 void forward_signals_to(int process) noexcept {

@@ -3,7 +3,6 @@
 // full disk is an error with a message and not a death.
 #pragma once
 
-#include <atomic>
 #include <stop_token>
 
 namespace cipherfit {
@@ -13,11 +12,7 @@ inline constexpr int status_interrupted = 130;
 // Call once, first thing in main().
 void install_signal_handlers();
 
-// Whether a stop was asked for, and by which signal (0: none).
-const std::atomic<bool>& stop_requested() noexcept;
-int stop_signal() noexcept;
-
-// The same as a token, which is told within moments of the signal.
+// A token that is told within moments of the signal.
 std::stop_token stop_on_signal();
 
 // From now on signals go to this child process as well; 0 ends that.

@@ -47,16 +47,7 @@ struct Prediction {
           key(SecretKey::generate(job.plan.parameters())) {
         job.identity = prediction_identity(job.plan, key.id(), {7});
     }
-    void write(JobStore& store) const {
-        value_or_throw(write_prediction_plan(store.put(contents::prediction_plan), job));
-        value_or_throw(write_prediction_keys(store.put(contents::evaluation_keys), job, key));
-        value_or_throw(
-            write_prediction_rows(store.put(contents::prediction_rows), job, key, inputs.rows));
-        if (inputs.model.size() > 0) {
-            value_or_throw(write_prediction_model(store.put(contents::prediction_model), job, key,
-                                                  inputs.model));
-        }
-    }
+    void write(JobStore& store) const { send_prediction(store, job, key, inputs); }
     void write(const PredictionFiles& files) const {
         DirectoryStore store(files.directory);
         write(store);

@@ -117,6 +117,24 @@ PredictionInputs prediction_inputs(const RowMatrix& raw) {
     return inputs;
 }
 
+PredictionJob new_prediction_job(const PredictionPlan& plan, const SecretKey& key) {
+    Nonce nonce{};
+    random_bytes(nonce);
+    return {plan, prediction_identity(plan, key.id(), nonce)};
+}
+
+void send_prediction(JobStore& store, const PredictionJob& job, const SecretKey& key,
+                     const PredictionInputs& inputs) {
+    value_or_throw(write_prediction_keys(store.put(contents::evaluation_keys), job, key));
+    value_or_throw(
+        write_prediction_rows(store.put(contents::prediction_rows), job, key, inputs.rows));
+    if (job.plan.shape().encrypted_model) {
+        value_or_throw(
+            write_prediction_model(store.put(contents::prediction_model), job, key, inputs.model));
+    }
+    value_or_throw(write_prediction_plan(store.put(contents::prediction_plan), job));
+}
+
 Expected<void> write_prediction_keys(ContentSink to, const PredictionJob& job,
                                      const SecretKey& key) {
     const auto write = [&](ContainerWriter& writer) {

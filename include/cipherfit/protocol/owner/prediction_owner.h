@@ -23,6 +23,13 @@ PredictionInputs prediction_inputs(const RowMatrix& raw, const Head& head);
 // For a model of the server's: the rows as they are but for the factor.
 PredictionInputs prediction_inputs(const RowMatrix& raw);
 
+// A job of the plan and the key, with a nonce of its own.
+PredictionJob new_prediction_job(const PredictionPlan& plan, const SecretKey& key);
+// All that the owner sends, the plan last: without it the server does nothing. Throws what the
+// writers below report.
+void send_prediction(JobStore& store, const PredictionJob& job, const SecretKey& key,
+                     const PredictionInputs& inputs);
+
 Expected<void> write_prediction_keys(ContentSink to, const PredictionJob& job,
                                      const SecretKey& key);
 // Both throw Error(invalid_argument) for inputs of another shape than the plan's.
