@@ -233,7 +233,7 @@ test_instruction_sets
 
 export CIPHERFIT_SMALL_RINGS=1
 sanitizer_options=(-DCMAKE_BUILD_TYPE=None -DCIPHERFIT_WERROR=OFF -DCIPHERFIT_BENCHMARKS=OFF
-    -DCIPHERFIT_TESTS=ON)
+    -DCIPHERFIT_TESTS=ON -DCIPHERFIT_UNITY=ON)
 
 say "asan"
 # With clang, whose coverage the fuzz targets need. The programs are left out: they forbid the tracing

@@ -1,9 +1,8 @@
 #include "training_fixture.h"
 
+#include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/training_messages.h"
 
-#include <array>
 #include <cstring>
 #include <random>
 #include <utility>
@@ -54,10 +53,8 @@ EncryptedTrainingData encrypt_data(const TrainingPlan& plan, const SecretKey& se
     const Encoder encoder(plan.parameters());
     EncryptedTrainingData result;
     for_each_message(plan, synthetic_data(plan.recipe()), 0, [&](const TrainingMessage& message) {
-        const std::array targets{&result.features, &result.labels, &result.logits, &result.start};
-        targets.at(static_cast<std::size_t>(message.kind))
-            ->push_back(
-                encrypt(secret, encoder.encode(message.slots, message.level, message.scale)));
+        result[message.name].push_back(
+            encrypt(secret, encoder.encode(message.slots, message.level, message.scale)));
     });
     return result;
 }
@@ -80,7 +77,11 @@ TrainingFixture::TrainingFixture(const NamedRecipe& recipe)
       data_(encrypt_data(plan_, secret_)) {}
 
 EncryptedTrainingData TrainingFixture::copy_data() const {
-    return {copy(data_.features), copy(data_.labels), copy(data_.logits), copy(data_.start)};
+    EncryptedTrainingData copied;
+    for (const auto& [name, ciphertexts] : data_) {
+        copied[name] = copy(ciphertexts);
+    }
+    return copied;
 }
 
 EncryptedTrainer& TrainingFixture::trainer() {

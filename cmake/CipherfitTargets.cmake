@@ -47,20 +47,25 @@ function(cipherfit_library target)
     set_property(GLOBAL APPEND PROPERTY CIPHERFIT_LIBRARIES ${target})
 endfunction()
 
-# cipherfit_layer(name LINK targets...): the library cipherfit_<name> of src/<name>, without the
-# files of its owner/ folder.
+# cipherfit_layer(name [WITH folder] LINK targets...): the library cipherfit_<name> of src/<name>,
+# and of another folder, without the files of owner/ folders.
 function(cipherfit_layer name)
-    cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+    cmake_parse_arguments(ARG "" "WITH" "LINK" ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+    if(ARG_WITH)
+        file(GLOB_RECURSE others CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${ARG_WITH}/*.cpp")
+        list(APPEND sources ${others})
+    endif()
     list(FILTER sources EXCLUDE REGEX "/owner/|/cnn/")
     cipherfit_library(cipherfit_${name} SOURCES ${sources} LINK ${ARG_LINK})
 endfunction()
 
 # cipherfit_owner_layer(name LINK targets...): the library cipherfit_<name>_owner of
-# src/<name>/owner: code that holds or uses a secret.
+# the owner/ folders in src/<name>: code that holds or uses a secret.
 function(cipherfit_owner_layer name)
     cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/owner/*.cpp")
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/${name}/*.cpp")
+    list(FILTER sources INCLUDE REGEX "/owner/")
     cipherfit_library(cipherfit_${name}_owner SOURCES ${sources} LINK ${ARG_LINK})
 endfunction()
 
@@ -92,5 +97,21 @@ function(cipherfit_share_headers)
     cipherfit_precompile(cipherfit_headers)
     foreach(target IN LISTS ARGN)
         target_precompile_headers(${target} REUSE_FROM cipherfit_headers)
+    endforeach()
+endfunction()
+
+# cipherfit_compile_together(): several files in one translation unit, so that their headers are read
+# once. For builds that are made once, as those with sanitizers are. Targets whose files define the
+# same names in their unnamed namespaces are compiled file by file, as all are in other builds.
+function(cipherfit_compile_together)
+    set(targets base math rlwe rlwe_owner ckks ckks_owner circuit linalg io parties parties_owner
+        backbone backbone_cnn)
+    list(TRANSFORM targets PREPEND cipherfit_)
+    list(APPEND targets test_base test_math test_rlwe test_rlwe_multiparty test_ckks test_circuit
+        test_linalg test_io test_parties test_backbone test_backbone_cnn)
+    foreach(target IN LISTS targets)
+        if(TARGET ${target})
+            set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+        endif()
     endforeach()
 endfunction()

@@ -26,6 +26,11 @@ const JobFiles& files() {
     return made;
 }
 
+const DirectoryStore& store() {
+    static const DirectoryStore made(files().directory);
+    return made;
+}
+
 const ContainerIdentity& identity() {
     static const ContainerIdentity made{{1}, {2}, {3}, {4}, 0};
     return made;
@@ -52,9 +57,9 @@ const AnswerKey& key() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace cipherfit;
     value_or_throw(write_file(files().answer(1), {data, size}));
-    const auto answer = read_answer(files(), identity(), 1);
+    const auto answer = read_answer(store(), identity(), 1);
     claim_clear_refusal(answer);
-    const auto is_signed = read_answer(files(), identity(), 1, key());
+    const auto is_signed = read_answer(store(), identity(), 1, key());
     claim_clear_refusal(is_signed);
     if (is_signed) {  // Ed25519 is deterministic: only the owner's own two answers
         claim(answer && *answer == *is_signed);

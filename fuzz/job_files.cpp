@@ -11,7 +11,7 @@ namespace {
 const Job& job() {
     static const Job made = [] {
         PlanOptions options;
-        options.solver = Solver::primal;
+        options.solver = "primal";
         options.log_n = 9;
         options.insecure_for_tests_only = true;
         options.refresh = PlanOptions::Refresh::never;
@@ -40,7 +40,7 @@ void read(const Bytes& bytes) {
     const auto data = read_training_data(file.path(), job());
     claim_clear_refusal(data);
     if (data) {
-        claim(data->features.size() == job().plan.feature_ciphertexts());
+        claim((*data)["features"].size() == job().plan.messages().front().count);
     }
     const auto keys = read_evaluation_keys(file.path(), job());
     claim_clear_refusal(keys);

@@ -20,7 +20,6 @@ struct DecryptOptions {
 
 void decrypt_job(DecryptOptions& options) {
     set_thread_count(options.run.threads);
-    const OwnerFiles files{options.owner};
     OutputCheck check;
     check.reads("--passphrase-file", options.passphrase.file());
     check.keeps("--owner", options.owner);
@@ -28,17 +27,17 @@ void decrypt_job(DecryptOptions& options) {
     check.sends("--job", options.job);
     check.makes("--out", options.out);
     check.check();
-    const OwnerState state = read_owner_state(files);
-    const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
-    const SecretKey key = load_key(files, state.setup, options.passphrase);
-    const Head head = decrypt_head(files, state, identity, key, JobFiles{options.job}.model());
-    write_model(options.out, {head, state.reference.head}, state);
+    OwnerSession session = OwnerSession::open(options.owner);
+    static_cast<void>(session.identity());  // before a passphrase is asked for
+    load_key(session, options.passphrase);
+    const Head head = session.decrypt(DirectoryStore(options.job));
+    const TwinReference& reference = session.reference();
+    write_model(options.out, {head, reference.head}, session.state());
     print_summary(
         "  {:<22}{}, {} classes x {} (bias first)\n  {:<22}differ by at most {:.1e} from "
         "the plaintext twin's (predicted below {:.1e})\n",
         "model", (options.out / "weights.npy").string(), head.classes(), head.features() + 1,
-        "weights", largest_weight_error(head, state.reference.head),
-        state.reference.weight_error_bound);
+        "weights", largest_weight_error(head, reference.head), reference.weight_error_bound);
 }
 
 }  // namespace

@@ -36,32 +36,26 @@ void encrypt(EncryptOptions& options) {
     check.sends("--job", options.job);
     check.check();
     std::optional<StopAtOnce> reading(std::in_place);
-    const OwnerState state = read_owner_state(files);
+    OwnerSession session = OwnerSession::open(options.owner);
     Samples training = read_planned_rows(files, options.train);
     reading.reset();
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
     make_job_directory(job.directory);
-    const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
-    remove_stale_files(job.directory);
-    const SecretKey key = load_key(files, state.setup, options.passphrase);
-    DecryptionRecord(files.decryptions()).require_usable(key.id());
+    load_key(session, options.passphrase);
     if (options.renew) {
         require_no_links(job.directory, "--renew");
-        std::filesystem::remove(files.job());
-        for (const auto& path : own_files(job.directory)) {
-            if (path != job.evaluation_keys()) {
-                std::filesystem::remove(path);
-            }
-        }
+        DirectoryStore store(job.directory);
+        session.renew(store);
     }
     ProgressLine line(options.run.quiet);
-    const Dataset rows = extract(state.extractor.get(), std::move(training.data));
-    static_cast<void>(encrypt_job(files, state.setup, key, job, rows, line));
+    session.use_rows(extract(session.state().columns.extractor.get(), std::move(training.data)));
+    encrypt_job(session, job, line);
     double bytes = 0;
-    const bool batched = state.setup.plan.batches() > 1;
-    for (std::size_t batch = 0; batch < state.setup.plan.batches(); ++batch) {
+    const std::size_t batches = session.plan().batches();
+    const bool batched = batches > 1;
+    for (std::size_t batch = 0; batch < batches; ++batch) {
         bytes += static_cast<double>(
             std::filesystem::file_size(batched ? job.batch(batch) : job.training_data()));
     }

@@ -1,6 +1,6 @@
 // cipherfit fit: the owner's and the server's work in a row, as two processes.
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/twin.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
@@ -54,14 +54,13 @@ class Timings {
     }
     // Runs the phase; its seconds count unless it had been done before.
     template <class F>
-    auto measure(const char* name, bool done_before, F&& phase) {
+    void measure(const char* name, bool done_before, F&& phase) {
         const auto start = std::chrono::steady_clock::now();
-        auto result = phase();
+        phase();
         if (!done_before) {
             const auto spent = std::chrono::steady_clock::now() - start;
             set(name, std::chrono::duration<double>(spent).count());
         }
-        return result;
     }
     void set(const char* name, double seconds) {
         values_[name] = seconds;
@@ -91,9 +90,10 @@ PlannedTraining plan_or_resume(const FitOptions& options, const OwnerFiles& file
         return make_plan(std::move(training), planned_recipe(options), options.features, line);
     }
     require_same_inputs(files.inputs(), inputs);
-    OwnerState state = read_owner_state(files);
-    Dataset rows = extract(state.extractor.get(), std::move(training.data));
-    return {std::move(state), std::move(rows), {}};
+    OwnerSession session = OwnerSession::open(files.directory);
+    Dataset rows = extract(session.state().columns.extractor.get(), std::move(training.data));
+    session.use_rows(rows);
+    return {std::move(session), std::move(rows), {}};
 }
 
 void print_choice(const PlannedTraining& planned) {
@@ -106,7 +106,7 @@ void print_choice(const PlannedTraining& planned) {
 constexpr int curve_points = 20;
 
 int iterations_per_point(const OwnerSetup& setup) {
-    if (setup.plan.adds_up_errors()) {
+    if (setup.plan.solver().joins_models()) {
         return setup.plan.models_every();
     }
     return (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
@@ -131,7 +131,7 @@ void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, 
     ServerProgressView view(line);
     const ServerRun run = run_server(
         job.directory, options.run.threads, server_arguments(options, setup),
-        [&view](const ServerProgress& progress) { view.show(progress); }, [&line] { line.tick(); });
+        [&view](const Progress& progress) { view.show(progress); }, [&line] { line.tick(); });
     line.finish();
     timings.set("train_seconds", run.seconds);
 }
@@ -156,43 +156,44 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     const JobFiles job{out.job()};
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     PlannedTraining planned = plan_or_resume(options, files, inputs, std::move(training), line);
-    const OwnerState& state = planned.state;
+    OwnerSession& session = planned.session;
+    const OwnerState& state = session.state();
     print_choice(planned);
     const Pictures pictures(test);
     // The test rows must fit before hours of work; they are used after it.
-    const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       options.test.file.string(), unknown_classes(options.test));
+    const TestRows test_of =
+        test_rows(std::move(test), state.columns.extractor.get(), state.reference.head,
+                  options.test.file.string(), unknown_classes(options.test));
 
     planning.reset();
     if (options.force) {
         out.clear();
     }
     const auto lock = out.claim();
-    if (!fs::exists(files.plan())) {
-        write_owner_state(files, state, inputs);
+    if (session.files().directory.empty()) {
+        keep_plan(session, files.directory, inputs);
     }
     write_json(files.test_source(), to_json(options.test, "test"));
     Timings timings(files.timings());
     const OwnerSetup& setup = state.setup;
-    const SecretKey key = timings.measure("keygen_seconds", fs::exists(job.evaluation_keys()), [&] {
-        return make_keys(files, setup, job, options.passphrase, line);
-    });
-    const ContainerIdentity identity =
-        timings.measure("encrypt_seconds", fs::exists(job.plan()),
-                        [&] { return encrypt_job(files, setup, key, job, planned.rows, line); });
+    timings.measure("keygen_seconds", fs::exists(job.evaluation_keys()),
+                    [&] { make_keys(session, job, options.passphrase, line); });
+    timings.measure("encrypt_seconds", fs::exists(job.plan()),
+                    [&] { encrypt_job(session, job, line); });
     train_in_other_process(options, setup, job, timings, line);
-    const Head head = timings.measure("decrypt_seconds", false, [&] {
-        return decrypt_head(files, state, identity, key, job.model());
-    });
+    std::optional<Head> decrypted;
+    timings.measure("decrypt_seconds", false,
+                    [&] { decrypted = session.decrypt(DirectoryStore(job.directory)); });
+    const Head& head = *decrypted;
     FitResult result{state, head, planned.rows, test_of};
     result.timings = timings.values();
     result.held_out_share = options.test.hold_out;
     result.job = job;
     result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
-    require_agreement(figures, files, setup.plan, identity);
+    require_agreement(figures, session);
     write_model(out.model(), {head, state.reference.head}, state);
-    const auto models = decrypted_models(files, state, identity, key, job, planned.rows, head);
+    const auto models = decrypted_models(session, job, head);
     finish(options, result, figures, options.report.empty() ? out.report() : options.report,
            {models, pictures});
 }
@@ -202,11 +203,12 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const auto inputs = inputs_record(options.train, training, options.recipe, options.features);
     const PlannedTraining planned =
         make_plan(std::move(training), planned_recipe(options), options.features, line);
-    const OwnerState& state = planned.state;
+    const OwnerState& state = planned.session.state();
     print_choice(planned);
     const Pictures pictures(test);
-    const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       options.test.file.string(), unknown_classes(options.test));
+    const TestRows test_of =
+        test_rows(std::move(test), state.columns.extractor.get(), state.reference.head,
+                  options.test.file.string(), unknown_classes(options.test));
     NoiseModel noise = modelled_noise(state.setup.plan);
     noise.seed = options.features.seed();
     // The models of an encrypted run's curve, and the last one.
@@ -215,9 +217,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     std::vector<ReportModel> models;
     std::optional<UncheckedModel> final_model;
     visit_twin_models(
-        state.setup.plan.solver(),
-        prepare_rows(state.setup, planned.rows.features, planned.rows.labels),
-        state.setup.plan.recipe(),
+        state.setup.plan.solver().form(), planned.session.rows(), state.setup.plan.recipe(),
         [&](int iteration) {
             return iteration == last ||
                    (state.setup.plan.has_intermediate_models() && iteration % every == 0);

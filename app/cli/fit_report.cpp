@@ -124,7 +124,7 @@ json plan_figures(const TrainingPlan& plan) {
     const PlanCost cost = plan_cost(plan);
     const Recipe& recipe = plan.recipe();
     return {{"preset", name(recipe.preset)},
-            {"solver", name(plan.solver())},
+            {"solver", plan.solver().name()},
             {"samples", plan.shape().samples},
             {"features", plan.shape().features - 1},
             {"classes", plan.shape().classes},
@@ -167,8 +167,9 @@ json fit_figures(const FitResult& result) {
     json figures = plan_figures(result.state.setup.plan);
     figures["version"] = version();
     figures["fhe"] = result.simulated ? "simulate" : "execute";
-    figures["feature_extractor"] =
-        result.state.extractor ? result.state.extractor->name() : std::string("raw");
+    figures["feature_extractor"] = result.state.columns.extractor
+                                       ? result.state.columns.extractor->name()
+                                       : std::string("raw");
     const JobFiles job = result.job.value_or(JobFiles{});
     figures["upload_bytes"] = result.job ? uploaded_bytes(job, result.state.setup.plan)
                                          : figures["predicted_upload_bytes"];
@@ -221,10 +222,9 @@ bool is_in_agreement(const json& figures) {
     return figures.at("prediction_disagreements").get<std::size_t>() == 0;
 }
 
-void require_agreement(const json& figures, const OwnerFiles& files, const TrainingPlan& plan,
-                       const ContainerIdentity& identity) {
+void require_agreement(const json& figures, OwnerSession& session) {
     if (!is_in_agreement(figures)) {
-        DecryptionRecord(files.decryptions()).revoke(identity, plan.recipe().iterations);
+        session.refuse_model();
     }
 }
 

@@ -37,7 +37,6 @@ std::string fit_ending(const nlohmann::json& figures);
 // Whether decrypted and twin's predictions agree wherever the bound says that they must.
 bool is_in_agreement(const nlohmann::json& figures);
 // Records a refusal and throws refuse_decrypted() where they do not.
-void require_agreement(const nlohmann::json& figures, const OwnerFiles& files,
-                       const TrainingPlan& plan, const ContainerIdentity& identity);
+void require_agreement(const nlohmann::json& figures, OwnerSession& session);
 
 }  // namespace cipherfit

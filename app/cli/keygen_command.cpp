@@ -28,16 +28,14 @@ void keygen(KeygenOptions& options) {
     check.makes("--job", options.job);
     check.sends("--job", options.job);
     check.check();
-    const OwnerState state = read_owner_state(files);
+    OwnerSession session = OwnerSession::open(options.owner);
     make_owner_directory(files.directory);
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     const JobFiles job{options.job};
     make_job_directory(job.directory);
-    const auto job_lock = value_or_throw(DirectoryLock::acquire(job.directory));
     remove_stale_files(files.directory);
-    remove_stale_files(job.directory);
     ProgressLine line(options.run.quiet);
-    const SecretKey key = make_keys(files, state.setup, job, options.passphrase, line);
+    make_keys(session, job, options.passphrase, line);
     print_summary(
         "  {:<22}{}  (keep it; the server never gets it)\n  {:<22}{}, {}\n", "secret key",
         files.secret_key().string(), "evaluation keys", job.evaluation_keys().string(),

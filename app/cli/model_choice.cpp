@@ -214,8 +214,8 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     if (recipe.batch > 0 || options.iterations.back() > short_run) {
         options.most_components = most_components_of_long_runs;
     }
-    if (recipe.degree > 0) {
-        options.degree = recipe.degree;
+    if (const int degree = pinned_degree(recipe); degree > 0) {
+        options.degree = degree;
     }
     if (recipe.range > 0) {
         options.range = recipe.range;

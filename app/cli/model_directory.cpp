@@ -22,12 +22,12 @@ constexpr const char* usage =
 void write_model(const fs::path& directory, const ModelHeads& heads, const OwnerState& state) {
     const Head& head = heads.head;
     make_directory(directory);
-    if (state.extractor) {
-        save_feature_extractor(*state.extractor, directory / "features.json");
+    if (state.columns.extractor) {
+        save_feature_extractor(*state.columns.extractor, directory / "features.json");
     }
     value_or_throw(write_npy(directory / "weights.npy", head.weights, 0600));
     value_or_throw(write_npy(directory / "twin_weights.npy", heads.twin.weights, 0600));
-    const auto* whitened = dynamic_cast<const WhitenedFeatures*>(state.extractor.get());
+    const auto* whitened = dynamic_cast<const WhitenedFeatures*>(state.columns.extractor.get());
     const fs::path by_column = directory / "column_weights.npy";
     if (whitened != nullptr && whitened->name() == WhitenedFeatures::standardised) {
         value_or_throw(write_npy(by_column, whitened->column_weights(head.weights), 0600));
@@ -39,14 +39,14 @@ void write_model(const fs::path& directory, const ModelHeads& heads, const Owner
                         {"features", head.features()},
                         {"class_names", head.class_names},
                         {"feature_extractor", nullptr},
-                        {"backbone", state.backbone},
-                        {"table", to_json(state.table)},
+                        {"backbone", state.columns.backbone},
+                        {"table", to_json(state.columns.table)},
                         {"calibration", calibration_json(state.calibration)},
                         {"preprocessing", to_json(state.setup.preprocessing)},
                         {"preprocessing_is_in_the_weights", true},
                         {"recipe", to_json(state.setup.plan.recipe())},
                         {"usage", usage}};
-    if (state.extractor) {
+    if (state.columns.extractor) {
         json["feature_extractor"] = "features.json";
     }
     write_json(directory / "model.json", json);  // last: the others are there with it

@@ -252,13 +252,17 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->group(plan_group)
         ->transform(whole_number(0, 1'000'000))
         ->type_name("COUNT");
+    std::string solvers = "What the server trains: ";
+    std::vector<std::string> names{"auto"};
+    for (const SolverKind* kind : solver_kinds()) {
+        solvers += fmt::format("{}, {}; ", kind->name(), kind->about());
+        names.emplace_back(kind->name());
+    }
     app.add_option("--solver", recipe.solver,
-                   "What the server trains: primal, the model; dual, its coefficients in the "
-                   "samples' Gram matrix, cheaper for few samples; auto: planned (primal with the "
-                   "preset chiang2023)")
+                   solvers + "auto: planned (primal with the preset chiang2023)")
         ->group(plan_group)
         ->capture_default_str()
-        ->check(CLI::IsMember({"auto", "primal", "dual"}));
+        ->check(CLI::IsMember(names));
     app.add_option("--models-every", recipe.models_every,
                    "Iterations after which a dual run with bootstrappings has a model to review "
                    "or to draw in a curve; 0: none but the last. Planned unless given; other runs "
@@ -285,6 +289,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
 void add_json_option(CLI::App& app, std::filesystem::path& file) {
     app.add_option("--json", file, "Also write the figures to this file, as one JSON object")
         ->type_name("FILE");
+}
+
+int pinned_degree(const RecipeOptions& recipe) {
+    if (recipe.degree != 0 || recipe.solver == "auto" || recipe.preset != "standard") {
+        return recipe.degree;
+    }
+    return value_or_throw(solver_kind(recipe.solver))->only_degree().value_or(0);
 }
 
 SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& features) {
@@ -324,11 +335,11 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     const bool as_published = options.preset == Preset::chiang2023 && recipe.solver == "auto" &&
                               recipe.batch == 0 &&
                               fits_one_chain(chiang2023_recipe(options.recipe.iterations, 1),
-                                             Solver::primal, options.plan.security);
+                                             "primal", options.plan.security);
     if (recipe.solver != "auto") {
-        options.plan.solver = value_or_throw(solver_from_name(recipe.solver));
+        options.plan.solver = std::string(value_or_throw(solver_kind(recipe.solver))->name());
     } else if (as_published) {
-        options.plan.solver = Solver::primal;
+        options.plan.solver = "primal";
         options.plan.refresh = PlanOptions::Refresh::never;
     }
     options.plan.most_ciphertexts = recipe.most_ciphertexts.value_or(as_published ? 6 : 0);

@@ -94,6 +94,10 @@ void add_feature_options(CLI::App& app, FeatureOptions& features);
 void add_recipe_options(CLI::App& app, RecipeOptions& recipe);
 void add_json_option(CLI::App& app, std::filesystem::path& file);
 
+// The sigmoid's degree that is asked for, or that the solver which is asked for must have; 0: left
+// open. A preset has its own.
+int pinned_degree(const RecipeOptions& recipe);
+
 // Throws Error(bad_input) for an unknown preset.
 SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& features);
 

@@ -1,9 +1,5 @@
 #include "cli/owner_steps.h"
 
-#include "cipherfit/io/container.h"
-#include "cipherfit/protocol/owner/answer_signer.h"
-#include "cipherfit/protocol/owner/job_owner.h"
-#include "cipherfit/protocol/owner/secret_key_file.h"
 #include "cli/class_weights.h"
 #include "cli/model_choice.h"
 #include "common/signals.h"
@@ -17,14 +13,23 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Shows bytes on the line, and stops the work where a signal asked for that.
-ByteProgress show_bytes(ProgressLine& line) {
-    return [&line](std::uint64_t done, std::uint64_t total) {
-        check_interrupt();
-        line.update(total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total),
-                    format_bytes(static_cast<double>(done)) + " written");
-    };
-}
+// While it lives, the session's progress is shown on the line, and a signal stops the session.
+class Watched final : public Observer {
+  public:
+    Watched(OwnerSession& session, ProgressLine& line) : session_(session), line_(line) {
+        session_.watch(this, stop_on_signal());
+    }
+    ~Watched() override { session_.watch(nullptr); }
+    void on_progress(const Progress& progress) override {
+        const auto done = static_cast<double>(progress.done);
+        line_.update(progress.total == 0 ? -1.0 : done / static_cast<double>(progress.total),
+                     format_bytes(done) + " written");
+    }
+
+  private:
+    OwnerSession& session_;
+    ProgressLine& line_;
+};
 
 // Shows rows on the line, as the half of a phase that begins at `start`, and stops the work where a
 // signal asked for that.
@@ -90,21 +95,11 @@ PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
     }
     check_interrupt();
     line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
-    auto [setup, runs] = plan_run(rows, options);
-    TwinReference reference = make_twin_reference(setup, runs);
-    // The scaled rows: what decryption takes, of the dual.
-    RowMatrix xs = setup.plan.solver() == Solver::dual ? runs.data->xs : RowMatrix();
-    std::optional<Calibration> calibration;
-    if (setup.held_out.scores.rows() > 0) {
-        calibration =
-            fit_calibration(setup.held_out.scores, setup.held_out.labels, setup.held_out.weights);
-    }
+    OwnerSession session =
+        OwnerSession::prepare(rows, options, {std::move(extractor), backbone, std::move(table)});
     line.finish();
     check_interrupt();
-    return {{std::move(setup), std::move(extractor), std::move(reference), std::move(xs), backbone,
-             std::move(table), std::move(calibration)},
-            std::move(rows),
-            choice ? std::move(choice->text) : std::string()};
+    return {std::move(session), std::move(rows), choice ? std::move(choice->text) : std::string()};
 }
 
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,
@@ -194,83 +189,34 @@ void require_same_inputs(const fs::path& record, const nlohmann::json& now) {
     }
 }
 
-SecretKey load_key(const OwnerFiles& files, const OwnerSetup& setup, Passphrase& passphrase) {
-    const fs::path path = files.secret_key();
-    SecretKey key = value_or_throw(read_secret_key(path, passphrase.for_key(path)));
-    require(key.parameters() == setup.plan.parameters(), ErrorCode::fingerprint_mismatch,
-            "{}: was made under other parameters than the plan's: use the directory that it "
-            "belongs to",
-            path.string());
-    return key;
+void load_key(OwnerSession& session, Passphrase& passphrase) {
+    session.load_key(passphrase.for_key(session.files().secret_key()));
 }
 
-SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobFiles& job,
-                    Passphrase& passphrase, ProgressLine& line) {
+void make_keys(OwnerSession& session, const JobFiles& job, Passphrase& passphrase,
+               ProgressLine& line) {
     line.phase("owner: keys");
-    const bool there = fs::exists(files.secret_key());
-    SecretKey key =
-        there ? load_key(files, setup, passphrase) : SecretKey::generate(setup.plan.parameters());
-    DecryptionRecord(files.decryptions()).require_usable(key.id());
-    if (!there) {
-        value_or_throw(write_secret_key(files.secret_key(), key, passphrase.for_new_key()));
-    }
-    const Job keys_of{setup.plan, job_identity(setup.plan, key.id())};
-    if (!is_complete(job.evaluation_keys(), ContainerKind::evaluation_keys, keys_of.identity,
-                     {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan})) {
-        const SharedFiles shared;
-        value_or_throw(
-            write_evaluation_keys(job.evaluation_keys(), keys_of, key, show_bytes(line)));
-    }
-    line.finish();
-    check_interrupt();
-    return key;
-}
-
-ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
-                              const SecretKey& key, const JobFiles& job, const Dataset& rows,
-                              ProgressLine& line) {
-    line.phase("owner: encryption");
-    DecryptionRecord(files.decryptions()).require_usable(key.id());
-    const SharedFiles shared;
-    ContainerIdentity identity;
-    if (fs::exists(files.job())) {
-        identity = read_owner_job(files, setup.plan);
+    if (session.has_stored_key()) {
+        load_key(session, passphrase);
     } else {
-        Nonce nonce{};
-        random_bytes(nonce);
-        identity = job_identity(setup.plan, key.id(), nonce);
-        write_owner_job(files, identity);
+        session.make_key(passphrase.for_new_key());
     }
-    const Job described{setup.plan, identity, AnswerSigner(key).public_key()};
-    const auto all = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
-                      IdentityPart::job};
-    if (setup.plan.batches() > 1) {
-        if (fs::exists(job.batch(0).parent_path())) {
-            remove_stale_files(job.batch(0).parent_path());
-        }
-        // Those that are complete stay; one that was lost on its way is sent again.
-        value_or_throw(write_training_batches(job, described, key,
-                                              prepare_rows(setup, rows.features, rows.labels),
-                                              show_bytes(line)));
-    } else if (!is_complete(job.training_data(), ContainerKind::training_data, identity, all)) {
-        value_or_throw(write_training_data(job.training_data(), described, key,
-                                           prepare_rows(setup, rows.features, rows.labels),
-                                           show_bytes(line)));
-    }
-    if (!is_complete(job.plan(), ContainerKind::plan, identity, all)) {
-        value_or_throw(write_plan(job.plan(), described));
-    }
+    const Watched watched(session, line);
+    const SharedFiles shared;
+    DirectoryStore store(job.directory);
+    session.write_keys(store);
     line.finish();
     check_interrupt();
-    return identity;
 }
 
-Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
-                  const ContainerIdentity& identity, const SecretKey& key, const fs::path& model) {
-    const Job job{state.setup.plan, identity};
-    DecryptionRecord record(files.decryptions());
-    return release_model(record, job, key, value_or_throw(read_model(model, job)),
-                         state.scaled_rows, state.setup, state.reference);
+void encrypt_job(OwnerSession& session, const JobFiles& job, ProgressLine& line) {
+    line.phase("owner: encryption");
+    const Watched watched(session, line);
+    const SharedFiles shared;
+    DirectoryStore store(job.directory);
+    session.encrypt(store);
+    line.finish();
+    check_interrupt();
 }
 
 }  // namespace cipherfit

@@ -2,7 +2,6 @@
 // interrupted can be given again: what it left complete is used, the rest is made anew.
 #pragma once
 
-#include "cipherfit/rlwe/owner/secret_key.h"
 #include "cli/options.h"
 #include "cli/owner_files.h"
 #include "cli/passphrase.h"
@@ -15,9 +14,9 @@
 
 namespace cipherfit {
 
-// Rows of features with the state that was made from them.
+// Rows of features with the session that was planned from them.
 struct PlannedTraining {
-    OwnerState state;
+    OwnerSession session;
     Dataset rows;             // with the extractor's features
     std::string choice = {};  // what the rehearsal chose and why, in a line; empty without one
 };
@@ -43,23 +42,14 @@ Samples read_planned_rows(const OwnerFiles& files, const SampleOptions& given);
 nlohmann::json to_json(const SampleOptions& source, const char* file_member);
 SampleOptions source_from_json(const nlohmann::json& json, const char* file_member);
 
-// The secret key, made and written where there is none, and the evaluation keys in the job's
-// directory, made where there are none. The key belongs to the plan.
-SecretKey make_keys(const OwnerFiles& files, const OwnerSetup& setup, const JobFiles& job,
-                    Passphrase& passphrase, ProgressLine& line);
-// Reads the key and checks that it belongs to the plan.
-SecretKey load_key(const OwnerFiles& files, const OwnerSetup& setup, Passphrase& passphrase);
-
-// Gives the job an identity where it has none, and writes its plan and its encrypted rows where
+// The session's secret key, from its directory.
+void load_key(OwnerSession& session, Passphrase& passphrase);
+// The secret key, made if there is none, and the evaluation keys in the job's directory, made if
 // they are missing.
-ContainerIdentity encrypt_job(const OwnerFiles& files, const OwnerSetup& setup,
-                              const SecretKey& key, const JobFiles& job, const Dataset& rows,
-                              ProgressLine& line);
-
-// Decrypts and checks what the server returned, and keeps the record of it; see release_model().
-Head decrypt_head(const OwnerFiles& files, const OwnerState& state,
-                  const ContainerIdentity& identity, const SecretKey& key,
-                  const std::filesystem::path& model);
+void make_keys(OwnerSession& session, const JobFiles& job, Passphrase& passphrase,
+               ProgressLine& line);
+// The job's plan and its encrypted rows, as far as they are missing. The session has the rows.
+void encrypt_job(OwnerSession& session, const JobFiles& job, ProgressLine& line);
 
 // model/: weights.npy, twin_weights.npy, model.json, and features.json for images. All private:
 // what may be published is made of it by export_model().

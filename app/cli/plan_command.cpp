@@ -162,13 +162,13 @@ void plan_from_rows(const PlanCommandOptions& options) {
         return;
     }
     ProgressLine line(options.run.quiet);
-    const PlannedTraining planned =
+    PlannedTraining planned =
         make_plan(std::move(training), options.recipe, options.features, line);
     planning.reset();
     if (keep) {
-        keep_new_plan(files, planned.state, inputs);
+        keep_new_plan(planned.session, options.owner, inputs);
     }
-    print_plan(options, planned.state.setup.plan, &planned.state, planned.choice);
+    print_plan(options, planned.session.plan(), &planned.session.state(), planned.choice);
 }
 
 void check_outputs(const PlanCommandOptions& options) {

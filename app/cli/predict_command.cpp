@@ -83,7 +83,7 @@ void predict(PredictOptions& options) {
     }
     line.phase("server: scores");
     const ServerRun run = run_server(
-        files.directory, options.run.threads, more, [](const ServerProgress&) {},
+        files.directory, options.run.threads, more, [](const Progress&) {},
         [&line] { line.tick(); });
     line.finish();
     const double up = sent_bytes(files);

@@ -157,10 +157,10 @@ void keep_plan(RehearseOptions& options, Samples samples, std::optional<StopAtOn
                 options.owner.string());
         return;
     }
-    const PlannedTraining planned =
+    PlannedTraining planned =
         make_plan(std::move(samples), options.recipe, options.features, line, std::move(choice));
     planning.reset();
-    keep_new_plan(files, planned.state, inputs);
+    keep_new_plan(planned.session, options.owner, inputs);
 }
 
 // A plan that is there is gone on with where the same command made it. Of other rows it is refused

@@ -72,19 +72,22 @@ void report(ReportOptions& options) {
     check.writes("--out", options.out);
     check.check();
     std::optional<StopAtOnce> reading(std::in_place);
-    const OwnerState state = read_owner_state(files);
-    const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
+    OwnerSession session = OwnerSession::open(options.owner);
+    const OwnerState& state = session.state();
+    static_cast<void>(session.identity());  // before anything is read
     const SampleOptions source = test_source(options, files);
-    Samples test = read_samples(source, &state.table);
-    require_backbone(test, state.backbone, source.file.string());
+    Samples test = read_samples(source, &state.columns.table);
+    require_backbone(test, state.columns.backbone, source.file.string());
     const Pictures pictures(test);
-    const TestRows test_of = test_rows(std::move(test), state.extractor.get(), state.reference.head,
-                                       source.file.string(), unknown_classes(source));
+    const TestRows test_of =
+        test_rows(std::move(test), state.columns.extractor.get(), state.reference.head,
+                  source.file.string(), unknown_classes(source));
     const Dataset training =
-        extract(state.extractor.get(), read_planned_rows(files, options.train).data);
+        extract(state.columns.extractor.get(), read_planned_rows(files, options.train).data);
     reading.reset();
-    const SecretKey key = load_key(files, state.setup, options.passphrase);
-    const Head head = decrypt_head(files, state, identity, key, job.model());
+    load_key(session, options.passphrase);
+    session.use_rows(training);
+    const Head head = session.decrypt(DirectoryStore(options.job));
     FitResult result{state, head, training, test_of};
     result.job = job;
     result.held_out_share = source.hold_out;
@@ -93,8 +96,8 @@ void report(ReportOptions& options) {
     }
     result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
-    require_agreement(figures, files, state.setup.plan, identity);
-    const auto models = decrypted_models(files, state, identity, key, job, training, head);
+    require_agreement(figures, session);
+    const auto models = decrypted_models(session, job, head);
     write_report(options.out, result, figures, {models, pictures});
     print_summary("  {:<22}{}, {}\n  {:<22}{} of {} iterations\n", "report, private",
                   options.out.string(),

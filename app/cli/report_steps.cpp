@@ -85,21 +85,16 @@ std::optional<Thumbnail> Pictures::operator()(std::size_t row) const {
     return picture;
 }
 
-std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerState& state,
-                                          const ContainerIdentity& identity, const SecretKey& key,
-                                          const JobFiles& files, const Dataset& training,
+std::vector<ReportModel> decrypted_models(OwnerSession& session, const JobFiles& files,
                                           const Head& head) {
-    const OwnerSetup& setup = state.setup;
+    const DirectoryStore job(files.directory);
     std::vector<ReportModel> models;
-    if (last_kept_checkpoint(files, setup.plan) > 0) {
-        DecryptionRecord record(owner.decryptions());
-        for (CheckedModel& model : release_checkpoints(
-                 record, files, {setup.plan, identity}, key, state.scaled_rows,
-                 prepare_rows(setup, training.features, training.labels), setup, state.reference)) {
+    if (last_kept_checkpoint(job, session.plan()) > 0) {
+        for (CheckedModel& model : session.decrypt_checkpoints(job)) {
             models.push_back({model.iteration, std::move(model.head)});
         }
     }
-    models.push_back({setup.plan.recipe().iterations, head});
+    models.push_back({session.plan().recipe().iterations, head});
     return models;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "cipherfit/io/picture_file.h"
-#include "cipherfit/rlwe/owner/secret_key.h"
 #include "cli/fit_report.h"
 #include "cli/owner_steps.h"
 #include "report/report_data.h"
@@ -35,9 +34,7 @@ class Pictures {
 
 // The models of the kept checkpoints, each held to the twin's after as many iterations of the
 // training rows, and `head` as the last. Throws as release_checkpoints().
-std::vector<ReportModel> decrypted_models(const OwnerFiles& owner, const OwnerState& state,
-                                          const ContainerIdentity& identity, const SecretKey& key,
-                                          const JobFiles& files, const Dataset& training,
+std::vector<ReportModel> decrypted_models(OwnerSession& session, const JobFiles& files,
                                           const Head& head);
 
 struct ReportParts {

@@ -1,9 +1,8 @@
 // cipherfit review: whether an encrypted run goes on, which the owner alone can tell.
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/review.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "cli/commands.h"
 #include "cli/output_check.h"
 #include "cli/owner_steps.h"
@@ -59,11 +58,11 @@ std::vector<Reviewed> reviewed_models(std::vector<CheckedModel> checked, const T
 
 // The last kept checkpoint, where none is missing that it is joined with.
 void require_checkpoints(const JobFiles& job, const TrainingPlan& plan) {
-    const int kept = last_kept_checkpoint(job, plan);
+    const int kept = last_kept_checkpoint(DirectoryStore(job.directory), plan);
     require(kept > 0, ErrorCode::bad_input,
             "{}: there is no checkpoint to review: run 'cipherfit train' with --review-every",
             (job.directory / "checkpoints").string());
-    const int every = plan.segment_length();
+    const int every = plan.solver().joins_models() ? plan.models_every() : 0;
     for (int iteration = every; every > 0 && iteration < kept; iteration += every) {
         require(std::filesystem::exists(job.kept_checkpoint(iteration)), ErrorCode::bad_input,
                 "{}: is missing, without which there is no model after any later iteration: bring "
@@ -97,23 +96,21 @@ void review(ReviewOptions& options) {
     check.makes("--out", options.out);
     check.check();
     std::optional<StopAtOnce> reading(std::in_place);
-    const OwnerState state = read_owner_state(files);
-    const ContainerIdentity identity = read_owner_job(files, state.setup.plan);
+    OwnerSession session = OwnerSession::open(options.owner);
+    const OwnerState& state = session.state();
+    static_cast<void>(session.identity());  // before anything is read
     const Dataset training =
-        extract(state.extractor.get(), read_planned_rows(files, options.train).data);
-    Samples validation = read_samples(options.validation, &state.table);
-    require_backbone(validation, state.backbone, options.validation.file.string());
-    const TestRows rows = test_rows(std::move(validation), state.extractor.get(),
+        extract(state.columns.extractor.get(), read_planned_rows(files, options.train).data);
+    Samples validation = read_samples(options.validation, &state.columns.table);
+    require_backbone(validation, state.columns.backbone, options.validation.file.string());
+    const TestRows rows = test_rows(std::move(validation), state.columns.extractor.get(),
                                     state.reference.head, options.validation.file.string());
     reading.reset();
-    const SecretKey key = load_key(files, state.setup, options.passphrase);
-    require_checkpoints(job, state.setup.plan);
-    DecryptionRecord record(files.decryptions());
-    const std::vector<Reviewed> models = reviewed_models(
-        release_checkpoints(record, job, {state.setup.plan, identity}, key, state.scaled_rows,
-                            prepare_rows(state.setup, training.features, training.labels),
-                            state.setup, state.reference),
-        rows);
+    load_key(session, options.passphrase);
+    require_checkpoints(job, session.plan());
+    session.use_rows(training);
+    DirectoryStore store(job.directory);
+    const std::vector<Reviewed> models = reviewed_models(session.decrypt_checkpoints(store), rows);
     for (const Reviewed& model : models) {
         print_summary("  {:<22}{:.2f} % of {} rows\n", fmt::format("iteration {}", model.iteration),
                       100 * model.accuracy, rows.labels.size());
@@ -132,8 +129,7 @@ void review(ReviewOptions& options) {
     }
     {
         const SharedFiles shared;
-        value_or_throw(write_answer(job, identity, last.iteration, answer,
-                                    AnswerSigner(key).sign(identity, last.iteration, answer)));
+        session.answer(store, last.iteration, answer);
     }
     print_summary("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
                   state.setup.plan.recipe().iterations);

@@ -80,7 +80,7 @@ Arguments clean_environment() {
 // Cuts what the server writes into lines: progress, and what it has to say.
 class ServerOutput {
   public:
-    explicit ServerOutput(const std::function<void(const ServerProgress&)>& progress)
+    explicit ServerOutput(const std::function<void(const Progress&)>& progress)
         : progress_(progress) {}
 
     void take(std::string_view bytes) {
@@ -110,7 +110,7 @@ class ServerOutput {
             message_ = text;
         }
     }
-    const std::function<void(const ServerProgress&)>& progress_;
+    const std::function<void(const Progress&)>& progress_;
     std::string pending_, message_;
 };
 
@@ -191,7 +191,7 @@ void become_server(const std::vector<std::string>& arguments) {
 
 ServerRun run_server(const std::filesystem::path& job, unsigned threads,
                      const std::vector<std::string>& more,
-                     const std::function<void(const ServerProgress&)>& progress,
+                     const std::function<void(const Progress&)>& progress,
                      const std::function<void()>& idle) {
     const std::string program = server_program().string();
     std::vector<std::string> words{program, std::filesystem::absolute(job).string(), "--threads",

@@ -2,7 +2,7 @@
 // of the owner's.
 #pragma once
 
-#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/protocol/observer.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -27,7 +27,7 @@ struct ServerRun {
 // of its exit status, or that it was killed. `more`: further options of the program.
 ServerRun run_server(const std::filesystem::path& job, unsigned threads,
                      const std::vector<std::string>& more,
-                     const std::function<void(const ServerProgress&)>& progress,
+                     const std::function<void(const Progress&)>& progress,
                      const std::function<void()>& idle);
 
 }  // namespace cipherfit

@@ -8,7 +8,7 @@ namespace cipherfit {
 namespace {
 
 constexpr std::string_view mark = "@progress";
-constexpr int last_phase = static_cast<int>(ServerProgress::Phase::write);
+constexpr int last_phase = static_cast<int>(Progress::Phase::write);
 
 double share_of(std::uint64_t done, std::uint64_t total) {
     return total == 0 ? -1.0 : static_cast<double>(done) / static_cast<double>(total);
@@ -16,49 +16,49 @@ double share_of(std::uint64_t done, std::uint64_t total) {
 
 }  // namespace
 
-std::string encode_progress(const ServerProgress& progress) {
+std::string encode_progress(const Progress& progress) {
     return fmt::format("{} {} {} {} {} {} {}", mark, static_cast<int>(progress.phase),
                        progress.done, progress.total, progress.level, progress.bytes_written,
                        progress.work_done);
 }
 
-std::optional<ServerProgress> decode_progress(std::string_view line) {
+std::optional<Progress> decode_progress(std::string_view line) {
     std::istringstream words{std::string(line)};
     std::string first;
     int phase = 0;
-    ServerProgress progress;
+    Progress progress;
     if (!(words >> first >> phase >> progress.done >> progress.total >> progress.level >>
           progress.bytes_written >> progress.work_done) ||
         first != mark || phase < 0 || phase > last_phase) {
         return std::nullopt;
     }
-    progress.phase = static_cast<ServerProgress::Phase>(phase);
+    progress.phase = static_cast<Progress::Phase>(phase);
     return progress;
 }
 
-void ServerProgressView::begin(ServerProgress::Phase phase, const std::string& name) {
+void ServerProgressView::begin(Progress::Phase phase, const std::string& name) {
     if (phase_ != phase) {
         phase_ = phase;
         line_.phase(name);
     }
 }
 
-void ServerProgressView::show(const ServerProgress& progress) {
+void ServerProgressView::show(const Progress& progress) {
     const double share = share_of(progress.done, progress.total);
     const std::string bytes = format_bytes(static_cast<double>(progress.done));
     switch (progress.phase) {
-        case ServerProgress::Phase::load_data:
+        case Progress::Phase::load_data:
             begin(progress.phase, "server: loading ciphertexts");
             line_.update(share, bytes);
             break;
-        case ServerProgress::Phase::load_keys:
+        case Progress::Phase::load_keys:
             begin(progress.phase, "server: loading evaluation keys");
             line_.update(share, bytes);
             break;
-        case ServerProgress::Phase::prepare:
+        case Progress::Phase::prepare:
             begin(progress.phase, "server: preparing the features");
             break;
-        case ServerProgress::Phase::train: {
+        case Progress::Phase::train: {
             if (phase_ != progress.phase) {
                 first_iteration_ = progress.done;
                 first_work_ = progress.work_done;
@@ -72,8 +72,13 @@ void ServerProgressView::show(const ServerProgress& progress) {
                          progress.done > first_iteration_);
             break;
         }
-        case ServerProgress::Phase::write:
+        case Progress::Phase::write:
             begin(progress.phase, "server: writing the model");
+            break;
+        case Progress::Phase::score:
+            begin(progress.phase, "server: scores");
+            break;
+        default:  // the owner's
             break;
     }
 }

@@ -2,8 +2,12 @@
 
 #include "cipherfit/base/error.h"
 
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <string_view>
+#include <sys/eventfd.h>
+#include <thread>
 #include <unistd.h>
 
 namespace cipherfit {
@@ -14,11 +18,17 @@ std::atomic<int> received{0};
 std::atomic<int> child{0};
 std::atomic<int> at_once{0};  // how many StopAtOnce there are
 std::atomic<bool> on_terminal{false};
+std::atomic<int> wakened{-1};  // the event that a signal is told to, where there is one
 static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
 
 constexpr std::string_view stopped =
     "cipherfit: stopped by a signal: give the same command again to begin anew\n";
 constexpr std::string_view clear_line = "\r\x1b[2K";  // of the progress on a terminal
+
+void tell(int event) {
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(event, &one, sizeof(one)) >= 0);
+}
 
 // Only what is safe in a signal handler.
 extern "C" void on_signal(int signal) {
@@ -38,7 +48,44 @@ extern "C" void on_signal(int signal) {
         ::_exit(status_interrupted);
     }
     received = signal;
+    if (const int event = wakened.load(); event >= 0) {
+        tell(event);
+    }
 }
+
+// A signal handler may not request a stop: a thread does that when the handler tells it.
+class StopThread {
+  public:
+    StopThread() : event_(::eventfd(0, EFD_CLOEXEC)) {
+        require(event_ >= 0, ErrorCode::io_failure,
+                "cannot wait for signals: the system has no "
+                "descriptor left");
+        wakened = event_;
+        thread_ = std::thread([this] {
+            std::uint64_t count = 0;
+            while (::read(event_, &count, sizeof(count)) < 0 && errno == EINTR) {
+            }
+            source_.request_stop();
+        });
+        if (requested) {  // it came a moment before
+            tell(event_);
+        }
+    }
+    ~StopThread() {
+        wakened = -1;
+        tell(event_);
+        thread_.join();
+        static_cast<void>(::close(event_));
+    }
+    StopThread(const StopThread&) = delete;
+    StopThread& operator=(const StopThread&) = delete;
+    std::stop_token token() const noexcept { return source_.get_token(); }
+
+  private:
+    int event_;
+    std::stop_source source_;
+    std::thread thread_;
+};
 
 void handle(int signal, void (*handler)(int)) {
     struct sigaction action{};
@@ -58,6 +105,11 @@ void install_signal_handlers() {
 
 const std::atomic<bool>& stop_requested() noexcept {
     return requested;
+}
+
+std::stop_token stop_on_signal() {
+    static const StopThread thread;
+    return thread.token();
 }
 
 int stop_signal() noexcept {

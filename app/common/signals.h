@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <stop_token>
 
 namespace cipherfit {
 
@@ -15,6 +16,9 @@ void install_signal_handlers();
 // Whether a stop was asked for, and by which signal (0: none).
 const std::atomic<bool>& stop_requested() noexcept;
 int stop_signal() noexcept;
+
+// The same as a token, which is told within moments of the signal.
+std::stop_token stop_on_signal();
 
 // From now on signals go to this child process as well; 0 ends that.
 void forward_signals_to(int process) noexcept;

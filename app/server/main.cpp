@@ -2,8 +2,9 @@
 // nothing else, and links no code that knows what a secret key is.
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
-#include "cipherfit/protocol/prediction_files.h"
-#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/io/npy.h"
+#include "cipherfit/protocol/prediction_session.h"
+#include "cipherfit/protocol/training_session.h"
 #include "cipherfit/train/recipe.h"
 #include "common/number_option.h"
 #include "common/program.h"
@@ -29,11 +30,27 @@ struct Options {
     std::filesystem::path job, model;
     RunOptions run;
     bool machine = false;
-    int keep_checkpoints = 0, checkpoint_every = 1, review_every = 0;
-    double review_wait = 0;
+    TrainingOptions training;
 };
 
-void write_report(const std::filesystem::path& job, const ServerReport& report, double seconds) {
+// Shows a session's progress to a person, or to the program that reads it.
+class ShownProgress final : public Observer {
+  public:
+    ShownProgress(ProgressLine& line, bool machine) : view_(line), machine_(machine) {}
+    void on_progress(const Progress& progress) override {
+        if (machine_) {
+            print_error("{}\n", encode_progress(progress));
+        } else {
+            view_.show(progress);
+        }
+    }
+
+  private:
+    ServerProgressView view_;
+    bool machine_;
+};
+
+void write_report(const std::filesystem::path& job, const TrainingReport& report, double seconds) {
     const nlohmann::json json{{"version", version()},
                               {"isa", isa()},
                               {"threads", thread_count()},
@@ -53,32 +70,23 @@ void write_report(const std::filesystem::path& job, const ServerReport& report, 
 void predict(const Options& options) {
     ProgressLine line(options.run.quiet || options.machine);
     line.phase("server: scores");
-    static_cast<void>(run_prediction_job(
-        options.job,
-        {.model = options.model.empty() ? options.model : options.model / "weights.npy",
-         .memory_limit_bytes = 0,
-         .tests = TestParameters::refuse}));
+    PredictionOptions prediction;
+    if (!options.model.empty()) {
+        const std::filesystem::path weights = options.model / "weights.npy";
+        prediction.model = ServerModel{value_or_throw(read_npy_matrix(weights)), weights.string()};
+    }
+    DirectoryStore store(options.job);
+    PredictionSession(store, prediction).score(stop_on_signal());
     line.finish();
 }
 
 void train(const Options& options) {
     const auto start = std::chrono::steady_clock::now();
     ProgressLine line(options.run.quiet || options.machine);
-    ServerProgressView view(line);
-    ServerOptions server;
-    server.stop = &stop_requested();
-    server.keep_every = options.keep_checkpoints;
-    server.checkpoint_every = options.checkpoint_every;
-    server.review_every = options.review_every;
-    server.review_wait_seconds = options.review_wait;
-    server.progress = [&](const ServerProgress& progress) {
-        if (options.machine) {
-            print_error("{}\n", encode_progress(progress));
-        } else {
-            view.show(progress);
-        }
-    };
-    const ServerReport report = run_training_job(options.job, server);
+    ShownProgress shown(line, options.machine);
+    DirectoryStore store(options.job);
+    const TrainingReport report =
+        TrainingSession(store, options.training, &shown).train(stop_on_signal());
     line.finish();
     if (report.stopped_by_owner) {
         print_error("the owner has stopped the run after iteration {} of {}\n", report.stopped_at,
@@ -123,24 +131,24 @@ void build(CLI::App& app) {
     app.add_option("--model", options->model,
                    "The server's own model to score with: a directory with weights.npy")
         ->type_name("DIR");
-    app.add_option("--keep-checkpoints", options->keep_checkpoints,
+    app.add_option("--keep-checkpoints", options->training.keep_every,
                    "Keep the checkpoint of every so many iterations in checkpoints/, for the "
                    "owner's report; 0: none")
         ->capture_default_str()
         ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
-    app.add_option("--checkpoint-every", options->checkpoint_every,
+    app.add_option("--checkpoint-every", options->training.checkpoint_every,
                    "Write checkpoint.cft, to go on from, after every so many iterations")
         ->capture_default_str()
         ->transform(whole_number(1, max_iterations))
         ->type_name("EVERY");
-    app.add_option("--review-every", options->review_every,
+    app.add_option("--review-every", options->training.review_every,
                    "Stop after every so many iterations until the owner has answered to the "
                    "checkpoint; 0: never")
         ->capture_default_str()
         ->transform(whole_number(0, max_iterations))
         ->type_name("EVERY");
-    app.add_option("--review-wait", options->review_wait,
+    app.add_option("--review-wait", options->training.review_wait_seconds,
                    "Seconds to wait for such an answer before ending, to be started again")
         ->capture_default_str()
         ->check(real_number(0, 1e9))

@@ -8,7 +8,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr int format = 1;
+constexpr int chain_format = 1;
 
 }  // namespace
 
@@ -44,15 +44,16 @@ nlohmann::json ChainedFeatures::steps() const {
 }
 
 nlohmann::json ChainedFeatures::state() const {
-    return {{"kind", kind}, {"format", format}, {"stages", {first_->state(), second_->state()}}};
+    return {
+        {"kind", kind}, {"format", chain_format}, {"stages", {first_->state(), second_->state()}}};
 }
 
 Expected<std::unique_ptr<FeatureExtractor>> ChainedFeatures::from_json(const nlohmann::json& json) {
-    if (!json.contains("format") || json["format"] != format) {
+    if (!json.contains("format") || json["format"] != chain_format) {
         return make_error(ErrorCode::unsupported_version,
                           "feature extractor state: the format of a chain is not the format {} "
                           "that this version reads",
-                          format);
+                          chain_format);
     }
     const auto stages = json.find("stages");
     if (stages == json.end() || !stages->is_array() || stages->size() != 2) {

@@ -11,7 +11,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr int format = 1;
+constexpr int pca_format = 1;
 constexpr Eigen::Index most_components = 16384;
 
 }  // namespace
@@ -79,7 +79,7 @@ nlohmann::json PcaFeatures::steps() const {
 nlohmann::json PcaFeatures::state() const {
     const PrincipalComponents& components = fitted();
     return {{"kind", kind},
-            {"format", format},
+            {"format", pca_format},
             {"whitening", options_.whitening},
             {"ridge", options_.ridge},
             {"mean", to_vector(components.mean.data(), components.mean.size())},
@@ -90,11 +90,11 @@ nlohmann::json PcaFeatures::state() const {
 
 Expected<std::unique_ptr<FeatureExtractor>> PcaFeatures::from_json(const nlohmann::json& json) {
     try {
-        if (json.at("format") != format) {
+        if (json.at("format") != pca_format) {
             return make_error(ErrorCode::unsupported_version,
                               "feature extractor state: format {} is not the format {} that this "
                               "version reads",
-                              json.at("format").dump(), format);
+                              json.at("format").dump(), pca_format);
         }
         PrincipalComponents components;
         components.mean = finite_numbers(json, "mean");

@@ -10,7 +10,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr int format = 1;
+constexpr int state_format = 1;
 
 Eigen::Index whole(const nlohmann::json& json, const char* key) {
     return whole_number<Eigen::Index>(json.at(key));
@@ -39,7 +39,7 @@ std::string filter_bank_fingerprint(const FloatRows& filters) {
 nlohmann::json random_conv_state(const RandomConvOptions& options, const FloatRows& filters,
                                  const PrincipalComponents& components) {
     return {{"kind", RandomConvFeatures::kind},
-            {"format", format},
+            {"format", state_format},
             {"options",
              {{"height", options.shape.height},
               {"width", options.shape.width},
@@ -60,11 +60,11 @@ nlohmann::json random_conv_state(const RandomConvOptions& options, const FloatRo
 
 Expected<RandomConvState> read_random_conv_state(const nlohmann::json& json) {
     try {
-        if (json.at("format") != format) {
+        if (json.at("format") != state_format) {
             return make_error(ErrorCode::unsupported_version,
                               "feature extractor state: format {} is not the format {} that this "
                               "version reads",
-                              json.at("format").dump(), format);
+                              json.at("format").dump(), state_format);
         }
         RandomConvState state;
         state.options = read_options(json.at("options"));

@@ -14,7 +14,7 @@ namespace {
 
 // Rows per product: fixed, and the last block filled up with zeros, so that the order of additions
 // for a row depends neither on the number of rows nor on the number of threads.
-constexpr Eigen::Index block = 64;
+constexpr Eigen::Index rows_of_a_block = 64;
 
 // The same numbers with every standard library, whose own distributions differ.
 class Generator {
@@ -64,13 +64,13 @@ RandomFourier::RandomFourier(Eigen::Index inputs, Eigen::Index cosines, double g
 RowMatrix RandomFourier::operator()(const RowMatrix& rows) const {
     RowMatrix result(rows.rows(), cosines());
     const double scale = std::sqrt(2.0 / static_cast<double>(cosines()));
-    const Eigen::Index blocks = (rows.rows() + block - 1) / block;
+    const Eigen::Index blocks = (rows.rows() + rows_of_a_block - 1) / rows_of_a_block;
     parallel_for(0, static_cast<std::size_t>(blocks), [&](std::size_t index) {
-        const Eigen::Index start = static_cast<Eigen::Index>(index) * block;
-        const Eigen::Index height = std::min(block, rows.rows() - start);
-        RowMatrix part = RowMatrix::Zero(block, rows.cols());
+        const Eigen::Index start = static_cast<Eigen::Index>(index) * rows_of_a_block;
+        const Eigen::Index height = std::min(rows_of_a_block, rows.rows() - start);
+        RowMatrix part = RowMatrix::Zero(rows_of_a_block, rows.cols());
         part.topRows(height) = rows.middleRows(start, height);
-        RowMatrix angles(block, cosines());
+        RowMatrix angles(rows_of_a_block, cosines());
         angles.noalias() = part * frequencies_;
         for (Eigen::Index i = 0; i < height; ++i) {
             for (Eigen::Index j = 0; j < cosines(); ++j) {

@@ -14,13 +14,13 @@
 namespace cipherfit {
 namespace {
 
-constexpr int format = 1;
+constexpr int whitening_format = 1;
 constexpr Eigen::Index most_columns = 16384;
 constexpr Eigen::Index default_components = 1023;
 constexpr double largest_value = 1e100;
 // Rows that are transformed at a time, so that the cosines of a large table never exist all at
 // once.
-constexpr Eigen::Index piece = 4096;
+constexpr Eigen::Index rows_at_once = 4096;
 // A column whose deviation is below this share of its largest value holds its rounding alone.
 constexpr double rounding_share = 1e-12;
 
@@ -157,8 +157,8 @@ RowMatrix WhitenedFeatures::transform_rows(const RowMatrix& rows,
             rows.cols(), input_dimension());
     require_rows(rows);
     RowMatrix result(rows.rows(), fitted.components());
-    for (Eigen::Index start = 0; start < rows.rows(); start += piece) {
-        const Eigen::Index count = std::min(piece, rows.rows() - start);
+    for (Eigen::Index start = 0; start < rows.rows(); start += rows_at_once) {
+        const Eigen::Index count = std::min(rows_at_once, rows.rows() - start);
         result.middleRows(start, count) = fitted.project(phi(rows.middleRows(start, count)));
         progress(start + count, rows.rows());
     }
@@ -201,7 +201,7 @@ nlohmann::json WhitenedFeatures::state() const {
     const PrincipalComponents& fitted = components();
     nlohmann::json json{
         {"kind", name()},
-        {"format", format},
+        {"format", whitening_format},
         {"scaling", options_.scaling == ColumnScaling::each ? "each" : "common"},
         {"clip", options_.scaling == ColumnScaling::each ? nlohmann::json(clip) : nlohmann::json()},
         {"column_means", to_vector(mean_.data(), mean_.size())},
@@ -223,11 +223,11 @@ nlohmann::json WhitenedFeatures::state() const {
 Expected<std::unique_ptr<FeatureExtractor>> WhitenedFeatures::from_json(
     const nlohmann::json& json) {
     try {
-        if (json.at("format") != format) {
+        if (json.at("format") != whitening_format) {
             return make_error(ErrorCode::unsupported_version,
                               "feature extractor state: format {} is not the format {} that this "
                               "version reads",
-                              json.at("format").dump(), format);
+                              json.at("format").dump(), whitening_format);
         }
         WhitenedOptions options;
         options.cosines = json.at("kind") == rbf;

@@ -11,7 +11,7 @@ namespace cipherfit {
 namespace {
 
 // Coefficients per pass: the sum of a block stays in the first-level cache while terms are added.
-constexpr std::size_t block_size = 2048;
+constexpr std::size_t combined_at_once = 2048;
 
 // round(factor * scale / a.scale), the integer that the term is multiplied by.
 double integer_factor(const ScaledTerm& term, double scale) {
@@ -43,7 +43,7 @@ void Evaluator::add_combination_inplace(Ciphertext& a, std::span<const ScaledTer
     }
     const Ring& ring = parameters().ring();
     const std::size_t n = ring.n();
-    const std::size_t block = std::min(block_size, n);
+    const std::size_t block = std::min(combined_at_once, n);
     parallel_for(0, 2 * (a.level() + 1), [&](std::size_t task) {
         const std::size_t part = task % 2;
         const std::size_t limb = task / 2;

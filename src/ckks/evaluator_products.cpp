@@ -12,7 +12,7 @@ namespace cipherfit {
 namespace {
 
 // Coefficients per pass: the operands of one pass are read three times and should stay in L2.
-constexpr std::size_t block_size = 2048;
+constexpr std::size_t multiplied_at_once = 2048;
 // The kernel adds up to 1024 products with one reduction; the middle part has two a term.
 constexpr std::size_t terms_per_call = 512;
 
@@ -45,7 +45,7 @@ Ciphertext Evaluator::sum_of_products(std::span<const Product> products) const {
     for (std::size_t part = 0; part < 3; ++part) {
         parts.emplace_back(n, level + 1);
     }
-    const std::size_t block = std::min(block_size, n);
+    const std::size_t block = std::min(multiplied_at_once, n);
     const std::size_t blocks = n / block;
     parallel_for(0, (level + 1) * blocks, [&](std::size_t task) {
         const std::size_t limb = task / blocks;

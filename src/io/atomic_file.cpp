@@ -20,8 +20,6 @@ namespace {
 
 // Writes shorter than this are gathered; longer ones pass the buffer by.
 constexpr std::size_t buffer_bytes = std::size_t{1} << 16U;
-// Linux transfers at most 2^31 - 4096 bytes in one call.
-constexpr std::size_t max_transfer = std::size_t{1} << 30U;
 
 std::filesystem::path directory_of(const std::filesystem::path& path) {
     const std::filesystem::path directory = path.parent_path();

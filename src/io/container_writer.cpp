@@ -12,7 +12,7 @@ using namespace container_layout;
 namespace {
 
 // Hashed and written in one go while a piece is in the cache.
-constexpr std::size_t piece_bytes = std::size_t{1} << 20U;
+constexpr std::size_t written_at_once = std::size_t{1} << 20U;
 
 }  // namespace
 
@@ -88,7 +88,7 @@ Expected<void> ContainerWriter::append(std::span<const std::uint8_t> bytes) {
             sink_->name(), bytes.size(), missing_);
     missing_ -= bytes.size();
     while (!bytes.empty()) {
-        const auto piece = bytes.first(std::min(bytes.size(), piece_bytes));
+        const auto piece = bytes.first(std::min(bytes.size(), written_at_once));
         section_hash_.update(piece);
         if (auto done = sink_->write(piece); !done) {
             return done;

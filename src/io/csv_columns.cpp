@@ -34,7 +34,7 @@ bool names_an_index(const std::string& name) {
     return text.empty() || text.starts_with("unnamed: ") || text == "index" || text == "rownames";
 }
 
-Expected<Names> header_names(const std::string& file, std::string_view record, char delimiter) {
+Expected<Names> names_in_header(const std::string& file, std::string_view record, char delimiter) {
     Names names;
     CsvFields fields(record, delimiter);
     CsvField field;
@@ -366,7 +366,7 @@ Expected<CsvLayout> csv_layout(const std::string& file, std::string_view first,
     if (!has_header) {
         return tl::unexpected<ErrorInfo>(has_header.error());
     }
-    auto names = *has_header ? header_names(file, first, delimiter) : Expected<Names>(Names());
+    auto names = *has_header ? names_in_header(file, first, delimiter) : Expected<Names>(Names());
     if (!names) {
         return tl::unexpected<ErrorInfo>(names.error());
     }

@@ -15,8 +15,6 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::size_t max_transfer = std::size_t{1} << 30U;
-
 // The process id that a holder wrote into the lock file, for a message: digits or nothing.
 std::string holder(int descriptor) {
     std::array<char, 20> text{};

@@ -7,7 +7,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::size_t piece_bytes = std::size_t{1} << 18U;
+constexpr std::size_t read_at_once = std::size_t{1} << 18U;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ Expected<void> LineReader::refill() {
         begin_ = 0;
     }
     const std::uint64_t left = source_->size() - offset_;
-    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece_bytes));
+    const auto count = static_cast<std::size_t>(std::min<std::uint64_t>(left, read_at_once));
     if (buffer_.size() < end_ + count) {
         buffer_.resize(std::max(end_ + count, 2 * buffer_.size()));
     }
@@ -66,7 +66,7 @@ Expected<std::optional<std::string_view>> LineReader::next() {
 }
 
 Expected<std::uint64_t> count_lines(ByteSource& source) {
-    std::vector<std::uint8_t> piece(std::min<std::uint64_t>(source.size(), piece_bytes));
+    std::vector<std::uint8_t> piece(std::min<std::uint64_t>(source.size(), read_at_once));
     std::uint64_t lines = 0;
     for (std::uint64_t offset = 0; offset < source.size(); offset += piece.size()) {
         const auto part =

@@ -15,7 +15,7 @@ namespace cipherfit {
 namespace {
 
 constexpr std::size_t piece_items = std::size_t{1} << 16U;
-constexpr double max_exact_integer = 9007199254740992.0;  // 2^53
+constexpr double largest_exact_integer = 9007199254740992.0;  // 2^53
 
 template <class T>
 std::make_signed_t<T> as_signed(T value) noexcept {
@@ -104,7 +104,7 @@ template <class T>
 bool to_integer(T value, std::int64_t& result) noexcept {
     if constexpr (std::is_floating_point_v<T>) {
         const auto wide = static_cast<double>(value);
-        if (!(std::abs(wide) < max_exact_integer) || std::trunc(wide) != wide) {
+        if (!(std::abs(wide) < largest_exact_integer) || std::trunc(wide) != wide) {
             return false;
         }
         result = static_cast<std::int64_t>(wide);

@@ -12,7 +12,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::string_view npy_magic = "\x93NUMPY";
 constexpr std::uint64_t max_dictionary_bytes = 1U << 16U;
 constexpr std::uint64_t max_dimension = (std::uint64_t{1} << 31U) - 1;
 
@@ -247,7 +247,7 @@ Expected<NpyHeader> read_npy_header(ByteSource& source, std::size_t most_dimensi
     if (auto done = source.read_at(0, std::span(start).first(available)); !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }
-    if (!std::equal(magic.begin(), magic.end(), start.begin(),
+    if (!std::equal(npy_magic.begin(), npy_magic.end(), start.begin(),
                     [](char c, std::uint8_t b) { return static_cast<std::uint8_t>(c) == b; })) {
         return make_error(ErrorCode::bad_input, "{}: not a .npy file", file);
     }
@@ -296,13 +296,13 @@ Expected<NpyHeader> read_npy_header(ByteSource& source, std::size_t most_dimensi
 std::string npy_header_bytes(std::string_view descr, std::string_view shape) {
     std::string text =
         fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}", descr, shape);
-    const std::size_t before = magic.size() + 4;
+    const std::size_t before = npy_magic.size() + 4;
     const std::size_t padded = (before + text.size() + 1 + 63) / 64 * 64 - before;
     text.append(padded - 1 - text.size(), ' ');
     text += '\n';
     std::array<std::uint8_t, 2> length{};
     store_le(length.data(), static_cast<std::uint16_t>(text.size()));
-    std::string bytes(magic);
+    std::string bytes(npy_magic);
     bytes += '\x01';
     bytes += '\x00';
     bytes.append(length.begin(), length.end());

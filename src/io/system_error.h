@@ -4,6 +4,7 @@
 #include "cipherfit/base/error.h"
 
 #include <cerrno>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,6 +17,9 @@ inline tl::unexpected<ErrorInfo> system_error(std::string_view name, std::string
     return make_error(ErrorCode::io_failure, "{}: cannot {}: {}", name, action,
                       std::generic_category().message(error));
 }
+
+// Linux transfers at most 2^31 - 4096 bytes in one call.
+inline constexpr std::size_t max_transfer = std::size_t{1} << 30U;
 
 // Calls `f` until it is not interrupted by a signal.
 template <class F>

@@ -1,15 +1,12 @@
 #include "cipherfit/linalg/kernel_product.h"
 
 #include "cipherfit/base/error.h"
+#include "linalg/signed_size.h"
 
 #include <utility>
 
 namespace cipherfit {
 namespace {
-
-std::int64_t signed_size(std::size_t value) noexcept {
-    return static_cast<std::int64_t>(value);
-}
 
 // Slots of a rotation by `rows` rows.
 std::int64_t row_steps(const KernelLayout& layout, std::size_t rows) noexcept {

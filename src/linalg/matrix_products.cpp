@@ -1,6 +1,7 @@
 #include "cipherfit/linalg/matrix_products.h"
 
 #include "cipherfit/base/error.h"
+#include "linalg/signed_size.h"
 
 #include <algorithm>
 #include <bit>
@@ -13,10 +14,6 @@ using Steps = std::int64_t;
 
 // Rotated operands of a product that may exist at a time.
 constexpr std::size_t rotations_alive = 16;
-
-Steps signed_size(std::size_t value) noexcept {
-    return static_cast<Steps>(value);
-}
 
 // Rotations (to the left) of one direction. With L = lane and r = g G + h, h = inner u + v:
 //   forward   rot_r(X o rot_{rL}(U))   = rot_{gG}( rot_h(X) o rot_{h + rL}(U) )

@@ -2,6 +2,7 @@
 
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/share_bytes.h"
+#include "parties/failed.h"
 #include "rlwe/multiparty/hashing.h"
 
 #include <algorithm>
@@ -12,11 +13,6 @@ namespace cipherfit {
 namespace {
 
 constexpr std::size_t envelope_bytes = 4096;  // more than a header and a signature take
-
-template <class T>
-tl::unexpected<ErrorInfo> failed(const Expected<T>& result) {
-    return tl::unexpected<ErrorInfo>(result.error());
-}
 
 tl::unexpected<ErrorInfo> wrong(const Charter& charter, std::uint32_t member,
                                 const std::string& why) {

@@ -1,25 +1,27 @@
 #include "protocol/batch_reader.h"
 
+#include "protocol/content_io.h"
+
+#include <string>
 #include <utility>
 
 namespace cipherfit {
 
-BatchReader::BatchReader(const JobFiles& files, const Job& job) : files_(files), job_(job) {
+BatchReader::BatchReader(const JobStore& store, const Job& job) : store_(store), job_(job) {
     for (std::size_t batch = 0; batch < job.plan.batches(); ++batch) {
-        const std::filesystem::path path = files.batch(batch);
-        require(std::filesystem::exists(path), ErrorCode::bad_input,
-                "{}: batch {} of {} is missing: have the owner send it again", path.string(),
+        const std::string name = contents::batch(batch);
+        require(store.exists(name), ErrorCode::bad_input,
+                "{}: batch {} of {} is missing: have the owner send it again", store.label(name),
                 batch + 1, job.plan.batches());
-        const auto reader =
-            value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
-        value_or_throw(reader.expect(job.identity, {IdentityPart::parameters, IdentityPart::key,
-                                                    IdentityPart::plan, IdentityPart::job}));
+        const auto reader = value_or_throw(
+            ContainerReader::open(value_or_throw(store.get(name)), ContainerKind::training_batch));
+        value_or_throw(reader.expect(job.identity, all_of_the_job));
     }
 }
 
 BatchReader::Ahead BatchReader::read(std::size_t batch) const {
     return {batch, std::async(std::launch::async, [this, batch] {
-                return read_training_batch(files_.batch(batch), job_, batch);
+                return read_training_batch(store_.get(contents::batch(batch)), job_, batch);
             })};
 }
 

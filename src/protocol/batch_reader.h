@@ -1,4 +1,4 @@
-// The mini-batches of a job, from its directory, one ahead of the training.
+// The mini-batches of a job, from its store, one ahead of the training.
 #pragma once
 
 #include "cipherfit/protocol/job_files.h"
@@ -14,9 +14,9 @@ namespace cipherfit {
 class BatchReader {
   public:
     // Looks whether every batch is there and begins as one of this job. Throws Error(bad_input),
-    // naming the first that is missing, and what the container reader reports. `job` must outlive
-    // this object.
-    BatchReader(const JobFiles& files, const Job& job);
+    // naming the first that is missing, and what the container reader reports. `store`
+    // and `job` must outlive this object.
+    BatchReader(const JobStore& store, const Job& job);
 
     // The batch, and from then on the next one is read while this one is in use. Throws Error:
     // corrupt_data, fingerprint_mismatch or io_failure, naming the file.
@@ -29,7 +29,7 @@ class BatchReader {
     };
     Ahead read(std::size_t batch) const;
 
-    JobFiles files_;
+    const JobStore& store_;
     const Job& job_;
     std::optional<Ahead> next_;
 };

@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/io/file.h"
+#include "protocol/content_io.h"
 
 #include <memory>
 #include <span>
@@ -68,14 +69,15 @@ std::vector<std::uint8_t> answer_text(const ContainerIdentity& identity, int ite
     return out.take();
 }
 
-Expected<std::optional<Answer>> read_answer(const JobFiles& files,
+Expected<std::optional<Answer>> read_answer(const JobStore& store,
                                             const ContainerIdentity& identity, int iteration,
                                             const std::optional<AnswerKey>& key) {
-    const std::filesystem::path path = files.answer(iteration);
-    if (!std::filesystem::exists(path)) {
+    const std::string name = contents::answer(iteration);
+    if (!store.exists(name)) {
         return std::optional<Answer>{};
     }
-    const auto bytes = read_file(path, largest_answer);
+    const auto bytes = store.get(name).and_then(
+        [](const auto& source) { return read_all(*source, largest_answer); });
     if (!bytes) {
         return tl::unexpected<ErrorInfo>(bytes.error());
     }
@@ -85,27 +87,25 @@ Expected<std::optional<Answer>> read_answer(const JobFiles& files,
         json["iteration"] != iteration || !json["answer"].is_string()) {
         return make_error(
             ErrorCode::bad_input,
-            "{}: is no answer to iteration {} of this job: have the owner give it again with "
-            "'cipherfit review'",
-            path.string(), iteration);
+            "{}: is no answer to iteration {} of this job: have the owner answer again",
+            store.label(name), iteration);
     }
     const auto answer = answer_from_name(json["answer"].get<std::string>());
     if (!answer) {
         return make_error(ErrorCode::bad_input,
-                          "{}: answers neither continue nor stop: have the owner give it again "
-                          "with 'cipherfit review'",
-                          path.string());
+                          "{}: answers neither continue nor stop: have the owner answer again",
+                          store.label(name));
     }
     if (key && !is_signed(*key, answer_text(identity, iteration, *answer), json)) {
         return make_error(ErrorCode::bad_input,
                           "{}: is not signed by the owner of this job: remove it, and have the "
-                          "owner answer with 'cipherfit review'",
-                          path.string());
+                          "owner answer again",
+                          store.label(name));
     }
     return std::optional(*answer);
 }
 
-Expected<void> write_answer(const JobFiles& files, const ContainerIdentity& identity, int iteration,
+Expected<void> write_answer(JobStore& store, const ContainerIdentity& identity, int iteration,
                             Answer answer, const std::optional<AnswerSignature>& signature) {
     nlohmann::json json{
         {"job", number_of(identity)}, {"iteration", iteration}, {"answer", name(answer)}};
@@ -113,8 +113,8 @@ Expected<void> write_answer(const JobFiles& files, const ContainerIdentity& iden
         json["signature"] = to_hex(*signature);
     }
     const std::string text = json.dump() + "\n";
-    return write_file(files.answer(iteration),
-                      {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+    return write_all(store.put(contents::answer(iteration)),
+                     {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
 }
 
 }  // namespace cipherfit

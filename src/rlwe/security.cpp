@@ -7,7 +7,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr unsigned smallest_log_n = 12;
+constexpr unsigned first_log_n = 12;
 constexpr std::size_t rings = 6;
 constexpr unsigned least_sparse_log_n = 16;
 constexpr double largest_sparse_log_q = 100;
@@ -61,10 +61,10 @@ std::string describe(SecurityLevel level) {
 }
 
 double largest_secure_log_qp(unsigned log_n, SecurityLevel level) {
-    require(log_n >= smallest_log_n && log_n < smallest_log_n + rings, ErrorCode::invalid_argument,
-            "the security table covers log_n {} to {}, not {}", smallest_log_n,
-            smallest_log_n + rings - 1, log_n);
-    return row(level).log_qp[log_n - smallest_log_n];
+    require(log_n >= first_log_n && log_n < first_log_n + rings, ErrorCode::invalid_argument,
+            "the security table covers log_n {} to {}, not {}", first_log_n,
+            first_log_n + rings - 1, log_n);
+    return row(level).log_qp[log_n - first_log_n];
 }
 
 double largest_secure_log_qp(unsigned log_n) {

@@ -1,8 +1,7 @@
 #include "cipherfit/train/encrypted_trainer.h"
 
 #include "cipherfit/circuit/evaluator_operations.h"
-#include "train/state_shape.h"
-#include "train/training_circuit.h"
+#include "solver/training_circuit.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,28 +11,28 @@
 namespace cipherfit {
 namespace {
 
-void check_blocks(const std::vector<Ciphertext>& blocks, const char* what, std::size_t count,
-                  std::size_t level, double scale) {
-    require(blocks.size() == count, ErrorCode::corrupt_data,
-            "the plan has {} ciphertexts of {}, got {}", count, what, blocks.size());
-    for (const Ciphertext& block : blocks) {
-        require(block.size() == 2 && block.level() == level && same_scale(block.scale(), scale),
-                ErrorCode::corrupt_data,
-                "a ciphertext of {} is at level {} and scale 2^{:.3f}, the plan says {} and "
-                "2^{:.3f}",
-                what, block.level(), std::log2(block.scale()), level, std::log2(scale));
-    }
-}
-
 void check_data(const TrainingPlan& plan, const EncryptedTrainingData& data, std::size_t batch) {
-    check_blocks(data.features, "features or kernel", plan.feature_ciphertexts(),
-                 plan.feature_level(batch), plan.feature_scale());
-    check_blocks(data.labels, "labels", plan.label_ciphertexts(), plan.label_level(batch),
-                 plan.label_scale());
-    check_blocks(data.logits, "initial logits", plan.logit_ciphertexts(), plan.label_level(batch),
-                 plan.logit_scale());
-    check_blocks(data.start, "first coefficients", plan.start_ciphertexts(), plan.start_level(),
-                 plan.start_scale());
+    const std::vector<SequenceShape> shapes = plan.messages(batch);
+    for (const auto& [name, blocks] : data) {
+        const std::size_t count = sequence_of(shapes, name).count;
+        require(blocks.size() == count, ErrorCode::corrupt_data,
+                "the plan has {} ciphertexts of {}, got {}", count, name, blocks.size());
+    }
+    for (const SequenceShape& shape : shapes) {
+        const std::vector<Ciphertext>& blocks = data[shape.name];
+        require(blocks.size() == shape.count, ErrorCode::corrupt_data,
+                "the plan has {} ciphertexts of {}, got {}", shape.count, shape.name,
+                blocks.size());
+        for (const Ciphertext& block : blocks) {
+            require(block.size() == 2 && block.level() == shape.level &&
+                        same_scale(block.scale(), shape.scale),
+                    ErrorCode::corrupt_data,
+                    "a ciphertext of {} is at level {} and scale 2^{:.3f}, the plan says {} and "
+                    "2^{:.3f}",
+                    shape.name, block.level(), std::log2(block.scale()), shape.level,
+                    std::log2(shape.scale));
+        }
+    }
 }
 
 }  // namespace
@@ -58,8 +57,11 @@ EncryptedTrainer::EncryptedTrainer(EncryptedTrainer&&) noexcept = default;
 namespace {
 
 CircuitData to_circuit(EncryptedTrainingData data) {
-    return {to_handles(std::move(data.features)), to_handles(std::move(data.labels)),
-            to_handles(std::move(data.logits)), to_handles(std::move(data.start))};
+    CircuitData handles;
+    for (auto& [name, blocks] : data) {
+        handles[name] = to_handles(std::move(blocks));
+    }
+    return handles;
 }
 
 }  // namespace
@@ -78,8 +80,6 @@ EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKey
 EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
                                    BatchSource source)
     : plan_(plan) {
-    require(plan.solver() == Solver::primal, ErrorCode::invalid_argument,
-            "the dual solver takes all samples at once: give its data");
     keys.check(plan.keys());
     engine_ = std::make_unique<Engine>(plan, keys);
     engine_->circuit = training_circuit(plan, engine_->operations,
@@ -97,22 +97,22 @@ TrainingState EncryptedTrainer::step(const TrainingState& state) {
     require(check_state(plan_, state).has_value(), ErrorCode::invalid_argument,
             "iteration {} cannot be run from a state that does not fit the plan",
             state.iteration + 1);
-    CircuitState next = engine_->circuit->step({.iteration = state.iteration,
-                                                .main = borrow_all(state.main),
-                                                .extrapolated = borrow_all(state.extrapolated),
-                                                .coefficients = borrow_all(state.coefficients),
-                                                .segment = borrow_all(state.segment)});
-    return {.iteration = next.iteration,
-            .main = release_all(std::move(next.main)),
-            .extrapolated = release_all(std::move(next.extrapolated)),
-            .coefficients = release_all(std::move(next.coefficients)),
-            .segment = release_all(std::move(next.segment))};
+    CircuitState borrowed{.iteration = state.iteration};
+    for (const auto& [name, blocks] : state.sequences) {
+        borrowed[name] = borrow_all(blocks);
+    }
+    CircuitState made = engine_->circuit->step(borrowed);
+    TrainingState next{.iteration = made.iteration};
+    for (auto& [name, handles] : made.sequences) {
+        next[name] = release_all(std::move(handles));
+    }
+    return next;
 }
 
 const std::vector<Ciphertext>& EncryptedTrainer::model(const TrainingState& state) const {
     require(state.iteration == plan_.recipe().iterations, ErrorCode::invalid_argument,
             "training stands at iteration {} of {}", state.iteration, plan_.recipe().iterations);
-    return plan_.recipe().model == ModelSequence::main ? state.main : state.extrapolated;
+    return state[plan_.solver().model_sequence(plan_, state.iteration)];
 }
 
 namespace {
@@ -134,9 +134,14 @@ Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state)
                           "the checkpoint stands at iteration {}, the plan has {}", state.iteration,
                           recipe.iterations);
     }
-    const StateShape shape = state_shape(plan, state.iteration);
-    if (!fits(state.main, shape.main) || !fits(state.extrapolated, shape.extrapolated) ||
-        !fits(state.coefficients, shape.coefficients) || !fits(state.segment, shape.segment)) {
+    const std::vector<SequenceShape> shapes = plan.state(state.iteration);
+    bool all_fit = std::all_of(shapes.begin(), shapes.end(), [&](const SequenceShape& shape) {
+        return fits(state[shape.name], shape);
+    });
+    for (const auto& [name, blocks] : state.sequences) {
+        all_fit = all_fit && blocks.size() == sequence_of(shapes, name).count;
+    }
+    if (!all_fit) {
         return make_error(ErrorCode::corrupt_data,
                           "the checkpoint of iteration {} does not fit the plan", state.iteration);
     }

@@ -38,13 +38,13 @@ bool nearly_as_good(const Judged& a, const Judged& b, const Eigen::VectorXd& wei
 
 bool usable(const Judged& judged) {
     return std::isfinite(judged.held_out.mean_loss) &&
-           (judged.candidate.iterations == 1 ||
+           (judged.candidate.iterations == 1 || judged.degree == 1 ||
             judged.candidate.max_abs_z <= usable_share * judged.candidate.range);
 }
 
 Judged judge(ModelCandidate candidate, const RowMatrix& scores, std::span<const int> labels,
              const Eigen::VectorXd& weights, int degree) {
-    Judged judged{std::move(candidate), held_out_loss(scores, labels, weights)};
+    Judged judged{std::move(candidate), held_out_loss(scores, labels, weights), degree};
     judged.candidate.accuracy = judged.held_out.accuracy;
     judged.candidate.loss = judged.held_out.mean_loss;
     judged.candidate.work = work_of(judged.candidate, degree);

@@ -12,13 +12,15 @@ namespace cipherfit {
 struct Judged {
     ModelCandidate candidate;
     HeldOutLoss held_out;
+    int degree = 0;  // of the sigmoid
 };
 
 // `scores`: of the held-out rows, n x c. Fills in the candidate's loss, accuracy and work.
 Judged judge(ModelCandidate candidate, const RowMatrix& scores, std::span<const int> labels,
              const Eigen::VectorXd& weights, int degree);
 
-// Whether the loss is finite and |z| stays in range.
+// Whether the loss is finite and |z| stays in range. A straight line pulls back wherever it is
+// evaluated: its range is only where it was fitted.
 bool usable(const Judged& judged);
 
 // Of candidates that are not none. The first is unusable only where all are.

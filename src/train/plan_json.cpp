@@ -1,10 +1,11 @@
 // Plans as JSON: what files carry, and what is hashed.
 #include "base/json_integers.h"
 #include "cipherfit/train/plan.h"
+#include "solver/json_counts.h"
 #include "train/refresh.h"
 
-#include <bit>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -34,7 +35,7 @@ nlohmann::json TrainingPlan::to_json() const {
                         {"insecure_for_tests_only", parameters_.insecure_for_tests_only()},
                         {"scale_bits", scale_bits_},
                         {"state_bits", state_bits_},
-                        {"solver", name(solver())}};
+                        {"solver", solver_->name()}};
     // Absent where every class has a head of its own.
     if (shape_.heads != shape_.classes) {
         json["heads"] = shape_.heads;
@@ -46,16 +47,7 @@ nlohmann::json TrainingPlan::to_json() const {
     if (tells_features()) {
         json["features"] = shape_.features;
     }
-    if (solver() == Solver::primal) {
-        json["class_group"] = layout().classes();
-        json["lane"] = layout().lane();
-        json["forward_baby"] = shifts().forward_baby;
-        json["backward_baby"] = shifts().backward_baby;
-        json["inner"] = shifts().inner;
-    } else {
-        json["babies"] = kernel().babies();
-        json["kernel"] = name(kernel_source());
-    }
+    solver_->add_to_json(json);
     json["refresh"] = nullptr;
     if (refresh_) {
         const BootstrapLiteral& literal = refresh_->bootstrap.literal();
@@ -78,18 +70,12 @@ Digest TrainingPlan::hash() const {
 }
 
 Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
-    constexpr std::size_t most = std::size_t{1} << 32U;
     try {
         const auto recipe = recipe_from_json(json.at("recipe"));
         if (!recipe) {
             return tl::unexpected<ErrorInfo>(recipe.error());
         }
-        const auto count = [&](const char* key) {
-            const auto& value = json.at(key);
-            require(value.is_number_unsigned() && value.get<std::uint64_t>() <= most,
-                    ErrorCode::corrupt_data, "{} must be a whole number of at most 2^32", key);
-            return value.get<std::size_t>();
-        };
+        const auto count = [&](const char* key) { return json_count(json, key); };
         ParametersPrimes primes;
         primes.log_n = static_cast<unsigned>(count("log_n"));
         primes.q = whole_numbers<std::uint64_t>(json.at("q"));
@@ -109,32 +95,10 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             ErrorCode::corrupt_data, "scale bits {} and {} are out of range", scale_bits,
             state_bits);
         Parameters parameters = Parameters::create(primes);
-        const auto products = [&]() -> Products {
-            const auto solver =
-                value_or_throw(solver_from_name(json.at("solver").get<std::string>()));
-            if (solver == Solver::dual) {
-                const auto source =
-                    value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()));
-                return KernelProducts{
-                    kernel_layout(parameters.slots(), shape, count("babies"), source), source};
-            }
-            require(shape.features >= 1, ErrorCode::corrupt_data, "the features are missing");
-            const ShiftPlan shifts{count("forward_baby"), count("backward_baby"), count("inner")};
-            const std::size_t group = count("class_group");
-            require(group >= 1 && group <= shape.heads, ErrorCode::corrupt_data,
-                    "groups of {} heads do not fit {}", group, shape.heads);
-            LaneLayout layout =
-                LaneLayout::create(parameters.slots(), count("lane"),
-                                   rows_per_batch(*recipe, shape.samples), shape.features, group);
-            const auto babies_fit = [&](std::size_t babies) {
-                return std::has_single_bit(babies) && babies <= layout.padded_classes() &&
-                       shifts.inner > 0 && babies % shifts.inner == 0;
-            };
-            require(babies_fit(shifts.forward_baby) && babies_fit(shifts.backward_baby),
-                    ErrorCode::corrupt_data, "the shifts do not fit {} heads", shape.heads);
-            return LaneProducts{layout, shifts};
-        };
-        const Products made = products();
+        const SolverKind& kind = *value_or_throw(solver_kind(json.at("solver").get<std::string>()));
+        value_or_throw(kind.check(shape, *recipe, {}));
+        const std::shared_ptr<const Solver> solver =
+            kind.from_json(json, shape, *recipe, parameters.slots(), !json.at("refresh").is_null());
         const auto refresh = [&]() -> std::optional<RefreshPlan> {
             const auto& member = json.at("refresh");
             if (member.is_null()) {
@@ -147,18 +111,14 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
                 return value.get<int>();
             };
             const auto levels = static_cast<std::size_t>(small("levels"));
-            const Solver solver =
-                std::holds_alternative<KernelProducts>(made) ? Solver::dual : Solver::primal;
             BootstrapLiteral literal = refresh_literal(
                 parameters.log_n(), static_cast<unsigned>(small("log_slots")), levels,
-                needs_fine_refresh(*recipe, solver, levels), primes.insecure_for_tests_only);
+                kind.needs_fine_refresh(*recipe, levels), primes.insecure_for_tests_only);
             literal.ratio_bits = static_cast<unsigned>(small("ratio_bits"));
             literal.arcsine_degree = static_cast<std::size_t>(small("arcsine_degree"));
             literal.level_bits = scale_bits;
             const int range_bits = small("range_bits");
-            const auto* lanes = std::get_if<LaneProducts>(&made);
-            const std::size_t period =
-                lanes != nullptr ? lanes->layout.model_period() : parameters.slots();
+            const std::size_t period = solver->state_period();
             require(literal.log_slots < 64 && std::size_t{1} << literal.log_slots >= period,
                     ErrorCode::corrupt_data,
                     "the bootstrapping is for 2^{} slots, the states repeat after {}",
@@ -178,7 +138,7 @@ Expected<TrainingPlan> TrainingPlan::from_json(const nlohmann::json& json) {
             json.contains("security")
                 ? value_or_throw(security_level_from_name(json.at("security").get<std::string>()))
                 : SecurityLevel::classical_128;
-        TrainingPlan plan(shape, *recipe, std::move(parameters), made, scale_bits, state_bits,
+        TrainingPlan plan(shape, *recipe, std::move(parameters), solver, scale_bits, state_bits,
                           refresh, security);
         plan.names_features_ = names_features;
         if (plan.to_json() != json) {

@@ -1,8 +1,5 @@
 #include "train/plan_search.h"
 
-#include "cipherfit/linalg/kernel_from_features.h"
-#include "cipherfit/linalg/kernel_product.h"
-#include "cipherfit/linalg/matrix_products.h"
 #include "train/modulus_chain.h"
 #include "train/refresh.h"
 #include "train/work_estimate.h"
@@ -24,23 +21,6 @@ constexpr double default_refreshed_memory = 12e9;
 // Keys of a bootstrapping, at the highest level: beyond those of training.
 constexpr double refresh_keys = 30;
 
-// Keys that a layout needs, without their levels.
-std::size_t count_keys(const LaneLayout& layout, const ShiftPlan& shifts, bool forward) {
-    ProductLevels levels;
-    levels.uses_forward = forward;
-    return EncryptedFeatures::keys(layout, shifts, levels).levels().size();
-}
-
-// Sizes of groups to try: all heads, or nearly equal groups that fill a power of two.
-std::vector<std::size_t> class_groups(std::size_t heads) {
-    std::vector<std::size_t> sizes{heads};
-    for (std::size_t padded = 8; padded <= 128 && padded < heads; padded *= 2) {
-        const std::size_t groups = (heads + padded - 1) / padded;
-        sizes.push_back((heads + groups - 1) / groups);
-    }
-    return sizes;
-}
-
 }  // namespace
 
 double largest_memory(const PlanOptions& options, bool refreshed) {
@@ -55,15 +35,14 @@ unsigned smallest_log_n(const PlanOptions& options) {
 }
 
 PlanSearch::PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
-                       Solver solver, double memory_factor)
+                       const SolverKind& solver, double memory_factor)
     : shape_(shape),
       recipe_(recipe),
       options_(options),
       solver_(solver),
       memory_factor_(memory_factor),
-      schedule_(iteration_levels(recipe, solver)),
-      levels_(static_cast<std::size_t>(schedule_.front().start) + extra_levels()),
-      batch_(rows_per_batch(recipe, shape.samples)) {}
+      schedule_(solver.levels(recipe, 0)),
+      levels_(static_cast<std::size_t>(schedule_.front().start) + extra_levels()) {}
 
 std::optional<PlanCandidate> PlanSearch::run(unsigned scale_bits) {
     if (options_.refresh != PlanOptions::Refresh::always) {
@@ -73,10 +52,10 @@ std::optional<PlanCandidate> PlanSearch::run(unsigned scale_bits) {
             }
         }
     }
-    if (options_.refresh != PlanOptions::Refresh::never && !server_makes_kernel() &&
+    if (options_.refresh != PlanOptions::Refresh::never && solver_.can_refresh(options_) &&
         options_.security == SecurityLevel::classical_128) {
-        const std::size_t depth = iteration_depth(recipe_, solver_);
-        for (std::size_t levels = depth + spare_levels(solver_, depth);
+        const std::size_t depth = solver_.iteration_depth(recipe_);
+        for (std::size_t levels = depth + solver_.spare_levels(depth);
              levels <= most_refreshed_levels; levels += depth) {
             try_refreshed(levels, scale_bits);
         }
@@ -114,7 +93,7 @@ void PlanSearch::try_refreshed(std::size_t levels, unsigned scale_bits) {
         return;
     }
     BootstrapLiteral literal =
-        refresh_literal(log_n, log_n - 1, levels, needs_fine_refresh(recipe_, solver_, levels),
+        refresh_literal(log_n, log_n - 1, levels, solver_.needs_fine_refresh(recipe_, levels),
                         options_.insecure_for_tests_only);
     literal.level_bits = scale_bits;
     PlanCandidate candidate;
@@ -134,102 +113,16 @@ void PlanSearch::try_refreshed(std::size_t levels, unsigned scale_bits) {
     candidate.extra_cost = limbs * transfer_share * unit;
     candidate.extra_memory =
         limbs * std::exp2(log_n) * sizeof(std::uint64_t) + refresh_memory_bytes(log_n, log_n - 1);
-    try_layouts(candidate, iteration_levels(recipe_, solver_, levels));
+    try_layouts(candidate, solver_.levels(recipe_, levels));
 }
 
-void PlanSearch::try_layouts(PlanCandidate candidate,
+void PlanSearch::try_layouts(const PlanCandidate& ring,
                              const std::vector<IterationLevels>& schedule) {
     secure_ring_found_ = true;
-    candidate.solver = solver_;
-    const unsigned log_n = candidate.ring.log_n;
-    const std::size_t slots = std::size_t{1} << (log_n - 1);
-    const PlanCandidate common = candidate;
-    // With states of so many blocks, whose slots repeat with a period.
-    const auto refreshing = [&](std::size_t period, std::size_t blocks) {
-        candidate = common;
-        if (common.refreshed > 0) {
-            const auto count = std::count_if(schedule.begin(), schedule.end(),
-                                             [](const auto& at) { return at.refresh; });
-            const std::size_t together = blocks_together(recipe_, blocks, period, slots);
-            const std::size_t each = (bootstraps_of(recipe_, blocks) + together - 1) / together;
-            candidate.log_slots = static_cast<unsigned>(std::bit_width(period * together) - 1);
-            candidate.extra_cost += static_cast<double>(count) * static_cast<double>(each) *
-                                    refresh_transforms(log_n, candidate.log_slots);
-        }
-    };
-    if (solver_ == Solver::dual) {
-        refreshing(slots, 1);
-        try_kernel(candidate, slots, schedule);
-        return;
-    }
-    for (const std::size_t group : class_groups(shape_.heads)) {
-        const std::size_t groups = (shape_.heads + group - 1) / group;
-        for (const std::size_t lane : LaneLayout::possible_lanes(slots, group)) {
-            const LaneLayout layout =
-                LaneLayout::create(slots, lane, batch_, shape_.features, group);
-            refreshing(layout.model_period(), groups * layout.feature_blocks());
-            candidate.lane = lane;
-            candidate.class_group = group;
-            try_layout(candidate, layout, schedule);
-        }
-    }
-}
-
-void PlanSearch::try_kernel(PlanCandidate candidate, std::size_t slots,
-                            const std::vector<IterationLevels>& schedule) {
-    if (!KernelLayout::fits(slots, shape_.samples, shape_.heads,
-                            least_padded_heads(options_.kernel))) {
-        return;
-    }
-    const KernelLayout plain = kernel_layout(slots, shape_, 1, options_.kernel);
-    const std::size_t blocks = plain.kernel_blocks();
-    const std::size_t chunks = server_makes_kernel() ? plain.feature_chunks(shape_.features) : 0;
-    const std::size_t ciphertexts = (chunks > 0 ? 2 * chunks : blocks) + 2;
-    if (too_many(ciphertexts)) {
-        return;
-    }
-    for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
-        candidate.babies = babies;
-        const KernelLayout layout = kernel_layout(slots, shape_, babies, options_.kernel);
-        KeyRequest request = EncryptedKernel::keys(layout, {});
-        if (chunks > 0) {
-            request.merge(kernel_from_features_keys(layout, kernel_levels));
-        }
-        const std::size_t keys = request.levels().size();
-        double work = chunks > 0 ? count_kernel(layout, chunks, candidate.ring).limb_transforms : 0;
-        for (const IterationLevels& at : schedule) {
-            work += count_iteration(layout, recipe_.sigmoid.degree(), candidate.ring, at)
-                        .limb_transforms;
-        }
-        consider(candidate, keys, ciphertexts,
-                 estimated_memory(layout, chunks, candidate.ring, keys), work);
-    }
-}
-
-void PlanSearch::try_layout(PlanCandidate candidate, const LaneLayout& layout,
-                            const std::vector<IterationLevels>& schedule) {
-    const std::size_t c = layout.padded_classes();
-    const bool forward = recipe_.iterations > 1;
-    const std::size_t batches = batch_count(recipe_, shape_.samples);
-    const std::size_t groups = (shape_.heads + layout.classes() - 1) / layout.classes();
-    const std::size_t ciphertexts =
-        batches * layout.sample_blocks() *
-        (layout.feature_blocks() + groups * (recipe_.initial_weight != 0 ? 2 : 1));
-    if (too_many(ciphertexts)) {
-        return;
-    }
-    for (std::size_t gf = 1; gf <= (forward ? c : 1); gf *= 2) {
-        for (std::size_t gb = 1; gb <= c; gb *= 2) {
-            for (std::size_t inner = 1; inner <= std::min(forward ? gf : gb, gb); inner *= 2) {
-                candidate.shifts = {std::max(gf, inner), gb, inner};
-                const std::size_t keys = count_keys(layout, candidate.shifts, forward);
-                consider(candidate, keys, ciphertexts,
-                         estimated_memory(layout, candidate.shifts, candidate.ring, keys, forward,
-                                          groups),
-                         work(layout, candidate, schedule, batches));
-            }
-        }
-    }
+    ring_ = ring;
+    refreshes_ = static_cast<std::size_t>(
+        std::count_if(schedule.begin(), schedule.end(), [](const auto& at) { return at.refresh; }));
+    solver_.search({shape_, recipe_, options_, ring_.ring, schedule, ring_.refreshed > 0}, *this);
 }
 
 bool PlanSearch::too_many(std::size_t ciphertexts) {
@@ -237,34 +130,28 @@ bool PlanSearch::too_many(std::size_t ciphertexts) {
     return options_.most_ciphertexts != 0 && ciphertexts > options_.most_ciphertexts;
 }
 
-double PlanSearch::work(const LaneLayout& layout, const PlanCandidate& candidate,
-                        const std::vector<IterationLevels>& schedule, std::size_t batches) const {
-    const auto groups =
-        static_cast<double>((shape_.heads + layout.classes() - 1) / layout.classes());
-    double sum = 0;
-    for (const IterationLevels& at : schedule) {
-        sum += groups * count_iteration(layout, candidate.shifts, recipe_.sigmoid.degree(),
-                                        candidate.ring, at)
-                            .limb_transforms;
-        if (batches > 1 || &at == schedule.data()) {
-            sum += count_babies(layout, candidate.shifts, candidate.ring,
-                                std::max(at.forward, at.backward), recipe_.iterations > 1)
-                       .limb_transforms;
-        }
+void PlanSearch::consider(const LayoutOffer& offer,
+                          const std::function<std::shared_ptr<const Solver>()>& make) {
+    const RingShape& ring = ring_.ring;
+    double extra_cost = ring_.extra_cost;
+    unsigned log_slots = 0;
+    if (ring_.refreshed > 0) {
+        const std::size_t blocks = offer.state_blocks;
+        const std::size_t together = blocks_together(recipe_, blocks, offer.state_period,
+                                                     std::size_t{1} << (ring.log_n - 1));
+        const std::size_t each = (bootstraps_of(recipe_, blocks) + together - 1) / together;
+        log_slots = static_cast<unsigned>(std::bit_width(offer.state_period * together) - 1);
+        extra_cost += static_cast<double>(refreshes_) * static_cast<double>(each) *
+                      refresh_transforms(ring.log_n, log_slots);
     }
-    return sum;
-}
-
-void PlanSearch::consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
-                          double memory, double work) {
-    memory += candidate.extra_memory;
+    double memory = offer.memory + ring_.extra_memory;
     const std::size_t batches = batch_count(recipe_, shape_.samples);
     if (batches > 1) {
-        memory += static_cast<double>(ciphertexts / batches) * ciphertext_memory(candidate.ring);
+        memory += static_cast<double>(offer.ciphertexts / batches) * ciphertext_memory(ring);
     }
-    candidate.memory = memory;
+    const double estimated = memory;
     memory *= memory_factor_;
-    const double limit = largest_memory(options_, candidate.refreshed > 0);
+    const double limit = largest_memory(options_, ring_.refreshed > 0);
     if (memory < least_memory_) {
         least_memory_ = memory;
         least_memory_limit_ = limit;
@@ -272,17 +159,21 @@ void PlanSearch::consider(PlanCandidate& candidate, std::size_t keys, std::size_
     if (memory > limit) {
         return;
     }
-    const RingShape& ring = candidate.ring;
     const double digits =
         std::ceil(static_cast<double>(ring.q_limbs) / static_cast<double>(ring.digit_size));
     const double limbs =
-        2 * (static_cast<double>(keys) * digits * static_cast<double>(ring.q_limbs + ring.p_limbs) +
-             static_cast<double>(ciphertexts) * static_cast<double>(ring.q_limbs));
+        2 * (static_cast<double>(offer.keys) * digits *
+                 static_cast<double>(ring.q_limbs + ring.p_limbs) +
+             static_cast<double>(offer.ciphertexts) * static_cast<double>(ring.q_limbs));
     const double cost = limbs * transfer_share * std::exp2(static_cast<int>(ring.log_n) - 16) +
-                        candidate.extra_cost + work;
+                        extra_cost + offer.work;
     if (cost < best_cost()) {
-        best_ = candidate;
+        best_ = ring_;
+        best_->log_slots = log_slots;
+        best_->extra_cost = extra_cost;
+        best_->memory = estimated;
         best_->cost = cost;
+        best_->solver = make();
     }
 }
 

@@ -4,9 +4,12 @@
 #include "cipherfit/rlwe/parameters.h"
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
+#include "solver/layout_search.h"
 
 #include <cstddef>
+#include <functional>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -17,13 +20,10 @@ inline constexpr std::size_t most_digits = 8;
 unsigned smallest_log_n(const PlanOptions& options);
 
 struct PlanCandidate {
-    Solver solver = Solver::primal;
+    std::shared_ptr<const Solver> solver;
     ParametersLiteral literal;
     RingShape ring;
     unsigned scale_bits = 0;
-    std::size_t lane = 0, class_group = 0;  // primal
-    ShiftPlan shifts;
-    std::size_t babies = 0;  // dual
     // Levels that a bootstrapping leaves, and log2 of its slots; 0 where there is none.
     std::size_t refreshed = 0;
     unsigned log_slots = 0;
@@ -36,21 +36,21 @@ struct PlanCandidate {
 // The server's memory that a plan may take.
 double largest_memory(const PlanOptions& options, bool refreshed);
 
-class PlanSearch {
+class PlanSearch : private LayoutSearch {
   public:
     // The arguments must outlive this object.
     // Estimated memory counts `memory_factor` times.
     PlanSearch(const TrainingShape& shape, const Recipe& recipe, const PlanOptions& options,
-               Solver solver, double memory_factor);
+               const SolverKind& solver, double memory_factor);
 
     // The cheapest of all runs so far, this one at that scale included; none where none fits.
     std::optional<PlanCandidate> run(unsigned scale_bits);
 
     // The least log2(QP) of any number of digits, for messages.
     double least_log_qp(unsigned scale_bits) const;
-    Solver solver() const { return solver_; }
+    const SolverKind& solver() const { return solver_; }
     // Levels beside those of the iterations.
-    std::size_t extra_levels() const { return server_makes_kernel() ? kernel_levels : 0; }
+    std::size_t extra_levels() const { return solver_.extra_levels(options_); }
     std::size_t levels() const { return levels_; }
     // Why nothing was found: no ring is secure, needs so few ciphertexts, or fits the memory.
     bool secure_ring_found() const { return secure_ring_found_; }
@@ -62,30 +62,22 @@ class PlanSearch {
     void try_ring(unsigned log_n, unsigned scale_bits);
     // With bootstrappings that leave `levels` levels.
     void try_refreshed(std::size_t levels, unsigned scale_bits);
-    void try_layouts(PlanCandidate candidate, const std::vector<IterationLevels>& schedule);
-    void try_kernel(PlanCandidate candidate, std::size_t slots,
-                    const std::vector<IterationLevels>& schedule);
-    void try_layout(PlanCandidate candidate, const LaneLayout& layout,
-                    const std::vector<IterationLevels>& schedule);
-    bool server_makes_kernel() const {
-        return solver_ == Solver::dual && options_.kernel == KernelSource::server;
-    }
-    bool too_many(std::size_t ciphertexts);
-    // The transforms of all iterations, and of the babies: once, or for every mini-batch.
-    double work(const LaneLayout& layout, const PlanCandidate& candidate,
-                const std::vector<IterationLevels>& schedule, std::size_t batches) const;
-    void consider(PlanCandidate& candidate, std::size_t keys, std::size_t ciphertexts,
-                  double memory, double work);
+    void try_layouts(const PlanCandidate& ring, const std::vector<IterationLevels>& schedule);
+    bool too_many(std::size_t ciphertexts) override;
+    void consider(const LayoutOffer& offer,
+                  const std::function<std::shared_ptr<const Solver>()>& make) override;
     double best_cost() const;
 
     const TrainingShape& shape_;
     const Recipe& recipe_;
     const PlanOptions& options_;
-    Solver solver_;
+    const SolverKind& solver_;
     double memory_factor_;
     std::vector<IterationLevels> schedule_;  // without bootstrappings
     std::size_t levels_;
-    std::size_t batch_;
+    // Of the ring that is being tried, and what bootstrappings it has.
+    PlanCandidate ring_;
+    std::size_t refreshes_ = 0;
     std::optional<PlanCandidate> best_;
     bool secure_ring_found_ = false;
     std::size_t least_ciphertexts_ = std::numeric_limits<std::size_t>::max();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -21,10 +22,6 @@ constexpr std::array<unsigned, 3> scale_choices{40, 38, 36};
 // smallest that is taken for that, as every bit is one of precision.
 constexpr double smaller_scale_gain = 0.95;
 constexpr unsigned least_scale_for_cost = 38;
-// Beyond this many samples the kernel, whose size grows with their square, is not considered unless
-// asked for.
-constexpr std::size_t most_dual_samples = 2048;
-
 // Whether a chain of that many levels is secure in a ring, with any number of digits.
 bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits, SecurityLevel security) {
     for (unsigned digits = 1; digits <= std::min(levels + 1, most_digits); ++digits) {
@@ -37,15 +34,14 @@ bool holds(unsigned log_n, std::size_t levels, unsigned scale_bits, SecurityLeve
 }
 
 // Iterations that a ring holds.
-int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_levels,
+int most_iterations(const Recipe& recipe, const SolverKind& solver, std::size_t extra_levels,
                     unsigned scale_bits, unsigned log_n, SecurityLevel security) {
     int fitting = 0;
     for (int iterations = 1; iterations <= recipe.iterations; ++iterations) {
         Recipe shorter = recipe;
         shorter.iterations = iterations;
         const auto levels =
-            static_cast<std::size_t>(iteration_levels(shorter, solver).front().start) +
-            extra_levels;
+            static_cast<std::size_t>(solver.levels(shorter, 0).front().start) + extra_levels;
         if (!holds(log_n, levels, scale_bits, security)) {
             break;
         }
@@ -54,34 +50,30 @@ int most_iterations(const Recipe& recipe, Solver solver, std::size_t extra_level
     return fitting;
 }
 
-// Those that the options leave open, the primal one last.
-std::vector<Solver> solvers(const TrainingShape& shape, const Recipe& recipe,
-                            const PlanOptions& options) {
+// Those that the options leave open.
+std::vector<const SolverKind*> solvers(const TrainingShape& shape, const Recipe& recipe,
+                                       const PlanOptions& options) {
     if (options.solver) {
-        return {*options.solver};
+        return {value_or_throw(solver_kind(*options.solver))};
     }
-    if (shape.samples <= most_dual_samples && recipe.iterations >= 2 &&
-        batch_count(recipe, shape.samples) == 1) {
-        return {Solver::dual, Solver::primal};
+    std::vector<const SolverKind*> considered;
+    for (const SolverKind* kind : solver_kinds()) {
+        if (kind->is_considered(shape, recipe)) {
+            considered.push_back(kind);
+        }
     }
-    return {Solver::primal};
+    return considered;
 }
 
 // Says why no ring will do.
 [[noreturn]] void refuse(const TrainingShape& shape, const Recipe& recipe,
                          const PlanOptions& options, const PlanSearch& search,
                          unsigned scale_bits) {
-    const Solver solver = search.solver();
-    require(solver == Solver::primal || !search.secure_ring_found() ||
-                search.least_ciphertexts() != std::numeric_limits<std::size_t>::max(),
-            ErrorCode::bad_input,
-            "{} samples of {} classes are too many for the dual solver: use the primal one",
-            shape.samples, shape.classes);
-    require(!search.secure_ring_found() ||
-                search.least_ciphertexts() != std::numeric_limits<std::size_t>::max(),
-            ErrorCode::bad_input,
-            "{} classes do not fit any layout of a ring that may be chosen: use fewer classes{}",
-            shape.classes, options.log_n == 0 ? "" : " or let the planner choose the ring");
+    const SolverKind& solver = search.solver();
+    if (search.secure_ring_found() &&
+        search.least_ciphertexts() == std::numeric_limits<std::size_t>::max()) {
+        throw Error(ErrorCode::bad_input, solver.does_not_fit(shape, options));
+    }
     require(!search.secure_ring_found() || options.most_ciphertexts == 0 ||
                 search.least_ciphertexts() <= options.most_ciphertexts,
             ErrorCode::bad_input,
@@ -123,10 +115,10 @@ PlanCandidate best_of_all(const TrainingShape& shape, const Recipe& recipe,
     for (const unsigned choice : scale_choices) {
         const unsigned bits = options.scale_bits != 0 ? options.scale_bits : choice;
         std::optional<PlanCandidate> found;
-        std::vector<PlanSearch> searches;
-        for (const Solver solver : solvers(shape, recipe, options)) {
+        std::deque<PlanSearch> searches;
+        for (const SolverKind* solver : solvers(shape, recipe, options)) {
             const auto candidate =
-                searches.emplace_back(shape, recipe, options, solver, memory_factor).run(bits);
+                searches.emplace_back(shape, recipe, options, *solver, memory_factor).run(bits);
             if (candidate && (!found || candidate->cost < found->cost)) {
                 found = candidate;
             }
@@ -166,7 +158,7 @@ BootstrapLiteral literal_of(const PlanCandidate& candidate, const Recipe& recipe
                             const PlanOptions& options) {
     BootstrapLiteral literal =
         refresh_literal(candidate.ring.log_n, candidate.log_slots, candidate.refreshed,
-                        needs_fine_refresh(recipe, candidate.solver, candidate.refreshed),
+                        candidate.solver->kind().needs_fine_refresh(recipe, candidate.refreshed),
                         options.insecure_for_tests_only);
     literal.level_bits = candidate.scale_bits;
     return literal;
@@ -203,8 +195,9 @@ int models_every_of(const PlanOptions& options, int iterations) {
 
 }  // namespace
 
-bool fits_one_chain(const Recipe& recipe, Solver solver, SecurityLevel security) {
-    const auto levels = static_cast<std::size_t>(iteration_levels(recipe, solver).front().start);
+bool fits_one_chain(const Recipe& recipe, std::string_view solver, SecurityLevel security) {
+    const SolverKind& kind = *value_or_throw(solver_kind(solver));
+    const auto levels = static_cast<std::size_t>(kind.levels(recipe, 0).front().start);
     return holds(17, levels, scale_choices.back(), security);
 }
 
@@ -235,10 +228,10 @@ TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& reci
     require(!options.models_every || *options.models_every >= 0, ErrorCode::invalid_argument,
             "a model after every {} iterations; it must be 0 or more",
             options.models_every.value_or(0));
-    require(options.solver != Solver::dual || batch_count(recipe, shape.samples) == 1,
-            ErrorCode::bad_input,
-            "the dual solver takes all samples in every iteration: use the primal one for "
-            "mini-batches");
+    if (options.solver) {
+        const SolverKind& kind = *value_or_throw(solver_kind(*options.solver));
+        value_or_throw(kind.check(shape, recipe, options));
+    }
     require(batch_count(recipe, shape.samples) <= static_cast<std::size_t>(recipe.iterations),
             ErrorCode::bad_input,
             "{} iterations do not reach all {} mini-batches: ask for at least as many iterations "
@@ -252,8 +245,6 @@ TrainingPlan TrainingPlan::create(const TrainingShape& asked, const Recipe& reci
                 options.refresh != PlanOptions::Refresh::always,
             ErrorCode::bad_input, "runs with bootstrappings have 128-bit security, not {}",
             describe(options.security));
-    require(options.solver != Solver::dual || recipe.iterations >= 2, ErrorCode::bad_input,
-            "the dual solver takes 2 iterations or more: use the primal one for a single step");
     // The search estimates memory. What it finds is held to the limit by its recording; if that
     // takes more, estimates are read as so much more, and the search goes on.
     for (double factor = 1;;) {
@@ -272,36 +263,22 @@ TrainingPlan TrainingPlan::of_candidate(const TrainingShape& shape, const Recipe
                                         const PlanOptions& options, const PlanCandidate& best) {
     Parameters parameters = Parameters::create(best.literal);
     const unsigned state_bits = state_bits_of(best, recipe, options);
-    const auto products = [&]() -> Products {
-        if (best.solver == Solver::dual) {
-            return KernelProducts{
-                kernel_layout(parameters.slots(), shape, best.babies, options.kernel),
-                options.kernel};
-        }
-        return LaneProducts{
-            LaneLayout::create(parameters.slots(), best.lane, rows_per_batch(recipe, shape.samples),
-                               shape.features, best.class_group),
-            best.shifts};
-    };
-    const Products made = products();
     const auto refresh = [&]() -> std::optional<RefreshPlan> {
         if (best.refreshed == 0) {
             return std::nullopt;
         }
         BootstrapLiteral literal = literal_of(best, recipe, options);
         const int range_bits = range_bits_of(options);
-        const auto* lanes = std::get_if<LaneProducts>(&made);
-        const std::size_t period =
-            lanes != nullptr ? lanes->layout.model_period() : parameters.slots();
+        const std::size_t period = best.solver->state_period();
         literal.result_bits =
             refreshed_bits(state_bits, range_bits, (std::size_t{1} << literal.log_slots) / period);
         return RefreshPlan{BootstrapPlan::create(parameters, literal), range_bits};
     };
     std::optional<RefreshPlan> refreshed = refresh();
-    if (refreshed && best.solver == Solver::dual) {
+    if (refreshed && best.solver->joins_models()) {
         refreshed->models_every = models_every_of(options, recipe.iterations);
     }
-    return {shape,      recipe,    std::move(parameters), made, best.scale_bits,
+    return {shape,      recipe,    std::move(parameters), best.solver, best.scale_bits,
             state_bits, refreshed, options.security};
 }
 
@@ -319,12 +296,12 @@ TrainingPlan TrainingPlan::with_refresh_range(double largest_coefficient) const 
         static_cast<unsigned>(std::lround(std::log2(static_cast<double>(parameters_.q(0)))));
     const unsigned state_bits =
         refreshed_state_bits(scale_bits_, lowest, literal.ratio_bits, range_bits);
-    literal.result_bits =
-        refreshed_bits(state_bits, range_bits, refresh_->bootstrap.slots() / state_period(*this));
+    literal.result_bits = refreshed_bits(state_bits, range_bits,
+                                         refresh_->bootstrap.slots() / solver_->state_period());
     return {shape_,
             recipe_,
             parameters_,
-            products_,
+            solver_,
             scale_bits_,
             state_bits,
             RefreshPlan{BootstrapPlan::create(parameters_, literal), range_bits,

@@ -1,7 +1,7 @@
 // PredictionPlan: ring, layout and shifts for scores under encryption.
 #include "cipherfit/linalg/plain_model_product.h"
 #include "cipherfit/train/encrypted_predictor.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/train/operation_noise.h"
 
 #include <bit>
 #include <cmath>

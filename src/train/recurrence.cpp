@@ -2,6 +2,12 @@
 
 namespace cipherfit {
 
+double gradient_factor(const Recipe& recipe, int t) {
+    const auto i = static_cast<std::size_t>(t);
+    return recipe.gradient_at == ModelSequence::main ? recipe.steps[i]
+                                                     : recipe.steps[i] * (1.0 - recipe.etas[i]);
+}
+
 bool Recurrence::is_kept(ModelSequence sequence, int t) const noexcept {
     return t + 1 < recipe_.iterations || recipe_.model == sequence;
 }

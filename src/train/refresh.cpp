@@ -1,6 +1,6 @@
 #include "train/refresh.h"
 
-#include "cipherfit/train/noise.h"
+#include "cipherfit/train/operation_noise.h"
 #include "ckks/bootstrap/dft_factors.h"
 
 #include <algorithm>
@@ -23,11 +23,6 @@ BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t
     literal.levels = levels;
     literal.insecure_for_tests_only = insecure;
     return with_slots(literal, log_slots);
-}
-
-bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept {
-    return solver == Solver::primal && has_momentum(recipe) &&
-           levels <= bootstrap_n16_levels10.levels;
 }
 
 std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std::size_t period,

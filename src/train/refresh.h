@@ -22,12 +22,8 @@ inline constexpr int most_range_bits = 26;
 // messages are a smaller part of q_0 (2^-7, with a cubic arcsine), and has three bits less.
 BootstrapLiteral refresh_literal(unsigned log_n, unsigned log_slots, std::size_t levels, bool fine,
                                  bool insecure);
-// Whether a run needs the finer one: momentum sums up the errors of the primal's states, which
-// nothing else forgets. More than ten levels leave no room for it in the modulus.
-bool needs_fine_refresh(const Recipe& recipe, Solver solver, std::size_t levels) noexcept;
-
 // Blocks of states that go through a bootstrapping together, as one message of so many periods
-// (train/state_refresh.cpp): a power of two, as many as there are pairs of sequences or of
+// (solver/state_refresh.cpp): a power of two, as many as there are pairs of sequences or of
 // blocks and as the slots hold. Plans from before have one.
 std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std::size_t period,
                             std::size_t slots) noexcept;
@@ -35,9 +31,6 @@ std::size_t blocks_together(const Recipe& recipe, std::size_t state_blocks, std:
 // The result's scale of a bootstrapping of coefficients below 2^range_bits, of so many blocks
 // together: the one that states have, seen from there.
 unsigned refreshed_bits(unsigned state_bits, int range_bits, std::size_t together) noexcept;
-
-// Slots after which the states' blocks repeat.
-std::size_t state_period(const TrainingPlan& plan);
 
 // Cost of one in the planner's unit, the transform of a limb of N = 2^16 (train/cost.h).
 double refresh_transforms(unsigned log_n, unsigned log_slots);

@@ -131,7 +131,10 @@ RehearsalCandidate judge(const Recipe& recipe, std::span<const Outcome> outcomes
     candidate.accuracy = right / static_cast<double>(rows);
     candidate.loss /= static_cast<double>(rows);
     candidate.stability = candidate.step * recipe.sigmoid.derivative(0.0) * lambda_max;
-    candidate.in_range = reach(candidate) <= usable_share * candidate.range;
+    // A straight line pulls back wherever it is evaluated: its range is only where it was fitted.
+    const double reached = reach(candidate);
+    candidate.in_range =
+        candidate.degree == 1 ? std::isfinite(reached) : reached <= usable_share * candidate.range;
     // The margin is for rounding: at stability 2 the growth is one exactly.
     candidate.stable = error_growth(recipe.etas, candidate.stability) <= 1.0 + 1e-9;
     return candidate;

@@ -28,21 +28,11 @@ void for_each_key(const TrainingPlan& plan, const KeyRequest& request, const Vis
     }
 }
 
-// Ciphertexts of a batch's data and their levels.
-template <class Visit>
-void for_each_message(const TrainingPlan& plan, std::size_t batch, const Visit& visit) {
-    visit(plan.feature_ciphertexts(), plan.feature_level(batch));
-    visit(plan.label_ciphertexts() + plan.logit_ciphertexts(), plan.label_level(batch));
-    if (plan.start_ciphertexts() > 0) {
-        visit(plan.start_ciphertexts(), plan.start_level());
-    }
-}
-
 double data_bytes(const TrainingPlan& plan, std::size_t batch) {
     double bytes = 0;
-    for_each_message(plan, batch, [&](std::size_t count, std::size_t level) {
-        bytes += 2 * real(count) * block(plan.parameters().n(), level + 1);
-    });
+    for (const SequenceShape& message : plan.messages(batch)) {
+        bytes += 2 * real(message.count) * block(plan.parameters().n(), message.level + 1);
+    }
     return bytes;
 }
 
@@ -100,11 +90,9 @@ ServerMemory server_memory(const TrainingPlan& plan) {
     }
     const std::size_t batches = plan.batches();
     if (is_too_long_to_trace(plan)) {
-        // Features with their babies; twice that for what one iteration takes beside them.
-        const double babies = plan.solver() == Solver::primal
-                                  ? real(plan.shifts().forward_baby + plan.shifts().backward_baby)
-                                  : 1.0;
-        memory.pool_bytes = key_bytes(plan, request) + (babies + 2) * largest_batch_bytes(plan);
+        // The data with what is made of it; twice that for what one iteration takes beside them.
+        memory.pool_bytes = key_bytes(plan, request) +
+                            (plan.solver().kept_copies() + 2) * largest_batch_bytes(plan);
         return memory;
     }
     const TrainingTrace trace = trace_training(plan);
@@ -112,7 +100,7 @@ ServerMemory server_memory(const TrainingPlan& plan) {
     for_each_key(plan, request, [&](KeyId /*id*/, const KeyShape& shape) {
         replay.hold(2 * shape.digits, shape.limbs());
     });
-    replay.read_ciphertext(plan.feature_level());
+    replay.read_ciphertext(plan.messages().front().level);
     replay.run(trace.tape, trace.tape.entries);
     // A second batch is read while one is in use.
     memory.pool_bytes = real(replay.pooled_bytes()) + (batches > 1 ? largest_batch_bytes(plan) : 0);

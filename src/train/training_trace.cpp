@@ -2,10 +2,10 @@
 
 #include "cipherfit/circuit/recorder.h"
 #include "cipherfit/circuit/symbolic_operations.h"
-#include "train/state_shape.h"
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -27,48 +27,45 @@ std::vector<Handle> inputs(std::size_t count, MessageInfo info, const MakeInput&
 // What the tape of an iteration depends on, beside the plan.
 std::vector<int> kind_of(const TrainingPlan& plan, int t) {
     const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
-    const std::size_t batch = plan.batch_of(t);
-    const int every = plan.segment_length();
-    return {at.refresh ? 1 : 0,
-            at.start,
-            at.forward,
-            at.sigmoid,
-            at.backward,
-            at.end,
-            t == 0 ? 1 : 0,
-            t + 1 == plan.recipe().iterations ? 1 : 0,
-            plan.recipe().etas[static_cast<std::size_t>(t)] == 0 ? 1 : 0,
-            static_cast<int>(plan.feature_level(batch)),
-            static_cast<int>(plan.label_level(batch)),
-            static_cast<int>(plan.segment_ciphertexts(t)),
-            static_cast<int>(plan.segment_ciphertexts(t + 1)),
-            every > 0 && t % every == 0 ? 1 : 0};
+    std::vector<int> kind{at.refresh ? 1 : 0,
+                          at.start,
+                          at.forward,
+                          at.sigmoid,
+                          at.backward,
+                          at.end,
+                          t == 0 ? 1 : 0,
+                          t + 1 == plan.recipe().iterations ? 1 : 0,
+                          plan.recipe().etas[static_cast<std::size_t>(t)] == 0 ? 1 : 0,
+                          plan.solver().variant(plan, t)};
+    for (const SequenceShape& message : plan.messages(plan.batch_of(t))) {
+        kind.push_back(static_cast<int>(message.level));
+    }
+    for (const int iteration : {t, t + 1}) {
+        for (const SequenceShape& sequence : plan.state(iteration)) {
+            kind.push_back(static_cast<int>(sequence.count));
+        }
+    }
+    return kind;
+}
+
+Sequences<Handle> inputs(const std::vector<SequenceShape>& shapes, const MakeInput& input) {
+    Sequences<Handle> sequences;
+    for (const SequenceShape& shape : shapes) {
+        if (shape.count > 0) {
+            sequences[shape.name] = inputs(shape.count, {shape.level, shape.scale}, input);
+        }
+    }
+    return sequences;
 }
 
 }  // namespace
 
 CircuitData circuit_data(const TrainingPlan& plan, std::size_t batch, const MakeInput& input) {
-    const std::size_t labels = plan.label_level(batch);
-    return {
-        inputs(plan.feature_ciphertexts(), {plan.feature_level(batch), plan.feature_scale()},
-               input),
-        inputs(plan.label_ciphertexts(), {labels, plan.label_scale()}, input),
-        inputs(plan.logit_ciphertexts(), {labels, plan.logit_scale()}, input),
-        plan.start_ciphertexts() == 0
-            ? std::vector<Handle>{}
-            : inputs(plan.start_ciphertexts(), {plan.start_level(), plan.start_scale()}, input)};
+    return inputs(plan.messages(batch), input);
 }
 
 CircuitState circuit_state(const TrainingPlan& plan, int iteration, const MakeInput& input) {
-    const StateShape shape = state_shape(plan, iteration);
-    const auto sequence = [&](const SequenceShape& of) {
-        return inputs(of.count, {of.level, of.scale}, input);
-    };
-    return {.iteration = iteration,
-            .main = sequence(shape.main),
-            .extrapolated = sequence(shape.extrapolated),
-            .coefficients = sequence(shape.coefficients),
-            .segment = sequence(shape.segment)};
+    return {.iteration = iteration, .sequences = inputs(plan.state(iteration), input)};
 }
 
 TrainingTrace trace_training(const TrainingPlan& plan) {
@@ -86,14 +83,18 @@ TrainingTrace trace_training(const TrainingPlan& plan) {
                  : training_circuit(plan, recorder, std::move(data));
     TrainingTrace trace;
     std::map<std::vector<int>, std::size_t> kinds;
+    // What an iteration that was recorded just now has made is what the next one goes on with.
+    std::optional<CircuitState> made;
     for (int t = 0; t < plan.recipe().iterations; ++t) {
         const auto [kind, is_new] =
             kinds.try_emplace(kind_of(plan, t), recorder.tape().phases.size());
         trace.phase_of.push_back(kind->second);
         if (is_new) {
             recorder.phase("iteration " + std::to_string(t + 1));
-            const CircuitState state = circuit_state(plan, t, input);
-            static_cast<void>(circuit->step(state));
+            const CircuitState state = made ? std::move(*made) : circuit_state(plan, t, input);
+            made = circuit->step(state);
+        } else {
+            made.reset();
         }
     }
     recorder.phase("end");
@@ -102,13 +103,12 @@ TrainingTrace trace_training(const TrainingPlan& plan) {
 }
 
 bool is_too_long_to_trace(const TrainingPlan& plan) {
-    const auto blocks = static_cast<double>(plan.feature_ciphertexts());
-    if (plan.solver() == Solver::dual) {
-        return blocks * static_cast<double>(plan.kernel().kernel_blocks()) > longest_trace * 16;
-    }
-    return blocks * static_cast<double>(plan.layout().padded_classes()) *
-               static_cast<double>(plan.class_groups()) >
-           longest_trace;
+    return plan.solver().products_per_iteration(plan) > longest_trace;
+}
+
+RingShape full_ring(const Parameters& parameters) {
+    return {parameters.log_n(), parameters.max_level() + 1, parameters.special_primes(),
+            parameters.digit_size()};
 }
 
 RingShape training_ring(const TrainingPlan& plan) {

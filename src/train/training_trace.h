@@ -6,7 +6,7 @@
 #include "cipherfit/circuit/operations.h"
 #include "cipherfit/circuit/tape.h"
 #include "cipherfit/train/plan.h"
-#include "train/training_circuit.h"
+#include "solver/training_circuit.h"
 
 #include <cstddef>
 #include <functional>
@@ -26,7 +26,8 @@ TrainingTrace trace_training(const TrainingPlan& plan);
 // Whether a tape of the plan would be too long to record, so that closed forms must do.
 bool is_too_long_to_trace(const TrainingPlan& plan);
 
-// The ring at the levels where training lives: below a bootstrapping's.
+// The ring at all levels; and at the levels where training lives: below a bootstrapping's.
+RingShape full_ring(const Parameters& parameters);
 RingShape training_ring(const TrainingPlan& plan);
 
 // The data of a batch and the state after `iteration` iterations as inputs of a recording, made by

@@ -4,6 +4,9 @@
 #pragma once
 
 #include "cipherfit/circuit/folds.h"
+#include "cipherfit/linalg/kernel_layout.h"
+#include "cipherfit/linalg/lane_layout.h"
+#include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/train/plan.h"
 
 #include <cstddef>

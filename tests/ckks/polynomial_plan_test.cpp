@@ -45,7 +45,7 @@ std::size_t earliest(const PolynomialSum& sum) {
     return depth;
 }
 
-Polynomial random_polynomial(PolynomialBasis basis, std::size_t degree, unsigned seed) {
+Polynomial random_coefficients(PolynomialBasis basis, std::size_t degree, unsigned seed) {
     std::mt19937_64 random(seed);
     std::uniform_real_distribution<double> uniform(-1, 1);
     Polynomial polynomial{.basis = basis, .coefficients = {}};
@@ -58,7 +58,7 @@ Polynomial random_polynomial(PolynomialBasis basis, std::size_t degree, unsigned
 TEST(PolynomialPlan, HasTheLeastDepthForEveryDegree) {
     for (const auto basis : {PolynomialBasis::monomial, PolynomialBasis::chebyshev}) {
         for (std::size_t degree = 1; degree <= 300; ++degree) {
-            const auto plan = plan_polynomial(random_polynomial(basis, degree, 1));
+            const auto plan = plan_polynomial(random_coefficients(basis, degree, 1));
             const auto least =
                 static_cast<std::size_t>(std::ceil(std::log2(static_cast<double>(degree) + 1.0)));
             EXPECT_EQ(plan.depth, least) << degree;
@@ -70,7 +70,7 @@ TEST(PolynomialPlan, HasTheLeastDepthForEveryDegree) {
 TEST(PolynomialPlan, IsTheSamePolynomial) {
     for (const auto basis : {PolynomialBasis::monomial, PolynomialBasis::chebyshev}) {
         for (const std::size_t degree : {1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 63, 64, 100, 255}) {
-            const auto polynomial = random_polynomial(basis, degree, 2);
+            const auto polynomial = random_coefficients(basis, degree, 2);
             const auto plan = plan_polynomial(polynomial);
             for (const double y : {-1.0, -0.7, 0.0, 0.3, 0.99}) {
                 // Each of at most 8 nested divisions doubles coefficients below 1.
@@ -83,7 +83,7 @@ TEST(PolynomialPlan, IsTheSamePolynomial) {
 }
 
 TEST(PolynomialPlan, MakesEveryPowerFromPowersAtHand) {
-    const auto plan = plan_polynomial(random_polynomial(PolynomialBasis::chebyshev, 255, 3));
+    const auto plan = plan_polynomial(random_coefficients(PolynomialBasis::chebyshev, 255, 3));
     for (const std::size_t k : plan.powers) {
         if (k == 1) {
             continue;
@@ -100,7 +100,8 @@ TEST(PolynomialPlan, MakesEveryPowerFromPowersAtHand) {
 
 TEST(PolynomialPlan, NeedsFewRelinearisations) {
     for (const std::size_t degree : {7, 15, 31, 63, 127, 255, 300}) {
-        const auto plan = plan_polynomial(random_polynomial(PolynomialBasis::chebyshev, degree, 4));
+        const auto plan =
+            plan_polynomial(random_coefficients(PolynomialBasis::chebyshev, degree, 4));
         // 2^b - 1 babies, the giants and degree / 2^b blocks: at most 2 sqrt(2 degree) + log2.
         const double most = 2.0 * std::sqrt(2.0 * static_cast<double>(degree)) +
                             std::log2(static_cast<double>(degree));
@@ -110,7 +111,7 @@ TEST(PolynomialPlan, NeedsFewRelinearisations) {
 }
 
 TEST(PolynomialPlan, LeavesOutEvenBabiesOfAnOddPolynomial) {
-    Polynomial odd = random_polynomial(PolynomialBasis::chebyshev, 63, 5);
+    Polynomial odd = random_coefficients(PolynomialBasis::chebyshev, 63, 5);
     for (std::size_t k = 0; k < 64; k += 2) {
         odd.coefficients[k] = 0;
     }
@@ -120,7 +121,7 @@ TEST(PolynomialPlan, LeavesOutEvenBabiesOfAnOddPolynomial) {
     }
     EXPECT_LT(
         plan.relinearizations,
-        plan_polynomial(random_polynomial(PolynomialBasis::chebyshev, 63, 5)).relinearizations);
+        plan_polynomial(random_coefficients(PolynomialBasis::chebyshev, 63, 5)).relinearizations);
 }
 
 TEST(PolynomialPlan, RefusesWhatIsNoPolynomialOfACiphertext) {

@@ -20,7 +20,7 @@ using test::Random;
 using test::Slots;
 using Complex = std::complex<double>;
 
-constexpr double scale = 0x1p40;
+constexpr double input_scale = 0x1p40;
 constexpr std::size_t level = 3;
 // Of a slot's error, of which there are a few hundred, in either part.
 constexpr double deviations = 8;
@@ -36,7 +36,7 @@ class Powers : public testing::Test {
 TEST_F(Powers, MultipliesByPowersOfX) {
     const Ring& ring = owner_.parameters.ring();
     const Slots v = test::random_slots(random_, slots_);
-    const Ciphertext a = owner_.encrypt(v, level, scale);
+    const Ciphertext a = owner_.encrypt(v, level, input_scale);
     const std::size_t n = ring.n();
     for (const std::size_t power :
          {std::size_t{0}, std::size_t{1}, std::size_t{5}, n / 2, n - 1, n, n + 3, 2 * n - 1}) {
@@ -62,16 +62,18 @@ TEST_F(Powers, PairsAreSplitAtTwiceTheScale) {
     request.conjugation(level);
     const EvaluationKeys keys = owner_.keys(request);
     const Slots v = test::random_slots(random_, slots_);
-    const auto [real, imaginary] = split_pair(Evaluator(keys), owner_.encrypt(v, level, scale));
+    const auto [real, imaginary] =
+        split_pair(Evaluator(keys), owner_.encrypt(v, level, input_scale));
     Slots expected_real(slots_);
     Slots expected_imaginary(slots_);
     for (std::size_t j = 0; j < slots_; ++j) {
         expected_real[j] = v[j].real();
         expected_imaginary[j] = v[j].imag();
     }
-    EXPECT_EQ(real.scale(), 2 * scale);
-    const double bound =
-        deviations * std::sqrt(owner_.noise.fresh() + owner_.noise.key_switching(level)) / scale;
+    EXPECT_EQ(real.scale(), 2 * input_scale);
+    const double bound = deviations *
+                         std::sqrt(owner_.noise.fresh() + owner_.noise.key_switching(level)) /
+                         input_scale;
     EXPECT_LT(test::max_abs_error(owner_.decrypt(real), expected_real), bound);
     EXPECT_LT(test::max_abs_error(owner_.decrypt(imaginary), expected_imaginary), bound);
 }

@@ -328,6 +328,7 @@ class FullDisk(ProgramTest):
                           for path in sorted((root / "src").rglob("*.cpp")))
         strings = re.findall(r'"(?:[^"\\\n]|\\.)*"', re.sub(r"^\s*//.*$", "", sources, flags=re.M))
         self.assertEqual([text for text in strings if re.search(r"--[a-z]", text)], [])
+        self.assertEqual([text for text in strings if "'cipherfit" in text], [])
         hints = (root / "app/common/option_hints.cpp").read_text()
         remedies = re.findall(r'Hint\{"([^"]*)",', hints)
         self.assertGreater(len(remedies), 8)

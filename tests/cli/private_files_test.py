@@ -40,7 +40,8 @@ class PrivateFiles(ProgramTest):
                 home = self.home / f"work-{mask}"
                 home.mkdir(0o700)
                 out, owner, job = home / "out", home / "owner", home / "job"
-                rows = ("--train", self.train, "--iterations", "2", "--quiet")
+                rows = ("--train", self.train, "--features", "standardised", "--iterations", "2",
+                        "--quiet")
                 run = lambda *words: self.with_umask(mask, *words)
                 run("fit", *rows, "--test", self.test, "--out", out, "--json", home / "fit.json")
                 run("rehearse", *rows[:2], "--iterations", "1,2", "--out", home / "recipe.json",

@@ -22,8 +22,8 @@ const std::string training =
     "b,,8,40\n"
     "a,green,5,50\n";
 
-Expected<CsvTable> parse(const std::string& text, const TableOptions& options,
-                         const TableEncoding* model = nullptr) {
+Expected<CsvTable> parsed_table(const std::string& text, const TableOptions& options,
+                                const TableEncoding* model = nullptr) {
     MemorySource source(bytes_of(text), "x.csv");
     return read_csv(source, options, model);
 }
@@ -39,7 +39,7 @@ Trained train(const std::string& text, Impute impute) {
     options.one_hot = true;
     options.impute = impute;
     Trained result;
-    result.table = value_or_throw(parse(text, options));
+    result.table = value_or_throw(parsed_table(text, options));
     result.encoding =
         value_or_throw(fit_encoding("x.csv", result.table.values, result.table.table, impute));
     result.features = value_or_throw(encode_table("x.csv", result.table.values, result.table.table,
@@ -49,7 +49,7 @@ Trained train(const std::string& text, Impute impute) {
 }
 
 EncodedRows encode(const std::string& text, const TableEncoding& model) {
-    const CsvTable table = value_or_throw(parse(text, {}, &model));
+    const CsvTable table = value_or_throw(parsed_table(text, {}, &model));
     return value_or_throw(encode_table("x.csv", table.values, table.table, model));
 }
 
@@ -70,14 +70,15 @@ TEST(TableTest, TextBecomesColumnsAndMissingValuesAreFilled) {
 
 TEST(TableTest, WithoutARequestTextAndMissingValuesAreRefused) {
     TableOptions options;
-    EXPECT_TRUE(fails_with(parse(training, options), ErrorCode::bad_input,
+    EXPECT_TRUE(fails_with(parsed_table(training, options), ErrorCode::bad_input,
                            "row 2, column 2 ('colour'): 'red' is no number"));
     options.one_hot = true;
-    EXPECT_TRUE(fails_with(parse(training, options), ErrorCode::bad_input,
+    EXPECT_TRUE(fails_with(parsed_table(training, options), ErrorCode::bad_input,
                            "row 3, column 3 ('width'): 'NA' is missing"));
     options.one_hot = false;
     options.impute = Impute::median;
-    EXPECT_TRUE(fails_with(parse(training, options), ErrorCode::bad_input, "'red' is no number"));
+    EXPECT_TRUE(
+        fails_with(parsed_table(training, options), ErrorCode::bad_input, "'red' is no number"));
 }
 
 TEST(TableTest, LaterRowsAreReorderedAndTheirUnknownTextIsCounted) {
@@ -102,7 +103,8 @@ TEST(TableTest, LaterRowsAreReorderedAndTheirUnknownTextIsCounted) {
 TEST(TableTest, LaterRowsOfOtherColumnsAreRefused) {
     const TableEncoding model = train(training, Impute::median).encoding;
     const auto bad = [&](const std::string& text, const std::string& words) {
-        EXPECT_TRUE(fails_with(parse(text, {}, &model), ErrorCode::bad_input, words)) << text;
+        EXPECT_TRUE(fails_with(parsed_table(text, {}, &model), ErrorCode::bad_input, words))
+            << text;
     };
     bad("kind,colour,width\na,red,1\n", "has no column 'height', which the model was trained on");
     bad("kind,colour,width,height,id\na,red,1,2,7\n", "column 5 ('id') is none of the columns");
@@ -111,7 +113,7 @@ TEST(TableTest, LaterRowsOfOtherColumnsAreRefused) {
     bad("kind,colour,width,height\na,red,x,2\n", "row 2, column 3 ('width'): 'x' is no number");
     TableOptions drop;
     drop.drop = {"id"};
-    EXPECT_TRUE(parse("kind,colour,width,height,id\na,red,1,2,7\n", drop, &model));
+    EXPECT_TRUE(parsed_table("kind,colour,width,height,id\na,red,1,2,7\n", drop, &model));
     const std::string labelled = "kind,height,colour,width\na,1,red,2\n";
     MemorySource source(bytes_of(labelled), "x.csv");
     EXPECT_EQ(value_or_throw(read_csv_unlabelled(source, {}, &model)).values,
@@ -120,14 +122,14 @@ TEST(TableTest, LaterRowsOfOtherColumnsAreRefused) {
         train("kind,colour,w\na,red,1\nb,blue,2\nb,red,1\n", Impute::none).encoding;
     TableOptions named;
     named.header = TableHeader::present;
-    EXPECT_TRUE(fails_with(parse("kind,colour,w\na,red,\n", named, &unfilled), ErrorCode::bad_input,
-                           "row 2, column 3 ('w'): '' is missing"));
+    EXPECT_TRUE(fails_with(parsed_table("kind,colour,w\na,red,\n", named, &unfilled),
+                           ErrorCode::bad_input, "row 2, column 3 ('w'): '' is missing"));
 }
 
 TEST(TableTest, CodesAreCategoriesOnRequest) {
     TableOptions options;
     options.categorical = {"code"};
-    const CsvTable table = value_or_throw(parse("c,code,w\n1,7,2\n2,8,3\n1,7,4\n", options));
+    const CsvTable table = value_or_throw(parsed_table("c,code,w\n1,7,2\n2,8,3\n1,7,4\n", options));
     const TableEncoding model =
         value_or_throw(fit_encoding("x", table.values, table.table, Impute::none));
     EXPECT_EQ(model.feature_names(), (Strings{"code=7", "code=8", "w"}));
@@ -143,12 +145,12 @@ TEST(TableTest, NamesOfRowsAreNoCategories) {
     }
     TableOptions options;
     options.one_hot = true;
-    const CsvTable table = value_or_throw(parse(text, options));
+    const CsvTable table = value_or_throw(parsed_table(text, options));
     EXPECT_TRUE(fails_with(fit_encoding("x.csv", table.values, table.table, Impute::none),
                            ErrorCode::bad_input,
                            "column 'name' has 30 different texts in 30 rows"));
     options.impute = Impute::mean;
-    const CsvTable empty = value_or_throw(parse("c,v,w\n1,,2\n2,,3\n", options));
+    const CsvTable empty = value_or_throw(parsed_table("c,v,w\n1,,2\n2,,3\n", options));
     EXPECT_TRUE(fails_with(fit_encoding("x.csv", empty.values, empty.table, Impute::mean),
                            ErrorCode::bad_input, "column 'v' has no value"));
 }

@@ -16,8 +16,8 @@ using test::throws;
 
 constexpr double scale = 0x1p38;
 
-struct Problem {
-    Problem(const Owner& ring_owner, const LaneLayout& lanes, test::Random& random)
+struct ModelProblem {
+    ModelProblem(const Owner& ring_owner, const LaneLayout& lanes, test::Random& random)
         : owner(ring_owner),
           layout(lanes),
           x(test::random_reals(random, lanes.samples() * lanes.features())),
@@ -79,7 +79,7 @@ TEST(PlainModelProduct, IsThePlainProductWithItsOwnKeysAlone) {
     for (const std::size_t classes : {2U, 3U, 7U}) {
         for (const std::size_t lane : LaneLayout::possible_lanes(128, classes)) {
             const LaneLayout layout = LaneLayout::create(128, lane, 37, 21, classes);
-            const Problem problem(owner, layout, random);
+            const ModelProblem problem(owner, layout, random);
             const EvaluationKeys keys = owner.keys(plain_model_keys(layout, 1, 0));
             EXPECT_TRUE(test::is_at_most_noise(problem.logits(keys), problem.expected(),
                                                problem.variance()))
@@ -92,7 +92,7 @@ TEST(PlainModelProduct, EveryDeclaredKeyIsUsed) {
     const Owner owner(test::small_ring(7, 1, 38, 2));
     test::Random random(2);
     const LaneLayout layout = LaneLayout::create(64, 16, 10, 7, 3);
-    const Problem problem(owner, layout, random);
+    const ModelProblem problem(owner, layout, random);
     const KeyRequest request = plain_model_keys(layout, 1, 0);
     for (const auto& [left_out, level] : request.levels()) {
         KeyRequest others;
@@ -111,7 +111,7 @@ TEST(PlainModelProduct, RefusesOtherShapes) {
     const Owner owner(test::small_ring(7, 1, 38, 2));
     test::Random random(3);
     const LaneLayout layout = LaneLayout::create(64, 16, 10, 7, 3);
-    const Problem problem(owner, layout, random);
+    const ModelProblem problem(owner, layout, random);
     const EvaluationKeys keys = owner.keys(plain_model_keys(layout, 1, 0));
     const Evaluator evaluator(keys);
     EvaluatorOperations operations(evaluator);

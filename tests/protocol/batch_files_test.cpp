@@ -1,12 +1,13 @@
 // Mini-batches and bootstrapped runs through files: the twin's model, files that are not what they
 // should be, and runs that stop and go on.
 #include "cipherfit/protocol/job_files.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/plain_run.h"
 #include "protocol/small_job.h"
+#include "solver/dual/owner/dual_twin.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -18,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ServerOptions for_tests() {
-    ServerOptions options;
+TrainingOptions for_tests() {
+    TrainingOptions options;
     options.tests = TestParameters::allow;
     return options;
 }
@@ -46,7 +47,7 @@ SmallJob small_job(Kind kind) {
     if (kind != Kind::refreshed_batches) {
         recipe.batch = 0;
     }
-    const Solver solver = kind == Kind::refreshed_dual ? Solver::dual : Solver::primal;
+    const std::string_view solver = kind == Kind::refreshed_dual ? "dual" : "primal";
     return {recipe, 1, SmallJob::refreshed_options(solver)};
 }
 
@@ -62,37 +63,36 @@ class BatchFilesTest : public FileTest {
     }
 
     // Runs until after that iteration.
-    void run_and_stop(int stop_at, ServerOptions options) const {
-        std::atomic<bool> stop{false};
-        options.stop = &stop;
-        options.progress = [&](const ServerProgress& progress) {
-            if (progress.phase == ServerProgress::Phase::train &&
+    void run_and_stop(int stop_at, const TrainingOptions& options) const {
+        std::stop_source stop;
+        const auto each_step = [&](const Progress& progress) {
+            if (progress.phase == Progress::Phase::train &&
                 progress.done == static_cast<std::uint64_t>(stop_at)) {
-                stop = true;
+                stop.request_stop();
             }
         };
         EXPECT_TRUE(test::throws(ErrorCode::interrupted, {fmt::format("iteration {}", stop_at)},
-                                 [&] { run_training_job(directory_, options); }));
+                                 [&] { train(directory_, options, stop.get_token(), each_step); }));
     }
 
     // The run ends at that moment, as by a kill: with the checkpoints written so far.
-    void run_and_die(int die_at, ServerOptions options) const {
+    void run_and_die(int die_at, const TrainingOptions& options) const {
         struct Killed : std::runtime_error {
             Killed() : std::runtime_error("killed") {}
         };
-        options.progress = [&](const ServerProgress& progress) {
-            if (progress.phase == ServerProgress::Phase::train &&
+        const auto each_step = [&](const Progress& progress) {
+            if (progress.phase == Progress::Phase::train &&
                 progress.done == static_cast<std::uint64_t>(die_at)) {
                 throw Killed();
             }
         };
-        EXPECT_THROW(run_training_job(directory_, options), Killed);
+        EXPECT_THROW(train(directory_, options, {}, each_step), Killed);
     }
 
     // A run that stands after iteration 1, and what it would have ended with.
     std::string stopped_after_one(const SmallJob& small) const {
         small.write(files());
-        run_training_job(directory_, for_tests());
+        train(directory_, for_tests());
         const std::string whole = get("model.cft");
         forget_run();
         run_and_stop(1, for_tests());
@@ -102,8 +102,7 @@ class BatchFilesTest : public FileTest {
     // One line that names `name`, exit status 2, and the checkpoint as it was.
     void expect_refused(ErrorCode code, const std::string& name, const std::string& word) const {
         const std::string checkpoint = get("checkpoint.cft");
-        EXPECT_TRUE(
-            test::throws(code, {name, word}, [&] { run_training_job(directory_, for_tests()); }));
+        EXPECT_TRUE(test::throws(code, {name, word}, [&] { train(directory_, for_tests()); }));
         EXPECT_EQ(exit_status(code), 2);
         EXPECT_EQ(get("checkpoint.cft"), checkpoint);
         EXPECT_FALSE(fs::exists(files().model()));
@@ -119,7 +118,8 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         const SmallJob small = small_job(kind);
         EXPECT_EQ(small.job.plan.refresh_count() > 0, kind != Kind::batches);
         if (kind == Kind::refreshed_dual) {
-            EXPECT_LT(largest_carried_logit(small.data, small.job.plan.recipe()),
+            EXPECT_LT(largest_carried_logit(
+                          PlainRun("dual", borrowed(small.data), small.job.plan.recipe())),
                       SmallJob::largest_refreshed);
         } else if (kind != Kind::batches) {
             EXPECT_LT(run_twin(small.data, small.job.plan.recipe()).max_abs_state,
@@ -132,7 +132,7 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
             EXPECT_TRUE(fs::exists(files().batch(batch))) << batch;
         }
         EXPECT_FALSE(fs::exists(files().batch(3)));
-        EXPECT_EQ(run_training_job(directory_, for_tests()).iterations, iterations);
+        EXPECT_EQ(train(directory_, for_tests()).iterations, iterations);
         EXPECT_FALSE(fs::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
         ASSERT_TRUE(model) << model.error().message;
@@ -158,10 +158,10 @@ TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
         fs::create_directories(directory_);
         const SmallJob small = small_job(kind);
         small.write(files());
-        run_training_job(directory_, for_tests());
+        train(directory_, for_tests());
         const std::string whole = get("model.cft");
         for (const int every : {1, 3}) {
-            ServerOptions options = for_tests();
+            TrainingOptions options = for_tests();
             options.checkpoint_every = every;
             forget_run();
             // Stopped after every iteration in turn: each time it goes on where it stopped.
@@ -172,14 +172,13 @@ TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
                 ASSERT_TRUE(state) << state.error().message;
                 EXPECT_EQ(state->iteration, stop_at);
             }
-            EXPECT_EQ(run_training_job(directory_, options).resumed_at, iterations - 1);
+            EXPECT_EQ(train(directory_, options).resumed_at, iterations - 1);
             EXPECT_EQ(get("model.cft"), whole);
             // Killed, it goes on from the last checkpoint that was due.
             for (int die_at = 1; die_at < iterations; ++die_at) {
                 forget_run();
                 run_and_die(die_at, options);
-                EXPECT_EQ(run_training_job(directory_, options).resumed_at,
-                          die_at - die_at % every);
+                EXPECT_EQ(train(directory_, options).resumed_at, die_at - die_at % every);
                 EXPECT_EQ(get("model.cft"), whole) << every << ", " << die_at;
             }
         }
@@ -190,7 +189,7 @@ TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
 TEST_F(BatchFilesTest, ResumedRunsKeepTheCheckpointThatAKillLeftUnkept) {
     const SmallJob small(batched_recipe());
     small.write(files());
-    ServerOptions options = for_tests();
+    TrainingOptions options = for_tests();
     options.keep_every = 2;
     for (const bool half : {false, true}) {
         fs::remove_all(directory_ / "checkpoints");
@@ -204,7 +203,7 @@ TEST_F(BatchFilesTest, ResumedRunsKeepTheCheckpointThatAKillLeftUnkept) {
         if (half) {
             put(name, checkpoint.substr(0, checkpoint.size() / 2));
         }
-        EXPECT_EQ(run_training_job(directory_, options).resumed_at, 2);
+        EXPECT_EQ(train(directory_, options).resumed_at, 2);
         EXPECT_EQ(get(name), checkpoint);
         EXPECT_TRUE(fs::exists(files().kept_checkpoint(4)));
         EXPECT_FALSE(fs::exists(files().kept_checkpoint(iterations)));
@@ -213,7 +212,7 @@ TEST_F(BatchFilesTest, ResumedRunsKeepTheCheckpointThatAKillLeftUnkept) {
     fs::remove_all(directory_ / "checkpoints");
     forget_run();
     run_and_stop(3, options);
-    run_training_job(directory_, options);
+    train(directory_, options);
     EXPECT_FALSE(fs::exists(files().kept_checkpoint(3)));
 }
 
@@ -227,10 +226,10 @@ TEST_F(BatchFilesTest, FilesThatAreNotTheBatchAreRefusedAndNamed) {
     Job next = small.job;
     next.identity.nonce[0] ^= 1;
     const JobFiles others{path("others")};
-    value_or_throw(write_training_batches(others, other.job, other.key, other.data));
+    value_or_throw(write_training_batches(stored(others), other.job, other.key, other.data));
     const std::string of_another_key = get("others/" + batch_name(1));
     fs::remove_all(others.directory);
-    value_or_throw(write_training_batches(others, next, small.key, small.data));
+    value_or_throw(write_training_batches(stored(others), next, small.key, small.data));
     const std::string of_another_job = get("others/" + batch_name(1));
 
     expect_refused(ErrorCode::bad_input, (fs::remove(path(name)), name), "batch 2 of 3 is missing");
@@ -259,7 +258,7 @@ TEST_F(BatchFilesTest, FilesThatAreNotTheBatchAreRefusedAndNamed) {
     expect_refused(ErrorCode::corrupt_data, name, "holds batch 0 where batch 1");
 
     put(name, right);
-    EXPECT_EQ(run_training_job(directory_, for_tests()).resumed_at, 1);
+    EXPECT_EQ(train(directory_, for_tests()).resumed_at, 1);
     EXPECT_EQ(get("model.cft"), whole);
 }
 
@@ -277,9 +276,9 @@ TEST_F(BatchFilesTest, SwappedBatchesAreNoticedWhenTheirTurnComes) {
     // Batch 1 is right, and so its iteration is done and kept.
     swap(0, 2);
     EXPECT_TRUE(test::throws(ErrorCode::corrupt_data, {batch_name(2), "swapped"},
-                             [&] { run_training_job(directory_, for_tests()); }));
+                             [&] { train(directory_, for_tests()); }));
     swap(0, 2);
-    EXPECT_EQ(run_training_job(directory_, for_tests()).resumed_at, 2);
+    EXPECT_EQ(train(directory_, for_tests()).resumed_at, 2);
     EXPECT_EQ(get("model.cft"), whole);
 }
 
@@ -287,7 +286,7 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
     const SmallJob small(batched_recipe());
     small.write(files());
     const auto write = [&] {
-        return write_training_batches(files(), small.job, small.key, small.data);
+        return write_training_batches(stored(files()), small.job, small.key, small.data);
     };
     std::vector<std::string> before;
     std::uint64_t bytes = 0;
@@ -305,7 +304,7 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
     for (const std::size_t again : {std::size_t{1}, std::size_t{2}}) {
         EXPECT_NE(get(batch_name(again)), before[again]);  // encrypted afresh
     }
-    run_training_job(directory_, for_tests());
+    train(directory_, for_tests());
     const auto model = read_model(files().model(), small.job);
     ASSERT_TRUE(model) << model.error().message;
     EXPECT_LT((values(decrypt_model(small.job, small.key, *model, small.data.xs)) -
@@ -336,7 +335,7 @@ TEST_F(BatchFilesTest, WritingAgainKeepsWhatIsComplete) {
 
     Job next = small.job;
     next.identity.nonce[0] ^= 1;
-    EXPECT_TRUE(fails_with(write_training_batches(files(), next, small.key, small.data),
+    EXPECT_TRUE(fails_with(write_training_batches(stored(files()), next, small.key, small.data),
                            ErrorCode::fingerprint_mismatch, batch_name(0)));
     EXPECT_EQ(get(batch_name(0)), before[0]);
 }

@@ -165,10 +165,10 @@ class ReleasedModelTest : public DecryptionRecordTest {
     void SetUp() override {
         FileTest::SetUp();
         small_.write(files());
-        ServerOptions options;
+        TrainingOptions options;
         options.tests = TestParameters::allow;
         options.keep_every = 1;
-        run_training_job(directory_, options);
+        train(directory_, options);
     }
     JobFiles files() const { return {directory_}; }
     std::vector<Ciphertext> model() const {
@@ -216,7 +216,7 @@ TEST_F(ReleasedModelTest, TheRightModelIsReleasedAsOftenAsWanted) {
 TEST_F(ReleasedModelTest, CheckpointsAreRecordedToo) {
     const auto checkpoints = [&] {
         DecryptionRecord mine = record();
-        return release_checkpoints(mine, files(), small_.job, small_.key, small_.data.xs,
+        return release_checkpoints(mine, stored(files()), small_.job, small_.key, small_.data.xs,
                                    small_.data, setup_, reference_);
     };
     const auto models = checkpoints();
@@ -230,7 +230,7 @@ TEST_F(ReleasedModelTest, CheckpointsAreRecordedToo) {
     release(model());
     TrainingState changed = value_or_throw(
         read_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job));
-    changed.main = like(changed.main, 0.25);
+    changed["main"] = like(changed["main"], 0.25);
     value_or_throw(
         write_state(files().kept_checkpoint(2), ContainerKind::checkpoint, small_.job, changed));
     expect_refused([&] { static_cast<void>(checkpoints()); });

@@ -1,8 +1,11 @@
 // Jobs that were written before circuits were recorded, with their keys and, in most, the
 // checkpoint of an earlier iteration: they are read and finished, and the models that come out are
 // those of the version that wrote them, bit for bit.
+#include "cipherfit/ckks/encoder.h"
+#include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
 #include "protocol/small_job.h"
+#include "solver/dual/owner/dual_owner.h"
 
 #include <filesystem>
 #include <fstream>
@@ -32,8 +35,8 @@ std::string digest(const std::vector<Ciphertext>& model) {
     return to_hex(hash.finish());
 }
 
-ServerOptions for_tests() {
-    ServerOptions options;
+TrainingOptions for_tests() {
+    TrainingOptions options;
     options.tests = TestParameters::allow;
     return options;
 }
@@ -52,14 +55,16 @@ TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
         const Job job = value_or_throw(read_plan(files.plan(), TestParameters::allow));
         const SecretKey key = value_or_throw(
             read_secret_key(files.directory / "secret.key", "", TestParameters::allow));
-        const ServerReport report = run_training_job(files.directory, for_tests());
+        const TrainingReport report = train(files.directory, for_tests());
         EXPECT_EQ(report.resumed_at, expected.at("resumes_at").get<int>());
         const auto model = value_or_throw(read_model(files.model(), job));
         EXPECT_EQ(digest(model), expected.at("model_digest").get<std::string>());
         // The primal's model, and the dual's coefficients, as they were decrypted then.
-        const RowMatrix decrypted = job.plan.solver() == Solver::primal
-                                        ? RowMatrix(values(decrypt_model(job, key, model, {})))
-                                        : decrypt_coefficients(job, key, model.at(0));
+        const RowMatrix decrypted =
+            job.plan.solver().name() == "primal"
+                ? RowMatrix(values(decrypt_model(job, key, model, {})))
+                : unpack_coefficients(
+                      job.plan, Encoder(job.plan.parameters()).decode(decrypt(key, model.at(0))));
         const auto then = expected.at("values").get<std::vector<double>>();
         ASSERT_EQ(static_cast<std::size_t>(decrypted.size()), then.size());
         for (std::size_t i = 0; i < then.size(); ++i) {

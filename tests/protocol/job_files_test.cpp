@@ -4,6 +4,7 @@
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/twin.h"
 #include "protocol/small_job.h"
+#include "support/solvers.h"
 
 #include <filesystem>
 #include <string>
@@ -13,8 +14,8 @@
 namespace cipherfit::testing {
 namespace {
 
-ServerOptions for_tests() {
-    ServerOptions options;
+TrainingOptions for_tests() {
+    TrainingOptions options;
     options.tests = TestParameters::allow;
     return options;
 }
@@ -48,15 +49,15 @@ TEST_F(JobFilesTest, PlanComesBackWithItsIdentity) {
 
 TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
     for (const auto& [recipe, solver] :
-         {std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::primal),
-          std::pair(chiang2023_recipe(2, 10), Solver::primal),
-          std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), Solver::dual),
-          std::pair(chiang2023_recipe(2, 10), Solver::dual)}) {
+         {std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), "primal"),
+          std::pair(chiang2023_recipe(2, 10), "primal"),
+          std::pair(standard_recipe(2, 4, fit_sigmoid(3, 8)), "dual"),
+          std::pair(chiang2023_recipe(2, 10), "dual")}) {
         const SmallJob small(recipe, 1, solver);
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
         small.write(files());
-        const ServerReport report = run_training_job(directory_, for_tests());
+        const TrainingReport report = train(directory_, for_tests());
         EXPECT_EQ(report.iterations, 2);
         EXPECT_FALSE(std::filesystem::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
@@ -74,31 +75,29 @@ TEST_F(JobFilesTest, TrainingFromFilesFollowsTheTwin) {
 TEST_F(JobFilesTest, ResumedRunsEndWithTheSameBytes) {
     const SmallJob small(standard_recipe(3, 4, fit_sigmoid(3, 8)));
     small.write(files());
-    run_training_job(directory_, for_tests());
+    train(directory_, for_tests());
     const std::string whole = get("model.cft");
     std::filesystem::remove(files().model());
     // Stop before every iteration in turn.
     for (int stop_at = 1; stop_at < 3; ++stop_at) {
         std::filesystem::remove(files().checkpoint());
-        std::atomic<bool> stop{false};
-        ServerOptions options = for_tests();
-        options.stop = &stop;
-        options.progress = [&](const ServerProgress& progress) {
-            if (progress.phase == ServerProgress::Phase::train &&
+        std::stop_source stop;
+        const auto each_step = [&](const Progress& progress) {
+            if (progress.phase == Progress::Phase::train &&
                 progress.done == static_cast<std::uint64_t>(stop_at)) {
-                stop = true;
+                stop.request_stop();
             }
         };
         try {
-            run_training_job(directory_, options);
+            train(directory_, for_tests(), stop.get_token(), each_step);
             FAIL() << "the run did not stop";
         } catch (const Error& error) {
             EXPECT_EQ(error.code(), ErrorCode::interrupted);
         }
         EXPECT_TRUE(std::filesystem::exists(files().checkpoint()));
-        EXPECT_EQ(run_training_job(directory_, for_tests()).resumed_at, stop_at);
+        EXPECT_EQ(train(directory_, for_tests()).resumed_at, stop_at);
         EXPECT_EQ(get("model.cft"), whole);
-        EXPECT_TRUE(run_training_job(directory_, for_tests()).already_done);
+        EXPECT_TRUE(train(directory_, for_tests()).already_done);
         std::filesystem::remove(files().model());
     }
 }
@@ -126,11 +125,11 @@ TEST_F(JobFilesTest, DataComesBackBitForBit) {
     ASSERT_TRUE(once) << once.error().message;
     const auto twice = read_training_data(files().training_data(), small.job);
     ASSERT_TRUE(twice);
-    ASSERT_EQ(once->features.size(), twice->features.size());
-    EXPECT_EQ(once->logits.size(), small.job.plan.layout().sample_blocks());
-    EXPECT_TRUE(same_bits(once->features[0], twice->features[0]));
+    ASSERT_EQ((*once)["features"].size(), (*twice)["features"].size());
+    EXPECT_EQ((*once)["logits"].size(), primal_solver(small.job.plan).layout().sample_blocks());
+    EXPECT_TRUE(same_bits((*once)["features"][0], (*twice)["features"][0]));
     const Encoder encoder(small.job.plan.parameters());
-    EXPECT_FALSE(same_bits(once->features[0], once->labels[0]));
+    EXPECT_FALSE(same_bits((*once)["features"][0], (*once)["labels"][0]));
 }
 
 TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
@@ -155,12 +154,12 @@ TEST_F(JobFilesTest, FilesOfAnotherJobAreRefusedAndNamed) {
     EXPECT_TRUE(read_evaluation_keys(files().evaluation_keys(), next));
     // The same key, another plan.
     Job replanned{TrainingPlan::create({10, 6, 3}, standard_recipe(2, 5, fit_sigmoid(3, 8)),
-                                       SmallJob::options(Solver::primal)),
+                                       SmallJob::options("primal")),
                   {}};
     replanned.identity = job_identity(replanned.plan, mine.key.id(), mine.job.identity.nonce);
     refused(read_training_data(files().training_data(), replanned), "plan");
     // The secret key of another job does not decrypt this one's model.
-    run_training_job(directory_, for_tests());
+    train(directory_, for_tests());
     const auto model = read_model(files().model(), mine.job);
     ASSERT_TRUE(model);
     EXPECT_THROW(decrypt_model(mine.job, other.key, *model, mine.data.xs), Error);
@@ -181,7 +180,7 @@ TEST_F(JobFilesTest, DamagedFilesAreRefused) {
             }
             put(name, damaged);
             try {
-                run_training_job(directory_, for_tests());
+                train(directory_, for_tests());
                 FAIL() << name << ", trial " << trial << ": was accepted";
             } catch (const Error& error) {
                 EXPECT_EQ(exit_status(error.code()), 2) << error.what();
@@ -193,7 +192,7 @@ TEST_F(JobFilesTest, DamagedFilesAreRefused) {
         }
         put(name, whole);
     }
-    EXPECT_FALSE(run_training_job(directory_, for_tests()).already_done);
+    EXPECT_FALSE(train(directory_, for_tests()).already_done);
 }
 
 TEST_F(JobFilesTest, TestParametersNeedTheirSwitch) {
@@ -202,16 +201,16 @@ TEST_F(JobFilesTest, TestParametersNeedTheirSwitch) {
     const auto plan = read_plan(files().plan());
     ASSERT_FALSE(plan);
     EXPECT_EQ(plan.error().code, ErrorCode::insecure_parameters);
-    EXPECT_THROW(run_training_job(directory_), Error);
+    EXPECT_THROW(train(directory_), Error);
 }
 
 TEST_F(JobFilesTest, PlanAboveTheServersMemoryIsRefusedBeforeLoading) {
     const SmallJob small(standard_recipe(2, 4, fit_sigmoid(3, 8)));
     must(write_plan(files().plan(), small.job));
-    ServerOptions options = for_tests();
+    TrainingOptions options = for_tests();
     options.memory_limit_bytes = 1e6;
     try {
-        run_training_job(directory_, options);
+        train(directory_, options);
         FAIL() << "the plan was accepted";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::bad_input);
@@ -225,7 +224,7 @@ TEST_F(JobFilesTest, SecondServerFindsTheDirectoryBusy) {
     const auto lock = DirectoryLock::acquire(directory_);
     ASSERT_TRUE(lock);
     try {
-        run_training_job(directory_, for_tests());
+        train(directory_, for_tests());
         FAIL() << "two servers ran at once";
     } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::busy);
@@ -235,7 +234,7 @@ TEST_F(JobFilesTest, SecondServerFindsTheDirectoryBusy) {
 TEST_F(JobFilesTest, NoFileOfTheServerHoldsTheSecret) {
     const SmallJob small(standard_recipe(2, 4, fit_sigmoid(3, 8)));
     small.write(files());
-    run_training_job(directory_, for_tests());
+    train(directory_, for_tests());
     // The secret as coefficients, as packed pairs of bits, and its NTT values modulo every prime.
     std::vector<std::string> forms;
     const auto coefficients = small.key.coefficients();

@@ -81,7 +81,7 @@ TEST(OwnerSetup, EpochsAreIterationsOverAllBatches) {
 // The runs that made the plan are the ones that the reference needs.
 TEST(OwnerSetup, RunsOfThePlanGiveTheReference) {
     const Dataset data = sorted_rows(60, 8, 3);
-    for (const Solver solver : {Solver::primal, Solver::dual}) {
+    for (const std::string_view solver : {"primal", "dual"}) {
         SetupOptions options = options_of(4);
         options.recipe.step = 1;
         options.recipe.range = 12;

@@ -1,8 +1,9 @@
 // Recipes with an eta near 1: U is then held at a scale, and goes through a bootstrapping with a
 // factor, that its entries alone do not tell.
 #include "cipherfit/protocol/owner/model_check.h"
-#include "cipherfit/train/noise.h"
-#include "cipherfit/train/refresh_range.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/refresh_range.h"
+#include "cipherfit/train/operation_noise.h"
 #include "cipherfit/train/twin.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
@@ -26,7 +27,7 @@ Recipe recipe_at(ModelSequence gradient_at) {
 }
 
 SmallJob job_for(const Recipe& recipe, double largest) {
-    PlanOptions options = SmallJob::refreshed_options(Solver::primal);
+    PlanOptions options = SmallJob::refreshed_options("primal");
     options.refresh_range = 1.25 * largest;  // as make_owner_setup() has it
     return {recipe, 1, options};
 }
@@ -58,9 +59,9 @@ TEST_F(PositiveEtaTest, BootstrappedRunsHaveRoomForBothSequences) {
         std::filesystem::create_directories(directory_);
         const JobFiles files{directory_};
         wide.write(files);
-        ServerOptions options;
+        TrainingOptions options;
         options.tests = TestParameters::allow;
-        run_training_job(directory_, options);
+        train(directory_, options);
         const auto model = read_model(files.model(), wide.job);
         ASSERT_TRUE(model) << model.error().message;
         const RowMatrix state = values(decrypt_model(wide.job, wide.key, *model, wide.data.xs));

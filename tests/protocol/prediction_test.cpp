@@ -2,12 +2,16 @@
 // nothing but files of the same job.
 #include "cipherfit/io/npy.h"
 #include "cipherfit/protocol/owner/prediction_owner.h"
+#include "cipherfit/protocol/prediction_session.h"
 #include "io/test_files.h"
+#include "protocol/memory_store.h"
 #include "protocol/owner/unchecked_access.h"
 #include "support/errors.h"
 
 #include <fstream>
 #include <random>
+#include <stop_token>
+#include <thread>
 
 #include <nlohmann/json.hpp>
 
@@ -43,13 +47,19 @@ struct Prediction {
           key(SecretKey::generate(job.plan.parameters())) {
         job.identity = prediction_identity(job.plan, key.id(), {7});
     }
-    void write(const PredictionFiles& files) const {
-        value_or_throw(write_prediction_plan(files.plan(), job));
-        value_or_throw(write_prediction_keys(files.evaluation_keys(), job, key));
-        value_or_throw(write_prediction_rows(files.rows(), job, key, inputs.rows));
+    void write(JobStore& store) const {
+        value_or_throw(write_prediction_plan(store.put(contents::prediction_plan), job));
+        value_or_throw(write_prediction_keys(store.put(contents::evaluation_keys), job, key));
+        value_or_throw(
+            write_prediction_rows(store.put(contents::prediction_rows), job, key, inputs.rows));
         if (inputs.model.size() > 0) {
-            value_or_throw(write_prediction_model(files.model(), job, key, inputs.model));
+            value_or_throw(write_prediction_model(store.put(contents::prediction_model), job, key,
+                                                  inputs.model));
         }
+    }
+    void write(const PredictionFiles& files) const {
+        DirectoryStore store(files.directory);
+        write(store);
     }
     RowMatrix scores(const PredictionFiles& files) const {
         return UncheckedAccess::values(decrypt_scores(
@@ -67,9 +77,15 @@ class PredictionTest : public FileTest {
         std::filesystem::remove_all(directory_);
         std::filesystem::create_directories(directory_);
     }
-    void serve(const std::filesystem::path& model = {}) const {
-        static_cast<void>(run_prediction_job(
-            directory_, {.model = model, .memory_limit_bytes = 0, .tests = TestParameters::allow}));
+    void serve(const std::filesystem::path& model = {},
+               TestParameters tests = TestParameters::allow) const {
+        DirectoryStore store(directory_);
+        PredictionOptions options;
+        options.tests = tests;
+        if (!model.empty()) {
+            options.model = ServerModel{value_or_throw(read_npy_matrix(model)), model.string()};
+        }
+        PredictionSession(store, options).score();
     }
 };
 
@@ -220,6 +236,7 @@ TEST_F(PredictionTest, FilesOfAnotherJobAndDamagedOnesAreRefused) {
     }
     one.write(files());
     EXPECT_FALSE(std::filesystem::exists(files().scores()));
+    value_or_throw(write_npy(directory_ / "weights.npy", RowMatrix(RowMatrix::Ones(3, 5))));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"leave out the server's model"},
                        [&] { serve(directory_ / "weights.npy"); }));
     serve();
@@ -238,9 +255,50 @@ TEST_F(PredictionTest, AServersModelMustFitAndTestRingsAreRefusedUnlessAskedFor)
     const auto weights = directory_ / "weights.npy";
     value_or_throw(write_npy(weights, random_matrix(engine, 3, 6, 1, 0)));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"weights.npy", "5", "4"}, [&] { serve(weights); }));
-    EXPECT_TRUE(throws(ErrorCode::insecure_parameters, {"prediction_plan.cft"}, [&] {
-        static_cast<void>(run_prediction_job(directory_, {.model = weights}));
-    }));
+    EXPECT_TRUE(throws(ErrorCode::insecure_parameters, {"prediction_plan.cft"},
+                       [&] { serve(weights, TestParameters::refuse); }));
+}
+
+// Tenants in one process, each with a store of its own.
+TEST_F(PredictionTest, SessionsScoreAtOnceOverAnyStore) {
+    std::mt19937_64 engine(9);
+    struct Tenant {
+        explicit Tenant(std::mt19937_64& random)
+            : raw(random_matrix(random, 8, 4, 1, 0)),
+              head(random_head(random, 3, 4)),
+              prediction(prediction_inputs(raw, head), 3, true) {
+            prediction.write(store);
+        }
+        RowMatrix raw;
+        Head head;
+        Prediction prediction;
+        MemoryStore store;
+    };
+    Tenant first(engine);
+    Tenant second(engine);
+    PredictionOptions options;
+    options.tests = TestParameters::allow;
+    {
+        const std::jthread other([&] { PredictionSession(second.store, options).score(); });
+        PredictionSession(first.store, options).score();
+    }
+    for (Tenant* tenant : {&first, &second}) {
+        const PredictionJob& job = tenant->prediction.job;
+        DecryptionRecord record;
+        const RowMatrix expected = scores_in_the_clear(tenant->prediction.inputs);
+        const RowMatrix scores =
+            release_scores(record, job, tenant->prediction.key,
+                           value_or_throw(read_scores(tenant->store.get(contents::scores), job)),
+                           tenant->prediction.inputs.factor, &expected);
+        EXPECT_LT((scores - tenant->head.scores(tenant->raw)).cwiseAbs().maxCoeff(),
+                  score_error_bound(job.plan, tenant->prediction.inputs.factor));
+    }
+    std::stop_source stop;
+    stop.request_stop();
+    value_or_throw(first.store.remove(contents::scores));
+    EXPECT_TRUE(throws(ErrorCode::interrupted, {"stopped"},
+                       [&] { PredictionSession(first.store, options).score(stop.get_token()); }));
+    EXPECT_FALSE(first.store.exists(contents::scores));
 }
 
 TEST(PredictionPlan, IsSecureAndSmallAndAFunctionOfItsShape) {

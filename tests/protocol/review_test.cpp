@@ -3,12 +3,12 @@
 
 #include "cipherfit/protocol/owner/answer_signer.h"
 #include "cipherfit/protocol/owner/checkpoints.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/solvers.h"
 
-#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -30,8 +30,8 @@ Recipe reviewed_recipe() {
 }
 
 // After iterations 2 and 4.
-ServerOptions reviewing() {
-    ServerOptions options;
+TrainingOptions reviewing() {
+    TrainingOptions options;
     options.tests = TestParameters::allow;
     options.review_every = 2;
     return options;
@@ -47,19 +47,20 @@ class ReviewTest : public FileTest {
 
     // The model of a run without reviews.
     std::string undisturbed() const {
-        ServerOptions options;
+        TrainingOptions options;
         options.tests = TestParameters::allow;
-        run_training_job(directory_, options);
+        train(directory_, options);
         std::string model = get("model.cft");
         fs::remove(files().model());
         return model;
     }
 
-    void expect_waiting(int iteration, const ServerOptions& options = reviewing()) const {
+    void expect_waiting(int iteration, const TrainingOptions& options = reviewing(),
+                        std::stop_token stop = {}) const {
         EXPECT_TRUE(test::throws(ErrorCode::interrupted,
                                  {files().kept_checkpoint(iteration).string(),
-                                  fmt::format("iteration {}", iteration), "cipherfit review"},
-                                 [&] { run_training_job(directory_, options); }));
+                                  fmt::format("iteration {}", iteration), "have the owner answer"},
+                                 [&] { train(directory_, options, stop); }));
         EXPECT_TRUE(fs::exists(files().kept_checkpoint(iteration)));
         EXPECT_FALSE(fs::exists(files().model()));
         const auto state = read_state(files().checkpoint(), ContainerKind::checkpoint, small_.job);
@@ -74,23 +75,23 @@ TEST_F(ReviewTest, RunsWaitForAnswersAndEndWithTheSameBytes) {
     const std::string whole = undisturbed();
     for (const int checkpoint_every : {1, 3}) {
         fs::remove_all(directory_ / "checkpoints");
-        ServerOptions options = reviewing();
+        TrainingOptions options = reviewing();
         options.checkpoint_every = checkpoint_every;
         for (const int iteration : {2, 4}) {
             expect_waiting(iteration, options);
             const std::string kept = get("checkpoint.cft");
             expect_waiting(iteration, options);  // no answer: nothing has changed
             EXPECT_EQ(get("checkpoint.cft"), kept);
-            must(write_answer(files(), small_.job.identity, iteration, Answer::go_on));
+            must(write_answer(stored(files()), small_.job.identity, iteration, Answer::go_on));
         }
-        const ServerReport report = run_training_job(directory_, options);
+        const TrainingReport report = train(directory_, options);
         EXPECT_EQ(report.resumed_at, 4);
         EXPECT_FALSE(report.stopped_by_owner);
         EXPECT_EQ(get("model.cft"), whole);
         EXPECT_FALSE(fs::exists(files().checkpoint()));
         fs::remove(files().model());
         // Answers that are there already are obeyed without a pause.
-        EXPECT_EQ(run_training_job(directory_, options).resumed_at, 0);
+        EXPECT_EQ(train(directory_, options).resumed_at, 0);
         EXPECT_EQ(get("model.cft"), whole);
         fs::remove(files().model());
     }
@@ -98,11 +99,11 @@ TEST_F(ReviewTest, RunsWaitForAnswersAndEndWithTheSameBytes) {
 
 TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
     expect_waiting(2);
-    must(write_answer(files(), small_.job.identity, 2, Answer::go_on));
+    must(write_answer(stored(files()), small_.job.identity, 2, Answer::go_on));
     expect_waiting(4);
-    must(write_answer(files(), small_.job.identity, 4, Answer::stop));
+    must(write_answer(stored(files()), small_.job.identity, 4, Answer::stop));
     for (int again = 0; again < 2; ++again) {
-        const ServerReport report = run_training_job(directory_, reviewing());
+        const TrainingReport report = train(directory_, reviewing());
         EXPECT_TRUE(report.stopped_by_owner);
         EXPECT_EQ(report.stopped_at, 4);
         EXPECT_EQ(report.iterations, iterations);
@@ -111,7 +112,8 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
         EXPECT_FALSE(fs::exists(files().model()));
     }
     // What the owner stopped for: the models of the iterations under review.
-    const auto models = decrypt_checkpoints(files(), small_.job, small_.key, small_.data.xs);
+    const auto models =
+        decrypt_checkpoints(stored(files()), small_.job, small_.key, small_.data.xs);
     ASSERT_EQ(models.size(), 2U);
     std::vector<RowMatrix> twins;
     run_twin(small_.data, small_.job.plan.recipe(), nullptr,
@@ -156,7 +158,7 @@ TEST_F(ReviewTest, NothingElseIsAnAnswer) {
         "\xff\xfe\x80",
     };
     // Right but for what each of them gets wrong; and whole answers to other jobs.
-    must(write_answer(files(), small_.job.identity, 2, Answer::go_on));
+    must(write_answer(stored(files()), small_.job.identity, 2, Answer::go_on));
     const std::string right = get(name);
     const std::size_t start = right.find("\"job\"");
     const std::string job = right.substr(start, right.find_first_of(",}", start) - start);
@@ -168,19 +170,19 @@ TEST_F(ReviewTest, NothingElseIsAnAnswer) {
             text.insert(1, job + ", ");
         }
         put(name, text);
-        const auto answer = read_answer(files(), small_.job.identity, 2);
+        const auto answer = read_answer(stored(files()), small_.job.identity, 2);
         EXPECT_TRUE(fails_with(answer, ErrorCode::bad_input, name)) << content.substr(0, 60);
-        EXPECT_TRUE(test::throws(ErrorCode::bad_input, {name},
-                                 [&] { run_training_job(directory_, reviewing()); }));
+        EXPECT_TRUE(
+            test::throws(ErrorCode::bad_input, {name}, [&] { train(directory_, reviewing()); }));
         EXPECT_EQ(get("checkpoint.cft"), kept);
         EXPECT_FALSE(fs::exists(files().model()));
     }
-    must(write_answer(files(), other, 2, Answer::go_on));
-    EXPECT_TRUE(fails_with(read_answer(files(), small_.job.identity, 2), ErrorCode::bad_input,
-                           "of this job"));
-    must(write_answer(files(), small_.job.identity, 2, Answer::go_on));
-    must(write_answer(files(), small_.job.identity, 4, Answer::go_on));
-    EXPECT_EQ(run_training_job(directory_, reviewing()).resumed_at, 2);
+    must(write_answer(stored(files()), other, 2, Answer::go_on));
+    EXPECT_TRUE(fails_with(read_answer(stored(files()), small_.job.identity, 2),
+                           ErrorCode::bad_input, "of this job"));
+    must(write_answer(stored(files()), small_.job.identity, 2, Answer::go_on));
+    must(write_answer(stored(files()), small_.job.identity, 4, Answer::go_on));
+    EXPECT_EQ(train(directory_, reviewing()).resumed_at, 2);
     EXPECT_EQ(get("model.cft"), whole);
 }
 
@@ -188,12 +190,12 @@ TEST_F(ReviewTest, AnswersComeBackFromTheirFiles) {
     for (const Answer answer : {Answer::go_on, Answer::stop}) {
         EXPECT_EQ(answer_from_name(name(answer)), answer);
         fs::create_directories(directory_ / "checkpoints");
-        must(write_answer(files(), small_.job.identity, 3, answer));
-        const auto read = read_answer(files(), small_.job.identity, 3);
+        must(write_answer(stored(files()), small_.job.identity, 3, answer));
+        const auto read = read_answer(stored(files()), small_.job.identity, 3);
         ASSERT_TRUE(read) << read.error().message;
         EXPECT_EQ(*read, answer);  // a later answer replaces an earlier one
     }
-    const auto none = read_answer(files(), small_.job.identity, 2);
+    const auto none = read_answer(stored(files()), small_.job.identity, 2);
     ASSERT_TRUE(none);
     EXPECT_FALSE(none->has_value());
     EXPECT_TRUE(fails_with(answer_from_name("go on"), ErrorCode::bad_input, "go on"));
@@ -207,14 +209,14 @@ class SignedReviewTest : public ReviewTest {
         ReviewTest::SetUp();
     }
     void answer(int iteration, Answer given, const std::optional<AnswerSignature>& signature) {
-        must(write_answer(files(), small_.job.identity, iteration, given, signature));
+        must(write_answer(stored(files()), small_.job.identity, iteration, given, signature));
     }
     void expect_forged(int iteration) {
-        EXPECT_TRUE(
-            fails_with(read_answer(files(), small_.job.identity, iteration, small_.job.answer_key),
-                       ErrorCode::bad_input, "not signed by the owner"));
+        EXPECT_TRUE(fails_with(
+            read_answer(stored(files()), small_.job.identity, iteration, small_.job.answer_key),
+            ErrorCode::bad_input, "not signed by the owner"));
         EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"not signed by the owner"},
-                                 [&] { run_training_job(directory_, reviewing()); }));
+                                 [&] { train(directory_, reviewing()); }));
     }
 
     AnswerSigner signer_{small_.key};
@@ -247,9 +249,9 @@ TEST_F(SignedReviewTest, ServersObeyTheOwnerAndNobodyElse) {
     expect_forged(2);
     answer(2, Answer::go_on, right);
     EXPECT_TRUE(test::throws(ErrorCode::interrupted, {"iteration 4"},
-                             [&] { run_training_job(directory_, reviewing()); }));
+                             [&] { train(directory_, reviewing()); }));
     answer(4, Answer::stop, signer_.sign(mine, 4, Answer::stop));
-    EXPECT_TRUE(run_training_job(directory_, reviewing()).stopped_by_owner);
+    EXPECT_TRUE(train(directory_, reviewing()).stopped_by_owner);
 }
 
 TEST_F(SignedReviewTest, TheKeyOfAnswersComesWithThePlanAndFromTheSecretKeyAlone) {
@@ -283,34 +285,33 @@ TEST_F(SignedReviewTest, PlansWithAWrongKeyAreRefused) {
 // An hour to wait, of which none is spent: the answer comes as soon as it is asked for.
 TEST_F(ReviewTest, WaitingServersTakeTheAnswerWhenItComes) {
     const std::string whole = undisturbed();
-    ServerOptions options = reviewing();
+    TrainingOptions options = reviewing();
     options.review_wait_seconds = 3600;
     std::thread owner([this] {
         for (const int iteration : {2, 4}) {
             while (!fs::exists(files().kept_checkpoint(iteration))) {
                 std::this_thread::sleep_for(std::chrono::milliseconds(5));
             }
-            must(write_answer(files(), small_.job.identity, iteration, Answer::go_on));
+            must(write_answer(stored(files()), small_.job.identity, iteration, Answer::go_on));
         }
     });
-    const ServerReport report = run_training_job(directory_, options);
+    const TrainingReport report = train(directory_, options);
     owner.join();
     EXPECT_EQ(report.resumed_at, 0);
     EXPECT_EQ(get("model.cft"), whole);
 }
 
-TEST_F(ReviewTest, SignalEndsTheWaiting) {
-    ServerOptions options = reviewing();
+TEST_F(ReviewTest, AStopEndsTheWaiting) {
+    TrainingOptions options = reviewing();
     options.review_wait_seconds = 3600;
-    std::atomic<bool> stop{false};
-    options.stop = &stop;
+    std::stop_source stop;
     std::thread signal([&] {
         while (!fs::exists(files().kept_checkpoint(2))) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
-        stop = true;
+        stop.request_stop();
     });
-    expect_waiting(2, options);
+    expect_waiting(2, options, stop.get_token());
     signal.join();
 }
 
@@ -320,18 +321,18 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
     for (const bool refreshed : {false, true}) {
         fs::remove_all(directory_);
         fs::create_directories(directory_);
-        const SmallJob small(recipe, 1,
-                             refreshed ? SmallJob::refreshed_options(Solver::primal)
-                                       : SmallJob::options(Solver::primal));
+        const SmallJob small(
+            recipe, 1,
+            refreshed ? SmallJob::refreshed_options("primal") : SmallJob::options("primal"));
         small.write(files());
         const std::string whole = undisturbed();
         for (const int iteration : {2, 4}) {
             EXPECT_TRUE(test::throws(ErrorCode::interrupted,
                                      {files().kept_checkpoint(iteration).string()},
-                                     [&] { run_training_job(directory_, reviewing()); }));
-            must(write_answer(files(), small.job.identity, iteration, Answer::go_on));
+                                     [&] { train(directory_, reviewing()); }));
+            must(write_answer(stored(files()), small.job.identity, iteration, Answer::go_on));
         }
-        run_training_job(directory_, reviewing());
+        train(directory_, reviewing());
         EXPECT_EQ(get("model.cft"), whole);
     }
 }
@@ -339,13 +340,13 @@ TEST_F(ReviewTest, MiniBatchesAndBootstrappedRunsCanBeReviewed) {
 TEST_F(ReviewTest, NoReviewWhereThereIsNoModelInBetween) {
     fs::remove_all(directory_);
     fs::create_directories(directory_);
-    PlanOptions plan = SmallJob::refreshed_options(Solver::dual);
+    PlanOptions plan = SmallJob::refreshed_options("dual");
     plan.models_every = 0;
     const SmallJob small(reviewed_recipe(), 1, plan);
     ASSERT_FALSE(small.job.plan.has_intermediate_models());
     small.write(files());
     EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"plan.cft", "without reviews"},
-                             [&] { run_training_job(directory_, reviewing()); }));
+                             [&] { train(directory_, reviewing()); }));
     EXPECT_FALSE(fs::exists(files().checkpoint()));
     EXPECT_FALSE(undisturbed().empty());
 }

@@ -2,12 +2,11 @@
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/owner/model_check.h"
 #include "cipherfit/protocol/review.h"
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
 #include "support/twin_models.h"
 
-#include <atomic>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -27,13 +26,13 @@ Recipe standard(Momentum momentum = Momentum::nesterov) {
 }
 
 SmallJob dual_job(const Recipe& recipe) {
-    PlanOptions options = SmallJob::refreshed_options(Solver::dual);
+    PlanOptions options = SmallJob::refreshed_options("dual");
     options.models_every = every;
     return {recipe, 1, options};
 }
 
-ServerOptions for_tests(int keep_every = 0, int review_every = 0) {
-    ServerOptions options;
+TrainingOptions for_tests(int keep_every = 0, int review_every = 0) {
+    TrainingOptions options;
     options.tests = TestParameters::allow;
     options.keep_every = keep_every;
     options.review_every = review_every;
@@ -47,19 +46,20 @@ class SegmentFilesTest : public FileTest {
         return files().kept_checkpoint(iteration).lexically_relative(directory_).string();
     }
     // Runs until the server has done so many iterations, of which the checkpoint tells.
-    void run_until(int iteration, ServerOptions options) const {
-        std::atomic<bool> stop{false};
-        options.stop = &stop;
-        options.progress = [&](const ServerProgress& progress) {
-            stop = progress.phase == ServerProgress::Phase::train &&
-                   progress.done >= static_cast<std::uint64_t>(iteration);
+    void run_until(int iteration, const TrainingOptions& options) const {
+        std::stop_source stop;
+        const auto each_step = [&](const Progress& progress) {
+            if (progress.phase == Progress::Phase::train &&
+                progress.done >= static_cast<std::uint64_t>(iteration)) {
+                stop.request_stop();
+            }
         };
         EXPECT_TRUE(test::throws(ErrorCode::interrupted, {fmt::format("iteration {}", iteration)},
-                                 [&] { run_training_job(directory_, options); }));
+                                 [&] { train(directory_, options, stop.get_token(), each_step); }));
     }
     void expect_refused(ErrorCode code, std::initializer_list<std::string_view> words,
-                        const ServerOptions& options) const {
-        EXPECT_TRUE(test::throws(code, words, [&] { run_training_job(directory_, options); }));
+                        const TrainingOptions& options) const {
+        EXPECT_TRUE(test::throws(code, words, [&] { train(directory_, options); }));
         EXPECT_EQ(exit_status(code), 2);
         EXPECT_FALSE(fs::exists(files().model()));
     }
@@ -73,15 +73,16 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
         fs::create_directories(directory_);
         const SmallJob small = dual_job(recipe);
         small.write(files());
-        run_training_job(directory_, for_tests(every));
-        EXPECT_EQ(last_kept_checkpoint(files(), small.job.plan), 6);
-        const auto models = decrypt_checkpoints(files(), small.job, small.key, small.data.xs);
+        train(directory_, for_tests(every));
+        EXPECT_EQ(last_kept_checkpoint(stored(files()), small.job.plan), 6);
+        const auto models =
+            decrypt_checkpoints(stored(files()), small.job, small.key, small.data.xs);
         ASSERT_EQ(models.size(), 2U);
         const OwnerSetup setup{small.job.plan, small.preprocessing, {"a", "b", "c"}, {}, 1};
         const TwinReference reference = make_twin_reference(setup, small.data);
         ASSERT_EQ(reference.state_error_bounds.size(), static_cast<std::size_t>(iterations));
         EXPECT_EQ(reference.state_error_bounds.back(), reference.state_error_bound);
-        const auto twins = test::twin_models(Solver::primal, small.data, recipe);
+        const auto twins = test::twin_models("primal", small.data, recipe);
         for (const CheckpointModel& model : models) {
             const auto index = static_cast<std::size_t>(model.iteration - 1);
             const double bound = reference.state_error_bounds[index];
@@ -105,16 +106,19 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
         // Without an earlier one there is none after it either.
         const std::string first = get(kept(3));
         fs::remove(files().kept_checkpoint(3));
-        EXPECT_TRUE(decrypt_checkpoints(files(), small.job, small.key, small.data.xs).empty());
-        EXPECT_EQ(last_kept_checkpoint(files(), small.job.plan), 6);
+        EXPECT_TRUE(
+            decrypt_checkpoints(stored(files()), small.job, small.key, small.data.xs).empty());
+        EXPECT_EQ(last_kept_checkpoint(stored(files()), small.job.plan), 6);
         // One that stands in another's place is named.
         put(kept(3), get(kept(6)));
         EXPECT_TRUE(test::throws(ErrorCode::corrupt_data, {kept(3), "iteration 6"}, [&] {
-            static_cast<void>(decrypt_checkpoints(files(), small.job, small.key, small.data.xs));
+            static_cast<void>(
+                decrypt_checkpoints(stored(files()), small.job, small.key, small.data.xs));
         }));
         put(kept(3), first);
         fs::remove(files().kept_checkpoint(6));
-        EXPECT_EQ(decrypt_checkpoints(files(), small.job, small.key, small.data.xs).size(), 1U);
+        EXPECT_EQ(decrypt_checkpoints(stored(files()), small.job, small.key, small.data.xs).size(),
+                  1U);
     }
 }
 
@@ -123,7 +127,7 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
 TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
     const SmallJob small = dual_job(standard());
     small.write(files());
-    run_training_job(directory_, for_tests(every));
+    train(directory_, for_tests(every));
     const std::string model = get("model.cft");
     const std::vector<std::string> checkpoints{get(kept(3)), get(kept(6))};
     for (int stopped = 1; stopped < iterations; ++stopped) {
@@ -134,12 +138,12 @@ TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
         const auto state = read_state(files().checkpoint(), ContainerKind::checkpoint, small.job);
         ASSERT_TRUE(state) << state.error().message;
         EXPECT_EQ(state->iteration, stopped);
-        EXPECT_EQ(state->segment.size(), stopped <= 6 ? 2U : 0U);
+        EXPECT_EQ((*state)["segment"].size(), stopped <= 6 ? 2U : 0U);
         // As if killed between the checkpoint and its copy.
         if (stopped % every == 0) {
             fs::remove(files().kept_checkpoint(stopped));
         }
-        EXPECT_EQ(run_training_job(directory_, for_tests(every)).resumed_at, stopped);
+        EXPECT_EQ(train(directory_, for_tests(every)).resumed_at, stopped);
         EXPECT_EQ(get("model.cft"), model);
         EXPECT_EQ(get(kept(3)), checkpoints[0]);
         EXPECT_EQ(get(kept(6)), checkpoints[1]);
@@ -161,44 +165,44 @@ TEST_F(SegmentFilesTest, CheckpointsWithoutTheirSumsAreRefused) {
         expect_refused(ErrorCode::corrupt_data, {"checkpoint.cft", "fit the plan"},
                        for_tests(every));
     };
-    Ciphertext last = std::move(state.segment.back());
-    state.segment.pop_back();
+    Ciphertext last = std::move(state["segment"].back());
+    state["segment"].pop_back();
     refused();
-    Ciphertext first = std::move(state.segment.back());
-    state.segment.pop_back();
+    Ciphertext first = std::move(state["segment"].back());
+    state["segment"].pop_back();
     refused();
-    state.segment.push_back(first.copy());
-    state.segment.push_back(last.copy());
-    state.segment.push_back(last.copy());
+    state["segment"].push_back(first.copy());
+    state["segment"].push_back(last.copy());
+    state["segment"].push_back(last.copy());
     refused();
-    state.segment.pop_back();
-    state.segment.back() = last.copy().with_factor(0.5);
+    state["segment"].pop_back();
+    state["segment"].back() = last.copy().with_factor(0.5);
     refused();
-    state.segment.back() = std::move(last);
+    state["segment"].back() = std::move(last);
     value_or_throw(write_state(files().checkpoint(), ContainerKind::checkpoint, small.job, state));
-    EXPECT_EQ(run_training_job(directory_, for_tests(every)).resumed_at, 4);
+    EXPECT_EQ(train(directory_, for_tests(every)).resumed_at, 4);
 }
 
 TEST_F(SegmentFilesTest, OwnersReviewAndStopSuchRuns) {
     const SmallJob small = dual_job(standard());
     small.write(files());
-    run_training_job(directory_, for_tests());
+    train(directory_, for_tests());
     const std::string whole = get("model.cft");
     fs::remove(files().model());
     // Every second model is reviewed; those in between are kept as well.
-    const ServerOptions options = for_tests(0, 2 * every);
+    const TrainingOptions options = for_tests(0, 2 * every);
     for (int again = 0; again < 2; ++again) {
-        EXPECT_TRUE(test::throws(ErrorCode::interrupted, {kept(6), "cipherfit review"},
-                                 [&] { run_training_job(directory_, options); }));
+        EXPECT_TRUE(test::throws(ErrorCode::interrupted, {kept(6), "have the owner answer"},
+                                 [&] { train(directory_, options); }));
     }
-    EXPECT_EQ(decrypt_checkpoints(files(), small.job, small.key, small.data.xs).size(), 2U);
-    must(write_answer(files(), small.job.identity, 6, Answer::stop));
-    const ServerReport stopped = run_training_job(directory_, options);
+    EXPECT_EQ(decrypt_checkpoints(stored(files()), small.job, small.key, small.data.xs).size(), 2U);
+    must(write_answer(stored(files()), small.job.identity, 6, Answer::stop));
+    const TrainingReport stopped = train(directory_, options);
     EXPECT_TRUE(stopped.stopped_by_owner);
     EXPECT_EQ(stopped.stopped_at, 6);
     EXPECT_FALSE(fs::exists(files().model()));
-    must(write_answer(files(), small.job.identity, 6, Answer::go_on));
-    EXPECT_EQ(run_training_job(directory_, options).resumed_at, 6);
+    must(write_answer(stored(files()), small.job.identity, 6, Answer::go_on));
+    EXPECT_EQ(train(directory_, options).resumed_at, 6);
     EXPECT_EQ(get("model.cft"), whole);
 }
 
@@ -215,7 +219,7 @@ TEST_F(SegmentFilesTest, OptionsThatThePlanHasNoModelsForAreRefused) {
     expect_refused(ErrorCode::bad_input, {kept(3), "without reviews", "begin anew"},
                    for_tests(0, every));
     EXPECT_TRUE(fs::exists(files().checkpoint()));
-    EXPECT_EQ(run_training_job(directory_, for_tests(every)).resumed_at, 4);
+    EXPECT_EQ(train(directory_, for_tests(every)).resumed_at, 4);
 }
 
 }  // namespace

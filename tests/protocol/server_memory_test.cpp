@@ -4,10 +4,11 @@
 #include "cipherfit/base/buffer.h"
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/job_owner.h"
-#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/protocol/training_session.h"
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/preprocess.h"
 #include "io/test_files.h"
+#include "protocol/small_job.h"
 
 #include <cstddef>
 #include <random>
@@ -23,33 +24,35 @@ using ServerMemoryTest = FileTest;
 
 struct Shape {
     int samples, features, classes, iterations, degree;
-    Solver solver;
+    std::string_view solver;
     KernelSource kernel = KernelSource::owner;
     int batch = 0;
 };
 
-// 48 of them: both solvers, both kernels, groups of classes, mini-batches, all degrees.
+// 54 of them: all solvers, both kernels, groups of classes, mini-batches, all degrees.
 std::vector<Shape> shapes() {
     std::vector<Shape> all;
     for (const int samples : {9, 40, 60}) {
         for (const int classes : {2, 5, 40}) {
-            all.push_back({samples, 7, classes, 3, 3, Solver::primal});
-            all.push_back({samples, 90, classes, 2, 1, Solver::primal});
-            all.push_back({samples, 20, classes, 2, 7, Solver::primal});
+            all.push_back({samples, 7, classes, 3, 3, "primal"});
+            all.push_back({samples, 90, classes, 2, 1, "primal"});
+            all.push_back({samples, 20, classes, 2, 7, "primal"});
         }
         for (const int degree : {1, 3, 5, 7}) {
-            all.push_back({samples, 11, 3, 3, degree, Solver::dual});
+            all.push_back({samples, 11, 3, 3, degree, "dual"});
         }
-        all.push_back({samples, 11, 3, 2, 3, Solver::dual, KernelSource::server});
-        all.push_back({samples, 30, 2, 2, 3, Solver::dual, KernelSource::server});
-        all.push_back({samples, 12, 3, 4, 3, Solver::primal, KernelSource::owner, samples / 3});
+        all.push_back({samples, 11, 3, 2, 3, "dual", KernelSource::server});
+        all.push_back({samples, 30, 2, 2, 3, "dual", KernelSource::server});
+        all.push_back({samples, 12, 3, 4, 3, "primal", KernelSource::owner, samples / 3});
+        all.push_back({samples, 11, 3, 3, 1, "statistics"});
+        all.push_back({samples, 60, 2, 4, 1, "statistics"});
     }
     return all;
 }
 
 std::string described(const Shape& s) {
     return fmt::format("{} x {} x {}, {} iterations of degree {}, {}, {}'s kernel, batches of {}",
-                       s.samples, s.features, s.classes, s.iterations, s.degree, name(s.solver),
+                       s.samples, s.features, s.classes, s.iterations, s.degree, s.solver,
                        name(s.kernel), s.batch);
 }
 
@@ -96,13 +99,13 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         if (s.batch == 0) {
             value_or_throw(write_training_data(files.training_data(), job, key, data));
         } else {
-            value_or_throw(write_training_batches(files, job, key, data));
+            value_or_throw(write_training_batches(stored(files), job, key, data));
         }
         trim_pool();
         const std::size_t before = pooled_bytes();
-        ServerOptions server;
+        TrainingOptions server;
         server.tests = TestParameters::allow;
-        run_training_job(directory_, server);
+        train(directory_, server);
         const auto grown = static_cast<double>(pooled_bytes() - before);
         const double predicted = server_memory(job.plan).pool_bytes;
         // Threads add scratch of a few limbs each to sums of rotations, of which only the server's

@@ -3,14 +3,18 @@
 
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/job_owner.h"
-#include "cipherfit/protocol/training_server.h"
+#include "cipherfit/protocol/training_session.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/recipe.h"
 #include "io/test_files.h"
 #include "protocol/owner/unchecked_access.h"
 
+#include <filesystem>
+#include <functional>
 #include <random>
+#include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace cipherfit::testing {
@@ -21,8 +25,39 @@ const RowMatrix& values(const Unchecked<What>& unchecked) {
     return UncheckedAccess::values(unchecked);
 }
 
+// The store of a job's files, as an argument.
+struct StoredFiles {
+    DirectoryStore store;
+    operator JobStore&() { return store; }  // NOLINT(google-explicit-constructor)
+};
+inline StoredFiles stored(const JobFiles& files) {
+    return {DirectoryStore(files.directory)};
+}
+
+// A session of the server's over a directory, from beginning to end. `each_step` sees its progress.
+inline TrainingReport train(const std::filesystem::path& directory,
+                            const TrainingOptions& options = {}, std::stop_token stop = {},
+                            std::function<void(const Progress&)> each_step = {}) {
+    class Seen final : public Observer {
+      public:
+        explicit Seen(std::function<void(const Progress&)> each_step)
+            : each_step_(std::move(each_step)) {}
+        void on_progress(const Progress& progress) override {
+            if (each_step_) {
+                each_step_(progress);
+            }
+        }
+
+      private:
+        std::function<void(const Progress&)> each_step_;
+    };
+    Seen seen(std::move(each_step));
+    DirectoryStore store(directory);
+    return TrainingSession(store, options, &seen).train(std::move(stop));
+}
+
 struct SmallJob {
-    explicit SmallJob(const Recipe& recipe, unsigned seed = 1, Solver solver = Solver::primal)
+    explicit SmallJob(const Recipe& recipe, unsigned seed = 1, std::string_view solver = "primal")
         : SmallJob(recipe, seed, options(solver)) {}
 
     SmallJob(const Recipe& recipe, unsigned seed, const PlanOptions& options)
@@ -35,18 +70,19 @@ struct SmallJob {
         job.identity = job_identity(job.plan, key.id(), {1, 2, 3});
     }
 
-    // Everything that the owner sends, into a directory.
-    void write(const JobFiles& files) const {
-        value_or_throw(write_plan(files.plan(), job));
-        value_or_throw(write_evaluation_keys(files.evaluation_keys(), job, key));
+    // Everything that the owner sends.
+    void write(JobStore& store) const {
+        value_or_throw(write_plan(store.put(contents::plan), job));
+        value_or_throw(write_evaluation_keys(store.put(contents::evaluation_keys), job, key));
         if (job.plan.batches() == 1) {
-            value_or_throw(write_training_data(files.training_data(), job, key, data));
+            value_or_throw(write_training_data(store.put(contents::training_data), job, key, data));
         } else {
-            value_or_throw(write_training_batches(files, job, key, data));
+            value_or_throw(write_training_batches(store, job, key, data));
         }
     }
+    void write(const JobFiles& files) const { write(stored(files)); }
 
-    static PlanOptions options(Solver solver) {
+    static PlanOptions options(std::string_view solver) {
         PlanOptions options;
         options.solver = solver;
         options.log_n = 9;
@@ -57,7 +93,7 @@ struct SmallJob {
 
     // With bootstrappings, of numbers that tests hold their twins to.
     static constexpr double largest_refreshed = 10;
-    static PlanOptions refreshed_options(Solver solver) {
+    static PlanOptions refreshed_options(std::string_view solver) {
         PlanOptions options = SmallJob::options(solver);
         options.log_n = 10;
         options.memory_limit_bytes = 1e12;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t samples = 1U << 20U;
 
-Seed seed_of(std::uint8_t value) {
+Seed seed_from(std::uint8_t value) {
     Seed seed{};
     seed.fill(value);
     return seed;
@@ -33,7 +33,7 @@ double mean(std::span<const std::int8_t> values, double power) {
 
 TEST(Sampling, TernaryIsUniform) {
     std::vector<std::int8_t> values(samples);
-    SecretSampler(seed_of(1)).ternary(values);
+    SecretSampler(seed_from(1)).ternary(values);
     std::array<std::size_t, 3> counts{};
     for (const std::int8_t value : values) {
         ASSERT_TRUE(value >= -1 && value <= 1);
@@ -53,7 +53,7 @@ TEST(Sampling, TernaryIsUniform) {
 
 TEST(Sampling, GaussianHasTheExactProbabilities) {
     std::vector<std::int8_t> values(samples);
-    SecretSampler(seed_of(2)).gaussian(values);
+    SecretSampler(seed_from(2)).gaussian(values);
     // P(k) = exp(-k^2 / (2 sigma^2)) / sum, |k| <= 30.
     std::vector<double> weights;
     for (int k = -largest_error; k <= largest_error; ++k) {
@@ -85,10 +85,10 @@ TEST(Sampling, GaussianHasTheExactProbabilities) {
 TEST(Sampling, SeedsDecideAndFreshSamplersDiffer) {
     std::vector<std::int8_t> a(3000);
     std::vector<std::int8_t> b(3000);
-    SecretSampler(seed_of(3)).gaussian(a);
-    SecretSampler(seed_of(3)).gaussian(b);
+    SecretSampler(seed_from(3)).gaussian(a);
+    SecretSampler(seed_from(3)).gaussian(b);
     EXPECT_EQ(a, b);
-    SecretSampler(seed_of(4)).gaussian(b);
+    SecretSampler(seed_from(4)).gaussian(b);
     EXPECT_NE(a, b);
     SecretSampler().gaussian(a);
     SecretSampler().gaussian(b);
@@ -97,7 +97,7 @@ TEST(Sampling, SeedsDecideAndFreshSamplersDiffer) {
     SecretSampler().ternary(b);
     EXPECT_NE(a, b);
     // Successive draws go on in the stream.
-    SecretSampler sampler(seed_of(5));
+    SecretSampler sampler(seed_from(5));
     sampler.gaussian(a);
     sampler.gaussian(b);
     EXPECT_NE(a, b);
@@ -128,7 +128,7 @@ TEST(Uniform, ResiduesAreUniformBelowThePrime) {
         const std::uint64_t prime = ntt_primes(8, bits, 1)[0];
         const Modulus q = Modulus::create(prime);
         std::vector<std::uint64_t> values(1U << 18U);
-        expand_uniform(values.data(), values.size(), seed_of(6), bits, q);
+        expand_uniform(values.data(), values.size(), seed_from(6), bits, q);
         constexpr std::size_t cells = 64;
         std::array<std::size_t, cells> high{};
         std::array<std::size_t, cells> low{};
@@ -149,7 +149,7 @@ TEST(Uniform, SeedStreamAndModulusDecide) {
     const auto primes = ntt_primes(8, 40, 2);
     const auto expand = [&](std::uint8_t seed, std::uint64_t stream, std::size_t prime) {
         std::vector<std::uint64_t> values(1000);
-        expand_uniform(values.data(), values.size(), seed_of(seed), stream,
+        expand_uniform(values.data(), values.size(), seed_from(seed), stream,
                        Modulus::create(primes[prime]));
         return values;
     };
@@ -160,7 +160,7 @@ TEST(Uniform, SeedStreamAndModulusDecide) {
     // A prefix of a longer expansion.
     const auto all = expand(1, 2, 0);
     std::vector<std::uint64_t> some(100);
-    expand_uniform(some.data(), some.size(), seed_of(1), 2, Modulus::create(primes[0]));
+    expand_uniform(some.data(), some.size(), seed_from(1), 2, Modulus::create(primes[0]));
     EXPECT_TRUE(std::equal(some.begin(), some.end(), all.begin()));
 }
 

@@ -1,6 +1,7 @@
 // What a dual training run is compared with: the dual twin, and derived noise.
 #pragma once
 
+#include "solver/dual/owner/dual_twin.h"
 #include "support/training_run.h"
 
 #include <algorithm>
@@ -14,27 +15,28 @@ namespace cipherfit::test {
 // key switch at the states' scale, times |K| <= 4; a relinearisation with rescaling and a rotation
 // a giant. E: training_noise.h, then its replication, which sums L slots. A state: one rescaling,
 // and the integers that bring its parts to one scale, above 2^30.
-inline NoiseModel dual_noise(const TrainingRun& run, const DualTwinResult& twin) {
+inline NoiseModel dual_noise(const TrainingRun& run, const StateRun& twin) {
     const TrainingPlan& plan = run.plan;
     const Parameters& ring = plan.parameters();
     const Recipe& recipe = plan.recipe();
     const RingNoise& noise = run.owner.noise;
-    const auto lanes = static_cast<double>(plan.kernel().lanes());
-    const auto blocks = static_cast<double>(plan.kernel().kernel_blocks());
-    const auto giants = static_cast<double>(plan.kernel().giants());
+    const auto lanes = static_cast<double>(dual_solver(plan).layout().lanes());
+    const auto blocks = static_cast<double>(dual_solver(plan).layout().kernel_blocks());
+    const auto giants = static_cast<double>(dual_solver(plan).layout().giants());
     constexpr double largest_kernel = 4;
-    const double s_k = plan.product_scale();
+    const double s_k = test::gradient_solver(plan).product_scale(plan);
     const double s_a = plan.state_scale();
-    double logits = plan.initial_logits() ? noise.fresh() / squared(plan.logit_scale()) : 0;
+    double logits =
+        plan.initial_logits() ? noise.fresh() / squared(test::message(plan, "logits").scale) : 0;
     double error = 0;
     double state = 0;
     for (int t = 0; t < recipe.iterations; ++t) {
         const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
-        const double s_e = plan.error_scale(t);
+        const double s_e = test::gradient_solver(plan).error_scale(plan, t);
         if (at.sigmoid < 0) {
             error = std::max(error, noise.fresh() / squared(s_e));
         } else {
-            double s_z = plan.logit_scale();
+            double s_z = test::message(plan, "logits").scale;
             if (t > 0) {
                 const auto forward = static_cast<std::size_t>(at.forward);
                 s_z = s_a * s_k / static_cast<double>(ring.q(forward));
@@ -49,7 +51,7 @@ inline NoiseModel dual_noise(const TrainingRun& run, const DualTwinResult& twin)
             const double z = twin.max_abs_z[static_cast<std::size_t>(t)];
             const double one = odd_polynomial_variance(
                 ring, static_cast<std::size_t>(at.sigmoid), recipe.sigmoid.odd, s_z, z, 0,
-                noise.fresh() / squared(plan.label_scale()), s_e);
+                noise.fresh() / squared(test::message(plan, "labels").scale), s_e);
             error = std::max(
                 error, fold_variance(ring, static_cast<std::size_t>(at.backward), lanes, s_e, one));
         }
@@ -59,11 +61,11 @@ inline NoiseModel dual_noise(const TrainingRun& run, const DualTwinResult& twin)
                                     squared(twin.max_abs_state * 0x1p-30));
     }
     double kernel = noise.fresh() / squared(s_k);
-    if (plan.kernel_source() == KernelSource::server) {
+    if (dual_solver(plan).source() == KernelSource::server) {
         // As in kernel_product_test.cpp, with |x_i|^2 <= 4 for a row of Xs and K below 4.
-        const std::size_t level = plan.feature_level();
-        const double s_x = plan.feature_scale();
-        const auto classes = static_cast<double>(plan.kernel().padded_classes());
+        const std::size_t level = test::message(plan, "features").level;
+        const double s_x = test::message(plan, "features").scale;
+        const auto classes = static_cast<double>(dual_solver(plan).layout().padded_classes());
         const double s_product = s_x * s_x / static_cast<double>(ring.q(level));
         const double folded =
             fold_variance(ring, level - 1, classes, s_product,
@@ -76,7 +78,7 @@ inline NoiseModel dual_noise(const TrainingRun& run, const DualTwinResult& twin)
                                masked + noise.key_switching(level - 2) / squared(s_k));
     }
     return {.features_std = std::sqrt(kernel),
-            .labels_std = std::sqrt(noise.fresh()) / plan.label_scale(),
+            .labels_std = std::sqrt(noise.fresh()) / test::message(plan, "labels").scale,
             .logits_std = std::sqrt(logits),
             .error_std = std::sqrt(error),
             .gradient_std = 0,
@@ -91,7 +93,7 @@ struct DualHistory {
         double main_variance = 0;
         double extrapolated_variance = 0;
     };
-    DualTwinResult result;
+    StateRun result;
     std::vector<Entry> entries;
 
     explicit DualHistory(const TrainingRun& run) {
@@ -122,14 +124,14 @@ struct DualHistory {
 // A state's sequence, decrypted: n x c, row-major.
 inline std::vector<double> decrypt_coefficients(const TrainingRun& run,
                                                 const std::vector<Ciphertext>& blocks) {
-    return run.plan.kernel().unpack_replicas(run.owner.decrypt_real(blocks.at(0)));
+    return dual_solver(run.plan).layout().unpack_replicas(run.owner.decrypt_real(blocks.at(0)));
 }
 
 // Whether a state holds what the twin has after that iteration, up to the derived noise.
 inline testing::AssertionResult follows(const TrainingRun& run, const DualHistory& twin,
                                         const TrainingState& state) {
     const DualHistory::Entry& entry = twin.entries[static_cast<std::size_t>(state.iteration - 1)];
-    if (state.main.empty() && state.extrapolated.empty()) {
+    if (state["main"].empty() && state["extrapolated"].empty()) {
         return testing::AssertionFailure() << "the state is empty";
     }
     const auto check = [&](const char* name, const std::vector<Ciphertext>& blocks,
@@ -146,10 +148,10 @@ inline testing::AssertionResult follows(const TrainingRun& run, const DualHistor
         }
         return testing::AssertionSuccess();
     };
-    if (const auto main = check("M", state.main, entry.main, entry.main_variance); !main) {
+    if (const auto main = check("M", state["main"], entry.main, entry.main_variance); !main) {
         return main;
     }
-    return check("U", state.extrapolated, entry.extrapolated, entry.extrapolated_variance);
+    return check("U", state["extrapolated"], entry.extrapolated, entry.extrapolated_variance);
 }
 
 }  // namespace cipherfit::test

@@ -1,7 +1,7 @@
 // What tests ask of noise.h: the last iteration alone, and no preprocessing of their own.
 #pragma once
 
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "support/twin_models.h"
 
 namespace cipherfit::test {
@@ -16,8 +16,8 @@ inline Preprocessing no_preprocessing(const PreparedData& data, const Recipe& re
 
 inline ErrorBounds error_bounds(const TrainingPlan& plan, const PreparedData& data,
                                 const Preprocessing& preprocessing) {
-    return cipherfit::error_bounds(plan, PlainRun(plan.solver(), borrowed(data), plan.recipe()),
-                                   preprocessing);
+    return cipherfit::error_bounds(
+        plan, PlainRun(plan.solver().form(), borrowed(data), plan.recipe()), preprocessing);
 }
 
 inline double state_error_bound(const TrainingPlan& plan, const PreparedData& data) {
@@ -25,14 +25,15 @@ inline double state_error_bound(const TrainingPlan& plan, const PreparedData& da
 }
 
 // Of raw-feature weights.
-inline double max_deviation(Solver solver, const PreparedData& data,
+inline double max_deviation(std::string_view solver, const PreparedData& data,
                             const Preprocessing& preprocessing, const Recipe& recipe,
                             const NoiseModel& noise, int runs) {
     return largest_deviations(PlainRun(solver, borrowed(data), recipe), noise, preprocessing, runs)
         .weights.back();
 }
 
-inline RowMatrix twin_model(Solver solver, const PreparedData& data, const Recipe& recipe) {
+inline RowMatrix twin_model(std::string_view solver, const PreparedData& data,
+                            const Recipe& recipe) {
     return twin_models(solver, data, recipe).back();
 }
 

@@ -2,16 +2,17 @@
 // with.
 #pragma once
 
+#include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/training_messages.h"
 #include "cipherfit/train/twin.h"
+#include "solver/primal/owner/primal_owner.h"
 #include "support/owner.h"
+#include "support/solvers.h"
 #include "support/training_noise.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -59,9 +60,8 @@ struct TrainingRun {
     EncryptedTrainingData upload(std::size_t batch = 0) const {
         EncryptedTrainingData data;
         for_each_message(plan, prepared, batch, [&](const TrainingMessage& message) {
-            const std::array targets{&data.features, &data.labels, &data.logits, &data.start};
-            targets.at(static_cast<std::size_t>(message.kind))
-                ->push_back(owner.encrypt(message.slots, message.level, message.scale));
+            data[message.name].push_back(
+                owner.encrypt(message.slots, message.level, message.scale));
         });
         return data;
     }
@@ -82,40 +82,42 @@ struct TrainingRun {
     // |Xs| is below 2 (preprocess.h).
     NoiseModel noise(const TwinResult& twin) const {
         const Parameters& ring = plan.parameters();
-        const LaneLayout& layout = plan.layout();
+        const LaneLayout& layout = primal_solver(plan).layout();
         const Recipe& recipe = plan.recipe();
         const auto c = static_cast<double>(layout.padded_classes());
         const auto columns = static_cast<double>(layout.lane()) / c;
         const auto rows = static_cast<double>(layout.rows()) / c;
         const auto forward_terms = c * static_cast<double>(layout.feature_blocks());
         const auto backward_terms = c * static_cast<double>(layout.sample_blocks());
-        const std::size_t forward_giants = layout.padded_classes() / plan.shifts().forward_baby;
-        const std::size_t backward_giants = layout.padded_classes() / plan.shifts().backward_baby;
-        const double s_x = plan.feature_scale();
+        const std::size_t forward_giants =
+            layout.padded_classes() / primal_solver(plan).shifts().forward_baby;
+        const std::size_t backward_giants =
+            layout.padded_classes() / primal_solver(plan).shifts().backward_baby;
+        const double s_x = test::message(plan, "features").scale;
         const double s_u = plan.state_scale();
         const double fresh = owner.noise.fresh();
         const double x_variance = fresh / squared(s_x);
-        double logits = fresh / squared(plan.logit_scale());
+        double logits = fresh / squared(test::message(plan, "logits").scale);
         double error = 0;
         double gradient = 0;
         double state = 0;
         for (int t = 0; t < recipe.iterations; ++t) {
             const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
             const auto backward = static_cast<std::size_t>(at.backward);
-            const double s_e =
-                s_u * static_cast<double>(ring.q(backward)) * plan.gradient_factor(t) / s_x;
-            double s_z = plan.logit_scale();
+            const double s_e = s_u * static_cast<double>(ring.q(backward)) *
+                               gradient_factor(plan.recipe(), t) / s_x;
+            double s_z = test::message(plan, "logits").scale;
             if (at.forward >= 0) {
                 const auto forward = static_cast<std::size_t>(at.forward);
                 s_z = s_x * s_u / static_cast<double>(ring.q(forward));
                 const double product = product_variance(
-                    ring, forward, forward_terms, plan.shifts().forward_baby, forward_giants, 2,
-                    s_x, x_variance, twin.max_abs_state, s_u, 0);
+                    ring, forward, forward_terms, primal_solver(plan).shifts().forward_baby,
+                    forward_giants, 2, s_x, x_variance, twin.max_abs_state, s_u, 0);
                 logits = std::max(
                     logits, fold_variance(ring, static_cast<std::size_t>(at.sigmoid), columns, s_z,
                                           product + owner.noise.rescaling() / squared(s_z)));
             }
-            double one_error = fresh / squared(plan.label_scale());
+            double one_error = fresh / squared(test::message(plan, "labels").scale);
             if (at.sigmoid >= 0) {
                 const double z = twin.max_abs_z[static_cast<std::size_t>(t)];
                 one_error = odd_polynomial_variance(ring, static_cast<std::size_t>(at.sigmoid),
@@ -129,9 +131,9 @@ struct TrainingRun {
                 largest_error += std::abs(recipe.sigmoid.odd[k]) *
                                  std::pow(twin.largest_abs_z(), 2 * static_cast<double>(k) + 1);
             }
-            const double product =
-                product_variance(ring, backward, backward_terms, plan.shifts().backward_baby,
-                                 backward_giants, 2, s_x, x_variance, largest_error, s_e, 0);
+            const double product = product_variance(
+                ring, backward, backward_terms, primal_solver(plan).shifts().backward_baby,
+                backward_giants, 2, s_x, x_variance, largest_error, s_e, 0);
             gradient = std::max(gradient, fold_variance(ring, backward, rows, s_x * s_e, product));
             const double ratio = 1 - recipe.etas[static_cast<std::size_t>(t)];
             const double least_scale = s_u * std::min({1.0, ratio, 1 / ratio});
@@ -139,7 +141,7 @@ struct TrainingRun {
                                         squared(twin.max_abs_state * 0x1p-31));
         }
         return {.features_std = std::sqrt(x_variance),
-                .labels_std = std::sqrt(fresh) / plan.label_scale(),
+                .labels_std = std::sqrt(fresh) / test::message(plan, "labels").scale,
                 .logits_std = std::sqrt(logits),
                 .error_std = std::sqrt(error),
                 .gradient_std = std::sqrt(gradient),
@@ -194,19 +196,19 @@ struct TwinHistory {
 inline testing::AssertionResult follows(const TrainingRun& run, const TwinHistory& twin,
                                         const TrainingState& state) {
     const TwinHistory::Entry& entry = twin.entries[static_cast<std::size_t>(state.iteration - 1)];
-    if (state.main.empty() && state.extrapolated.empty()) {
+    if (state["main"].empty() && state["extrapolated"].empty()) {
         return testing::AssertionFailure() << "the state is empty";
     }
-    if (!state.main.empty()) {
+    if (!state["main"].empty()) {
         const auto main =
-            is_at_most_noise(run.decrypt(state.main), entry.main, entry.main_variance);
+            is_at_most_noise(run.decrypt(state["main"]), entry.main, entry.main_variance);
         if (!main) {
             return testing::AssertionFailure()
                    << "M of iteration " << state.iteration << ": " << main.message();
         }
     }
-    if (!state.extrapolated.empty()) {
-        const auto extrapolated = is_at_most_noise(run.decrypt(state.extrapolated),
+    if (!state["extrapolated"].empty()) {
+        const auto extrapolated = is_at_most_noise(run.decrypt(state["extrapolated"]),
                                                    entry.extrapolated, entry.extrapolated_variance);
         if (!extrapolated) {
             return testing::AssertionFailure()

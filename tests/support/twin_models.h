@@ -1,14 +1,14 @@
 // The models of a run in the clear.
 #pragma once
 
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
 
 #include <vector>
 
 namespace cipherfit::test {
 
 // After every iteration, c x d.
-inline std::vector<RowMatrix> twin_models(Solver solver, const PreparedData& data,
+inline std::vector<RowMatrix> twin_models(std::string_view solver, const PreparedData& data,
                                           const Recipe& recipe, const NoiseModel* noise = nullptr) {
     std::vector<RowMatrix> models;
     visit_twin_models(

@@ -115,7 +115,8 @@ class CompiledCode(Checkout):
 
     def test_binary_with_a_secret_class_is_found(self):
         clean = "int main() { return 0; }"
-        secrets = ["SecretKey", "Dealer", "Holder", "ReleasePoint", "MemberIdentity"]
+        secrets = ["SecretKey", "Dealer", "Holder", "ReleasePoint", "MemberIdentity",
+                   "PreparedData", "Preprocessing", "OwnerSolver", "PlainRun", "RehearsalOptions"]
         leak = "".join(f"struct {name} {{ void wipe(); }}; "
                        f"__attribute__((noinline)) void {name}::wipe() {{ asm(\"\"); }}\n"
                        for name in secrets)
@@ -129,6 +130,21 @@ class CompiledCode(Checkout):
         for name in secrets:
             self.assertIn(f"{name}::wipe", output)
         self.assertEqual(self.run_tool("check_layers.py", "--binary", stripped)[0], 1)
+
+    def test_binary_with_the_owners_steps_is_found(self):
+        steps = ["rehearse", "fit_preprocessing", "search_models", "prepare"]
+        server = "namespace cipherfit { struct Trainer { void prepare(); }; "
+        server += "__attribute__((noinline)) void Trainer::prepare() { asm(\"\"); } }\n"
+        main = "int main() { cipherfit::Trainer().prepare(); }"
+        good = self.compile(server + main, "good")
+        self.assertEqual(self.run_tool("check_layers.py", "--binary", good)[0], 0)
+        leak = "namespace cipherfit { " + "".join(
+            f"__attribute__((noinline)) void {name}() {{ asm(\"\"); }}\n" for name in steps) + "}\n"
+        calls = "int main() { " + " ".join(f"cipherfit::{name}();" for name in steps) + " }"
+        status, output = self.run_tool("check_layers.py", "--binary", self.compile(leak + calls, "bad"))
+        self.assertEqual(status, 1)
+        for name in steps:
+            self.assertIn(f"cipherfit::{name}()", output)
 
     def test_wide_registers_outside_the_kernels_are_found(self):
         add = "void add(double* a, const double* b) { for (int i = 0; i < 64; ++i) a[i] += b[i]; }"

@@ -1,6 +1,7 @@
 // Mini-batches and weight decay in the clear: the rows of a batch, the recurrence against a naive
 // one, the dual against the primal, the rehearsal, and what a recipe's JSON keeps.
 #include "cipherfit/train/rehearse.h"
+#include "solver/dual/owner/dual_twin.h"
 #include "support/property.h"
 #include "support/training_run.h"
 #include "train/oracle/test_data.h"
@@ -164,7 +165,7 @@ TEST(DecayAndBatches, DualIsThePrimalInOtherCoordinates) {
         const PreparedData data =
             test::synthetic_data({.samples = 40, .features = 60, .classes = 4}, recipe, 7);
         const TwinResult primal = run_twin(data, recipe);
-        const DualTwinResult dual = run_dual_twin(data, recipe);
+        const StateRun dual = run_dual_twin(data, recipe);
         const double bound = rounding_bound(data, recipe, dual.max_abs_state);
         EXPECT_LT((primal.main - model_of(dual.main, data)).cwiseAbs().maxCoeff(), bound);
         EXPECT_LT((primal.extrapolated - model_of(dual.extrapolated, data)).cwiseAbs().maxCoeff(),

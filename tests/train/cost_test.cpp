@@ -3,6 +3,7 @@
 
 #include "cipherfit/base/buffer.h"
 #include "support/property.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 #include "train/work_estimate.h"
 
@@ -17,7 +18,7 @@ using test::TrainingRun;
 
 PlanOptions small_options(unsigned log_n) {
     PlanOptions options;
-    options.solver = Solver::primal;
+    options.solver = "primal";
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
@@ -60,14 +61,15 @@ TEST(PlanCost, BytesAndCountsAreThoseOfWhatIsMade) {
 
         // Ciphertexts go up seeded: one polynomial each.
         const EncryptedTrainingData data = run.upload();
-        RC_ASSERT(run.plan.upload_ciphertexts() ==
-                  data.features.size() + data.labels.size() + data.logits.size());
+        std::size_t sent_blocks = 0;
         double upload = 0;
-        for (const auto* blocks : {&data.features, &data.labels, &data.logits}) {
-            for (const Ciphertext& block : *blocks) {
+        for (const auto& [name, blocks] : data) {
+            sent_blocks += blocks.size();
+            for (const Ciphertext& block : blocks) {
                 upload += packed_bytes(run, block.part(0));
             }
         }
+        RC_ASSERT(run.plan.upload_ciphertexts() == sent_blocks);
         RC_ASSERT(cost.upload_bytes == upload);
 
         EncryptedTrainer trainer(run.plan, run.keys, run.upload());
@@ -93,7 +95,7 @@ TEST(OperationCounts, OfAnIterationCountedByHand) {
     const Recipe recipe = standard_recipe(2, 1, fit_sigmoid(3, 8));
     const RingShape ring{.log_n = 16, .q_limbs = 6, .p_limbs = 2, .digit_size = 2};
     // Babies: one forward and three backward shifts of each of four blocks.
-    const auto levels = iteration_levels(recipe, Solver::primal);
+    const auto levels = test::levels_of(recipe, "primal");
     const OperationCounts preparation =
         count_babies(layout, shifts, ring, levels[0].backward, true);
     EXPECT_EQ(preparation.switches, 16U);

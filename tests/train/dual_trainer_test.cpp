@@ -1,6 +1,7 @@
 // The dual solver: its twin against the primal twin, encrypted training against its twin, and
 // encrypted dual against encrypted primal.
-#include "cipherfit/train/noise.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "solver/dual/owner/dual_twin.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
@@ -18,7 +19,7 @@ using test::pick;
 using test::throws;
 using test::TrainingRun;
 
-PlanOptions small_options(unsigned log_n, Solver solver) {
+PlanOptions small_options(unsigned log_n, std::string_view solver) {
     PlanOptions options;
     options.solver = solver;
     options.log_n = log_n;
@@ -42,7 +43,7 @@ TEST(DualTwin, IsThePrimalTwinInOtherCoordinates) {
         const PreparedData data =
             test::synthetic_data({.samples = 40, .features = 60, .classes = 4}, recipe, 7);
         const TwinResult primal = run_twin(data, recipe);
-        const DualTwinResult dual = run_dual_twin(data, recipe);
+        const StateRun dual = run_dual_twin(data, recipe);
         const double bound = iterations * 300 * 0x1p-53 * std::max(1.0, dual.max_abs_state);
         EXPECT_LT((primal.main - model_of(dual.main, data)).cwiseAbs().maxCoeff(), bound);
         EXPECT_LT((primal.extrapolated - model_of(dual.extrapolated, data)).cwiseAbs().maxCoeff(),
@@ -50,8 +51,8 @@ TEST(DualTwin, IsThePrimalTwinInOtherCoordinates) {
         for (std::size_t t = 0; t < primal.max_abs_z.size(); ++t) {
             ASSERT_NEAR(primal.max_abs_z[t], dual.max_abs_z[t], bound);
         }
-        EXPECT_EQ(test::twin_model(Solver::primal, data, recipe), primal.model());
-        EXPECT_EQ(test::twin_model(Solver::dual, data, recipe),
+        EXPECT_EQ(test::twin_model("primal", data, recipe), primal.model());
+        EXPECT_EQ(test::twin_model("dual", data, recipe),
                   model_of(chiang ? dual.extrapolated : dual.main, data));
     }
 }
@@ -93,7 +94,7 @@ testing::AssertionResult trains(const TrainingRun& run) {
         }
     }
     const bool is_main = run.plan.recipe().model == ModelSequence::main;
-    if (&trainer.model(state) != (is_main ? &state.main : &state.extrapolated)) {
+    if (&trainer.model(state) != (is_main ? &state["main"] : &state["extrapolated"])) {
         return testing::AssertionFailure() << "the model is the wrong sequence";
     }
     return testing::AssertionSuccess();
@@ -126,10 +127,10 @@ TEST(DualTrainer, FollowsItsTwinOverRandomShapesAndRecipes) {
                  << name(recipe.preset) << ", gradient at " << name(recipe.gradient_at)
                  << ", model " << name(recipe.model) << ", initial weight " << recipe.initial_weight
                  << '\n';
-        PlanOptions options = small_options(log_n, Solver::dual);
+        PlanOptions options = small_options(log_n, "dual");
         options.kernel = *rc::gen::element(KernelSource::owner, KernelSource::server);
         const TrainingRun run(shape, recipe, options, *rc::gen::arbitrary<std::uint64_t>());
-        RC_ASSERT(run.plan.solver() == Solver::dual);
+        RC_ASSERT(run.plan.solver().name() == "dual");
         const auto right = trains(run);
         if (!right) {
             RC_FAIL(right.message());
@@ -153,14 +154,14 @@ TEST(DualTrainer, GivesThePrimalTrainersModel) {
             return state;
         };
         const auto blocks = [&](const TrainingState& state) -> const std::vector<Ciphertext>& {
-            return recipe.model == ModelSequence::main ? state.main : state.extrapolated;
+            return recipe.model == ModelSequence::main ? state["main"] : state["extrapolated"];
         };
         const auto matrix = [](std::vector<double> values, Eigen::Index rows) {
             return RowMatrix(Eigen::Map<const RowMatrix>(
                 values.data(), rows, static_cast<Eigen::Index>(values.size()) / rows));
         };
-        const TrainingRun primal(shape, recipe, small_options(9, Solver::primal), 11);
-        const TrainingRun dual(shape, recipe, small_options(9, Solver::dual), 11);
+        const TrainingRun primal(shape, recipe, small_options(9, "primal"), 11);
+        const TrainingRun dual(shape, recipe, small_options(9, "dual"), 11);
         const RowMatrix primal_model = matrix(primal.decrypt(blocks(train(primal))), 4);
         const RowMatrix dual_model = model_of(
             matrix(test::decrypt_coefficients(dual, blocks(train(dual))), 20), dual.prepared);
@@ -176,57 +177,60 @@ TEST(DualTrainer, GivesThePrimalTrainersModel) {
 TEST(DualTrainer, SameBitsOnAnyNumberOfThreads) {
     const TrainingRun run({.samples = 30, .features = 20, .classes = 4},
                           standard_recipe(2, stable_step, fit_sigmoid(3, 8)),
-                          small_options(9, Solver::dual), 3);
+                          small_options(9, "dual"), 3);
     const EncryptedTrainingData data = run.upload();
-    const auto copies = [](const std::vector<Ciphertext>& blocks) {
-        std::vector<Ciphertext> result;
-        result.reserve(blocks.size());
-        for (const Ciphertext& block : blocks) {
-            result.push_back(block.copy());
+    const auto copy = [&data] {
+        EncryptedTrainingData result;
+        for (const auto& [name, blocks] : data) {
+            for (const Ciphertext& block : blocks) {
+                result[name].push_back(block.copy());
+            }
         }
         return result;
     };
     const auto train = [&] {
-        EncryptedTrainer trainer(
-            run.plan, run.keys,
-            {copies(data.features), copies(data.labels), copies(data.logits), copies(data.start)});
+        EncryptedTrainer trainer(run.plan, run.keys, copy());
         return trainer.step(trainer.step({}));
     };
     const TrainingState one = test::with_threads(1, train);
     const TrainingState two = test::with_threads(2, train);
-    ASSERT_EQ(one.main.size(), 1U);
-    EXPECT_TRUE(test::same_bits(one.main[0], two.main[0]));
+    ASSERT_EQ(one["main"].size(), 1U);
+    EXPECT_TRUE(test::same_bits(one["main"][0], two["main"][0]));
 }
 
 TEST(DualTrainer, DataThatIsNotThePlansIsRefused) {
     const TrainingRun run({.samples = 12, .features = 9, .classes = 3},
                           standard_recipe(2, stable_step, fit_sigmoid(3, 8)),
-                          small_options(8, Solver::dual), 4);
+                          small_options(8, "dual"), 4);
     const auto refused = [&](std::initializer_list<std::string_view> words, auto&& change) {
         EncryptedTrainingData data = run.upload();
         change(data);
         EXPECT_TRUE(throws(ErrorCode::corrupt_data, words,
                            [&] { EncryptedTrainer trainer(run.plan, run.keys, std::move(data)); }));
     };
-    refused({"features or kernel", "got"}, [](auto& data) { data.features.pop_back(); });
-    refused({"labels", "got 0"}, [](auto& data) { data.labels.clear(); });
-    refused({"first coefficients", "got 0"}, [](auto& data) { data.start.clear(); });
-    refused({"initial logits", "got 1"},
-            [](auto& data) { data.logits.push_back(data.labels[0].copy()); });
+    refused({"features", "got"}, [](auto& data) { data["features"].pop_back(); });
+    refused({"labels", "got 0"}, [](auto& data) { data["labels"].clear(); });
+    refused({"start", "got 0"}, [](auto& data) { data["start"].clear(); });
+    refused({"logits", "got 1"},
+            [](auto& data) { data["logits"].push_back(data["labels"][0].copy()); });
+    refused({"of others", "got 1"},
+            [](auto& data) { data["others"].push_back(data["labels"][0].copy()); });
 }
 
 TEST(DualPlan, ChoosesTheCheaperSolver) {
     const Recipe recipe = standard_recipe(8, 8, fit_sigmoid(3, 8));
-    EXPECT_EQ(TrainingPlan::create({128, 401, 10}, recipe).solver(), Solver::dual);
-    EXPECT_EQ(
-        TrainingPlan::create({4096, 30, 2}, standard_recipe(2, 8, fit_sigmoid(3, 8))).solver(),
-        Solver::primal);
+    EXPECT_EQ(TrainingPlan::create({128, 401, 10}, recipe).solver().name(), "dual");
+    EXPECT_EQ(TrainingPlan::create({4096, 30, 2}, standard_recipe(2, 8, fit_sigmoid(3, 8)))
+                  .solver()
+                  .name(),
+              "primal");
     // One step from zero has no product, hence nothing for a kernel to do.
-    EXPECT_EQ(
-        TrainingPlan::create({128, 401, 10}, standard_recipe(1, 8, fit_sigmoid(3, 8))).solver(),
-        Solver::primal);
+    EXPECT_EQ(TrainingPlan::create({128, 401, 10}, standard_recipe(1, 8, fit_sigmoid(3, 8)))
+                  .solver()
+                  .name(),
+              "primal");
     PlanOptions dual;
-    dual.solver = Solver::dual;
+    dual.solver = "dual";
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"2 iterations or more"}, [&] {
         static_cast<void>(
             TrainingPlan::create({128, 401, 10}, standard_recipe(1, 8, fit_sigmoid(3, 8)), dual));
@@ -240,32 +244,32 @@ TEST(DualPlan, ChoosesTheCheaperSolver) {
 
 TEST(DualPlan, LevelsAndUploadsAreAsStated) {
     PlanOptions options;
-    options.solver = Solver::dual;
+    options.solver = "dual";
     const TrainingPlan plan =
         TrainingPlan::create({128, 401, 10}, standard_recipe(8, 8, fit_sigmoid(3, 8)), options);
     EXPECT_EQ(plan.parameters().max_level(), 21U);  // 7 (1 + 2)
     EXPECT_EQ(plan.first_iteration_levels(), 0U);
     EXPECT_EQ(plan.levels_per_iteration(), 3U);
     EXPECT_EQ(plan.parameters().security_bits(), 128U);
-    EXPECT_EQ(plan.kernel().lanes() * 128 * 16, plan.parameters().slots());
-    EXPECT_EQ(plan.feature_ciphertexts(), 128 / plan.kernel().lanes());
-    EXPECT_EQ(plan.upload_ciphertexts(), plan.feature_ciphertexts() + 2);
+    EXPECT_EQ(dual_solver(plan).layout().lanes() * 128 * 16, plan.parameters().slots());
+    EXPECT_EQ(test::message(plan, "features").count, 128 / dual_solver(plan).layout().lanes());
+    EXPECT_EQ(plan.upload_ciphertexts(), test::message(plan, "features").count + 2);
     const TrainingPlan chiang =
         TrainingPlan::create({128, 401, 10}, chiang2023_recipe(2, 128), options);
     EXPECT_EQ(chiang.first_iteration_levels(), 2U);
     EXPECT_EQ(chiang.parameters().max_level(), 5U);
-    EXPECT_EQ(chiang.start_ciphertexts(), 0U);
-    EXPECT_EQ(chiang.logit_ciphertexts(), 1U);
+    EXPECT_EQ(test::message(chiang, "start").count, 0U);
+    EXPECT_EQ(test::message(chiang, "logits").count, 1U);
 }
 
 TEST(DualPlan, ComesBackFromJsonAndNothingElseDoes) {
     const TrainingPlan plan = TrainingPlan::create(
-        {20, 30, 4}, standard_recipe(2, 8, fit_sigmoid(3, 8)), small_options(9, Solver::dual));
+        {20, 30, 4}, standard_recipe(2, 8, fit_sigmoid(3, 8)), small_options(9, "dual"));
     const nlohmann::json json = plan.to_json();
     const auto back = TrainingPlan::from_json(json);
     ASSERT_TRUE(back) << back.error().message;
     EXPECT_EQ(back->hash(), plan.hash());
-    EXPECT_EQ(back->kernel().babies(), plan.kernel().babies());
+    EXPECT_EQ(dual_solver(*back).layout().babies(), dual_solver(plan).layout().babies());
     const auto refused = [&](const char* key, const nlohmann::json& value) {
         nlohmann::json bad = json;
         bad[key] = value;

@@ -19,7 +19,7 @@ using test::TwinHistory;
 
 PlanOptions small_options(unsigned log_n) {
     PlanOptions options;
-    options.solver = Solver::primal;
+    options.solver = "primal";
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
@@ -32,12 +32,11 @@ PlanOptions small_options(unsigned log_n) {
 constexpr double stable_step = 1.8;
 
 TrainingState copy(const TrainingState& state) {
-    TrainingState result{.iteration = state.iteration, .main = {}, .extrapolated = {}};
-    for (const Ciphertext& block : state.main) {
-        result.main.push_back(block.copy());
-    }
-    for (const Ciphertext& block : state.extrapolated) {
-        result.extrapolated.push_back(block.copy());
+    TrainingState result{.iteration = state.iteration};
+    for (const auto& [name, blocks] : state.sequences) {
+        for (const Ciphertext& block : blocks) {
+            result[name].push_back(block.copy());
+        }
     }
     return result;
 }
@@ -59,8 +58,8 @@ testing::AssertionResult trains(const TrainingRun& run) {
         }
     }
     const bool is_main = run.plan.recipe().model == ModelSequence::main;
-    if (&trainer.model(state) != (is_main ? &state.main : &state.extrapolated) ||
-        !(is_main ? &state.extrapolated : &state.main)->empty()) {
+    if (&trainer.model(state) != (is_main ? &state["main"] : &state["extrapolated"]) ||
+        !(is_main ? &state["extrapolated"] : &state["main"])->empty()) {
         return testing::AssertionFailure() << "the model is the wrong sequence";
     }
     return testing::AssertionSuccess();
@@ -127,7 +126,7 @@ TEST(EncryptedTrainer, TwoClassesWithOneHeadAndWithTwo) {
     for (const std::size_t heads : {0U, 2U}) {
         const TrainingRun run({.samples = 40, .features = 37, .classes = 2, .heads = heads}, recipe,
                               small_options(9), 4);
-        EXPECT_EQ(run.plan.layout().padded_classes(), heads == 0 ? 1U : 2U);
+        EXPECT_EQ(primal_solver(run.plan).layout().padded_classes(), heads == 0 ? 1U : 2U);
         EXPECT_TRUE(trains(run)) << heads << " heads";
     }
 }
@@ -136,26 +135,25 @@ TEST(EncryptedTrainer, SameBitsInEveryRunAndOnAnyNumberOfThreads) {
     const TrainingRun run({.samples = 30, .features = 20, .classes = 4},
                           standard_recipe(2, stable_step, fit_sigmoid(3, 8)), small_options(9), 3);
     const EncryptedTrainingData data = run.upload();
-    const auto copies = [](const std::vector<Ciphertext>& blocks) {
-        std::vector<Ciphertext> result;
-        result.reserve(blocks.size());
-        for (const Ciphertext& block : blocks) {
-            result.push_back(block.copy());
+    const auto copy = [&data] {
+        EncryptedTrainingData result;
+        for (const auto& [name, blocks] : data) {
+            for (const Ciphertext& block : blocks) {
+                result[name].push_back(block.copy());
+            }
         }
         return result;
     };
     const auto train = [&] {
-        EncryptedTrainer trainer(
-            run.plan, run.keys,
-            {copies(data.features), copies(data.labels), copies(data.logits), {}});
+        EncryptedTrainer trainer(run.plan, run.keys, copy());
         return trainer.step(trainer.step({}));
     };
     const TrainingState one = test::with_threads(1, train);
     for (const std::size_t threads : {1U, 2U}) {
         const TrainingState again = test::with_threads(threads, train);
-        ASSERT_EQ(again.main.size(), one.main.size());
-        for (std::size_t b = 0; b < one.main.size(); ++b) {
-            EXPECT_TRUE(test::same_bits(again.main[b], one.main[b])) << threads;
+        ASSERT_EQ(again["main"].size(), one["main"].size());
+        for (std::size_t b = 0; b < one["main"].size(); ++b) {
+            EXPECT_TRUE(test::same_bits(again["main"][b], one["main"][b])) << threads;
         }
     }
 }
@@ -169,7 +167,7 @@ TEST(EncryptedTrainer, ContinuesFromAState) {
     const TrainingState kept = copy(first);
     const TrainingState straight = trainer.step(trainer.step(first));
     const TrainingState resumed = trainer.step(trainer.step(kept));
-    EXPECT_TRUE(test::same_bits(straight.main[0], resumed.main[0]));
+    EXPECT_TRUE(test::same_bits(straight["main"][0], resumed["main"][0]));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"1 of 3"},
                        [&] { static_cast<void>(trainer.model(first)); }));
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"4 of 3"},
@@ -182,7 +180,7 @@ TEST(EncryptedTrainer, StatesThatDoNotFitAreRefused) {
             chiang ? chiang2023_recipe(3, 20) : standard_recipe(3, stable_step, fit_sigmoid(3, 8));
         const TrainingRun run({.samples = 20, .features = 40, .classes = 3}, recipe,
                               small_options(8), 5);
-        ASSERT_GT(run.plan.layout().feature_blocks(), 1U);
+        ASSERT_GT(primal_solver(run.plan).layout().feature_blocks(), 1U);
         EncryptedTrainer trainer(run.plan, run.keys, run.upload());
         const TrainingState first = trainer.step({});
         const TrainingState second = trainer.step(first);
@@ -208,30 +206,30 @@ TEST(EncryptedTrainer, StatesThatDoNotFitAreRefused) {
         refused("negative", changed(first, [](auto& s) { s.iteration = -1; }));
         refused("beyond the end", changed(last, [](auto& s) { s.iteration = 4; }));
         refused("another iteration", changed(first, [](auto& s) { s.iteration = 2; }));
-        refused("nothing at 1", TrainingState{.iteration = 1, .main = {}, .extrapolated = {}});
+        refused("nothing at 1", TrainingState{.iteration = 1});
         refused("something at 0", changed(first, [](auto& s) { s.iteration = 0; }));
-        refused("no main", changed(second, [](auto& s) { s.main.clear(); }));
-        refused("no extrapolated", changed(second, [](auto& s) { s.extrapolated.clear(); }));
-        refused("a block short", changed(second, [](auto& s) { s.main.pop_back(); }));
+        refused("no main", changed(second, [](auto& s) { s["main"].clear(); }));
+        refused("no extrapolated", changed(second, [](auto& s) { s["extrapolated"].clear(); }));
+        refused("a block short", changed(second, [](auto& s) { s["main"].pop_back(); }));
         refused("a block more", changed(second, [](auto& s) {
-                    s.extrapolated.push_back(s.extrapolated[0].copy());
+                    s["extrapolated"].push_back(s["extrapolated"][0].copy());
                 }));
         refused("a lower level", changed(second, [&](auto& s) {
-                    s.main[1] = evaluator.drop_to_level(s.main[1], s.main[1].level() - 1);
+                    s["main"][1] = evaluator.drop_to_level(s["main"][1], s["main"][1].level() - 1);
                 }));
         refused("another scale", changed(second, [](auto& s) {
-                    s.extrapolated[0] = std::move(s.extrapolated[0]).with_factor(1.5);
+                    s["extrapolated"][0] = std::move(s["extrapolated"][0]).with_factor(1.5);
                 }));
         refused("a scale off by a millionth", changed(second, [](auto& s) {
-                    s.main[0] = std::move(s.main[0]).with_factor(1.000001);
+                    s["main"][0] = std::move(s["main"][0]).with_factor(1.000001);
                 }));
         refused("three parts", changed(second, [&](auto& s) {
-                    s.main[0] =
-                        evaluator.multiply(s.main[0], s.main[0]).with_factor(s.main[0].scale());
+                    s["main"][0] = evaluator.multiply(s["main"][0], s["main"][0])
+                                       .with_factor(s["main"][0].scale());
                 }));
-        if (second.main[0].scale() != second.extrapolated[0].scale()) {
+        if (second["main"][0].scale() != second["extrapolated"][0].scale()) {
             refused("sequences exchanged",
-                    changed(second, [](auto& s) { std::swap(s.main, s.extrapolated); }));
+                    changed(second, [](auto& s) { std::swap(s["main"], s["extrapolated"]); }));
         }
     }
 }
@@ -246,21 +244,21 @@ TEST(EncryptedTrainer, DataThatDoesNotFitThePlanIsRefused) {
                       [&] { EncryptedTrainer trainer(run.plan, run.keys, std::move(data)); });
     };
     constexpr auto corrupt = ErrorCode::corrupt_data;
-    EXPECT_TRUE(refused(corrupt, [](auto& d) { d.features.pop_back(); }));
-    EXPECT_TRUE(refused(corrupt, [](auto& d) { d.labels.clear(); }));
-    EXPECT_TRUE(refused(corrupt, [](auto& d) { d.logits.clear(); }));
-    EXPECT_TRUE(refused(corrupt, [](auto& d) { d.labels.push_back(d.labels[0].copy()); }));
-    EXPECT_TRUE(refused(corrupt, [](auto& d) { std::swap(d.features[0], d.labels[0]); }));
+    EXPECT_TRUE(refused(corrupt, [](auto& d) { d["features"].pop_back(); }));
+    EXPECT_TRUE(refused(corrupt, [](auto& d) { d["labels"].clear(); }));
+    EXPECT_TRUE(refused(corrupt, [](auto& d) { d["logits"].clear(); }));
+    EXPECT_TRUE(refused(corrupt, [](auto& d) { d["labels"].push_back(d["labels"][0].copy()); }));
+    EXPECT_TRUE(refused(corrupt, [](auto& d) { std::swap(d["features"][0], d["labels"][0]); }));
     EXPECT_TRUE(refused(
-        corrupt, [](auto& d) { d.features[1] = std::move(d.features[1]).with_factor(2.0); }));
+        corrupt, [](auto& d) { d["features"][1] = std::move(d["features"][1]).with_factor(2.0); }));
     const Evaluator evaluator(run.keys);
-    EXPECT_TRUE(
-        refused(corrupt, [&](auto& d) { d.logits[0] = evaluator.drop_to_level(d.logits[0], 0); }));
+    EXPECT_TRUE(refused(
+        corrupt, [&](auto& d) { d["logits"][0] = evaluator.drop_to_level(d["logits"][0], 0); }));
     const TrainingRun zero({.samples = 20, .features = 40, .classes = 3},
                            standard_recipe(2, 1.0, fit_sigmoid(1, 8)), small_options(8), 7);
     EncryptedTrainingData stray = zero.upload();
-    stray.logits.push_back(stray.labels[0].copy());
-    EXPECT_TRUE(throws(corrupt, {"initial logits"},
+    stray["logits"].push_back(stray["labels"][0].copy());
+    EXPECT_TRUE(throws(corrupt, {"of logits"},
                        [&] { EncryptedTrainer trainer(zero.plan, zero.keys, std::move(stray)); }));
     // A key removed, or made for a level too low.
     const KeyRequest all = run.plan.keys();

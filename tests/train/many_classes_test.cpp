@@ -1,9 +1,10 @@
 // Many classes and features: plans of the size of real image collections, where the layouts end,
 // and a run of many classes in mini-batches on a small ring.
+#include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/noise.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 
 #include <cmath>
@@ -28,19 +29,19 @@ TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
     options.memory_limit_bytes = 64e9;
     const TrainingPlan plan = TrainingPlan::create(shape, recipe, options);
     EXPECT_EQ(plan.shape(), shape);
-    EXPECT_EQ(plan.solver(), Solver::primal);
+    EXPECT_EQ(plan.solver().name(), "primal");
     EXPECT_EQ(plan.parameters().security_bits(), 128U);
     EXPECT_EQ(plan.batches(), 40U);  // 39 of 512 rows, and 32
     EXPECT_GE(plan.refresh_count(), 1U);
-    const LaneLayout& layout = plan.layout();
+    const LaneLayout& layout = primal_solver(plan).layout();
     EXPECT_EQ(layout.samples(), 512U);
     EXPECT_EQ(layout.features(), 4096U);
-    EXPECT_GE(layout.classes() * plan.class_groups(), 100U);
-    EXPECT_LT(layout.classes() * (plan.class_groups() - 1), 100U);
+    EXPECT_GE(layout.classes() * primal_solver(plan).class_groups(), 100U);
+    EXPECT_LT(layout.classes() * (primal_solver(plan).class_groups() - 1), 100U);
     EXPECT_GE(layout.feature_blocks() * layout.features_per_block(), 4096U);
     EXPECT_GE(layout.sample_blocks() * layout.rows(), 512U);
     EXPECT_EQ(plan.upload_ciphertexts(),
-              40 * (plan.feature_ciphertexts() + plan.label_ciphertexts()));
+              40 * (test::message(plan, "features").count + test::message(plan, "labels").count));
     const PlanCost cost = plan_cost(plan);
     for (const double figure :
          {cost.evaluation_key_bytes, cost.evaluation_key_memory_bytes, cost.upload_bytes,
@@ -66,10 +67,11 @@ TEST(ManyClasses, AThousandArePlannedInGroups) {
     const TrainingPlan plan = TrainingPlan::create(
         {.samples = 20'000, .features = 4096, .classes = 1000}, recipe, options);
     EXPECT_EQ(plan.parameters().security_bits(), 128U);
-    EXPECT_GE(plan.class_groups(), 8U);
-    EXPECT_LE(plan.layout().padded_classes(), 128U);
-    EXPECT_GE(plan.layout().classes() * plan.class_groups(), 1000U);
-    EXPECT_EQ(plan.state_ciphertexts(), plan.class_groups() * plan.layout().feature_blocks());
+    EXPECT_GE(primal_solver(plan).class_groups(), 8U);
+    EXPECT_LE(primal_solver(plan).layout().padded_classes(), 128U);
+    EXPECT_GE(primal_solver(plan).layout().classes() * primal_solver(plan).class_groups(), 1000U);
+    EXPECT_EQ(plan.state_ciphertexts(),
+              primal_solver(plan).class_groups() * primal_solver(plan).layout().feature_blocks());
     EXPECT_LE(plan_cost(plan).peak_memory_bytes, options.memory_limit_bytes);
     const auto again = TrainingPlan::from_json(plan.to_json());
     ASSERT_TRUE(again.has_value()) << again.error().message;
@@ -91,13 +93,13 @@ TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
     recipe.batch = 40;  // 40, 40 and 10 rows, and the first again
     recipe.decay = 0.03;
     PlanOptions options;
-    options.solver = Solver::primal;
+    options.solver = "primal";
     options.log_n = 14;  // of which 40 classes need 2 * 64 * 64 slots
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
     const TrainingRun run(shape, recipe, options, 9);
     ASSERT_EQ(run.plan.batches(), 3U);
-    ASSERT_GT(run.plan.layout().feature_blocks(), 1U);
+    ASSERT_GT(primal_solver(run.plan).layout().feature_blocks(), 1U);
     EncryptedTrainer trainer(run.plan, run.keys,
                              [&run](std::size_t batch) { return run.upload(batch); });
     TrainingState state;

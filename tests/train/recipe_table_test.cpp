@@ -32,14 +32,14 @@ struct Row {
     PlanOptions options = {};
 };
 
-PlanOptions solver_options(Solver solver, KernelSource kernel = KernelSource::owner) {
+PlanOptions solver_options(std::string_view solver, KernelSource kernel = KernelSource::owner) {
     PlanOptions options;
     options.solver = solver;
     options.kernel = kernel;
     return options;
 }
 
-PlanOptions small_ring(Solver solver, unsigned log_n, bool refreshed) {
+PlanOptions small_ring(std::string_view solver, unsigned log_n, bool refreshed) {
     PlanOptions options = solver_options(solver);
     options.log_n = log_n;
     options.memory_limit_bytes = 1e12;
@@ -78,57 +78,54 @@ std::vector<Row> rows() {
     const TrainingShape small{.samples = 60, .features = 20, .classes = 4};
     const TrainingShape classes40{.samples = 60, .features = 20, .classes = 40};
     return {
-        {"primal, degree 1", digits, standard(4, 1), solver_options(Solver::primal)},
-        {"primal, degree 3", digits, standard(4, 3), solver_options(Solver::primal)},
-        {"primal, degree 5", digits, standard(3, 5), solver_options(Solver::primal)},
-        {"primal, degree 7", digits, standard(3, 7), solver_options(Solver::primal)},
-        {"primal, one iteration", digits, standard(1, 3), solver_options(Solver::primal)},
-        {"primal, no momentum", digits, standard(4, 3, Momentum::none),
-         solver_options(Solver::primal)},
-        {"primal, preset", pictures, chiang2023_recipe(2, 128), solver_options(Solver::primal)},
-        {"primal, two classes", mnist, standard(3, 3), solver_options(Solver::primal)},
-        {"primal, mini-batches", mnist, with(standard(4, 3), 0, 4096),
-         solver_options(Solver::primal)},
+        {"primal, degree 1", digits, standard(4, 1), solver_options("primal")},
+        {"primal, degree 3", digits, standard(4, 3), solver_options("primal")},
+        {"primal, degree 5", digits, standard(3, 5), solver_options("primal")},
+        {"primal, degree 7", digits, standard(3, 7), solver_options("primal")},
+        {"primal, one iteration", digits, standard(1, 3), solver_options("primal")},
+        {"primal, no momentum", digits, standard(4, 3, Momentum::none), solver_options("primal")},
+        {"primal, preset", pictures, chiang2023_recipe(2, 128), solver_options("primal")},
+        {"primal, two classes", mnist, standard(3, 3), solver_options("primal")},
+        {"primal, mini-batches", mnist, with(standard(4, 3), 0, 4096), solver_options("primal")},
         {"primal, mini-batches and preset", digits,
-         with(chiang2023_recipe(4, 1437), 0.01, 400, 0.0128), solver_options(Solver::primal)},
+         with(chiang2023_recipe(4, 1437), 0.01, 400, 0.0128), solver_options("primal")},
         {"primal, 150 classes",
          {.samples = 900, .features = 33, .classes = 150},
          standard(3, 3),
-         solver_options(Solver::primal)},
-        {"dual, degree 1", pictures, standard(6, 1), solver_options(Solver::dual)},
-        {"dual, degree 3", pictures, standard(6, 3), solver_options(Solver::dual)},
-        {"dual, degree 5", pictures, standard(5, 5), solver_options(Solver::dual)},
-        {"dual, degree 7", pictures, standard(5, 7), solver_options(Solver::dual)},
-        {"dual, no momentum", pictures, standard(6, 3, Momentum::none),
-         solver_options(Solver::dual)},
-        {"dual, preset", pictures, chiang2023_recipe(3, 128), solver_options(Solver::dual)},
+         solver_options("primal")},
+        {"dual, degree 1", pictures, standard(6, 1), solver_options("dual")},
+        {"dual, degree 3", pictures, standard(6, 3), solver_options("dual")},
+        {"dual, degree 5", pictures, standard(5, 5), solver_options("dual")},
+        {"dual, degree 7", pictures, standard(5, 7), solver_options("dual")},
+        {"dual, no momentum", pictures, standard(6, 3, Momentum::none), solver_options("dual")},
+        {"dual, preset", pictures, chiang2023_recipe(3, 128), solver_options("dual")},
         {"dual, server's kernel",
          {.samples = 60, .features = 30, .classes = 3},
          standard(3, 3),
-         solver_options(Solver::dual, KernelSource::server)},
+         solver_options("dual", KernelSource::server)},
         {"dual, server's kernel and preset",
          {.samples = 60, .features = 30, .classes = 3},
          chiang2023_recipe(3, 60),
-         solver_options(Solver::dual, KernelSource::server)},
+         solver_options("dual", KernelSource::server)},
         {"the planner's choice", pictures, standard(8, 3)},
-        {"bootstrapped primal", digits, standard(60, 3), solver_options(Solver::primal)},
-        {"bootstrapped dual", pictures, standard(60, 3), solver_options(Solver::dual)},
+        {"bootstrapped primal", digits, standard(60, 3), solver_options("primal")},
+        {"bootstrapped dual", pictures, standard(60, 3), solver_options("dual")},
         {"small bootstrapped primal", small, with(standard(8, 3), 0.02, 0),
-         small_ring(Solver::primal, 10, true)},
+         small_ring("primal", 10, true)},
         {"small bootstrapped primal, groups of classes", classes40, standard(8, 3, Momentum::none),
-         small_ring(Solver::primal, 10, true)},
+         small_ring("primal", 10, true)},
         {"small bootstrapped primal, mini-batches", small, with(standard(9, 5), 0, 16),
-         small_ring(Solver::primal, 10, true)},
+         small_ring("primal", 10, true)},
         {"small bootstrapped primal, preset", small, chiang2023_recipe(8, 60),
-         small_ring(Solver::primal, 10, true)},
+         small_ring("primal", 10, true)},
         {"small bootstrapped dual", small, standard(9, 3),
-         with_models(small_ring(Solver::dual, 10, true), 2)},
+         with_models(small_ring("dual", 10, true), 2)},
         {"small bootstrapped dual, preset", small, chiang2023_recipe(8, 60),
-         small_ring(Solver::dual, 10, true)},
+         small_ring("dual", 10, true)},
         {"small primal, groups of classes", classes40, chiang2023_recipe(3, 60),
-         small_ring(Solver::primal, 9, false)},
+         small_ring("primal", 9, false)},
         {"small dual", small, with(standard(4, 7, Momentum::none), 0.1, 0),
-         small_ring(Solver::dual, 9, false)},
+         small_ring("dual", 9, false)},
     };
 }
 
@@ -151,7 +148,7 @@ nlohmann::json described(const TrainingPlan& plan) {
     count(all.preparation);
     std::for_each(all.iterations.begin(), all.iterations.end(), count);
     return {{"hash", to_hex(plan.hash())},
-            {"solver", name(plan.solver())},
+            {"solver", plan.solver().name()},
             {"log_n", plan.parameters().log_n()},
             {"levels", levels},
             {"keys", keys},

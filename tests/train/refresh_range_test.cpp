@@ -1,10 +1,13 @@
 // What goes through bootstrappings and how large it is, against the encoder's polynomials.
-#include "cipherfit/train/refresh_range.h"
+#include "cipherfit/solver/owner/refresh_range.h"
 
 #include "cipherfit/ckks/encoder.h"
-#include "cipherfit/train/training_messages.h"
+#include "cipherfit/solver/owner/training_messages.h"
 #include "rlwe/ring.h"
+#include "solver/dual/owner/dual_twin.h"
+#include "solver/primal/owner/primal_owner.h"
 #include "support/errors.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 #include "train/refresh.h"
 
@@ -26,7 +29,7 @@ struct Case {
     const char* name;
     TrainingShape shape;
     Recipe recipe;
-    Solver solver;
+    std::string_view solver;
 };
 
 std::vector<Case> cases() {
@@ -35,14 +38,14 @@ std::vector<Case> cases() {
     const Recipe plain = standard_recipe(8, stable_step, sigmoid, Momentum::none);
     Recipe batches = plain;
     batches.batch = 8;
-    return {{"momentum", {20, 9, 3}, momentum, Solver::primal},
-            {"preset", {20, 9, 3}, chiang2023_recipe(8, 20), Solver::primal},
-            {"several blocks", {50, 40, 4}, momentum, Solver::primal},
-            {"no momentum, three blocks", {50, 300, 3}, plain, Solver::primal},
-            {"groups of classes", {60, 20, 40}, momentum, Solver::primal},
-            {"mini-batches", {20, 9, 3}, batches, Solver::primal},
-            {"dual", {20, 9, 3}, momentum, Solver::dual},
-            {"dual, no momentum", {20, 9, 3}, plain, Solver::dual}};
+    return {{"momentum", {20, 9, 3}, momentum, "primal"},
+            {"preset", {20, 9, 3}, chiang2023_recipe(8, 20), "primal"},
+            {"several blocks", {50, 40, 4}, momentum, "primal"},
+            {"no momentum, three blocks", {50, 300, 3}, plain, "primal"},
+            {"groups of classes", {60, 20, 40}, momentum, "primal"},
+            {"mini-batches", {20, 9, 3}, batches, "primal"},
+            {"dual", {20, 9, 3}, momentum, "dual"},
+            {"dual, no momentum", {20, 9, 3}, plain, "dual"}};
 }
 
 TrainingPlan plan_of(const Case& c) {
@@ -77,11 +80,12 @@ double encoded_coefficient(const TrainingPlan& plan, const std::vector<double>& 
 
 std::vector<std::vector<double>> packed(const TrainingPlan& plan, const PreparedData& data,
                                         const RowMatrix& state) {
-    if (plan.solver() == Solver::primal) {
+    if (plan.solver().name() == "primal") {
         return pack_states(plan, state);
     }
     const RowMatrix logits = gram_matrix(data) * state;
-    return {plan.kernel().pack_values({logits.data(), plan.shape().samples, plan.shape().heads})};
+    return {dual_solver(plan).layout().pack_values(
+        {logits.data(), plan.shape().samples, plan.shape().heads})};
 }
 
 TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
@@ -94,16 +98,14 @@ TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
         const bool momentum = has_momentum(c.recipe);
         const auto see = [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
             const auto next = static_cast<std::size_t>(t) + 1;
-            if (next == plan.levels().size() ? c.solver == Solver::dual
-                                             : !plan.levels()[next].refresh) {
+            if (next == plan.levels().size() ? c.solver == "dual" : !plan.levels()[next].refresh) {
                 return;
             }
             const auto first = packed(plan, data, main);
             const auto second = packed(plan, data, extrapolated);
             // U is read at the scale of M, where no mask has brought both to one.
-            const double factor = c.solver == Solver::primal
-                                      ? 1 / (1 - c.recipe.etas[static_cast<std::size_t>(t)])
-                                      : 1.0;
+            const double factor =
+                c.solver == "primal" ? 1 / (1 - c.recipe.etas[static_cast<std::size_t>(t)]) : 1.0;
             for (std::size_t b = 0; b < first.size(); b += momentum ? 1 : 2) {
                 const bool alone = !momentum && b + 1 == first.size();
                 const std::vector<double> other = alone      ? std::vector<double>{}
@@ -113,7 +115,7 @@ TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
                     expected, encoded_coefficient(plan, first[b], other, momentum ? factor : 1.0));
             }
         };
-        if (c.solver == Solver::primal) {
+        if (c.solver == "primal") {
             run_twin(data, c.recipe, nullptr,
                      [&](const TwinIteration& at) { see(at.iteration, at.main, at.extrapolated); });
         } else {
@@ -140,9 +142,7 @@ TEST(RefreshRange, PlansTakeThePowerOfTwoAboveIt) {
             // There is room at the lowest level, and pairs come out at the states' scale, blocks
             // that were together having gained as many times that.
             EXPECT_LE(fitted.state_scale() * refresh.range(), refresh.bootstrap.largest_message());
-            const std::size_t period = fitted.solver() == Solver::primal
-                                           ? fitted.layout().model_period()
-                                           : fitted.parameters().slots();
+            const std::size_t period = fitted.solver().state_period();
             const double together = static_cast<double>(refresh.bootstrap.slots() / period);
             EXPECT_EQ(std::log2(refresh.bootstrap.output_scale()),
                       std::clamp(static_cast<int>(fitted.state_bits()) + refresh.range_bits - 1 -

@@ -1,10 +1,12 @@
 // Training beyond one modulus chain, and on mini-batches: the encrypted trainer against its twin.
-#include "cipherfit/train/noise.h"
-#include "cipherfit/train/refresh_range.h"
-#include "cipherfit/train/segments.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/refresh_range.h"
+#include "solver/dual/owner/dual_twin.h"
+#include "solver/dual_logits/segments.h"
 #include "support/dual_run.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 
 #include <bit>
@@ -19,7 +21,7 @@ namespace {
 using test::throws;
 using test::TrainingRun;
 
-PlanOptions refreshed_options(Solver solver, double range) {
+PlanOptions refreshed_options(std::string_view solver, double range) {
     PlanOptions options;
     options.solver = solver;
     options.log_n = 10;
@@ -34,18 +36,18 @@ PlanOptions refreshed_options(Solver solver, double range) {
 constexpr double stable_step = 1.8;
 
 // The largest entry of what is bootstrapped: the states, or in the dual the logits without Z_0.
-double bootstrapped_range(const PreparedData& data, const Recipe& recipe, Solver solver) {
-    if (solver == Solver::primal) {
+double bootstrapped_range(const PreparedData& data, const Recipe& recipe, std::string_view solver) {
+    if (solver == "primal") {
         return run_twin(data, recipe).max_abs_state;
     }
-    return largest_carried_logit(data, recipe);
+    return largest_carried_logit(PlainRun("dual", borrowed(data), recipe));
 }
 
 struct Case {
     const char* name;
     TrainingShape shape;
     Recipe recipe;
-    Solver solver;
+    std::string_view solver;
 };
 
 std::vector<Case> cases() {
@@ -68,53 +70,47 @@ std::vector<Case> cases() {
     Recipe chiang = chiang2023_recipe(8, 20);
     chiang.decay = 0.02;
     return {
-        {"primal", shape, standard, Solver::primal},
-        {"primal, decay", shape, decayed, Solver::primal},
-        {"primal, degree 1", shape, linear, Solver::primal},
-        {"primal, degree 5", shape, fifth, Solver::primal},
-        {"primal, preset", shape, chiang, Solver::primal},
+        {"primal", shape, standard, "primal"},
+        {"primal, decay", shape, decayed, "primal"},
+        {"primal, degree 1", shape, linear, "primal"},
+        {"primal, degree 5", shape, fifth, "primal"},
+        {"primal, preset", shape, chiang, "primal"},
         {"primal, several blocks",
          {.samples = 150, .features = 40, .classes = 4},
          standard,
-         Solver::primal},
-        {"primal, one head",
-         {.samples = 150, .features = 40, .classes = 2},
-         standard,
-         Solver::primal},
-        {"one head, mini-batches",
-         {.samples = 20, .features = 9, .classes = 2},
-         batches,
-         Solver::primal},
+         "primal"},
+        {"primal, one head", {.samples = 150, .features = 40, .classes = 2}, standard, "primal"},
+        {"one head, mini-batches", {.samples = 20, .features = 9, .classes = 2}, batches, "primal"},
         {"primal, no momentum",
          {.samples = 50, .features = 300, .classes = 3},  // three blocks
          plain,
-         Solver::primal},
+         "primal"},
         {"groups of classes",  // 40 of them need 2^13 slots in one layout, here there are 2^9
          {.samples = 60, .features = 20, .classes = 40},
          standard,
-         Solver::primal},
+         "primal"},
         {"groups of classes, mini-batches",
          {.samples = 60, .features = 300, .classes = 21},
          plain_batches,
-         Solver::primal},
+         "primal"},
         {"groups of classes, preset",
          {.samples = 60, .features = 20, .classes = 21},
          chiang,
-         Solver::primal},
-        {"mini-batches, no momentum", shape, plain_batches, Solver::primal},
-        {"dual, no momentum", shape, plain, Solver::dual},
-        {"mini-batches", shape, batches, Solver::primal},
-        {"mini-batches, preset", shape, batches_elsewhere, Solver::primal},
-        {"dual", shape, standard, Solver::dual},
-        {"dual, one head", {.samples = 20, .features = 9, .classes = 2}, standard, Solver::dual},
+         "primal"},
+        {"mini-batches, no momentum", shape, plain_batches, "primal"},
+        {"dual, no momentum", shape, plain, "dual"},
+        {"mini-batches", shape, batches, "primal"},
+        {"mini-batches, preset", shape, batches_elsewhere, "primal"},
+        {"dual", shape, standard, "dual"},
+        {"dual, one head", {.samples = 20, .features = 9, .classes = 2}, standard, "dual"},
         {"dual, two heads of two classes",
          {.samples = 20, .features = 9, .classes = 2, .heads = 2},
          standard,
-         Solver::dual},
-        {"dual, decay", shape, decayed, Solver::dual},
-        {"dual, degree 1", shape, linear, Solver::dual},
-        {"dual, degree 5", shape, fifth, Solver::dual},
-        {"dual, preset", shape, chiang, Solver::dual}};
+         "dual"},
+        {"dual, decay", shape, decayed, "dual"},
+        {"dual, degree 1", shape, linear, "dual"},
+        {"dual, degree 5", shape, fifth, "dual"},
+        {"dual, preset", shape, chiang, "dual"}};
 }
 
 // With the range that its twin needs and no more.
@@ -133,12 +129,13 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
             values.data(), static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(size)));
     };
     const TrainingShape& shape = run.plan.shape();
-    if (run.plan.solver() == Solver::primal) {
+    if (run.plan.solver().name() == "primal") {
         return rows(run.decrypt(model), shape.heads, shape.features);
     }
-    return model_of(rows(run.plan.kernel().unpack_replicas(run.owner.decrypt_real(model.at(0))),
-                         shape.samples, shape.heads),
-                    run.prepared);
+    return model_of(
+        rows(dual_solver(run.plan).layout().unpack_replicas(run.owner.decrypt_real(model.at(0))),
+             shape.samples, shape.heads),
+        run.prepared);
 }
 
 // The bound: four times the largest deviation of noisy twins, whose deviations are derived from the
@@ -157,16 +154,16 @@ void expect_its_twins_model(const Case& c, const TrainingRun& run) {
                               .factor = 1.0,
                               .column_scale = Eigen::VectorXd::Ones(columns)};
     const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
-    const std::vector<RowMatrix> twins = test::twin_models(Solver::primal, run.prepared, c.recipe);
+    const std::vector<RowMatrix> twins = test::twin_models("primal", run.prepared, c.recipe);
     TrainingState state;
     while (state.iteration < c.recipe.iterations) {
         state = trainer.step(state);
         const auto fits = check_state(run.plan, state);
         ASSERT_TRUE(fits.has_value()) << fits.error().message;
-        if (c.solver == Solver::primal) {  // of the dual, see segments_test.cpp
+        if (c.solver == "primal") {  // of the dual, see segments_test.cpp
             const bool main = c.recipe.model == ModelSequence::main;
             const auto index = static_cast<std::size_t>(state.iteration - 1);
-            const RowMatrix model = decrypted(run, main ? state.main : state.extrapolated);
+            const RowMatrix model = decrypted(run, main ? state["main"] : state["extrapolated"]);
             EXPECT_LT((model - twins[index]).cwiseAbs().maxCoeff(), bounds.states[index])
                 << state.iteration;
         }
@@ -196,11 +193,10 @@ TEST(RefreshedTraining, BlocksGoTogetherOrAlone) {
     const Recipe standard = standard_recipe(6, stable_step, fit_sigmoid(3, 8));
     Recipe plain = standard_recipe(6, stable_step, fit_sigmoid(3, 8), Momentum::none);
     for (const Recipe& recipe : {standard, plain}) {
-        const Case c{
-            "blocks", {.samples = 50, .features = 200, .classes = 3}, recipe, Solver::primal};
+        const Case c{"blocks", {.samples = 50, .features = 200, .classes = 3}, recipe, "primal"};
         const TrainingRun together = refreshed_run(c);
         const TrainingPlan& plan = together.plan;
-        const std::size_t period = plan.layout().model_period();
+        const std::size_t period = primal_solver(plan).layout().model_period();
         const std::size_t alone = bootstraps_of(recipe, plan.state_ciphertexts());
         ASSERT_GT(plan.refresh()->bootstrap.slots(), period);
         ASSERT_LT(plan.bootstraps_per_refresh(), alone);
@@ -230,7 +226,7 @@ TEST(RefreshedTraining, PlansSurviveJsonAndSayWhatTheyDo) {
         EXPECT_EQ(again->to_json(), plan.to_json());
         EXPECT_EQ(again->hash(), plan.hash());
         const std::size_t top = plan.refresh().value().bootstrap.levels();
-        const std::size_t spare = spare_levels(c.solver, top);
+        const std::size_t spare = test::kind_of(c.solver).spare_levels(top);
         std::size_t level = 0;
         for (const IterationLevels& at : plan.levels()) {
             EXPECT_LE(static_cast<std::size_t>(at.start), top);
@@ -259,7 +255,7 @@ TEST(ErrorWeights, AddUpToTheTwinsCoefficients) {
             RowMatrix sum = RowMatrix::Zero(20, 3);
             RowMatrix before = RowMatrix::Zero(20, 3);
             const bool at_main = recipe.gradient_at == ModelSequence::main;
-            const DualTwinResult twin =
+            const StateRun twin =
                 run_dual_twin(data, recipe, nullptr,
                               [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
                                   const RowMatrix z = data.z0 + kernel * before;
@@ -281,16 +277,14 @@ TEST(RefreshedTraining, RefusesWhatDoesNotFit) {
     Recipe recipe = standard_recipe(8, stable_step, fit_sigmoid(3, 8));
     recipe.batch = 21;
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"21", "20", "smaller batches"}, [&] {
-        static_cast<void>(
-            TrainingPlan::create(shape, recipe, refreshed_options(Solver::primal, 4)));
+        static_cast<void>(TrainingPlan::create(shape, recipe, refreshed_options("primal", 4)));
     }));
     recipe.batch = 7;
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"mini-batches"}, [&] {
-        static_cast<void>(TrainingPlan::create(shape, recipe, refreshed_options(Solver::dual, 4)));
+        static_cast<void>(TrainingPlan::create(shape, recipe, refreshed_options("dual", 4)));
     }));
     // A plan from outside whose bootstrapping leaves too little for an iteration.
-    const TrainingPlan plan =
-        TrainingPlan::create(shape, recipe, refreshed_options(Solver::primal, 4));
+    const TrainingPlan plan = TrainingPlan::create(shape, recipe, refreshed_options("primal", 4));
     nlohmann::json json = plan.to_json();
     json["refresh"]["levels"] = 1;
     EXPECT_FALSE(TrainingPlan::from_json(json).has_value());

@@ -1,13 +1,16 @@
 // Models in the middle of dual runs with bootstrappings: weights of errors by segment, and the
 // encrypted sums.
-#include "cipherfit/train/segments.h"
+#include "solver/dual_logits/segments.h"
 
 #include "cipherfit/ckks/encoder.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/refresh_range.h"
 #include "cipherfit/train/encrypted_trainer.h"
-#include "cipherfit/train/noise.h"
-#include "cipherfit/train/refresh_range.h"
+#include "solver/dual/owner/dual_twin.h"
+#include "solver/dual_logits/owner/dual_logits_owner.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 
 #include <algorithm>
@@ -31,7 +34,7 @@ constexpr TrainingShape shape{.samples = 20, .features = 9, .classes = 3};
 
 PlanOptions dual_options(std::optional<int> models_every) {
     PlanOptions options;
-    options.solver = Solver::dual;
+    options.solver = "dual";
     options.log_n = 10;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
@@ -141,7 +144,7 @@ TEST(Segments, JoinToWhatTheRecurrenceGives) {
 TEST(Segments, PlansWeightThemUpToTheLastBoundary) {
     const Recipe recipe = chiang2023_recipe(11, 20);
     const TrainingPlan plan = TrainingPlan::create(shape, recipe, dual_options(4));
-    const SegmentWeights weights = segment_weights(plan);
+    const SegmentWeights weights = segment_weights(plan.recipe(), plan.models_every());
     ASSERT_EQ(weights.main.size(), 8U);
     ASSERT_EQ(weights.extrapolated.size(), 8U);
     for (const int begin : {0, 4}) {
@@ -151,15 +154,17 @@ TEST(Segments, PlansWeightThemUpToTheLastBoundary) {
     }
     const std::vector<std::size_t> expected{0, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0, 0};
     for (int t = 0; t <= 11; ++t) {
-        EXPECT_EQ(plan.segment_ciphertexts(t), expected[static_cast<std::size_t>(t)]) << t;
+        EXPECT_EQ(dual_logits_solver(plan).segment_ciphertexts(plan, t),
+                  expected[static_cast<std::size_t>(t)])
+            << t;
     }
     const TrainingPlan without = TrainingPlan::create(shape, recipe, dual_options(0));
     EXPECT_FALSE(without.has_intermediate_models());
-    EXPECT_TRUE(segment_weights(without).main.empty());
-    EXPECT_EQ(without.segment_ciphertexts(4), 0U);
+    EXPECT_TRUE(segment_weights(without.recipe(), without.models_every()).main.empty());
+    EXPECT_EQ(sequence_of(without.state(4), "segment").count, 0U);
     EXPECT_NE(without.hash(), plan.hash());
     PlanOptions primal = dual_options(4);
-    primal.solver = Solver::primal;
+    primal.solver = "primal";
     EXPECT_EQ(TrainingPlan::create(shape, recipe, primal).models_every(), 1);
 }
 
@@ -204,7 +209,7 @@ TEST(Segments, PlansThatCannotBeAreRefused) {
     ASSERT_TRUE(none.has_value()) << none.error().message;
     EXPECT_EQ(none->models_every(), 0);
     PlanOptions primal = dual_options(std::nullopt);
-    primal.solver = Solver::primal;
+    primal.solver = "primal";
     EXPECT_FALSE(with(TrainingPlan::create(shape, recipe, primal).to_json(), 3).has_value());
 }
 
@@ -214,8 +219,9 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
     for (const Recipe& recipe : recipes(8)) {
         SCOPED_TRACE(to_json(recipe).dump());
         PlanOptions options = dual_options(3);
-        options.refresh_range =
-            largest_carried_logit(test::synthetic_data(shape, recipe, 5), recipe);
+        options.refresh_range = largest_carried_logit(PlainRun(
+            "dual", std::make_shared<const PreparedData>(test::synthetic_data(shape, recipe, 5)),
+            recipe));
         const TrainingRun run(shape, recipe, options, 5);
         const Preprocessing plain{.preset = recipe.preset,
                                   .mean = Eigen::VectorXd::Zero(8),
@@ -223,11 +229,10 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
                                   .column_scale = Eigen::VectorXd::Ones(9)};
         const ErrorBounds bounds = test::error_bounds(run.plan, run.prepared, plain);
         EXPECT_EQ(bounds.states.back(), test::state_error_bound(run.plan, run.prepared));
-        const std::vector<RowMatrix> twins =
-            test::twin_models(Solver::primal, run.prepared, recipe);
+        const std::vector<RowMatrix> twins = test::twin_models("primal", run.prepared, recipe);
         const auto decrypted = [&](const Ciphertext& block) {
             const std::vector<double> values =
-                run.plan.kernel().unpack_replicas(run.owner.decrypt_real(block));
+                dual_solver(run.plan).layout().unpack_replicas(run.owner.decrypt_real(block));
             return RowMatrix(Eigen::Map<const RowMatrix>(values.data(), 20, 3));
         };
         EncryptedTrainer trainer(run.plan, run.keys, run.upload());
@@ -239,21 +244,21 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
             state = trainer.step(state);
             const auto fits = check_state(run.plan, state);
             ASSERT_TRUE(fits.has_value()) << fits.error().message;
-            ASSERT_EQ(state.segment.size(), has_momentum(recipe) ? 2U : 1U);
+            ASSERT_EQ(state["segment"].size(), has_momentum(recipe) ? 2U : 1U);
             if (state.iteration % 3 != 0) {
                 continue;
             }
-            for (const Ciphertext& sum : state.segment) {
+            for (const Ciphertext& sum : state["segment"]) {
                 const std::vector<double> slots = run.owner.decrypt_real(sum);
                 largest = std::max(largest, largest_coefficient(std::vector<std::complex<double>>(
                                                 slots.begin(), slots.end())));
             }
             const Eigen::Matrix2d t = transport(recipe, state.iteration - 3, state.iteration);
             const RowMatrix next =
-                t(0, 0) * main + t(0, 1) * extrapolated + decrypted(state.segment[0]);
+                t(0, 0) * main + t(0, 1) * extrapolated + decrypted(state["segment"][0]);
             extrapolated = has_momentum(recipe)
                                ? RowMatrix(t(1, 0) * main + t(1, 1) * extrapolated +
-                                           decrypted(state.segment[1]))
+                                           decrypted(state["segment"][1]))
                                : next;
             main = next;
             const RowMatrix model =
@@ -263,29 +268,31 @@ TEST(Segments, EncryptedSumsJoinToTheTwinsModels) {
             EXPECT_GT(distance(model, twins[index]), 0);
             EXPECT_LT(bounds.states[index], 1e-2 * twins[index].cwiseAbs().maxCoeff());
         }
-        EXPECT_NEAR(largest_segment_coefficient(run.plan, run.prepared), largest, 1e-3 * largest);
-        EXPECT_LT(largest, run.plan.segment_capacity());
+        EXPECT_NEAR(largest_segment_coefficient(
+                        run.plan, PlainRun("dual", borrowed(run.prepared), run.plan.recipe())),
+                    largest, 1e-3 * largest);
+        EXPECT_LT(largest, dual_logits_solver(run.plan).segment_capacity(run.plan));
         // A segment ciphertext that lacks, one too many, and one of another level or scale.
         const auto refused = [&](TrainingState& changed) {
             const auto fits = check_state(run.plan, changed);
             return !fits && fits.error().code == ErrorCode::corrupt_data;
         };
-        Ciphertext last = std::move(state.segment.back());
-        state.segment.pop_back();
+        Ciphertext last = std::move(state["segment"].back());
+        state["segment"].pop_back();
         EXPECT_TRUE(refused(state));
-        state.segment.push_back(last.copy().with_factor(2));
+        state["segment"].push_back(last.copy().with_factor(2));
         EXPECT_TRUE(refused(state));
-        state.segment.back() = Evaluator(run.keys).drop_to_level(last, coefficient_level - 1);
+        state["segment"].back() = Evaluator(run.keys).drop_to_level(last, coefficient_level - 1);
         EXPECT_TRUE(refused(state));
-        state.segment.back() = last.copy();
+        state["segment"].back() = last.copy();
         EXPECT_TRUE(check_state(run.plan, state).has_value());
-        state.segment.push_back(std::move(last));
+        state["segment"].push_back(std::move(last));
         EXPECT_TRUE(refused(state));
         EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"iteration 7", "fit"},
                            [&] { static_cast<void>(trainer.step(state)); }));
-        state.segment.pop_back();
+        state["segment"].pop_back();
         state = trainer.step(state);  // beyond the last boundary
-        EXPECT_TRUE(state.segment.empty());
+        EXPECT_TRUE(state["segment"].empty());
     }
 }
 
@@ -294,8 +301,8 @@ TEST(Segments, RoundedWeightsAreTransportedToLaterModels) {
     for (const Recipe& recipe : recipes(12)) {
         const PreparedData data = test::synthetic_data(shape, recipe, 2);
         NoiseModel noise{.weights_std = 1e-3, .segment_length = 4};
-        const auto exact = test::twin_models(Solver::dual, data, recipe);
-        const auto rounded = test::twin_models(Solver::dual, data, recipe, &noise);
+        const auto exact = test::twin_models("dual", data, recipe);
+        const auto rounded = test::twin_models("dual", data, recipe, &noise);
         for (std::size_t t = 0; t < 12; ++t) {
             EXPECT_EQ(rounded[t] != exact[t], t == 3 || t == 7) << t;
         }
@@ -306,7 +313,7 @@ TEST(Segments, RoundedWeightsAreTransportedToLaterModels) {
         }
         noise.segment_length = -1;
         EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"-1"}, [&] {
-            static_cast<void>(test::twin_models(Solver::dual, data, recipe, &noise));
+            static_cast<void>(test::twin_models("dual", data, recipe, &noise));
         }));
     }
 }

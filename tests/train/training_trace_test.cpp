@@ -11,6 +11,8 @@
 #include "cipherfit/linalg/kernel_product.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/train/cost.h"
+#include "solver/statistics/statistics_solver.h"
+#include "support/solvers.h"
 #include "support/training_run.h"
 #include "train/refresh.h"
 #include "train/work_estimate.h"
@@ -32,7 +34,7 @@ struct Case {
     std::string name;
     TrainingShape shape;
     Recipe recipe;
-    Solver solver = Solver::primal;
+    std::string_view solver = "primal";
     bool refreshed = false;
     KernelSource kernel = KernelSource::owner;
 };
@@ -60,19 +62,20 @@ std::vector<Case> cases() {
         {"primal, preset", blocks, chiang2023_recipe(2, 150)},
         {"primal, mini-batches", small, with(standard(4, 3), 0.01, 8)},
         {"primal, groups of classes", classes, standard(2, 3)},
-        {"dual", small, standard(4, 3), Solver::dual},
-        {"dual, degree 1", small, standard(4, 1), Solver::dual},
-        {"dual, degree 7", small, standard(3, 7), Solver::dual},
-        {"dual, preset", small, chiang2023_recipe(3, 20), Solver::dual},
-        {"dual, no momentum", small, standard(4, 5, Momentum::none), Solver::dual},
-        {"dual, server's kernel", small, standard(3, 3), Solver::dual, false, KernelSource::server},
-        {"bootstrapped primal", small, standard(8, 3), Solver::primal, true},
-        {"bootstrapped primal, no momentum", blocks, standard(8, 3, Momentum::none), Solver::primal,
+        {"dual", small, standard(4, 3), "dual"},
+        {"dual, degree 1", small, standard(4, 1), "dual"},
+        {"dual, degree 7", small, standard(3, 7), "dual"},
+        {"dual, preset", small, chiang2023_recipe(3, 20), "dual"},
+        {"dual, no momentum", small, standard(4, 5, Momentum::none), "dual"},
+        {"dual, server's kernel", small, standard(3, 3), "dual", false, KernelSource::server},
+        {"statistics", small, standard(4, 1), "statistics"},
+        {"statistics, no momentum", small, standard(3, 1, Momentum::none), "statistics"},
+        {"bootstrapped primal", small, standard(8, 3), "primal", true},
+        {"bootstrapped primal, no momentum", blocks, standard(8, 3, Momentum::none), "primal",
          true},
-        {"bootstrapped primal, mini-batches", small, with(standard(8, 3), 0, 8), Solver::primal,
-         true},
-        {"bootstrapped dual", small, standard(9, 3), Solver::dual, true},
-        {"bootstrapped dual, preset", small, chiang2023_recipe(8, 20), Solver::dual, true},
+        {"bootstrapped primal, mini-batches", small, with(standard(8, 3), 0, 8), "primal", true},
+        {"bootstrapped dual", small, standard(9, 3), "dual", true},
+        {"bootstrapped dual, preset", small, chiang2023_recipe(8, 20), "dual", true},
     };
 }
 
@@ -85,7 +88,7 @@ PlanOptions options_of(const Case& c) {
     options.insecure_for_tests_only = true;
     options.refresh = c.refreshed ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
     options.refresh_range = c.refreshed ? 10 : 0;
-    if (c.solver == Solver::dual && c.refreshed) {
+    if (c.solver == "dual" && c.refreshed) {
         options.models_every = 2;
     }
     return options;
@@ -141,8 +144,11 @@ class LoggedRun {
 
   private:
     CircuitData recorded(EncryptedTrainingData data) {
-        return {inputs(std::move(data.features)), inputs(std::move(data.labels)),
-                inputs(std::move(data.logits)), inputs(std::move(data.start))};
+        CircuitData result;
+        for (auto& [name, blocks] : data) {
+            result[name] = inputs(std::move(blocks));
+        }
+        return result;
     }
     std::vector<Handle> inputs(std::vector<Ciphertext> ciphertexts) {
         std::vector<Handle> handles;
@@ -200,7 +206,7 @@ TEST(TrainingTrace, KeysAreThoseOfTheRun) {
 
 // How many blocks go through one bootstrapping.
 std::size_t together(const TrainingPlan& plan) {
-    return plan.refresh().value().bootstrap.slots() / state_period(plan);
+    return plan.refresh().value().bootstrap.slots() / plan.solver().state_period();
 }
 
 // The rotations that take interleaved blocks apart: one for every number of them that is halved.
@@ -235,15 +241,21 @@ TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
             const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
             const int degree = c.recipe.sigmoid.degree();
             OperationCounts closed;
-            for (std::size_t group = 0; group < plan.class_groups(); ++group) {
-                closed += c.solver == Solver::dual
-                              ? count_iteration(plan.kernel(), degree, ring, at)
-                              : count_iteration(plan.layout(), plan.shifts(), degree, ring, at);
+            if (c.solver == "dual") {
+                closed = count_iteration(dual_solver(plan).layout(), degree, ring, at);
+            } else if (c.solver == "statistics") {
+                closed = plan.solver().estimate(plan).iterations.at(static_cast<std::size_t>(t));
+            } else {
+                const PrimalSolver& primal = primal_solver(plan);
+                for (std::size_t group = 0; group < primal.class_groups(); ++group) {
+                    closed += count_iteration(primal.layout(), primal.shifts(), degree, ring, at);
+                }
             }
             if (plan.batches() > 1) {
-                closed += count_babies(plan.layout(), plan.shifts(), ring,
-                                       static_cast<int>(plan.feature_level(plan.batch_of(t))),
-                                       at.forward >= 0);
+                closed += count_babies(
+                    primal_solver(plan).layout(), primal_solver(plan).shifts(), ring,
+                    static_cast<int>(test::message(plan, "features", plan.batch_of(t)).level),
+                    at.forward >= 0);
             }
             if (at.refresh && together(plan) > 1) {
                 closed.switches += joint_switches(plan);
@@ -251,7 +263,7 @@ TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
             }
             const OperationCounts& own = traced.iterations[static_cast<std::size_t>(t)];
             // The closed form does not know that the logits are not needed after the last errors.
-            if (plan.adds_up_errors() && t + 1 == c.recipe.iterations) {
+            if (plan.solver().joins_models() && t + 1 == c.recipe.iterations) {
                 EXPECT_LT(own.switches, closed.switches);
                 continue;
             }
@@ -271,19 +283,24 @@ TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
         SCOPED_TRACE(c.name);
         const TrainingPlan plan = TrainingPlan::create(c.shape, c.recipe, options_of(c));
         KeyRequest declared;
-        if (c.solver == Solver::primal) {
-            declared = EncryptedFeatures::keys(plan.layout(), plan.shifts(), {});
+        if (c.solver == "primal") {
+            declared = EncryptedFeatures::keys(primal_solver(plan).layout(),
+                                               primal_solver(plan).shifts(), {});
+        } else if (c.solver == "statistics") {
+            declared = EncryptedKernel::keys(statistics_solver(plan).layout(), {});
         } else {
-            declared = EncryptedKernel::keys(plan.kernel(), {});
+            declared = EncryptedKernel::keys(dual_solver(plan).layout(), {});
             if (c.kernel == KernelSource::server) {
-                declared.merge(kernel_from_features_keys(plan.kernel(), kernel_levels));
+                declared.merge(
+                    kernel_from_features_keys(dual_solver(plan).layout(), kernel_levels));
             }
         }
         if (plan.refresh_count() > 0) {
             declared.merge(plan.refresh().value().bootstrap.keys());
             for (std::size_t count = together(plan); count > 1; count /= 2) {
-                declared.rotation(static_cast<std::int64_t>(state_period(plan) * count / 2),
-                                  plan.parameters().slots(), 0);
+                declared.rotation(
+                    static_cast<std::int64_t>(plan.solver().state_period() * count / 2),
+                    plan.parameters().slots(), 0);
             }
         }
         const auto ids = [](const KeyRequest& request) {

@@ -1,8 +1,9 @@
 #include "cipherfit/train/twin.h"
 
 #include "cipherfit/base/parallel.h"
+#include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/head.h"
-#include "cipherfit/train/noise.h"
+#include "solver/dual/owner/dual_twin.h"
 #include "support/noise_bounds.h"
 #include "train/oracle/test_data.h"
 
@@ -230,8 +231,8 @@ TEST(Twin, ShowsTheModelsThatAreWantedAndKeepsNone) {
                           dual.push_back(model_of(
                               sequence == ModelSequence::main ? main : extrapolated, s.prepared));
                       });
-        for (const Solver solver : {Solver::primal, Solver::dual}) {
-            const std::vector<RowMatrix>& all = solver == Solver::primal ? primal : dual;
+        for (const std::string_view solver : {"primal", "dual"}) {
+            const std::vector<RowMatrix>& all = solver == "primal" ? primal : dual;
             std::vector<int> seen;
             visit_twin_models(
                 solver, s.prepared, s.recipe, [](int iteration) { return iteration != 2; },
@@ -260,7 +261,7 @@ TEST(Twin, LargestHeldCountsTheFactorOfPositiveEtas) {
     EXPECT_NEAR(twin.max_abs_held, primal, 1e-12 * primal);
     EXPECT_GT(twin.max_abs_held, 1.5 * twin.max_abs_state);
     double dual = 0;
-    const DualTwinResult of_dual =
+    const StateRun of_dual =
         run_dual_twin(s.prepared, s.recipe, nullptr,
                       [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
                           const double factor = factors[static_cast<std::size_t>(t)];
@@ -335,11 +336,10 @@ TEST(Twin, DeviationIsThatOfTheWorstRun) {
     }
     EXPECT_GT(worst, 0.0);
     set_thread_count(1);
-    EXPECT_EQ(test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
+    EXPECT_EQ(test::max_deviation("primal", s.prepared, s.fitted, s.recipe, noise, 4), worst);
     set_thread_count(0);
-    EXPECT_EQ(test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, noise, 4), worst);
-    EXPECT_EQ(test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 2),
-              0.0);
+    EXPECT_EQ(test::max_deviation("primal", s.prepared, s.fitted, s.recipe, noise, 4), worst);
+    EXPECT_EQ(test::max_deviation("primal", s.prepared, s.fitted, s.recipe, NoiseModel{}, 2), 0.0);
 }
 
 TEST(Twin, DivergenceShowsInTheWeights) {
@@ -355,9 +355,8 @@ TEST(Twin, RefusesWhatDoesNotFit) {
     Problem s;
     const NoiseModel negative{.logits_std = -1.0};
     EXPECT_THROW(run_twin(s.prepared, s.recipe, &negative), Error);
-    EXPECT_THROW(
-        test::max_deviation(Solver::primal, s.prepared, s.fitted, s.recipe, NoiseModel{}, 0),
-        Error);
+    EXPECT_THROW(test::max_deviation("primal", s.prepared, s.fitted, s.recipe, NoiseModel{}, 0),
+                 Error);
     Recipe recipe = s.recipe;
     recipe.etas.pop_back();
     EXPECT_THROW(run_twin(s.prepared, recipe), Error);

@@ -19,6 +19,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/io/container.h"
+#include "cipherfit/protocol/job_store.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/train/encrypted_trainer.h"
 #include "cipherfit/train/plan.h"
@@ -28,6 +29,9 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace cipherfit {
 
@@ -38,26 +42,45 @@ enum class TestParameters { refuse, allow };
 void refuse_test_parameters(const Parameters& parameters, TestParameters tests,
                             const std::string& file);
 
-// The names of the files in a job directory.
+// The names of a job's contents, in any store.
+namespace contents {
+inline constexpr std::string_view plan = "plan.cft";
+inline constexpr std::string_view evaluation_keys = "evaluation_keys.cft";
+inline constexpr std::string_view training_data = "training_data.cft";
+inline constexpr std::string_view checkpoint = "checkpoint.cft";
+inline constexpr std::string_view model = "model.cft";
+inline constexpr std::string_view server_report = "server_report.json";
+// What the names of mini-batches, and of what is kept of iterations, begin with.
+inline constexpr std::string_view batches = "batches/";
+inline constexpr std::string_view checkpoints = "checkpoints/";
+// Of a run with mini-batches, 0...
+std::string batch(std::size_t index);
+// Of iteration 1.., kept for the owner to look at.
+std::string kept_checkpoint(int iteration);
+// The owner's answer to it, see review.h.
+std::string answer(int iteration);
+}  // namespace contents
+
+// Whether a content of that name belongs to a training job.
+bool is_of_training(std::string_view name) noexcept;
+
+// The files of a job whose store is a directory.
 struct JobFiles {
     std::filesystem::path directory;
-    std::filesystem::path plan() const { return directory / "plan.cft"; }
-    std::filesystem::path evaluation_keys() const { return directory / "evaluation_keys.cft"; }
-    std::filesystem::path training_data() const { return directory / "training_data.cft"; }
-    // Of a run with mini-batches, 0...
+    std::filesystem::path plan() const { return directory / contents::plan; }
+    std::filesystem::path evaluation_keys() const { return directory / contents::evaluation_keys; }
+    std::filesystem::path training_data() const { return directory / contents::training_data; }
     std::filesystem::path batch(std::size_t index) const {
-        return directory / "batches" / fmt::format("batch_{:05}.cft", index);
+        return directory / contents::batch(index);
     }
-    std::filesystem::path checkpoint() const { return directory / "checkpoint.cft"; }
-    // Of iteration 1.., kept for the owner to look at.
+    std::filesystem::path checkpoint() const { return directory / contents::checkpoint; }
     std::filesystem::path kept_checkpoint(int iteration) const {
-        return directory / "checkpoints" / fmt::format("iteration_{:04}.cft", iteration);
+        return directory / contents::kept_checkpoint(iteration);
     }
-    // The owner's answer to it, see review.h.
     std::filesystem::path answer(int iteration) const {
-        return directory / "checkpoints" / fmt::format("iteration_{:04}.answer.json", iteration);
+        return directory / contents::answer(iteration);
     }
-    std::filesystem::path model() const { return directory / "model.cft"; }
+    std::filesystem::path model() const { return directory / contents::model; }
 };
 
 // Bytes done and in all of a long read or write.
@@ -76,28 +99,25 @@ struct Job {
     ContainerIdentity identity;
     std::optional<AnswerKey> answer_key = std::nullopt;  // none in files of earlier versions
 };
-Expected<Job> read_plan(const std::filesystem::path& path,
-                        TestParameters tests = TestParameters::refuse);
-Expected<void> write_plan(const std::filesystem::path& path, const Job& job);
+Expected<Job> read_plan(ContentSource from, TestParameters tests = TestParameters::refuse);
+Expected<void> write_plan(ContentSink to, const Job& job);
 
-Expected<EvaluationKeys> read_evaluation_keys(const std::filesystem::path& path, const Job& job,
+Expected<EvaluationKeys> read_evaluation_keys(ContentSource from, const Job& job,
                                               const ByteProgress& progress = {});
-Expected<EncryptedTrainingData> read_training_data(const std::filesystem::path& path,
-                                                   const Job& job,
+Expected<EncryptedTrainingData> read_training_data(ContentSource from, const Job& job,
                                                    const ByteProgress& progress = {});
 
 // The data of one mini-batch. A file of another batch is refused by the index that it carries.
-Expected<EncryptedTrainingData> read_training_batch(const std::filesystem::path& path,
-                                                    const Job& job, std::size_t batch);
+Expected<EncryptedTrainingData> read_training_batch(ContentSource from, const Job& job,
+                                                    std::size_t batch);
 
 // A training state: kind checkpoint, or kind model once training is finished. Writing is atomic
 // and returns the file's bytes.
-Expected<TrainingState> read_state(const std::filesystem::path& path, ContainerKind kind,
-                                   const Job& job);
-Expected<std::uint64_t> write_state(const std::filesystem::path& path, ContainerKind kind,
-                                    const Job& job, const TrainingState& state);
+Expected<TrainingState> read_state(ContentSource from, ContainerKind kind, const Job& job);
+Expected<std::uint64_t> write_state(ContentSink to, ContainerKind kind, const Job& job,
+                                    const TrainingState& state);
 
-// The model's blocks from the server's file.
-Expected<std::vector<Ciphertext>> read_model(const std::filesystem::path& path, const Job& job);
+// The model's blocks from the server's content.
+Expected<std::vector<Ciphertext>> read_model(ContentSource from, const Job& job);
 
 }  // namespace cipherfit

@@ -1,4 +1,4 @@
-// The files of an encrypted prediction, and the server's work on them.
+// The contents of an encrypted prediction; the server's work on them is in prediction_session.h.
 //
 //   prediction_plan.cft  owner  -> server   sizes, and the identity of the job
 //   evaluation_keys.cft  owner  -> server
@@ -11,22 +11,29 @@
 // fingerprint_mismatch, io_failure.
 #pragma once
 
-#include "cipherfit/io/matrix.h"
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/train/encrypted_predictor.h"
 
 #include <filesystem>
+#include <string_view>
 #include <vector>
 
 namespace cipherfit {
 
+namespace contents {
+inline constexpr std::string_view prediction_plan = "prediction_plan.cft";
+inline constexpr std::string_view prediction_rows = "rows.cft";
+inline constexpr std::string_view prediction_model = "encrypted_model.cft";
+inline constexpr std::string_view scores = "scores.cft";
+}  // namespace contents
+
 struct PredictionFiles {
     std::filesystem::path directory;
-    std::filesystem::path plan() const { return directory / "prediction_plan.cft"; }
-    std::filesystem::path evaluation_keys() const { return directory / "evaluation_keys.cft"; }
-    std::filesystem::path rows() const { return directory / "rows.cft"; }
-    std::filesystem::path model() const { return directory / "encrypted_model.cft"; }
-    std::filesystem::path scores() const { return directory / "scores.cft"; }
+    std::filesystem::path plan() const { return directory / contents::prediction_plan; }
+    std::filesystem::path evaluation_keys() const { return directory / contents::evaluation_keys; }
+    std::filesystem::path rows() const { return directory / contents::prediction_rows; }
+    std::filesystem::path model() const { return directory / contents::prediction_model; }
+    std::filesystem::path scores() const { return directory / contents::scores; }
 };
 
 struct PredictionJob {
@@ -36,15 +43,14 @@ struct PredictionJob {
 ContainerIdentity prediction_identity(const PredictionPlan& plan, const Digest& key_id,
                                       const Nonce& nonce);
 
-Expected<PredictionJob> read_prediction_plan(const std::filesystem::path& path,
+Expected<PredictionJob> read_prediction_plan(ContentSource from,
                                              TestParameters tests = TestParameters::refuse);
-Expected<void> write_prediction_plan(const std::filesystem::path& path, const PredictionJob& job);
+Expected<void> write_prediction_plan(ContentSink to, const PredictionJob& job);
 
-Expected<EvaluationKeys> read_prediction_keys(const std::filesystem::path& path,
-                                              const PredictionJob& job);
-Expected<std::vector<Ciphertext>> read_prediction_rows(const std::filesystem::path& path,
+Expected<EvaluationKeys> read_prediction_keys(ContentSource from, const PredictionJob& job);
+Expected<std::vector<Ciphertext>> read_prediction_rows(ContentSource from,
                                                        const PredictionJob& job);
-Expected<std::vector<Ciphertext>> read_prediction_model(const std::filesystem::path& path,
+Expected<std::vector<Ciphertext>> read_prediction_model(ContentSource from,
                                                         const PredictionJob& job);
 
 // Scores, and what they must be multiplied by: 1, or what was taken out of a model in the clear.
@@ -52,22 +58,8 @@ struct EncryptedScores {
     std::vector<Ciphertext> blocks;
     double factor = 1.0;  // > 0
 };
-Expected<EncryptedScores> read_scores(const std::filesystem::path& path, const PredictionJob& job);
-Expected<void> write_scores(const std::filesystem::path& path, const PredictionJob& job,
+Expected<EncryptedScores> read_scores(ContentSource from, const PredictionJob& job);
+Expected<void> write_scores(ContentSink to, const PredictionJob& job,
                             const EncryptedScores& scores);
-
-struct PredictionOptions {
-    // The server's own model: weights.npy, c x (features + 1), bias first. Empty: the job's
-    // encrypted one.
-    std::filesystem::path model;
-    double memory_limit_bytes = 0;  // 0: the machine's
-    TestParameters tests = TestParameters::refuse;
-};
-
-// The server's whole work: locks the directory, reads, multiplies, leaves scores.cft, which it
-// replaces where there is one. Throws Error: bad_input for a model of another shape, or given where
-// the job brings one, or missing where it brings none; busy; and what the readers report.
-PredictionJob run_prediction_job(const std::filesystem::path& directory,
-                                 const PredictionOptions& options = {});
 
 }  // namespace cipherfit

@@ -31,14 +31,14 @@ using AnswerSignature = std::array<std::uint8_t, 64>;
 std::vector<std::uint8_t> answer_text(const ContainerIdentity& identity, int iteration,
                                       Answer answer);
 
-// None where there is no answer yet. With a key, only what is signed under it counts. Errors:
+// None if there is no answer yet. With a key, only what is signed under it counts. Errors:
 // bad_input for a file that says neither continue nor stop, that answers another job or iteration,
 // or that is not signed; io_failure.
-Expected<std::optional<Answer>> read_answer(const JobFiles& files,
+Expected<std::optional<Answer>> read_answer(const JobStore& store,
                                             const ContainerIdentity& identity, int iteration,
                                             const std::optional<AnswerKey>& key = {});
 // Whole or not at all.
-Expected<void> write_answer(const JobFiles& files, const ContainerIdentity& identity, int iteration,
+Expected<void> write_answer(JobStore& store, const ContainerIdentity& identity, int iteration,
                             Answer answer, const std::optional<AnswerSignature>& signature = {});
 
 }  // namespace cipherfit

@@ -6,34 +6,40 @@
 #pragma once
 
 #include "cipherfit/ckks/evaluator.h"
+#include "cipherfit/solver/sequences.h"
 #include "cipherfit/train/plan.h"
 
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 namespace cipherfit {
 
-// What the owner sends of a batch, expanded. features: Xs, block (rho, b) at rho * feature_blocks +
-// b; dual: the blocks of K, or the chunks of Xs's rows and then of its skewed rows. labels: Y - 1/2
-// where there is a sample and a class, else 0, a block a rho (Y, not yet minus s(z): the constant
-// 1/2 of every sigmoid is taken off here). logits: Z_0, or none for a zero start. start: the
-// labels' replicas for a zero start of the dual, else none.
-struct EncryptedTrainingData {
-    std::vector<Ciphertext> features, labels, logits, start;
-};
+// What the owner sends of a batch, expanded: TrainingPlan::messages(). Of the gradient solvers,
+// features: Xs, block (rho, b) at rho * feature_blocks + b; dual: the blocks of K, or the chunks of
+// Xs's rows and then of its skewed rows. labels: Y - 1/2 where there is a sample and a class, else
+// 0, a block a rho (Y, not yet minus s(z): the constant 1/2 of every sigmoid is taken off here).
+// logits: Z_0, or none for a zero start. start: the labels' replicas for a zero start of the dual,
+// else none.
+using EncryptedTrainingData = Sequences<Ciphertext>;
 
-// M_t and U_t after `iteration` iterations, state_ciphertexts each; empty at 0, where both are
-// zero. Of the dual, their coefficients' replicas; with bootstrappings the logits' values D_M and
-// D_U, and replicas of the model's coefficients as far as they are added up; likewise of the
-// contributions to A_M and A_U at the end of the state's segment (segments.h), complete where the
-// state stands there. After the last iteration only the sequence that the recipe takes as the model
-// is there.
+// What is there after `iteration` iterations, TrainingPlan::state(): nothing at 0, where all is
+// zero; then main, M_t, and extrapolated, U_t, state_ciphertexts each. Of the dual, their
+// coefficients' replicas; with bootstrappings the logits' values D_M and D_U, and replicas of the
+// model's coefficients as far as they are added up; likewise of the contributions to A_M and A_U at
+// the end of the state's segment , complete where the state stands there. After the last iteration
+// only the sequence that the recipe takes as the model is there.
 struct TrainingState {
     int iteration = 0;
     // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
-    std::vector<Ciphertext> main = {}, extrapolated = {}, coefficients = {}, segment = {};
+    Sequences<Ciphertext> sequences = {};
+
+    const std::vector<Ciphertext>& operator[](std::string_view name) const {
+        return sequences[name];
+    }
+    std::vector<Ciphertext>& operator[](std::string_view name) { return sequences[name]; }
 };
 
 // Whether a state that was read from a file has the blocks, levels and scales that the plan gives

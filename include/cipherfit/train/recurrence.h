@@ -23,6 +23,10 @@ struct SequenceTerms {
     double main = 0;
 };
 
+// What turns Q into an update of the sequence at which gradients are taken, in iteration t: step (1
+// - eta), or step.
+double gradient_factor(const Recipe& recipe, int t);
+
 class Recurrence {
   public:
     // The recipe must outlive this object, and pass check().

@@ -43,7 +43,7 @@ struct NoiseModel {
     // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
     std::vector<int> refreshes = {};
     // Of the weights by which a dual run adds up its errors for models in between, one draw for
-    // each E_t and sequence, and the length of the segments (segments.h); 0: there are none.
+    // each E_t and sequence, and the length of the segments ; 0: there are none.
     double weights_std = 0.0;
     int segment_length = 0;
     SigmoidNoise sigmoid = {};
@@ -87,33 +87,5 @@ struct TwinResult {
 // error.
 TwinResult run_twin(const PreparedData& data, const Recipe& recipe,
                     const NoiseModel* noise = nullptr, const TwinCallback& callback = {});
-
-// The same recurrence on the model's coefficients: A with U = A^T Xs (n x c), K = Xs Xs^T,
-// Z = Z_0 + K A and E in the place of Q. In exact arithmetic these are run_twin's iterates, for
-// every update lies in the row space of Xs. In the noise, features_std is of the entries of K and
-// gradient_std must be 0.
-struct DualTwinResult {
-    RowMatrix main, extrapolated;   // coefficients of M_T and U_T
-    std::vector<double> max_abs_z;  // of each iteration's Z_t, before the update
-    double max_abs_state = 0.0;     // largest coefficient of all iterations
-    double max_abs_held = 0.0;      // as in TwinResult
-};
-// The coefficients after iteration t = 0..iterations-1, of M_{t+1} and U_{t+1}; under noise at the
-// end of a segment, as the owner joins them from its sums.
-using DualTwinCallback =
-    std::function<void(int iteration, const RowMatrix& main, const RowMatrix& extrapolated)>;
-// Errors as run_twin.
-DualTwinResult run_dual_twin(const PreparedData& data, const Recipe& recipe,
-                             const NoiseModel* noise = nullptr,
-                             const DualTwinCallback& callback = {});
-
-// The largest |K A| of either sequence over all iterations: what a dual run with bootstrappings
-// takes through them.
-double largest_carried_logit(const PreparedData& data, const Recipe& recipe);
-
-// K = Xs Xs^T, n x n.
-RowMatrix gram_matrix(const PreparedData& data);
-// The model that the coefficients of its sequence stand for: A^T Xs, c x d.
-RowMatrix model_of(const RowMatrix& coefficients, const PreparedData& data);
 
 }  // namespace cipherfit

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t max_file_bytes = std::size_t{1} << 28U;
+constexpr std::size_t max_image_bytes = std::size_t{1} << 28U;
 
 bool hidden(const fs::path& path) {
     return path.filename().string().starts_with(".");
@@ -129,7 +129,7 @@ class ImageFolder final : public ImageSource {
         if (item.label < 0) {
             return make_error(ErrorCode::bad_input, "in no class folder");
         }
-        const auto bytes = read_file(item.path, max_file_bytes);
+        const auto bytes = read_file(item.path, max_image_bytes);
         if (!bytes) {
             // Without the path, which is named already.
             const std::string& text = bytes.error().message;

@@ -4,6 +4,7 @@
 #include "cipherfit/parties/owner/secret_bytes.h"
 #include "cipherfit/parties/owner/sign_message.h"
 #include "cipherfit/parties/share_bytes.h"
+#include "parties/failed.h"
 #include "parties/owner/wipe_bytes.h"
 
 #include <algorithm>
@@ -16,11 +17,6 @@ using Bytes = std::vector<std::uint8_t>;
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_point_bytes = std::size_t{1} << 28U;
-
-template <class T>
-tl::unexpected<ErrorInfo> failed(const Expected<T>& result) {
-    return tl::unexpected<ErrorInfo>(result.error());
-}
 
 Seed to_seed(std::span<const std::uint8_t> bytes) {
     Seed seed{};

@@ -2,6 +2,7 @@
 
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/owner/sign_message.h"
+#include "parties/failed.h"
 #include "parties/owner/wipe_bytes.h"
 
 #include <algorithm>
@@ -13,11 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Bytes = std::vector<std::uint8_t>;
-
-template <class T>
-tl::unexpected<ErrorInfo> failed(const Expected<T>& result) {
-    return tl::unexpected<ErrorInfo>(result.error());
-}
 
 bool present(const fs::path& path) {
     std::error_code none;

@@ -5,6 +5,7 @@
 #include "cipherfit/parties/owner/release_record.h"
 #include "cipherfit/parties/owner/secret_bytes.h"
 #include "cipherfit/parties/owner/sign_message.h"
+#include "parties/failed.h"
 #include "parties/owner/wipe_bytes.h"
 
 #include <algorithm>
@@ -15,11 +16,6 @@ namespace cipherfit {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-template <class T>
-tl::unexpected<ErrorInfo> failed(const Expected<T>& result) {
-    return tl::unexpected<ErrorInfo>(result.error());
-}
 
 Bytes request_payload(const Digest& ciphertext, const HolderSet& set) {
     ByteWriter out;

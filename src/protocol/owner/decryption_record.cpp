@@ -77,7 +77,26 @@ DecryptionRecord::DecryptionRecord(fs::path file) : file_(std::move(file)) {
     remove_stale_files(file_.has_parent_path() ? file_.parent_path() : fs::path("."));
 }
 
+DecryptionRecord DecryptionRecord::in_memory() {
+    DecryptionRecord record;
+    record.memory_ = std::make_shared<Memory>();
+    return record;
+}
+
+struct DecryptionRecord::Held {
+    FileDescriptor directory;
+    std::unique_lock<std::mutex> memory;
+};
+
+DecryptionRecord::Held DecryptionRecord::hold() const {
+    return memory_ ? Held{FileDescriptor(), std::unique_lock(memory_->mutex)}
+                   : Held{lock_directory_of(file_), {}};
+}
+
 std::vector<DecryptionRecord::Entry> DecryptionRecord::read() const {
+    if (memory_) {
+        return memory_->entries;
+    }
     std::vector<Entry> entries;
     if (file_.empty() || !fs::exists(file_)) {
         return entries;
@@ -111,6 +130,10 @@ std::vector<DecryptionRecord::Entry> DecryptionRecord::read() const {
 }
 
 void DecryptionRecord::write(const std::vector<Entry>& entries) const {
+    if (memory_) {
+        memory_->entries = entries;
+        return;
+    }
     auto list = nlohmann::json::array();
     for (const Entry& entry : entries) {
         list.push_back({{"key", to_hex(entry.key)},
@@ -142,8 +165,8 @@ void DecryptionRecord::require_usable(const Digest& key) const {
 
 void DecryptionRecord::begin(const ContainerIdentity& job, int iteration, const Digest& digest) {
     const Entry asked{job.key, job.nonce, iteration, digest, false, false};
-    if (!file_.empty()) {
-        const FileDescriptor lock = lock_directory_of(file_);
+    if (keeps()) {
+        const Held held = hold();
         std::vector<Entry> entries = read();
         const auto found = std::ranges::find_if(
             entries, [&](const Entry& entry) { return entry.is_about(asked); });
@@ -164,8 +187,8 @@ void DecryptionRecord::begin(const ContainerIdentity& job, int iteration, const 
 
 bool DecryptionRecord::finish(Outcome outcome) {
     bool all_accepted = outcome == Outcome::accepted;
-    if (!file_.empty() && !begun_.empty()) {
-        const FileDescriptor lock = lock_directory_of(file_);
+    if (keeps() && !begun_.empty()) {
+        const Held held = hold();
         std::vector<Entry> entries = read();
         bool changed = false;
         // Another process may have been refused since begin(). Nothing new is accepted then.

@@ -2,13 +2,14 @@
 
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
+#include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/training_messages.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/content_io.h"
 #include "protocol/owner/unchecked_access.h"
 #include "protocol/owner/wipe_blocks.h"
-#include "protocol/packing.h"
 
+#include <string>
 #include <utility>
 
 namespace cipherfit {
@@ -22,18 +23,17 @@ void require_key(const Job& job, const SecretKey& key) {
 
 }  // namespace
 
-bool is_complete(const std::filesystem::path& path, ContainerKind kind,
+bool is_complete(const JobStore& store, std::string_view name, ContainerKind kind,
                  const ContainerIdentity& identity, std::initializer_list<IdentityPart> parts) {
-    if (!std::filesystem::exists(path)) {
+    if (!store.exists(name)) {
         return false;
     }
-    const auto whole = expected([&] {
-        auto reader = value_or_throw(ContainerReader::open(path, kind));
+    const auto whole = read_content(store.get(name), kind, [&](ContainerReader& reader) {
         value_or_throw(reader.expect(identity, parts));
         while (const auto next = value_or_throw(reader.peek())) {
             value_or_throw(reader.section(next->tag, next->index, next->length));
         }
-        value_or_throw(reader.verify_end());
+        return true;
     });
     if (!whole && whole.error().code != ErrorCode::corrupt_data) {
         throw Error(whole.error());
@@ -41,14 +41,12 @@ bool is_complete(const std::filesystem::path& path, ContainerKind kind,
     return whole.has_value();
 }
 
-Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path, const Job& job,
-                                              const SecretKey& key, const ByteProgress& progress) {
-    return expected([&] {
+Expected<std::uint64_t> write_evaluation_keys(ContentSink to, const Job& job, const SecretKey& key,
+                                              const ByteProgress& progress) {
+    ContainerIdentity identity = job.identity;
+    identity.nonce = {};
+    const auto write = [&](ContainerWriter& writer) {
         require_key(job, key);
-        ContainerIdentity identity = job.identity;
-        identity.nonce = {};
-        auto writer =
-            value_or_throw(ContainerWriter::create(path, ContainerKind::evaluation_keys, identity));
         const KeyGenerator generator(key);
         const auto total = static_cast<std::uint64_t>(plan_cost(job.plan).evaluation_key_bytes);
         const KeyRequest request = job.plan.keys();
@@ -60,17 +58,18 @@ Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path,
                 progress(writer.bytes_written(), total);
             }
         }
-        value_or_throw(writer.commit());
-        return writer.bytes_written();
-    });
+    };
+    return write_content(std::move(to), ContainerKind::evaluation_keys, identity, write);
 }
 
 namespace {
 
-// Encrypts a batch's messages into the sections 0.. of the writer. `written`: of the files before.
+// Encrypts a batch's messages into the sections 0.. of the writer. `written`: of the contents
+// before.
 void write_data(ContainerWriter& writer, const TrainingPlan& plan, const SecretKey& key,
                 const PreparedData& data, std::size_t batch, std::uint64_t written,
-                std::uint64_t total, const ByteProgress& progress) {
+                const ByteProgress& progress) {
+    const auto total = static_cast<std::uint64_t>(plan_cost(plan).upload_bytes);
     const Encoder encoder(plan.parameters());
     std::uint32_t index = 0;
     for_each_message(plan, data, batch, [&](TrainingMessage message) {
@@ -84,98 +83,74 @@ void write_data(ContainerWriter& writer, const TrainingPlan& plan, const SecretK
     });
 }
 
-constexpr auto of_the_job = {IdentityPart::parameters, IdentityPart::key, IdentityPart::plan,
-                             IdentityPart::job};
-
-// Swapped files hold another batch than their names say.
-bool is_batch_complete(const std::filesystem::path& path, const Job& job, std::size_t batch) {
-    if (!is_complete(path, ContainerKind::training_batch, job.identity, of_the_job)) {
+// Contents that were swapped hold another batch than their names say.
+bool is_batch_complete(const JobStore& store, const std::string& name, const Job& job,
+                       std::size_t batch) {
+    if (!is_complete(store, name, ContainerKind::training_batch, job.identity, all_of_the_job)) {
         return false;
     }
-    auto reader = value_or_throw(ContainerReader::open(path, ContainerKind::training_batch));
+    auto reader = value_or_throw(
+        ContainerReader::open(value_or_throw(store.get(name)), ContainerKind::training_batch));
     ByteReader in(value_or_throw(reader.section(tag_list, 0, sizeof(std::uint32_t))));
     return in.u32() == batch && in.ok();
 }
 
 }  // namespace
 
-Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, const Job& job,
-                                            const SecretKey& key, const PreparedData& data,
+Expected<std::uint64_t> write_training_data(ContentSink to, const Job& job, const SecretKey& key,
+                                            const PreparedData& data,
                                             const ByteProgress& progress) {
-    return expected([&] {
+    const auto write = [&](ContainerWriter& writer) {
         require_key(job, key);
-        auto writer = value_or_throw(
-            ContainerWriter::create(path, ContainerKind::training_data, job.identity));
-        const auto total = static_cast<std::uint64_t>(plan_cost(job.plan).upload_bytes);
-        write_data(writer, job.plan, key, data, 0, 0, total, progress);
-        value_or_throw(writer.commit());
-        return writer.bytes_written();
-    });
+        write_data(writer, job.plan, key, data, 0, 0, progress);
+    };
+    return write_content(std::move(to), ContainerKind::training_data, job.identity, write);
 }
 
-Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job& job,
+Expected<std::uint64_t> write_training_batches(JobStore& store, const Job& job,
                                                const SecretKey& key, const PreparedData& data,
                                                const ByteProgress& progress) {
     return expected([&] {
         require_key(job, key);
-        namespace fs = std::filesystem;
-        const auto total = static_cast<std::uint64_t>(plan_cost(job.plan).upload_bytes);
         std::uint64_t written = 0;
-        fs::create_directories(files.batch(0).parent_path());
         for (std::size_t batch = 0; batch < job.plan.batches(); ++batch) {
-            const fs::path path = files.batch(batch);
-            if (is_batch_complete(path, job, batch)) {  // of a run that was stopped
-                written += fs::file_size(path);
+            const std::string name = contents::batch(batch);
+            if (is_batch_complete(store, name, job, batch)) {  // of a run that was stopped
+                written += value_or_throw(content_bytes(store, name));
                 continue;
             }
-            auto writer = value_or_throw(
-                ContainerWriter::create(path, ContainerKind::training_batch, job.identity));
-            ByteWriter header;
-            header.u32(static_cast<std::uint32_t>(batch));
-            value_or_throw(writer.section(tag_list, 0, header.view()));
-            write_data(writer, job.plan, key, data, batch, written, total, progress);
-            value_or_throw(writer.commit());
-            written += writer.bytes_written();
+            const auto write = [&](ContainerWriter& writer) {
+                ByteWriter header;
+                header.u32(static_cast<std::uint32_t>(batch));
+                value_or_throw(writer.section(tag_list, 0, header.view()));
+                write_data(writer, job.plan, key, data, batch, written, progress);
+            };
+            written += value_or_throw(
+                write_content(store.put(name), ContainerKind::training_batch, job.identity, write));
         }
         return written;
     });
 }
 
-RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block) {
-    require_key(job, key);
-    const TrainingPlan& plan = job.plan;
-    std::vector<double> slots = Encoder(plan.parameters()).decode(decrypt(key, block));
-    std::vector<double> values = plan.kernel().unpack_replicas(slots);
-    const RowMatrix coefficients =
-        Eigen::Map<const RowMatrix>(values.data(), static_cast<Eigen::Index>(plan.shape().samples),
-                                    static_cast<Eigen::Index>(plan.shape().heads));
-    secure_wipe(slots.data(), slots.size() * sizeof(double));
-    secure_wipe(values.data(), values.size() * sizeof(double));
-    return coefficients;
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& model, const RowMatrix& xs) {
+    const auto reader = owner_solver(job.plan).reader(job.plan, xs);
+    return decrypt_model(job, key, model, job.plan.recipe().iterations, *reader);
 }
 
 UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
-                             const std::vector<Ciphertext>& model, const RowMatrix& xs) {
+                             const std::vector<Ciphertext>& blocks, int iteration,
+                             ModelReader& reader) {
     require_key(job, key);
-    const TrainingPlan& plan = job.plan;
-    if (plan.solver() == Solver::primal) {
-        const Encoder encoder(plan.parameters());
-        std::vector<std::vector<double>> blocks;
-        blocks.reserve(model.size());
-        for (const Ciphertext& block : model) {
-            blocks.push_back(encoder.decode(decrypt(key, block)));
-        }
-        RowMatrix state = unpack_states(plan, blocks);
-        wipe(blocks);
-        return UncheckedModel(std::move(state));
+    const Encoder encoder(job.plan.parameters());
+    SlotBlocks slots;
+    slots.reserve(blocks.size());
+    for (const Ciphertext& block : blocks) {
+        slots.push_back(encoder.decode(decrypt(key, block)));
     }
-    const TrainingShape& shape = plan.shape();
-    require(static_cast<std::size_t>(xs.rows()) == shape.samples &&
-                static_cast<std::size_t>(xs.cols()) == shape.features,
-            ErrorCode::invalid_argument,
-            "the model's coefficients belong to {} x {} scaled features, got {} x {}",
-            shape.samples, shape.features, xs.rows(), xs.cols());
-    return UncheckedModel(decrypt_coefficients(job, key, model.at(0)).transpose() * xs);
+    RowMatrix state = reader.model(iteration, slots);
+    wipe(slots);
+    return UncheckedModel(std::move(state));
 }
 
 }  // namespace cipherfit

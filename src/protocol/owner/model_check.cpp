@@ -1,8 +1,8 @@
 #include "cipherfit/protocol/owner/model_check.h"
 
 #include "cipherfit/protocol/owner/job_owner.h"
-#include "cipherfit/train/noise.h"
-#include "cipherfit/train/refresh_range.h"
+#include "cipherfit/solver/owner/noise.h"
+#include "cipherfit/solver/owner/refresh_range.h"
 #include "cipherfit/train/twin.h"
 #include "protocol/owner/unchecked_access.h"
 
@@ -72,15 +72,7 @@ TwinReference make_twin_reference(const OwnerSetup& setup, const PlainRuns& runs
                 "plan has room for: plan again from these rows",
                 coefficient, refresh->range());
     }
-    if (setup.plan.segment_length() > 0) {
-        const double coefficient = largest_segment_coefficient(setup.plan, *runs.states);
-        const double most = setup.plan.segment_capacity();
-        require(coefficient <= most, ErrorCode::bad_input,
-                "the sums that models in between are joined from have coefficients up to {:.3g}, "
-                "more than the {:.3g} that the chain holds: plan without models in between, or "
-                "with fewer scale bits",
-                coefficient, most);
-    }
+    owner_solver(setup.plan).require_room(setup.plan, *runs.states);
     const double most = setup.plan.state_capacity();
     require(reference.largest_abs_state <= most, ErrorCode::bad_input,
             "the weights grow to {:.3g} in scaled coordinates, more than the {:.3g} that the chain "
@@ -107,9 +99,9 @@ std::optional<Head> accepted_model(const UncheckedModel& unchecked, const OwnerS
     if (!state.allFinite()) {
         return std::nullopt;
     }
-    // Of the dual, coefficients are what the chain holds; their model is only compared.
+    // Where states are no models, they are what the chain holds; the model is only compared.
     const double capacity = 2 * setup.plan.state_capacity();
-    if (setup.plan.solver() == Solver::primal && state.cwiseAbs().maxCoeff() > capacity) {
+    if (owner_solver(setup.plan).states_are_models() && state.cwiseAbs().maxCoeff() > capacity) {
         return std::nullopt;
     }
     Head head = finish_model(state, setup.preprocessing, setup.plan.recipe(), setup.class_names);
@@ -148,11 +140,11 @@ Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& ke
     return std::move(*head);
 }
 
-std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobStore& store,
                                               const Job& job, const SecretKey& key,
                                               const RowMatrix& xs, const PreparedData& data,
                                               const OwnerSetup& setup, const TwinReference& last) {
-    const auto checkpoints = decrypt_checkpoints(files, job, key, xs, record);
+    const auto checkpoints = decrypt_checkpoints(store, job, key, xs, record);
     std::vector<CheckedModel> models;
     try {
         models = checked_models(checkpoints, data, setup, last);
@@ -175,7 +167,7 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
     bool refused = false;
     auto next = checkpoints.begin();  // ascending, as the twin's iterations are
     visit_twin_models(
-        setup.plan.solver(), data, setup.plan.recipe(),
+        setup.plan.solver().form(), data, setup.plan.recipe(),
         [&](int iteration) { return next != checkpoints.end() && next->iteration == iteration; },
         [&](int iteration, const RowMatrix& twin) {
             const auto index = static_cast<std::size_t>(iteration - 1);

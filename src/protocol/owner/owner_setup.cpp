@@ -1,7 +1,7 @@
 #include "cipherfit/protocol/owner/owner_setup.h"
 
 #include "base/json_integers.h"
-#include "cipherfit/train/refresh_range.h"
+#include "cipherfit/solver/owner/refresh_range.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,9 +18,8 @@ constexpr int default_degree = 3;
 constexpr double default_range = 12.0;
 constexpr double default_step = 4.0;
 
-SigmoidPolynomial pinned_sigmoid(const RehearsalOptions& options) {
-    return fit_sigmoid(options.degree.value_or(default_degree),
-                       options.range.value_or(default_range));
+SigmoidPolynomial pinned_sigmoid(const RehearsalOptions& options, std::optional<int> degree) {
+    return fit_sigmoid(degree.value_or(default_degree), options.range.value_or(default_range));
 }
 
 // The preset is what the paper's code computes; another step or sigmoid would be another recipe.
@@ -60,9 +59,13 @@ RehearsalCandidate candidate_from_json(const nlohmann::json& json) {
     return candidate;
 }
 
-}  // namespace
-
-namespace {
+// The degree that is pinned, or that the solver which is asked for must have.
+std::optional<int> degree_of(const SetupOptions& options) {
+    if (options.recipe.degree || !options.plan.solver) {
+        return options.recipe.degree;
+    }
+    return value_or_throw(solver_kind(*options.plan.solver))->only_degree();
+}
 
 int iterations_of(const SetupOptions& options, std::size_t samples) {
     if (options.epochs == 0) {
@@ -163,6 +166,16 @@ void take_prior(Preprocessing& preprocessing, HeldOutScores& held_out, const Set
     held_out.weights = row_weights(prior.cwiseQuotient(counts), held_out.labels);
 }
 
+// The run in the plan's own states: that of the weights, if they are.
+std::shared_ptr<const PlainRun> states_of(const TrainingPlan& plan,
+                                          const std::shared_ptr<const PlainRun>& weights) {
+    if (plan.solver().form() == weights->solver().form()) {
+        return weights;
+    }
+    return std::make_shared<const PlainRun>(plan.solver().form(), weights->shared_data(),
+                                            plan.recipe());
+}
+
 }  // namespace
 
 Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
@@ -174,7 +187,8 @@ Recipe recipe_without_data(const SetupOptions& options, std::size_t samples) {
                          options);
     }
     return completed(standard_recipe(iterations, options.recipe.step.value_or(default_step),
-                                     pinned_sigmoid(options.recipe), options.recipe.momentum),
+                                     pinned_sigmoid(options.recipe, degree_of(options)),
+                                     options.recipe.momentum),
                      options);
 }
 
@@ -187,11 +201,8 @@ PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
 
 PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data) {
     const Recipe& recipe = setup.plan.recipe();
-    PlainRuns runs{data, std::make_shared<const PlainRun>(Solver::primal, data, recipe), nullptr};
-    runs.states = setup.plan.solver() == Solver::primal
-                      ? runs.weights
-                      : std::make_shared<const PlainRun>(Solver::dual, data, recipe);
-    return runs;
+    const auto weights = std::make_shared<const PlainRun>(weights_solver().form(), data, recipe);
+    return {data, weights, states_of(setup.plan, weights)};
 }
 
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options) {
@@ -221,6 +232,7 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
         recipe = recipe_without_data(options, training.size());
     } else if (rehearsed) {
         RehearsalOptions rehearsed_options = options.recipe;
+        rehearsed_options.degree = degree_of(options);
         rehearsed_options.decay = options.decay;
         rehearsed_options.class_weights = options.class_weights;
         Rehearsal rehearsal =
@@ -231,7 +243,7 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
     } else {
         recipe =
             completed(recipe_from_norms(first_batch(preprocessing, training, options), iterations,
-                                        options.recipe.degree.value_or(default_degree),
+                                        degree_of(options).value_or(default_degree),
                                         options.recipe.range.value_or(default_range),
                                         options.recipe.momentum),
                       options);
@@ -258,17 +270,16 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
         }
         return TrainingPlan::create(shape, recipe, fitted);
     };
-    const auto weights = std::make_shared<const PlainRun>(Solver::primal, data, recipe);
-    auto states = weights;
+    const auto weights = std::make_shared<const PlainRun>(weights_solver().form(), data, recipe);
     TrainingPlan made = planned(weights->max_abs_held(), weights->max_abs_held());
-    if (made.solver() == Solver::dual) {
-        // The states are coefficients then. Their size changes nothing but the states' scale.
-        plan.solver = Solver::dual;
+    const auto states = states_of(made, weights);
+    if (!states->solver().states_are_models()) {
+        // Their size is another one, which changes nothing but the states' scale.
+        plan.solver = std::string(made.solver().name());
         plan.scale_bits = made.scale_bits();
         plan.log_n = made.parameters().log_n();
         plan.refresh = made.refresh() ? PlanOptions::Refresh::always : PlanOptions::Refresh::never;
-        states = std::make_shared<const PlainRun>(Solver::dual, data, recipe);
-        made = planned(states->max_abs_held(), largest_carried_logit(*states));
+        made = planned(states->max_abs_held(), states->solver().largest_refreshed(*states));
     }
     if (made.refresh_count() > 0) {
         // Bootstrappings are the more precise the closer their range: it is in the plan.

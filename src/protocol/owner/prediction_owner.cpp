@@ -3,14 +3,13 @@
 #include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
+#include "protocol/content_io.h"
 #include "protocol/owner/unchecked_access.h"
 #include "protocol/owner/wipe_blocks.h"
-#include "protocol/packing.h"
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <optional>
 #include <utility>
 
 namespace cipherfit {
@@ -65,13 +64,12 @@ double normalise(RowMatrix& matrix, double largest, double most) {
     return largest / most;
 }
 
-Expected<void> write_blocks(const std::filesystem::path& path, ContainerKind kind,
-                            const PredictionJob& job, const SecretKey& key, std::size_t count,
+Expected<void> write_blocks(ContentSink to, ContainerKind kind, const PredictionJob& job,
+                            const SecretKey& key, std::size_t count,
                             const std::function<std::vector<double>(std::size_t)>& slots_of) {
-    return expected([&] {
+    const auto write = [&](ContainerWriter& writer) {
         require_key(job, key);
         const PredictionPlan& plan = job.plan;
-        auto writer = value_or_throw(ContainerWriter::create(path, kind, job.identity));
         const Encoder encoder(plan.parameters());
         for (std::size_t i = 0; i < count; ++i) {
             std::vector<double> slots = slots_of(i);
@@ -80,8 +78,8 @@ Expected<void> write_blocks(const std::filesystem::path& path, ContainerKind kin
             secure_wipe(slots.data(), slots.size() * sizeof(double));
             write_seeded_section(writer, plan.parameters(), static_cast<std::uint32_t>(i), sealed);
         }
-        value_or_throw(writer.commit());
-    });
+    };
+    return without_bytes(write_content(std::move(to), kind, job.identity, write));
 }
 
 }  // namespace
@@ -119,12 +117,10 @@ PredictionInputs prediction_inputs(const RowMatrix& raw) {
     return inputs;
 }
 
-Expected<void> write_prediction_keys(const std::filesystem::path& path, const PredictionJob& job,
+Expected<void> write_prediction_keys(ContentSink to, const PredictionJob& job,
                                      const SecretKey& key) {
-    return expected([&] {
+    const auto write = [&](ContainerWriter& writer) {
         require_key(job, key);
-        auto writer = value_or_throw(
-            ContainerWriter::create(path, ContainerKind::evaluation_keys, job.identity));
         const KeyGenerator generator(key);
         const KeyRequest request = job.plan.keys();
         std::uint32_t index = 0;
@@ -132,26 +128,28 @@ Expected<void> write_prediction_keys(const std::filesystem::path& path, const Pr
             write_key_section(writer, job.plan.parameters(), index++,
                               generator.switching_key(id, level));
         }
-        value_or_throw(writer.commit());
-    });
+    };
+    return without_bytes(
+        write_content(std::move(to), ContainerKind::evaluation_keys, job.identity, write));
 }
 
-Expected<void> write_prediction_rows(const std::filesystem::path& path, const PredictionJob& job,
-                                     const SecretKey& key, const RowMatrix& rows) {
+Expected<void> write_prediction_rows(ContentSink to, const PredictionJob& job, const SecretKey& key,
+                                     const RowMatrix& rows) {
     const PredictionPlan& plan = job.plan;
     require_shape(rows, plan.shape().samples, plan.shape().features, "the rows");
     const std::size_t blocks = plan.layout().feature_blocks();
-    return write_blocks(path, ContainerKind::prediction_rows, job, key, plan.row_ciphertexts(),
-                        [&](std::size_t i) {
+    return write_blocks(std::move(to), ContainerKind::prediction_rows, job, key,
+                        plan.row_ciphertexts(), [&](std::size_t i) {
                             return plan.layout().pack_features(view(rows), i / blocks, i % blocks);
                         });
 }
 
-Expected<void> write_prediction_model(const std::filesystem::path& path, const PredictionJob& job,
+Expected<void> write_prediction_model(ContentSink to, const PredictionJob& job,
                                       const SecretKey& key, const RowMatrix& model) {
     const PredictionPlan& plan = job.plan;
     require_shape(model, plan.shape().classes, plan.shape().features, "the weights");
-    return write_blocks(path, ContainerKind::prediction_model, job, key, plan.model_ciphertexts(),
+    return write_blocks(std::move(to), ContainerKind::prediction_model, job, key,
+                        plan.model_ciphertexts(),
                         [&](std::size_t i) { return plan.layout().pack_model(view(model), i); });
 }
 

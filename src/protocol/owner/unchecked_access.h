@@ -5,6 +5,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
+#include "cipherfit/solver/owner/owner_solver.h"
 
 namespace cipherfit {
 
@@ -15,7 +16,10 @@ struct UncheckedAccess {
     }
 };
 
-// Returns the coefficients that a block of the dual's replicas holds, samples x heads.
-RowMatrix decrypt_coefficients(const Job& job, const SecretKey& key, const Ciphertext& block);
+// decrypt_model() of the blocks of Solver::model_sequence() after an iteration, as the reader makes
+// a model of them.
+UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
+                             const std::vector<Ciphertext>& blocks, int iteration,
+                             ModelReader& reader);
 
 }  // namespace cipherfit

@@ -21,18 +21,18 @@ struct CheckpointModel {
 // further decryption under the key: what SECURITY.md says of decrypted models holds for each.
 // Where models are joined from segments (segments.h), a checkpoint needs those of all boundaries
 // before it: with one of them missing, the later ones are left out as well. Throws Error:
-// corrupt_data and fingerprint_mismatch for a file that is not of this job, or that stands at
+// corrupt_data and fingerprint_mismatch for a content that is not of this job, or that stands at
 // another iteration than its name. `xs` as in decrypt_model().
-std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs);
 // The same, each told to the record before it is decrypted; release_checkpoints() tells the
 // outcome.
-std::vector<CheckpointModel> decrypt_checkpoints(const JobFiles& files, const Job& job,
+std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs,
                                                  DecryptionRecord& record);
 
 // The iteration of the last kept checkpoint that has a model, or would have one if those before it
 // were there; 0 where there is none.
-int last_kept_checkpoint(const JobFiles& files, const TrainingPlan& plan);
+int last_kept_checkpoint(const JobStore& store, const TrainingPlan& plan);
 
 }  // namespace cipherfit

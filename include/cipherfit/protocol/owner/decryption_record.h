@@ -12,6 +12,8 @@
 #include "cipherfit/io/container.h"
 
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -29,6 +31,8 @@ class DecryptionRecord {
   public:
     // Keeps nothing: for a key that lives as long as the process and decrypts once.
     DecryptionRecord() = default;
+    // Keeps everything as long as it or a copy of it lives: for a key that goes with the process.
+    static DecryptionRecord in_memory();
     // `file` need not exist yet; its directory must.
     explicit DecryptionRecord(std::filesystem::path file);
 
@@ -68,7 +72,17 @@ class DecryptionRecord {
     bool finish(Outcome outcome);
     static bool is_used_up(const std::vector<Entry>& entries, const Digest& key);
 
+    // Held while entries are read and written.
+    struct Memory {
+        std::mutex mutex;
+        std::vector<Entry> entries;
+    };
+    struct Held;
+    bool keeps() const noexcept { return memory_ != nullptr || !file_.empty(); }
+    Held hold() const;
+
     std::filesystem::path file_;
+    std::shared_ptr<Memory> memory_;
     std::vector<Entry> begun_;
 };
 

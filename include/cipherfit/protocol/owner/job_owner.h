@@ -6,41 +6,40 @@
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/preprocess.h"
 
-#include <filesystem>
 #include <initializer_list>
+#include <string_view>
 #include <vector>
 
 namespace cipherfit {
 
-// Whether a file of an earlier run can stay: it is there, of that kind and identity, and every
+// Whether a content of an earlier run can stay: it is there, of that kind and identity, and every
 // digest in it fits. One that is damaged or cut off is to be written anew. Throws Error for one
 // that is not to be replaced: fingerprint_mismatch, bad_input (another kind), unsupported_version,
 // io_failure.
-bool is_complete(const std::filesystem::path& path, ContainerKind kind,
+bool is_complete(const JobStore& store, std::string_view name, ContainerKind kind,
                  const ContainerIdentity& identity, std::initializer_list<IdentityPart> parts);
 
 // Exactly the keys that the plan asks for, made and written one by one.
-Expected<std::uint64_t> write_evaluation_keys(const std::filesystem::path& path, const Job& job,
-                                              const SecretKey& key,
+Expected<std::uint64_t> write_evaluation_keys(ContentSink to, const Job& job, const SecretKey& key,
                                               const ByteProgress& progress = {});
 
 // Packs, encodes, encrypts and writes the prepared data, block by block. Throws
 // Error(invalid_argument) where the data's shape is not the plan's.
-Expected<std::uint64_t> write_training_data(const std::filesystem::path& path, const Job& job,
-                                            const SecretKey& key, const PreparedData& data,
+Expected<std::uint64_t> write_training_data(ContentSink to, const Job& job, const SecretKey& key,
+                                            const PreparedData& data,
                                             const ByteProgress& progress = {});
 
-// The same for every mini-batch, a file each. Batches that a stopped run has left are kept where
+// The same for every mini-batch, a content each. Batches that a stopped run has left are kept where
 // they are whole and undamaged, all their digests included, and written anew where they are not.
-// Returns the bytes of all. Errors: as above, and fingerprint_mismatch for files of another job.
-Expected<std::uint64_t> write_training_batches(const JobFiles& files, const Job& job,
+// Returns the bytes of all. Errors: as above, and fingerprint_mismatch for contents of another job.
+Expected<std::uint64_t> write_training_batches(JobStore& store, const Job& job,
                                                const SecretKey& key, const PreparedData& data,
                                                const ByteProgress& progress = {});
 
 // Decrypts the model's blocks. accepted_model() in model_check.h makes a head of the result, if it
-// passes. `xs` holds the scaled features of the training rows (PreparedData): the dual solver's
-// coefficients are multiplied by them, the primal solver has no use for them. Keeps no record of
-// what was decrypted: release_model() in model_check.h does.
+// passes. `xs` holds the scaled features of the training rows (PreparedData): a solver whose states
+// are no models multiplies by them, others have no use for them. Keeps no record of what was
+// decrypted: release_model() in model_check.h does.
 UncheckedModel decrypt_model(const Job& job, const SecretKey& key,
                              const std::vector<Ciphertext>& model, const RowMatrix& xs);
 

@@ -57,7 +57,7 @@ std::vector<CheckedModel> checked_models(const std::vector<CheckpointModel>& che
 Head release_model(DecryptionRecord& record, const Job& job, const SecretKey& key,
                    const std::vector<Ciphertext>& model, const RowMatrix& xs,
                    const OwnerSetup& setup, const TwinReference& reference);
-std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobFiles& files,
+std::vector<CheckedModel> release_checkpoints(DecryptionRecord& record, const JobStore& store,
                                               const Job& job, const SecretKey& key,
                                               const RowMatrix& xs, const PreparedData& data,
                                               const OwnerSetup& setup, const TwinReference& last);

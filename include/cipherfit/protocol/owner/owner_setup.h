@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cipherfit/io/dataset.h"
-#include "cipherfit/train/plain_run.h"
+#include "cipherfit/solver/owner/plain_run.h"
 #include "cipherfit/train/plan.h"
 #include "cipherfit/train/preprocess.h"
 #include "cipherfit/train/rehearse.h"

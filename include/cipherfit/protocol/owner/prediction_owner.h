@@ -7,8 +7,6 @@
 #include "cipherfit/rlwe/owner/secret_key.h"
 #include "cipherfit/train/head.h"
 
-#include <filesystem>
-
 namespace cipherfit {
 
 // Rows and model in the sizes of encrypted_predictor.h. scores = factor * rows model^T.
@@ -25,12 +23,12 @@ PredictionInputs prediction_inputs(const RowMatrix& raw, const Head& head);
 // For a model of the server's: the rows as they are but for the factor.
 PredictionInputs prediction_inputs(const RowMatrix& raw);
 
-Expected<void> write_prediction_keys(const std::filesystem::path& path, const PredictionJob& job,
+Expected<void> write_prediction_keys(ContentSink to, const PredictionJob& job,
                                      const SecretKey& key);
 // Both throw Error(invalid_argument) for inputs of another shape than the plan's.
-Expected<void> write_prediction_rows(const std::filesystem::path& path, const PredictionJob& job,
-                                     const SecretKey& key, const RowMatrix& rows);
-Expected<void> write_prediction_model(const std::filesystem::path& path, const PredictionJob& job,
+Expected<void> write_prediction_rows(ContentSink to, const PredictionJob& job, const SecretKey& key,
+                                     const RowMatrix& rows);
+Expected<void> write_prediction_model(ContentSink to, const PredictionJob& job,
                                       const SecretKey& key, const RowMatrix& model);
 
 // n x c, times the file's factor and the inputs'. Keeps no record of what was decrypted:

@@ -1,0 +1,11 @@
+// The modelled error of a dual run, in one chain or with bootstrappings (owner/noise.h).
+#pragma once
+
+#include "cipherfit/train/plan.h"
+#include "cipherfit/train/twin.h"
+
+namespace cipherfit {
+
+NoiseModel dual_noise(const TrainingPlan& plan);
+
+}  // namespace cipherfit

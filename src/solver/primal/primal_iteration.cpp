@@ -1,0 +1,135 @@
+#include "solver/primal/primal_iteration.h"
+
+#include "cipherfit/linalg/odd_polynomial.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace cipherfit {
+
+PrimalIteration::PrimalIteration(const TrainingPlan& plan, Operations& operations, CircuitData data)
+    : plan_(plan),
+      solver_(primal_solver(plan)),
+      operations_(operations),
+      recurrence_(plan.recipe()),
+      refresh_(plan, operations),
+      last_mask_(solver_.layout().logit_mask(solver_.layout().sample_blocks() - 1)),
+      mask_(solver_.layout().logit_mask(0)) {
+    all_.emplace(prepare(std::move(data), plan.recipe().iterations > 1));
+}
+
+PrimalIteration::PrimalIteration(const TrainingPlan& plan, Operations& operations,
+                                 CircuitSource source)
+    : plan_(plan),
+      solver_(primal_solver(plan)),
+      operations_(operations),
+      recurrence_(plan.recipe()),
+      refresh_(plan, operations),
+      last_mask_(solver_.layout().logit_mask(solver_.layout().sample_blocks() - 1)),
+      mask_(solver_.layout().logit_mask(0)),
+      source_(std::move(source)) {}
+
+PrimalIteration::Batch PrimalIteration::prepare(CircuitData data, bool with_forward) const {
+    return {EncryptedFeatures(operations_, solver_.layout(), solver_.shifts(), std::move(data[features_message]), with_forward),
+            std::move(data[labels_message]), std::move(data[logits_message])};
+}
+
+CircuitState PrimalIteration::step(const CircuitState& state) {
+    const auto t = static_cast<std::size_t>(state.iteration);
+    std::optional<Batch> batch;
+    if (source_) {
+        batch.emplace(prepare(source_(plan_.batch_of(state.iteration)), t > 0));
+    }
+    const Batch& rows = batch ? *batch : all_.value();
+    return plan_.levels()[t].refresh ? step(refresh_(state), rows) : step(state, rows);
+}
+
+Handle PrimalIteration::errors(int t, const Batch& batch, std::size_t group,
+                               const std::vector<Handle>& products, std::size_t rho) const {
+    const LaneLayout& layout = solver_.layout();
+    const std::size_t block = group * layout.sample_blocks() + rho;
+    const IterationLevels& at = plan_.levels()[static_cast<std::size_t>(t)];
+    if (at.sigmoid < 0) {
+        // Zero start: P = 1/2, E = Y - 1/2.
+        return EncryptedFeatures::replicate_lanes(
+            operations_, layout,
+            operations_.drop_to_level(batch.labels[block], static_cast<std::size_t>(at.backward)));
+    }
+    Handle z;
+    if (t == 0) {
+        z = operations_.drop_to_level(batch.logits[block], static_cast<std::size_t>(at.sigmoid));
+    } else {
+        // Z_0 joins before the rescaling, where bringing it to the product's scale is exact, and
+        // before the fold, which adds zeros to it.
+        Handle product = operations_.copy(products[rho]);
+        if (!batch.logits.empty()) {
+            operations_.add_inplace(
+                product, operations_.multiply_scalar(batch.logits[block], 1.0, product.scale(),
+                                                     product.level()));
+        }
+        z = EncryptedFeatures::fold_lanes(operations_, layout, operations_.rescale(product));
+    }
+    return EncryptedFeatures::replicate_lanes(
+        operations_, layout,
+        labels_minus_odd_polynomial(operations_, batch.labels[block], z, plan_.recipe().sigmoid.odd,
+                                    rho + 1 == layout.sample_blocks() ? last_mask_ : mask_,
+                                    solver_.error_scale(plan_, t)));
+}
+
+std::vector<Handle> PrimalIteration::gradient(const CircuitState& state, const Batch& batch,
+                                              std::size_t group) const {
+    const LaneLayout& layout = solver_.layout();
+    std::vector<Handle> products;
+    if (state.iteration > 0) {
+        const std::span<const Handle> model(gradient_sequence(plan_.recipe(), state));
+        products = batch.features.multiply_model(
+            model.subspan(group * layout.feature_blocks(), layout.feature_blocks()));
+    }
+    std::vector<Handle> errors;
+    errors.reserve(layout.sample_blocks());
+    for (std::size_t rho = 0; rho < layout.sample_blocks(); ++rho) {
+        errors.push_back(this->errors(state.iteration, batch, group, products, rho));
+    }
+    products.clear();
+    return batch.features.multiply_errors(errors);
+}
+
+CircuitState PrimalIteration::step(const CircuitState& state, const Batch& batch) const {
+    const int t = state.iteration;
+    // The recurrence is joined before the rescaling: the factor of Q goes into its scale, the
+    // states come to that scale by exact integers.
+    const auto joined = [&](const Handle& q, std::size_t block, const SequenceTerms& terms) {
+        Handle sum = operations_.reinterpret(operations_.copy(q), terms.update);
+        const auto add = [&](const std::vector<Handle>& blocks, double factor) {
+            if (t > 0 && factor != 0) {
+                operations_.add_inplace(sum, operations_.multiply_scalar(blocks[block], factor,
+                                                                         sum.scale(), sum.level()));
+            }
+        };
+        add(state[extrapolated_sequence], terms.extrapolated);
+        add(state[main_sequence], terms.main);
+        return operations_.rescale(sum);
+    };
+    CircuitState next{.iteration = t + 1};
+    std::vector<Handle> main;
+    std::vector<Handle> extrapolated;
+    for (std::size_t group = 0; group < solver_.class_groups(); ++group) {
+        for (const Handle& q : gradient(state, batch, group)) {
+            const std::size_t block = std::max(main.size(), extrapolated.size());
+            if (const auto terms = recurrence_.main(t)) {
+                main.push_back(joined(q, block, *terms));
+            }
+            if (const auto terms = recurrence_.extrapolated(t)) {
+                extrapolated.push_back(joined(q, block, *terms));
+            }
+        }
+    }
+    next[main_sequence] = std::move(main);
+    next[extrapolated_sequence] = std::move(extrapolated);
+    return next;
+}
+
+}  // namespace cipherfit
