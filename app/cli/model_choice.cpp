@@ -31,6 +31,11 @@ constexpr std::array component_widths{0.06, 0.25};
 // filters; textures and shades live in these.
 constexpr std::array thresholds{0.3, 0.0};
 
+// The server's memory for a value that is encrypted for two iterations on five levels, from
+// measured runs, and the limit where none is given.
+constexpr double bytes_of_two_iterations = 310.0;
+constexpr double default_memory_gb = 12.0;
+
 RowMatrix rows_of(const RowMatrix& all, std::span<const Eigen::Index> rows) {
     RowMatrix part(static_cast<Eigen::Index>(rows.size()), all.cols());
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -213,6 +218,16 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     }
     if (recipe.batch > 0 || options.iterations.back() > short_run) {
         options.most_components = most_components_of_long_runs;
+    }
+    // Where two iterations over all rows would not fit the server, one is tried alone.
+    const double columns =
+        1.0 + (features.components > 0 ? static_cast<double>(features.components)
+                                       : static_cast<double>(options.most_components));
+    const double limit = recipe.memory_limit_gb > 0 ? recipe.memory_limit_gb : default_memory_gb;
+    if (recipe.batch == 0 && std::ranges::count(options.iterations, 1) > 0 &&
+        static_cast<double>(training.data.size()) * columns * bytes_of_two_iterations >
+            1e9 * limit) {
+        options.iterations = {1};
     }
     if (const int degree = pinned_degree(recipe); degree > 0) {
         options.degree = degree;
