@@ -44,8 +44,7 @@ inline constexpr std::string_view extrapolated_sequence = "extrapolated";
 // The one that gradients are taken at.
 inline const std::vector<Handle>& gradient_sequence(const Recipe& recipe,
                                                     const CircuitState& state) {
-    return state[recipe.gradient_at == ModelSequence::main ? main_sequence
-                                                           : extrapolated_sequence];
+    return state[recipe.gradient_at == ModelSequence::main ? main_sequence : extrapolated_sequence];
 }
 
 }  // namespace cipherfit

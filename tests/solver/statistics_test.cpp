@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include <Eigen/Cholesky>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 

@@ -44,8 +44,7 @@ SegmentWeights segment_weights(const Recipe& recipe, int every) {
     };
     for (int end = every; end < recipe.iterations; end += every) {
         append(weights.main, error_sum(recipe, end - every, end, {1.0, 0.0}).weights);
-        append(weights.extrapolated,
-               error_sum(recipe, end - every, end, {0.0, 1.0}).weights);
+        append(weights.extrapolated, error_sum(recipe, end - every, end, {0.0, 1.0}).weights);
     }
     return weights;
 }

@@ -46,8 +46,8 @@ std::vector<double> error_weights(const Recipe& recipe);
 Eigen::Matrix2d transport(const Recipe& recipe, int begin, int end);
 
 // The weights of the segments of `every` iterations: of E_t in the F and in the G of its segment.
-// Empty where there are none (0); nothing for the iterations after the last boundary, whose model is the
-// run's own.
+// Empty where there are none (0); nothing for the iterations after the last boundary, whose model
+// is the run's own.
 struct SegmentWeights {
     std::vector<double> main, extrapolated;
 };

@@ -33,7 +33,8 @@ PrimalIteration::PrimalIteration(const TrainingPlan& plan, Operations& operation
       source_(std::move(source)) {}
 
 PrimalIteration::Batch PrimalIteration::prepare(CircuitData data, bool with_forward) const {
-    return {EncryptedFeatures(operations_, solver_.layout(), solver_.shifts(), std::move(data[features_message]), with_forward),
+    return {EncryptedFeatures(operations_, solver_.layout(), solver_.shifts(),
+                              std::move(data[features_message]), with_forward),
             std::move(data[labels_message]), std::move(data[logits_message])};
 }
 

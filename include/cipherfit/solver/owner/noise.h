@@ -45,9 +45,9 @@ namespace cipherfit {
 // on them just as on the sums.)
 NoiseModel modelled_noise(const TrainingPlan& plan);
 
-// The twin of the solver of that form. Every iteration's model at which `wanted` is not false, c x d in scaled
-// coordinates, is shown to `visit` and then forgotten; iterations count from 1. A dual's model
-// takes a product that is saved where it is not wanted.
+// The twin of the solver of that form. Every iteration's model at which `wanted` is not false, c x
+// d in scaled coordinates, is shown to `visit` and then forgotten; iterations count from 1. A
+// dual's model takes a product that is saved where it is not wanted.
 using ModelVisitor = std::function<void(int iteration, const RowMatrix& model)>;
 void visit_twin_models(std::string_view form, const PreparedData& data, const Recipe& recipe,
                        const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
