@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -25,6 +27,14 @@ constexpr Eigen::Index most_components_of_long_runs = 255;
 constexpr std::array widths{0.03, 0.1, 0.3, 1.0};
 // Of components that random convolutions or a network leave.
 constexpr std::array component_widths{0.06, 0.25};
+// Strokes on an even ground, as digits, are told apart best without the faint answers of the
+// filters; textures and shades live in these.
+constexpr std::array thresholds{0.3, 0.0};
+
+// The server's memory for a value that is encrypted for two iterations on five levels, from
+// measured runs, and the limit where none is given.
+constexpr double bytes_of_two_iterations = 310.0;
+constexpr double default_memory_gb = 12.0;
 
 RowMatrix rows_of(const RowMatrix& all, std::span<const Eigen::Index> rows) {
     RowMatrix part(static_cast<Eigen::Index>(rows.size()), all.cols());
@@ -79,7 +89,8 @@ class ExtractorSource final : public FeatureSource {
 // What the search goes through: kinds and widths of features, and the rows that they start from.
 struct Kind {
     std::string kind;
-    double width = 0.0;  // of rbf
+    double width = 0.0;               // of rbf
+    std::optional<double> threshold;  // of random-conv
 };
 
 std::vector<Kind> kinds_of(const Samples& training, const FeatureOptions& features) {
@@ -96,31 +107,51 @@ std::vector<Kind> kinds_of(const Samples& training, const FeatureOptions& featur
     std::vector<Kind> kinds;
     for (const std::string& name : names) {
         if (name.find("rbf") == std::string::npos) {
-            kinds.push_back({name});
+            kinds.push_back({name, 0.0, {}});
         } else if (features.width) {
-            kinds.push_back({name, *features.width});
+            kinds.push_back({name, *features.width, {}});
         } else {
             const std::span<const double> tried = name == "rbf"
                                                       ? std::span<const double>(widths)
                                                       : std::span<const double>(component_widths);
             for (const double width : tried) {
-                kinds.push_back({name, width});
+                kinds.push_back({name, width, {}});
             }
         }
     }
-    return kinds;
+    if (!names.front().starts_with("random-conv")) {
+        return kinds;
+    }
+    std::vector<double> tried(thresholds.begin(), thresholds.end());
+    if (features.threshold) {
+        tried = {*features.threshold};
+    }
+    std::vector<Kind> with_thresholds;
+    for (const double threshold : tried) {
+        for (Kind kind : kinds) {
+            kind.threshold = threshold;
+            with_thresholds.push_back(kind);
+        }
+    }
+    return with_thresholds;
 }
 
 std::string describe(const Kind& kind) {
-    return kind.width > 0 ? fmt::format("{} of width {:.3g}", kind.kind, kind.width) : kind.kind;
+    std::string text = kind.kind;
+    if (kind.threshold) {
+        text += fmt::format(" above {:.3g}", *kind.threshold);
+    }
+    if (kind.width > 0) {
+        text += fmt::format(" of width {:.3g}", kind.width);
+    }
+    return text;
 }
 
 ExtractorSource::Factory factory_of(const Kind& kind, const FeatureOptions& features,
-                                    const Samples& training, bool is_pooled) {
+                                    const Samples& training) {
     FeatureOptions options = features;
     options.kind = kind.kind;
-    if (is_pooled) {
-        // The pooled convolutions are the same for all folds; only their components are fitted.
+    if (kind.threshold) {  // the rows are pooled already
         options.kind.replace(0, std::string("random-conv").size(), "pca");
     }
     if (kind.width > 0) {
@@ -153,11 +184,16 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     for (const Eigen::Index row : sample) {
         labels.push_back(training.data.labels[static_cast<std::size_t>(row)]);
     }
-    RowMatrix rows = rows_of(training.data.features, sample);
+    const RowMatrix rows = rows_of(training.data.features, sample);
     const std::vector<Kind> kinds = kinds_of(training, features);
-    const bool is_pooled = kinds.front().kind.starts_with("random-conv");
-    if (is_pooled) {
-        rows = pooled_convolutions(features, training, rows);
+    // The pooled convolutions are the same for all folds; only their components are fitted.
+    std::map<double, RowMatrix> pooled;
+    for (const Kind& kind : kinds) {
+        if (kind.threshold && !pooled.contains(*kind.threshold)) {
+            FeatureOptions filters = features;
+            filters.threshold = kind.threshold;
+            pooled.emplace(*kind.threshold, pooled_convolutions(filters, training, rows));
+        }
     }
     ModelSearchOptions options;
     options.row_weights = row_weights(class_weights, labels);
@@ -165,9 +201,9 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     std::vector<std::unique_ptr<FeatureSource>> sources;
     ModelChoice choice{recipe, features, {}, {}, sample.size(), {}};
     for (const Kind& kind : kinds) {
-        sources.push_back(
-            std::make_unique<ExtractorSource>(describe(kind), rows, options.row_weights,
-                                              factory_of(kind, features, training, is_pooled)));
+        sources.push_back(std::make_unique<ExtractorSource>(
+            describe(kind), kind.threshold ? pooled.at(*kind.threshold) : rows, options.row_weights,
+            factory_of(kind, features, training)));
         choice.sources.push_back(describe(kind));
     }
     options.iterations = recipe.tried_iterations;
@@ -182,6 +218,16 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     }
     if (recipe.batch > 0 || options.iterations.back() > short_run) {
         options.most_components = most_components_of_long_runs;
+    }
+    // Where two iterations over all rows would not fit the server, one is tried alone.
+    const double columns =
+        1.0 + (features.components > 0 ? static_cast<double>(features.components)
+                                       : static_cast<double>(options.most_components));
+    const double limit = recipe.memory_limit_gb > 0 ? recipe.memory_limit_gb : default_memory_gb;
+    if (recipe.batch == 0 && std::ranges::count(options.iterations, 1) > 0 &&
+        static_cast<double>(training.data.size()) * columns * bytes_of_two_iterations >
+            1e9 * limit) {
+        options.iterations = {1};
     }
     if (const int degree = pinned_degree(recipe); degree > 0) {
         options.degree = degree;
@@ -210,6 +256,7 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     const Kind& kind = kinds[chosen.source];
     choice.features.kind = kind.kind;
     choice.features.width = kind.width > 0 ? std::optional(kind.width) : std::nullopt;
+    choice.features.threshold = kind.threshold;
     choice.features.components = static_cast<int>(chosen.components);
     choice.features.ridge = chosen.ridge;
     if (recipe.epochs == 0) {

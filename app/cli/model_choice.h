@@ -7,6 +7,7 @@
 #include "cli/samples.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,5 +31,14 @@ struct ModelChoice {
 ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
                          const FeatureOptions& features, const Eigen::VectorXd& class_weights = {},
                          const std::function<void(double)>& progress = {});
+
+struct PlannedTraining;
+class ProgressLine;
+
+// As make_plan() of owner_steps.h, with a choice that was made before on the same rows, whose
+// scores of held-out rows give the calibration.
+PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
+                          const FeatureOptions& features, ProgressLine& line,
+                          std::optional<ModelChoice> choice);
 
 }  // namespace cipherfit

@@ -93,7 +93,7 @@ SavedModel read_model_directory(const fs::path& directory) {
 }
 
 TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Head& head,
-                   const std::string& file, UnknownClasses unknown) {
+                   const std::string& file, UnknownClasses unknown, bool keep_columns) {
     const auto columns = static_cast<Eigen::Index>(samples.data.feature_count());
     const Eigen::Index expected =
         extractor != nullptr ? extractor->input_dimension() : head.features();
@@ -119,6 +119,9 @@ TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Hea
         std::erase(*labels, -1);
     }
     result.labels = std::move(*labels);
+    if (keep_columns) {
+        result.columns = samples.data.features;
+    }
     result.features = extract(extractor, std::move(samples.data)).features;
     return result;
 }

@@ -133,6 +133,12 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
         ->group(input_group)
         ->capture_default_str()
         ->transform(whole_number(16, 16384));
+    app.add_option("--conv-threshold", features.threshold,
+                   "What random-conv's rectifier takes off, in units of a white pixel: 0.3 suits "
+                   "strokes, 0 textures; chosen on the training rows unless given")
+        ->group(input_group)
+        ->check(real_number(0, 100))
+        ->type_name("T");
     app.add_option("--seed", features.given_seed,
                    "Seed of the random filters and of the rehearsal's folds, 1 unless given; keys "
                    "and encryption never use it")
@@ -378,6 +384,9 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
     }
     if (features.width) {
         json["rbf_width"] = *features.width;
+    }
+    if (features.threshold) {  // absent in jobs from before there was a choice
+        json["conv_threshold"] = *features.threshold;
     }
     if (recipe.decay) {
         json["decay"] = *recipe.decay;

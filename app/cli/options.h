@@ -54,6 +54,8 @@ struct FeatureOptions {
     std::optional<double> width;        // of rbf; searched unless given
 
     int cosines = 1024;  // of rbf
+    // Of random-conv's rectifier, in units of a white pixel; searched unless given.
+    std::optional<double> threshold;
 
     // Whether features are whitened components with a ridge, on which steps are unit steps.
     bool are_whitened() const {

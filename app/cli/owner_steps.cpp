@@ -44,24 +44,31 @@ FeatureProgress show_rows(ProgressLine& line, const char* what, double start) {
 
 }  // namespace
 
+PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
+                          const FeatureOptions& features, ProgressLine& line) {
+    return make_plan(std::move(training), recipe, features, line, std::nullopt);
+}
+
 PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
-                          const FeatureOptions& given_features, ProgressLine& line) {
+                          const FeatureOptions& given_features, ProgressLine& line,
+                          std::optional<ModelChoice> choice) {
     static_cast<void>(setup_options(given_recipe, given_features));
     require_trainable(training);
     RecipeOptions recipe = given_recipe;
     FeatureOptions features = given_features;
     const Eigen::VectorXd class_weights = class_weights_of(recipe.class_weight, training.data);
     const Eigen::VectorXd prior = class_shares_of(recipe.prior, training.data);
-    std::optional<ModelChoice> choice;
-    if (leaves_model_open(recipe, features)) {
+    if (!choice && leaves_model_open(recipe, features)) {
         line.phase("owner: rehearsal");
         choice = choose_model(training, recipe, features, class_weights, [&line](double share) {
             check_interrupt();
             line.update(share, "features and iterations tried on held-out rows");
         });
+        line.finish();
+    }
+    if (choice) {
         recipe = choice->recipe;
         features = choice->features;
-        line.finish();
     }
     SetupOptions options = setup_options(recipe, features);
     options.class_weights = class_weights;

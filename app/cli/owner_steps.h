@@ -76,6 +76,7 @@ struct TestRows {
     // Rows of unknown classes were left out: row i is kept[i] of those that were read. Empty: all.
     std::vector<std::size_t> kept = {};
     std::size_t unknown_rows = 0;
+    RowMatrix columns = {};  // before the extractor; empty unless they were asked for
 
     std::size_t source_row(std::size_t row) const { return kept.empty() ? row : kept[row]; }
 };
@@ -85,6 +86,7 @@ inline UnknownClasses unknown_classes(const SampleOptions& test) {
 }
 // Rows of unknown classes are bad_input, left out, or kept with the label -1.
 TestRows test_rows(Samples samples, const FeatureExtractor* extractor, const Head& head,
-                   const std::string& file, UnknownClasses unknown = UnknownClasses::refuse);
+                   const std::string& file, UnknownClasses unknown = UnknownClasses::refuse,
+                   bool keep_columns = false);
 
 }  // namespace cipherfit

@@ -79,6 +79,10 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
             features.cosines = static_cast<int>(number(json, "rbf_cosines", 16384, path));
         }
     }
+    if (json.contains("conv_threshold")) {
+        features.threshold =
+            json["conv_threshold"] == 0 ? 0.0 : number(json, "conv_threshold", 100.0, path);
+    }
 }
 
 }  // namespace
@@ -119,6 +123,9 @@ void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& r
     }
     if (features.whitening) {
         json["whiten"] = *features.whitening;
+    }
+    if (features.threshold) {
+        json["conv_threshold"] = *features.threshold;
     }
     write_named_json(path, json);
 }

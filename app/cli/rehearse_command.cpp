@@ -147,7 +147,7 @@ nlohmann::json figures_of(const std::vector<Part>& parts, std::size_t chosen, st
 
 // The plan of the chosen recipe, kept as `plan --owner` keeps it.
 void keep_plan(RehearseOptions& options, Samples samples, std::optional<StopAtOnce>& planning,
-               ProgressLine& line) {
+               ProgressLine& line, std::optional<ModelChoice> choice = std::nullopt) {
     const OwnerFiles files{options.owner};
     const auto inputs = inputs_record(options.train, samples, options.recipe, options.features);
     if (std::filesystem::exists(files.plan())) {  // the same command was stopped after this
@@ -157,7 +157,8 @@ void keep_plan(RehearseOptions& options, Samples samples, std::optional<StopAtOn
                 options.owner.string());
         return;
     }
-    PlannedTraining planned = make_plan(std::move(samples), options.recipe, options.features, line);
+    PlannedTraining planned =
+        make_plan(std::move(samples), options.recipe, options.features, line, std::move(choice));
     planning.reset();
     keep_new_plan(planned.session, options.owner, inputs);
 }
@@ -212,7 +213,7 @@ void rehearse_open_models(RehearseOptions& options, Samples samples,
     if (!options.owner.empty()) {
         options.recipe = choice.recipe;
         options.features = choice.features;
-        keep_plan(options, std::move(samples), planning, line);
+        keep_plan(options, std::move(samples), planning, line, choice);
     }
     planning.reset();
     if (!options.out.empty()) {
@@ -276,10 +277,14 @@ void rehearse_command(RehearseOptions& options) {
     require(!is_open || options.owner.empty(), ErrorCode::bad_input,
             "--owner keeps a plan of the training rows: give --train, or take the recipe of "
             "--public with 'cipherfit plan --recipe'");
+    require(options.recipe.prior.empty() || !options.owner.empty(), ErrorCode::bad_input,
+            "--prior shifts the intercepts of a model and chooses nothing: give it with --owner, "
+            "or to 'cipherfit plan' and 'cipherfit fit' beside --recipe");
     OutputCheck check;
     check.reads("--train", options.train);
     check.reads("--public", options.open);
     check.reads("--class-weight", options.recipe.class_weight);
+    check.reads("--prior", options.recipe.prior);
     check.makes("--owner", options.owner);
     check.writes("--out", options.out);
     check.writes("--json", options.json);
@@ -387,6 +392,10 @@ void add_rehearse_command(CLI::App& app) {
         ->add_option("--class-weight", options->recipe.class_weight,
                      "As for fit: balanced, or a file")
         ->type_name("balanced|FILE");
+    command
+        ->add_option("--prior", options->recipe.prior,
+                     "As for fit, for the plan that --owner keeps: balanced, or a file")
+        ->type_name("balanced|FILE");
     command->add_option("--features", options->features.kind, "As for fit")
         ->capture_default_str()
         ->check(CLI::IsMember(feature_kinds()));
@@ -399,6 +408,9 @@ void add_rehearse_command(CLI::App& app) {
     command->add_option("--rbf-width", options->features.width, "As for fit")
         ->check(real_number(1e-6, 1e3))
         ->type_name("G");
+    command->add_option("--conv-threshold", options->features.threshold, "As for fit")
+        ->check(real_number(0, 100))
+        ->type_name("T");
     command
         ->add_option("--seed", options->features.given_seed,
                      "Of the folds and the random filters; 1 unless given")

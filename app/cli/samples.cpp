@@ -74,6 +74,7 @@ constexpr double first_whitening = 0.5;
 RandomConvOptions convolutions_of(const FeatureOptions& options, const Samples& training) {
     RandomConvOptions conv;
     conv.seed = options.seed();
+    conv.threshold = options.threshold.value_or(conv.threshold);
     if (training.image) {
         conv.shape = *training.image;
         return conv;

@@ -115,12 +115,14 @@ if ! has --recipe; then
     case "$form" in
         whitened)
             default --features random-conv
+            default --conv-threshold 0.3
             default --pca 255
             default --iterations 1
             default --ridge 1e-5
             ;;
         wide)
             default --features random-conv+rbf
+            default --conv-threshold 0.3
             default --rbf-cosines 2048
             default --pca 1023
             default --iterations 1

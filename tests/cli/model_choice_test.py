@@ -145,6 +145,13 @@ class ModelChoice(ProgramTest):
         shifted = recall("--prior", "balanced")
         self.assertGreater(shifted[0], 0.6)
         self.assertGreater(shifted[1], 0.6)
+        for kept, more in (("plain", ()), ("shifted", ("--prior", "balanced"))):
+            self.succeed("rehearse", "--train", self.train, "--features", "standardised",
+                         "--iterations", "1", "--owner", self.home / kept, "--quiet", *more)
+            plan = (self.home / kept / "plan.json").read_text()
+            self.assertEqual("intercept_shift" in plan, kept == "shifted")
+        self.refuse("rehearse", "--train", self.train, "--prior", "balanced", "--quiet",
+                    words=["--prior", "--owner"])
         for text, words in (("0,1\n", ["'1'"]), ("0,1\n1,-2\n", ["line 2"]),
                             ("0,1\n1,2\n2,3\n", ["line 3", "'2'"]), ("", ["'0'"])):
             weights.write_text(text)

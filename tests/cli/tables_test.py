@@ -85,6 +85,43 @@ class Tables(ProgramTest):
         for kind in kinds:
             self.assertIn(kind, text)
 
+        # Whole columns of the file are shuffled, here and there by other numbers.
+        figures = self.home / "importance.json"
+        rows = np.array([encode(r) for r in self.later])
+        truth = np.array([list(kinds).index(r["kind"]) for r in self.later])
+        random = np.random.default_rng(3)
+
+        def lost(columns):
+            """Mean and standard error of the accuracy lost, by the weights, over 200 shuffles."""
+            def right(rows):
+                scores = rows @ weights[:, 1:].T + weights[:, 0]
+                return (scores.argmax(axis=1) == truth).mean()
+            changed = np.repeat(rows[None], 200, axis=0)
+            for one in changed:
+                one[:, columns] = one[random.permutation(len(rows))][:, columns]
+            losses = right(rows) - np.array([right(one) for one in changed])
+            return losses.mean(), losses.std(ddof=1) / np.sqrt(200)
+
+        text = self.succeed("evaluate", "--model", self.out / "model", "--test", self.test,
+                            "--importance", "200", "--json", figures).stdout
+        importance = json.loads(figures.read_text())["importance"]
+        self.assertEqual({column["column"] for column in importance},
+                         {"width", "depth", "island", "code"})
+        for column in importance:
+            places = {"width": [0], "depth": [1], "island": [2, 3, 4], "code": [5]}
+            mean, error = lost(places[column["column"]])
+            self.assertLess(abs(column["accuracy_lost"] - mean),
+                            5 * np.hypot(error, column["accuracy_error"]) + 1e-9)
+        gains = [column["log_loss_gained"] for column in importance]
+        self.assertEqual(gains, sorted(gains, reverse=True))
+        self.assertGreater(importance[0]["log_loss_gained"], 0.05)
+        self.assertGreater(importance[0]["log_loss_gained"], 5 * importance[0]["log_loss_error"])
+        self.assertIn("200 shuffles", text)
+        self.assertLess(text.index("   " + importance[0]["column"]),
+                        text.index("   " + importance[-1]["column"]))
+        self.refuse("evaluate", "--model", self.out / "model", "--test", self.test,
+                    "--importance", "0", words=["--importance"])
+
         # Other delimiters, another order of columns, and rows without the label.
         shuffled = write(self.home / "shuffled.csv", self.later,
                          ("kind", "code", "island", "depth", "width"), delimiter=";")
