@@ -10,7 +10,6 @@
 
 #include <cmath>
 
-
 namespace cipherfit {
 namespace {
 
