@@ -37,7 +37,7 @@ struct TrainingReport {
     int stopped_at = 0;
     double load_seconds = 0;      // keys and data
     double prepare_seconds = 0;   // shifted copies of the features
-    double training_seconds = 0;  // iterations of this session
+    double training_seconds = 0;  // iterations that this object ran
     std::uint64_t model_bytes = 0;
 };
 
