@@ -213,7 +213,8 @@ for group in backbone data torch; do
 done
 
 say "release"
-build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON || finish
+build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON \
+    -DCIPHERFIT_UNITY_TESTS=ON || finish
 suite release build
 [ "$fast" = no ] || finish
 

@@ -7,6 +7,7 @@
 #include "solver/dual/owner/dual_twin.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/stable_step.h"
 
 #include <filesystem>
 #include <functional>
@@ -19,14 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+using test::stable_step;
+
 TrainingOptions for_tests() {
     TrainingOptions options;
     options.tests = TestParameters::allow;
     return options;
 }
 
-// As in tests/train/encrypted_trainer_test.cpp.
-constexpr double stable_step = 1.8;
 constexpr int iterations = 5;
 
 // Ten rows as 4, 4 and 2: an epoch and two iterations of the next.

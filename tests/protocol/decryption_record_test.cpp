@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::throws;
 
-constexpr int iterations = 3;
+constexpr int recorded_iterations = 3;
 
 ContainerIdentity identity_of(std::uint8_t key, std::uint8_t job) {
     ContainerIdentity identity;
@@ -192,7 +192,7 @@ class ReleasedModelTest : public DecryptionRecordTest {
                              reference_);
     }
 
-    SmallJob small_{standard_recipe(iterations, 1.8, fit_sigmoid(3, 8))};
+    SmallJob small_{standard_recipe(recorded_iterations, 1.8, fit_sigmoid(3, 8))};
     OwnerSetup setup_{small_.job.plan, small_.preprocessing, {"a", "b", "c"}, {}, 1};
     TwinReference reference_ = make_twin_reference(setup_, small_.data);
 };

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::throws;
 
-constexpr int iterations = 3;
+constexpr int session_iterations = 3;
 
 Dataset rows_of(unsigned seed) {
     std::mt19937_64 engine(seed);
@@ -42,7 +42,7 @@ Dataset rows_of(unsigned seed) {
 
 SetupOptions options_for(std::string_view solver, int batch = 0) {
     SetupOptions options;
-    options.recipe.iterations = iterations;
+    options.recipe.iterations = session_iterations;
     options.recipe.step = 1.5;
     options.rehearse = false;
     options.batch = batch;

@@ -9,6 +9,7 @@
 #include "cipherfit/train/preprocess.h"
 #include "io/test_files.h"
 #include "protocol/small_job.h"
+#include "support/small_rings.h"
 
 #include <cstddef>
 #include <random>
@@ -58,7 +59,11 @@ std::string described(const Shape& s) {
 
 TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
     int compared = 0;
+    int number = 0;
     for (const Shape& s : shapes()) {
+        if (test::small_rings() && number++ % 4 != 0) {
+            continue;
+        }
         SCOPED_TRACE(described(s));
         Recipe recipe = standard_recipe(s.iterations, 1.0, fit_sigmoid(s.degree, 8));
         recipe.batch = s.batch;
@@ -115,7 +120,7 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         EXPECT_GE(grown, (s.batch == 0 ? 0.95 : 0.7) * predicted);
         ++compared;
     }
-    EXPECT_GE(compared, 40);
+    EXPECT_GE(compared, test::small_rings() ? 10 : 40);
 }
 
 }  // namespace
