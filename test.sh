@@ -208,13 +208,15 @@ tools/setup.sh build test || {
 }
 
 # What some tests compare with; those say so where it is missing.
-for group in backbone data torch; do
+for group in backbone data torch python; do
     tools/setup.sh "$group" || echo "setup: no $group: the tests that need it will be skipped"
 done
 
 say "release"
+interpreter=
+[ -f build-venv/wanted ] && interpreter=$PWD/build-venv/bin/python
 build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON \
-    -DCIPHERFIT_UNITY_TESTS=ON || finish
+    -DCIPHERFIT_PYTHON="$interpreter" -DCIPHERFIT_UNITY_TESTS=ON || finish
 suite release build
 [ "$fast" = no ] || finish
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 namespace cipherfit {
 namespace {
 
@@ -27,12 +29,6 @@ CLI::Validator scale_bits() {
 }
 
 }  // namespace
-
-const std::vector<std::string>& feature_kinds() {
-    static const std::vector<std::string> kinds{
-        "auto", "raw", "standardised", "rbf", "random-conv", "random-conv+rbf", "pca", "pca+rbf"};
-    return kinds;
-}
 
 RowRange parse_rows(const std::string& text) {
     RowRange range;

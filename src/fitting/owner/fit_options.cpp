@@ -1,5 +1,4 @@
-// What the options say, for the library and for files.
-#include "cli/options.h"
+#include "cipherfit/fitting/owner/fit_options.h"
 
 #include <nlohmann/json.hpp>
 
@@ -10,6 +9,12 @@ constexpr double memory_of_short_runs = 12e9;
 constexpr int default_iterations = 8;  // where no search chooses them
 
 }  // namespace
+
+const std::vector<std::string>& feature_kinds() {
+    static const std::vector<std::string> kinds{
+        "auto", "raw", "standardised", "rbf", "random-conv", "random-conv+rbf", "pca", "pca+rbf"};
+    return kinds;
+}
 
 int pinned_degree(const RecipeOptions& recipe) {
     if (recipe.degree != 0 || recipe.solver == "auto" || recipe.preset != "standard") {
