@@ -151,6 +151,14 @@ TEST_F(OwnerSessionTest, AnotherSessionGoesOnFromTheDirectory) {
                                [&] { static_cast<void>(session.identity()); }));
             EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"no training rows"},
                                [&] { session.encrypt(job); }));
+            Dataset others = rows;
+            others.features(1, 0) += 0.01;
+            EXPECT_TRUE(throws(ErrorCode::bad_input, {"not the training rows"},
+                               [&] { session.use_rows(others); }));
+            others = rows;
+            std::swap(others.labels[0], others.labels[1]);
+            EXPECT_TRUE(throws(ErrorCode::bad_input, {"not the training rows"},
+                               [&] { session.use_rows(others); }));
             session.use_rows(rows);
             const auto keys = job.bytes(contents::evaluation_keys);
             session.send(job);

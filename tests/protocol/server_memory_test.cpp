@@ -110,8 +110,12 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         const std::size_t before = pooled_bytes();
         TrainingOptions server;
         server.tests = TestParameters::allow;
-        train(directory_, server);
+        DirectoryStore store(directory_);
+        std::optional<TrainingSession> session(std::in_place, store, server);
+        session->train();
         const auto grown = static_cast<double>(pooled_bytes() - before);
+        session.reset();
+        EXPECT_EQ(pooled_bytes(), before);
         const double predicted = server_memory(job.plan).pool_bytes;
         // Threads add scratch of a few limbs each to sums of rotations, of which only the server's
         // kernel has any; a batch that is read ahead may find idle memory.

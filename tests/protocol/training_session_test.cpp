@@ -156,6 +156,19 @@ TEST_F(TrainingSessionTest, ASessionGoesOnWhereItWasStopped) {
     EXPECT_FALSE(store.exists(contents::checkpoint));
 }
 
+TEST_F(TrainingSessionTest, IntervalsOutOfRangeAreRefused) {
+    const SmallJob small(recipe(1.8));
+    MemoryStore store;
+    small.write(store);
+    for (const auto member : {&TrainingOptions::checkpoint_every, &TrainingOptions::keep_every,
+                              &TrainingOptions::review_every}) {
+        TrainingOptions options = for_tests();
+        options.*member = member == &TrainingOptions::checkpoint_every ? 0 : -1;
+        EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"every"},
+                           [&] { TrainingSession(store, options); }));
+    }
+}
+
 TEST_F(TrainingSessionTest, AStopIsHeededWhileLoading) {
     const SmallJob small(recipe(1.8));
     MemoryStore store;
