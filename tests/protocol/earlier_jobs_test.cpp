@@ -35,12 +35,6 @@ std::string digest_of(const std::vector<Ciphertext>& model) {
     return to_hex(hash.finish());
 }
 
-TrainingOptions options_for_earlier_jobs() {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    return options;
-}
-
 TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
     const std::filesystem::path fixtures(CIPHERFIT_TEST_SOURCES "/protocol/fixtures/jobs");
     int finished = 0;
@@ -55,7 +49,7 @@ TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
         const Job job = value_or_throw(read_plan(files.plan(), TestParameters::allow));
         const SecretKey key = value_or_throw(
             read_secret_key(files.directory / "secret.key", "", TestParameters::allow));
-        const TrainingReport report = train(files.directory, options_for_earlier_jobs());
+        const TrainingReport report = train(files.directory, for_tests());
         EXPECT_EQ(report.resumed_at, expected.at("resumes_at").get<int>());
         const auto model = value_or_throw(read_model(files.model(), job));
         EXPECT_EQ(digest_of(model), expected.at("model_digest").get<std::string>());

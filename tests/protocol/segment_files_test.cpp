@@ -33,14 +33,6 @@ SmallJob dual_job(const Recipe& recipe) {
     return {recipe, 1, options};
 }
 
-TrainingOptions for_tests(int keep_every = 0, int review_every = 0) {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    options.keep_every = keep_every;
-    options.review_every = review_every;
-    return options;
-}
-
 class SegmentFilesTest : public FileTest {
   protected:
     JobFiles files() const { return {directory_}; }
