@@ -164,6 +164,17 @@ ExtractorSource::Factory factory_of(const Kind& kind, const FeatureOptions& feat
     };
 }
 
+double server_memory_gb(const RecipeOptions& recipe) {
+    return recipe.memory_limit_gb > 0 ? recipe.memory_limit_gb : default_memory_gb;
+}
+
+// Whether two iterations over all rows would not fit the server, so that one is tried alone.
+bool two_iterations_exceed(const RecipeOptions& recipe, const std::vector<int>& tried,
+                           double values) {
+    return recipe.batch == 0 && tried.size() > 1 && std::ranges::count(tried, 1) > 0 &&
+           values * bytes_of_two_iterations > 1e9 * server_memory_gb(recipe);
+}
+
 }  // namespace
 
 bool leaves_model_open(const RecipeOptions& recipe, const FeatureOptions& features) {
@@ -219,14 +230,12 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
     if (recipe.batch > 0 || options.iterations.back() > short_run) {
         options.most_components = most_components_of_long_runs;
     }
-    // Where two iterations over all rows would not fit the server, one is tried alone.
     const double columns =
         1.0 + (features.components > 0 ? static_cast<double>(features.components)
                                        : static_cast<double>(options.most_components));
-    const double limit = recipe.memory_limit_gb > 0 ? recipe.memory_limit_gb : default_memory_gb;
-    if (recipe.batch == 0 && std::ranges::count(options.iterations, 1) > 0 &&
-        static_cast<double>(training.data.size()) * columns * bytes_of_two_iterations >
-            1e9 * limit) {
+    const bool one_alone = two_iterations_exceed(
+        recipe, options.iterations, static_cast<double>(training.data.size()) * columns);
+    if (one_alone) {
         options.iterations = {1};
     }
     if (const int degree = pinned_degree(recipe); degree > 0) {
@@ -277,6 +286,12 @@ ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
                           "is not lower by more than one standard error",
                           100 * best.accuracy, choice.sources[best.source], best.components,
                           best.iterations, best.iterations == 1 ? "" : "s"));
+    if (one_alone) {
+        choice.text += fmt::format(
+            "; more iterations were not tried, since they might need more than {:.3g} GB of the "
+            "server's memory",
+            server_memory_gb(recipe));
+    }
     return choice;
 }
 
