@@ -99,6 +99,11 @@ class RandomConv(ProgramTest):
         _, usual, _ = self.fit_with(*pinned, name="usual")
         self.assertEqual(usual["stages"][0]["format"], 1)
         self.assertEqual(usual["stages"][0]["options"]["filters"], 64)
+        # More than the search goes through: the features have them all.
+        _, wide, _ = self.fit_with(*pinned[:-2], "--rbf-cosines", "3000", "--conv-filters", "200",
+                                   name="wide")
+        self.assertEqual(wide["stages"][0]["options"]["filters"], 200)
+        self.assertEqual(wide["stages"][1]["cosines"], 3000)
         # A rehearsal's recipe keeps both.
         recipe = self.home / "recipe.json"
         self.succeed("rehearse", "--train", self.train, "--features", "random-conv", "--iterations",
