@@ -142,7 +142,7 @@ JointPlan::JointPlan(const JointTask& task, const Parameters& parameters, const 
     const std::size_t top = parameters.max_level();
     const double gram = steps_[1].update * static_cast<double>(parameters.q(top)) *
                         static_cast<double>(parameters.q(top - 1));
-    upload_scale_ = gram / static_cast<double>(layout.places());
+    upload_scale_ = gram / static_cast<double>(layout.unpacking_factor());
     // A weight is at most the norm of a column of V_T; the states' scales wander a little.
     moments_scale_ = steps_[0].update;
     const double wandered = release_scale();
@@ -236,7 +236,7 @@ std::optional<JointPlan> assemble_joint_plan(const JointTask& task, const JointC
 }
 
 double JointPlan::gram_scale() const noexcept {
-    return upload_scale_ * static_cast<double>(layout_.places());
+    return upload_scale_ * static_cast<double>(layout_.unpacking_factor());
 }
 
 double JointPlan::state_scale(int iteration) const {
