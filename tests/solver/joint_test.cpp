@@ -392,6 +392,9 @@ TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
     task.iterations = 16;
     task.log_n = 15;
     EXPECT_NE(message(task).find("16 iterations fit no ring"), std::string::npos);
+    task = toy_task();
+    task.iterations = 64;
+    EXPECT_NE(message(task).find("64 iterations fit no ring"), std::string::npos);
     task = full_task();
     task.columns = 60000;
     task.classes = 1000;

@@ -66,6 +66,10 @@ std::optional<ParametersLiteral> literal_of(const JointTask& task, const JointCh
         const auto count = static_cast<std::size_t>(std::ceil(digit / 50));
         const auto bits = static_cast<unsigned>(std::ceil(digit / static_cast<double>(count)));
         const double log_qp = log_q + static_cast<double>(count * bits);
+        // What Parameters take.
+        if (size > 60 || literal.q_bits.size() + count > 128) {
+            continue;
+        }
         if (task.insecure_for_tests_only ||
             log_qp <= largest_secure_log_qp(choice.log_n, SecurityLevel::classical_128) - 0.5) {
             literal.p_bits.assign(count, bits);
