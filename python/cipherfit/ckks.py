@@ -5,7 +5,7 @@
     key = ckks.SecretKey(parameters)                                  # the owner's
     evaluator = ckks.Evaluator(key.evaluation_keys(rotations=[3]))    # the computing party's
     x = key.encrypt(values, evaluator=evaluator)
-    print(key.decrypt(x * x + (x << 3) * 0.5))
+    print(key.decrypt(x * x * 0.5 + 1))
 
 Numbers are approximate: every operation adds a small error. Levels, scales and precision can be
 asked for, misuse raises an exception with both values and the remedy. What the engine checks it

@@ -185,16 +185,8 @@ Encrypted add(const Encrypted& a, const nb::handle& b, bool subtract) {
         at, encode(box.evaluator.encoder(), slots, at.level(), at.scale())));
 }
 
-// One level. With plain numbers the scale stays exactly as it was.
-Encrypted multiply(const Encrypted& a, const nb::handle& b) {
-    if (nb::isinstance<Encrypted>(b)) {
-        const auto& other = nb::cast<const Encrypted&>(b);
-        const EvaluatorBox& box = a.evaluator_with(other);
-        const nb::gil_scoped_release released;
-        return a.made(box.evaluator.relinearize_rescale(
-                          box.evaluator.multiply(a.ciphertext(), other.ciphertext())),
-                      other);
-    }
+// One level. The scale stays exactly as it was, unless another is asked for.
+Encrypted multiply_numbers(const Encrypted& a, const nb::handle& b, std::optional<double> scale) {
     const EvaluatorBox& box = a.evaluator();
     const Ciphertext& at = a.ciphertext();
     require(at.level() > 0, ErrorCode::level_exhausted,
@@ -207,9 +199,23 @@ Encrypted multiply(const Encrypted& a, const nb::handle& b) {
         slots = slots_of(b);
     }
     const nb::gil_scoped_release released;
+    const double factor = scale.value_or(at.scale()) / at.scale();
     const Plaintext plain = encode(box.evaluator.encoder(), slots, at.level(),
-                                   box.evaluator.rescale_divisor(at.level()));
+                                   factor * box.evaluator.rescale_divisor(at.level()));
     return a.made(box.evaluator.rescale(box.evaluator.multiply_plain(at, plain)));
+}
+
+// One level.
+Encrypted multiply(const Encrypted& a, const nb::handle& b) {
+    if (!nb::isinstance<Encrypted>(b)) {
+        return multiply_numbers(a, b, std::nullopt);
+    }
+    const auto& other = nb::cast<const Encrypted&>(b);
+    const EvaluatorBox& box = a.evaluator_with(other);
+    const nb::gil_scoped_release released;
+    return a.made(box.evaluator.relinearize_rescale(
+                      box.evaluator.multiply(a.ciphertext(), other.ciphertext())),
+                  other);
 }
 
 Encrypted rotate(const Encrypted& a, std::int64_t steps) {
@@ -483,6 +489,9 @@ one; x << k and x >> k rotate. They need an evaluator: SecretKey.encrypt(..., ev
         .def(
             "__rshift__", [](const Encrypted& a, std::int64_t steps) { return rotate(a, -steps); },
             nb::is_operator())
+        .def("times", &multiply_numbers, nb::arg("numbers"), nb::arg("scale") = nb::none(),
+             "The product with a number or an array, at a scale that is asked for, as that of a "
+             "ciphertext to add it to; takes a level.")
         .def("rotate", &rotate, nb::arg("steps"), "Slot j takes the value of slot j + steps.")
         .def(
             "conjugate",

@@ -51,6 +51,10 @@ def test_products_with_numbers_keep_the_scale_exactly(key, evaluator, x):
     a = key.encrypt(x, evaluator=evaluator)
     assert (a * x).scale == pytest.approx(a.scale, rel=2**-45)
     assert (a * x + a * 0.5).level == a.level - 1  # equal scales: they may be added
+    square = a * a
+    with pytest.raises(cipherfit.LevelError):
+        square + a * 0.5
+    assert key.precision(square + a.times(0.5, scale=square.scale), x * x + x / 2).worst_bits > 12
 
 
 def test_complex_numbers(key, evaluator, parameters):

@@ -24,6 +24,14 @@ def test_the_site_builds(tmp_path):
     assert (tmp_path / "site/docs/guides/python.html").exists()
 
 
+def test_the_extensions_have_types():
+    package = Path(cipherfit.__file__).parent
+    stub = (package / "_core/ckks.pyi").read_text(encoding="utf-8")
+    assert "class Ciphertext:" in stub and "def __mul__(self" in stub
+    assert "class Planned:" in (package / "_core/__init__.pyi").read_text(encoding="utf-8")
+    assert (package / "_cnn.pyi").exists() and (package / "py.typed").exists()
+
+
 def test_everything_that_is_exported_is_documented():
     for module in (cipherfit, ckks):
         for name in module.__all__:
