@@ -109,7 +109,7 @@ TEST(JointFull, EightMembersOfWhomFiveOpen) {
     task.threshold = 5;
     task.contributors = 8;
     const auto report = [](const char* name, double value) {
-        std::cout << name << " " << value << "\n";
+        std::cout << name << " " << value << std::endl;
     };
     std::unique_ptr<test::JointRun> made;
     report("keys_seconds", seconds([&] { made = std::make_unique<test::JointRun>(task, 77); }));

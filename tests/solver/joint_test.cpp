@@ -1,7 +1,9 @@
 // One model from several owners' sums: the recurrence, the plan, the circuit, the bound on released
 // errors, and all of it from rows to the recipient's model.
+#include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/rlwe/multiparty/flooding.h"
 #include "cipherfit/rlwe/security.h"
+#include "cipherfit/solver/owner/joint/release_alone.h"
 #include "solver/owner/joint/fine_transform.h"
 #include "support/errors.h"
 #include "support/joint_run.h"
@@ -158,6 +160,39 @@ TEST(JointTraining, FromRowsToTheRecipientsModel) {
         const double back = std::sqrt(scaling_of(all).rows / scaling_of(all).largest_eigenvalue);
         EXPECT_NEAR(weights(2, 7), back * state(7, 2), 1e-12);
     }
+}
+
+// A single owner, with the keys and the encryption that it has anyway.
+TEST(JointTraining, ASingleOwnerReleasesByTheSameArithmetic) {
+    JointTask task = toy_task();
+    task.holders = task.threshold = task.contributors = 1;
+    const JointPlan plan = value_or_throw(JointPlan::create(task));
+    EXPECT_EQ(plan.releases(), 1U);
+    const SecretKey key = SecretKey::generate(plan.parameters());
+    const EvaluationKeys keys = KeyGenerator(key).evaluation_keys(plan.keys());
+    const auto all = contributors(plan, JointRows::random, 12);
+    const auto messages = value_or_throw(joint_messages(plan, scaling_of(all), all[0]));
+    JointContribution sum;
+    for (std::size_t i = 0; i + 1 < messages.size(); ++i) {
+        sum.gram.push_back(encrypt(key, messages[i]));
+    }
+    sum.moments = encrypt(key, messages.back());
+    const Ciphertext model = train_jointly(plan, keys, sum);
+    const Digest job = test::charter_of(5);
+    const RnsPoly opened = release_alone(plan, key, model, job, test::seed_of(6));
+    const double error =
+        (decode_joint_state(plan, opened) - joint_twin(plan, scaling_of(all), all[0]))
+            .cwiseAbs()
+            .maxCoeff();
+    const double deviation = std::exp2(-plan.bits_of(1.0));
+    EXPECT_LT(error, 12 * deviation);
+    EXPECT_GT(error, deviation / 4);
+    // The same bytes again.
+    const RnsPoly again = release_alone(plan, key, model, job, test::seed_of(6));
+    EXPECT_TRUE(std::equal(opened.limb(0), opened.limb(0) + 2 * opened.n(), again.limb(0)));
+    const JointPlan others = value_or_throw(JointPlan::create(toy_task()));
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"3 holders"},
+                       [&] { release_alone(others, key, model, job, test::seed_of(6)); }));
 }
 
 // Many iterations: the model is that of ridge regression on all rows together.
