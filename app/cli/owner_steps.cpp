@@ -1,7 +1,6 @@
 #include "cli/owner_steps.h"
 
 #include "cli/class_weights.h"
-#include "cli/model_choice.h"
 #include "common/signals.h"
 
 #include <set>
@@ -31,75 +30,36 @@ class Watched final : public Observer {
     ProgressLine& line_;
 };
 
-// Shows rows on the line, as the half of a phase that begins at `start`, and stops the work where a
-// signal asked for that.
-FeatureProgress show_rows(ProgressLine& line, const char* what, double start) {
-    return [&line, what, start](Eigen::Index done, Eigen::Index total) {
+// Shows the planning on the line; a signal ends it.
+class ShownPlanning final : public PlanObserver {
+  public:
+    explicit ShownPlanning(ProgressLine& line) : line_(line) {}
+    void phase(const std::string& name) override {
         check_interrupt();
-        line.update(start + 0.5 * static_cast<double>(done) / static_cast<double>(total),
-                    fmt::format("{} of {} rows {}", format_count(static_cast<std::uint64_t>(done)),
-                                format_count(static_cast<std::uint64_t>(total)), what));
-    };
-}
+        line_.phase("owner: " + name);
+    }
+    void progress(double share, const std::string& detail) override {
+        check_interrupt();
+        line_.update(share, detail);
+    }
+
+  private:
+    ProgressLine& line_;
+};
 
 }  // namespace
 
 PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
-                          const FeatureOptions& features, ProgressLine& line) {
-    return make_plan(std::move(training), recipe, features, line, std::nullopt);
-}
-
-PlannedTraining make_plan(Samples training, const RecipeOptions& given_recipe,
-                          const FeatureOptions& given_features, ProgressLine& line,
+                          const FeatureOptions& features, ProgressLine& line,
                           std::optional<ModelChoice> choice) {
-    static_cast<void>(setup_options(given_recipe, given_features));
-    require_trainable(training);
-    RecipeOptions recipe = given_recipe;
-    FeatureOptions features = given_features;
-    const Eigen::VectorXd class_weights = class_weights_of(recipe.class_weight, training.data);
-    const Eigen::VectorXd prior = class_shares_of(recipe.prior, training.data);
-    if (!choice && leaves_model_open(recipe, features)) {
-        line.phase("owner: rehearsal");
-        choice = choose_model(training, recipe, features, class_weights, [&line](double share) {
-            check_interrupt();
-            line.update(share, "features and iterations tried on held-out rows");
-        });
-        line.finish();
-    }
-    if (choice) {
-        recipe = choice->recipe;
-        features = choice->features;
-    }
-    SetupOptions options = setup_options(recipe, features);
-    options.class_weights = class_weights;
-    options.prior = prior;
-    if (choice) {
-        options.searched = choice->search.rehearsed();
-        options.held_out = std::move(choice->search.held_out);
-    }
-    line.phase("owner: features");
-    const std::string backbone = training.backbone;
-    TableEncoding table = training.data.table;
-    std::unique_ptr<FeatureExtractor> extractor;
-    Dataset rows;
-    try {
-        extractor = fit_extractor(features, training, show_rows(line, "seen", 0.0),
-                                  row_weights(class_weights, training.data.labels));
-        rows =
-            extract(extractor.get(), std::move(training.data), show_rows(line, "transformed", 0.5));
-    } catch (const Error& error) {
-        if (error.code() != ErrorCode::bad_input) {
-            throw;
-        }
-        throw Error(error.code(), fmt::format("{}: {}", training.file, error.what()));
-    }
-    check_interrupt();
-    line.phase(choice ? "owner: plan" : "owner: rehearsal and plan");
-    OwnerSession session =
-        OwnerSession::prepare(rows, options, {std::move(extractor), backbone, std::move(table)});
+    const TrainingRequest options{recipe, features,
+                                  class_weights_of(recipe.class_weight, training.data),
+                                  class_shares_of(recipe.prior, training.data)};
+    ShownPlanning shown(line);
+    PlannedTraining planned = plan_training(std::move(training), options, shown, std::move(choice));
     line.finish();
     check_interrupt();
-    return {std::move(session), std::move(rows), choice ? std::move(choice->text) : std::string()};
+    return planned;
 }
 
 nlohmann::json inputs_record(const SampleOptions& source, const Samples& training,

@@ -2,6 +2,7 @@
 // interrupted can be given again: what it left complete is used, the rest is made anew.
 #pragma once
 
+#include "cipherfit/fitting/owner/fit_plan.h"
 #include "cli/options.h"
 #include "cli/owner_files.h"
 #include "cli/passphrase.h"
@@ -14,17 +15,10 @@
 
 namespace cipherfit {
 
-// Rows of features with the session that was planned from them.
-struct PlannedTraining {
-    OwnerSession session;
-    Dataset rows;             // with the extractor's features
-    std::string choice = {};  // what the rehearsal chose and why, in a line; empty without one
-};
-
-// Fits extractor, preprocessing, recipe and plan on the training rows and runs the twin; writes
-// nothing.
+// plan_training() with the progress on the line. `choice`: made before on the same rows.
 PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
-                          const FeatureOptions& features, ProgressLine& line);
+                          const FeatureOptions& features, ProgressLine& line,
+                          std::optional<ModelChoice> choice = std::nullopt);
 
 // What decides the plan, as inputs.json keeps it: the rows' digest, the options, and where the rows
 // came from.

@@ -1,7 +1,7 @@
 // `cipherfit rehearse` where features and recipe are open: the search, as a table and a recipe.
 #pragma once
 
-#include "cli/model_choice.h"
+#include "cipherfit/fitting/owner/model_choice.h"
 
 #include <string>
 

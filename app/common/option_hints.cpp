@@ -51,6 +51,8 @@ constexpr std::array hints{
     Hint{"use no momentum and a decay of", "--momentum none, --decay"},
     Hint{"use no momentum", "--momentum none"},
     Hint{"use a decay of", "--decay"},
+    Hint{"name one of these kinds, or leave both out",
+         "--features pca, --features random-conv; --pca, --whiten"},
 };
 
 }  // namespace

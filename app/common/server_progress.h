@@ -1,18 +1,13 @@
-// The server's progress as a line of text for its parent, and on a progress line.
+// The server's progress on a progress line.
 #pragma once
 
-#include "cipherfit/protocol/observer.h"
+#include "cipherfit/protocol/progress_text.h"
 #include "common/progress_line.h"
 
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace cipherfit {
-
-// "@progress phase done total level bytes_written work_done", and back; nothing for any other line.
-std::string encode_progress(const Progress& progress);
-std::optional<Progress> decode_progress(std::string_view line);
 
 // Shows the server's phases, its level, iteration, time left and bytes written.
 class ServerProgressView {

@@ -1,10 +1,9 @@
-#include "cli/model_choice.h"
+#include "cipherfit/fitting/owner/model_choice.h"
 
 #include "cipherfit/backbone/chained_features.h"
 #include "cipherfit/backbone/pca_features.h"
 #include "cipherfit/backbone/random_conv.h"
 #include "cipherfit/backbone/whitened_features.h"
-#include "common/progress_line.h"
 
 #include <algorithm>
 #include <array>
@@ -93,7 +92,7 @@ struct Kind {
     std::optional<double> threshold;  // of random-conv
 };
 
-std::vector<Kind> kinds_of(const Samples& training, const FeatureOptions& features) {
+std::vector<Kind> kinds_of(const TrainingRows& training, const FeatureOptions& features) {
     std::vector<std::string> names{features.kind};
     if (features.kind == "auto") {
         if (!training.backbone.empty()) {
@@ -148,7 +147,7 @@ std::string describe(const Kind& kind) {
 }
 
 ExtractorSource::Factory factory_of(const Kind& kind, const FeatureOptions& features,
-                                    const Samples& training) {
+                                    const TrainingRows& training) {
     FeatureOptions options = features;
     options.kind = kind.kind;
     if (kind.threshold) {  // the rows are pooled already
@@ -172,7 +171,7 @@ bool leaves_model_open(const RecipeOptions& recipe, const FeatureOptions& featur
            !features.whitening;
 }
 
-ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
+ModelChoice choose_model(const TrainingRows& training, const RecipeOptions& recipe,
                          const FeatureOptions& features, const Eigen::VectorXd& class_weights,
                          const std::function<void(double)>& progress) {
     const std::size_t classes = training.data.class_count();

@@ -2,9 +2,9 @@
 // the sources that fit the data.
 #pragma once
 
+#include "cipherfit/fitting/owner/fit_options.h"
+#include "cipherfit/fitting/owner/training_rows.h"
 #include "cipherfit/train/model_search.h"
-#include "cli/options.h"
-#include "cli/samples.h"
 
 #include <functional>
 #include <optional>
@@ -14,7 +14,7 @@
 namespace cipherfit {
 
 // Whether the options leave features or recipe to the search. They do not with raw features, a
-// whitening, a step or --no-rehearsal of the user's, another preset, or a recipe file.
+// whitening, a step or no rehearsal of the user's, another preset, or a recipe file.
 bool leaves_model_open(const RecipeOptions& recipe, const FeatureOptions& features);
 
 struct ModelChoice {
@@ -28,17 +28,8 @@ struct ModelChoice {
 
 // `class_weights`: one a class, or empty. `progress`: told the share of the work that is done.
 // Throws Error(bad_input).
-ModelChoice choose_model(const Samples& training, const RecipeOptions& recipe,
+ModelChoice choose_model(const TrainingRows& training, const RecipeOptions& recipe,
                          const FeatureOptions& features, const Eigen::VectorXd& class_weights = {},
                          const std::function<void(double)>& progress = {});
-
-struct PlannedTraining;
-class ProgressLine;
-
-// As make_plan() of owner_steps.h, with a choice that was made before on the same rows, whose
-// scores of held-out rows give the calibration.
-PlannedTraining make_plan(Samples training, const RecipeOptions& recipe,
-                          const FeatureOptions& features, ProgressLine& line,
-                          std::optional<ModelChoice> choice);
 
 }  // namespace cipherfit

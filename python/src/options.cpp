@@ -1,0 +1,87 @@
+#include "options.h"
+
+#include <functional>
+#include <map>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <string>
+
+namespace cipherfit::python {
+namespace {
+
+template <class T>
+T value_of(const std::string& option, const nb::handle& value, const char* kind) {
+    T result{};
+    require(nb::try_cast<T>(value, result), ErrorCode::invalid_argument, "{}={}: give {}", option,
+            nb::repr(value).c_str(), kind);
+    return result;
+}
+
+// Sets a field, or what an optional field holds, from the value of an option.
+template <class T, class Field>
+auto into(Field& field, const char* kind) {
+    return [&field, kind](const std::string& option, const nb::handle& value) {
+        field = static_cast<T>(value_of<T>(option, value, kind));
+    };
+}
+
+}  // namespace
+
+std::pair<RecipeOptions, FeatureOptions> options_of(const nb::dict& given) {
+    std::pair<RecipeOptions, FeatureOptions> options;
+    auto& [recipe, features] = options;
+    using Setter = std::function<void(const std::string&, const nb::handle&)>;
+    const char* whole = "a whole number";
+    const char* number = "a number";
+    const std::map<std::string, Setter> setters{
+        {"preset", into<std::string>(recipe.preset, "a name")},
+        {"iterations", into<int>(recipe.iterations, whole)},
+        {"epochs", into<int>(recipe.epochs, whole)},
+        {"batch", into<int>(recipe.batch, whole)},
+        {"decay", into<double>(recipe.decay, number)},
+        {"momentum", into<std::string>(recipe.momentum, "a name")},
+        {"sigmoid_degree", into<int>(recipe.degree, whole)},
+        {"sigmoid_range", into<double>(recipe.range, number)},
+        {"step", into<double>(recipe.step, number)},
+        {"final_step", into<double>(recipe.final_step, number)},
+        {"rehearse",
+         [&recipe = recipe](const std::string& option, const nb::handle& value) {
+             recipe.no_rehearsal = !value_of<bool>(option, value, "True or False");
+         }},
+        {"prefer_accuracy", into<bool>(recipe.prefer_accuracy, "True or False")},
+        {"log_n", into<unsigned>(recipe.log_n, whole)},
+        {"scale_bits", into<unsigned>(recipe.scale_bits, whole)},
+        {"memory_limit_gb", into<double>(recipe.memory_limit_gb, number)},
+        {"most_ciphertexts", into<std::size_t>(recipe.most_ciphertexts, whole)},
+        {"models_every", into<int>(recipe.models_every, whole)},
+        {"solver", into<std::string>(recipe.solver, "a name")},
+        {"kernel", into<std::string>(recipe.kernel, "a name")},
+        {"security", into<std::string>(recipe.security, "a name")},
+        {"features", into<std::string>(features.kind, "a name")},
+        {"components", into<int>(features.components, whole)},
+        {"whitening", into<double>(features.whitening, number)},
+        {"ridge", into<double>(features.ridge, number)},
+        {"rbf_width", into<double>(features.width, number)},
+        {"rbf_cosines", into<int>(features.cosines, whole)},
+        {"conv_threshold", into<double>(features.threshold, number)},
+        {"class_weight", into<std::string>(recipe.class_weight, "a name")},
+        {"prior", into<std::string>(recipe.prior, "a name")},
+        {"seed", into<std::uint64_t>(features.given_seed, whole)},
+    };
+    for (const auto& [key, value] : given) {
+        const std::string option = nb::cast<std::string>(key);
+        const auto setter = setters.find(option);
+        require(setter != setters.end(), ErrorCode::invalid_argument, "there is no option '{}'",
+                option);
+        if (!value.is_none()) {
+            setter->second(option, value);
+        }
+    }
+    const auto& kinds = feature_kinds();
+    require(std::find(kinds.begin(), kinds.end(), features.kind) != kinds.end(),
+            ErrorCode::invalid_argument, "features='{}': give one of {}", features.kind,
+            fmt::join(kinds, ", "));
+    return options;
+}
+
+}  // namespace cipherfit::python
