@@ -91,7 +91,7 @@ Charter make_charter(const NewOptions& options) {
                                         ? options.smallest_contributors
                                         : static_cast<std::uint32_t>(charter.contributors().size());
     charter.smallest_rows = options.smallest_rows;
-    charter.kappa = options.terms.kappa;
+    charter.kappa = options.terms.task.kappa;
     charter.releases = 1;
     return charter;
 }
@@ -107,15 +107,16 @@ void new_charter(const NewOptions& options) {
     terms.features = charter.features.size();
     terms.classes = charter.classes.size();
     terms.preparation = value_or_throw(preparation_from_name(options.preparation));
-    terms.contributors = charter.contributors().size();
-    terms.holders = static_cast<unsigned>(charter.holders().size());
-    terms.threshold = charter.threshold;
-    require(terms.holders >= 1 && terms.holders <= 8 && terms.threshold <= terms.holders,
+    JointTask& task = terms.task;
+    task.contributors = static_cast<unsigned>(charter.contributors().size());
+    task.holders = static_cast<unsigned>(charter.holders().size());
+    task.threshold = charter.threshold;
+    require(task.holders >= 1 && task.holders <= 8 && task.threshold <= task.holders,
             ErrorCode::bad_input,
             "{} members hold the key and {} of them open it: 1 to 8 holders are possible, and no "
             "more of them can be needed than there are (--contributor names members who only "
             "bring rows)",
-            terms.holders, terms.threshold);
+            task.holders, task.threshold);
     CharterPlan::create(terms).write_to(charter);
     const SharedFiles shared;
     value_or_throw(write_charter({options.out}, charter));
@@ -188,15 +189,22 @@ void add_new(CLI::App& app) {
         ->add_option("--components", options->terms.components,
                      "How many principal components, with --preparation components")
         ->transform(whole_number(1, 1023));
-    command->add_option("--iterations", options->terms.iterations, "Iterations of the training")
+    command
+        ->add_option("--iterations", options->terms.task.iterations, "Iterations of the training")
         ->capture_default_str()
         ->transform(whole_number(2, 16));
     command
-        ->add_option("--ridge", options->terms.ridge,
+        ->add_option("--ridge", options->terms.task.ridge,
                      "What is added to the statistics' diagonal, in units of their largest "
                      "eigenvalue's bound")
         ->capture_default_str()
-        ->check(real_number(0, 0.5));
+        ->check(real_number(1e-6, 0.5));
+    command
+        ->add_option("--row-bound", options->terms.row_bound,
+                     "The longest that a prepared row may be, with its intercept of 1; longer ones "
+                     "are shortened. After centring the mean length is about 1.4")
+        ->capture_default_str()
+        ->check(real_number(1, 1e6));
     command
         ->add_option("--smallest-rows", options->smallest_rows,
                      "With fewer rows in all nothing but their number is published")
@@ -207,11 +215,12 @@ void add_new(CLI::App& app) {
                      "How many contributors there must be; all, unless given")
         ->transform(whole_number(2, 256));
     command
-        ->add_option("--kappa", options->terms.kappa, "Bits of noise that hides the model's error")
+        ->add_option("--kappa", options->terms.task.kappa,
+                     "Bits of noise that hides the model's error")
         ->capture_default_str()
         ->check(real_number(30, 128));
     command
-        ->add_flag("--insecure-for-tests-only", options->terms.insecure_for_tests_only,
+        ->add_flag("--insecure-for-tests-only", options->terms.task.insecure_for_tests_only,
                    "A small ring that protects nothing")
         ->group("");
     command->callback([options] { new_charter(*options); });
@@ -249,16 +258,21 @@ nlohmann::json figures(const SignedCharter& charter, const CharterPlan& plan) {
             {"features", text.features.size()},
             {"classes", text.classes},
             {"columns", plan.terms().columns()},
-            {"iterations", plan.terms().iterations},
-            {"ridge", plan.terms().ridge},
+            {"iterations", plan.joint().task().iterations},
+            {"ridge", plan.joint().task().ridge},
             {"preparation", name(plan.terms().preparation)},
             {"published_sums", text.published_sums},
             {"security_bits", plan.security_bits()},
             {"log_n", plan.parameters().log_n()},
             {"log_qp", plan.parameters().log_qp()},
+            {"dealer_upload_bytes", plan.joint().dealer_upload_bytes()},
+            {"contributor_upload_bytes", plan.joint().contributor_upload_bytes()},
+            {"server_memory_bytes", plan.joint().server_memory_bytes()},
+            {"lowest", plan.joint().task().lowest},
+            {"row_bound", plan.terms().row_bound},
             {"kappa", text.kappa},
             {"statistical_bits", plan.statistical_bits()},
-            {"release_bits", plan.release_bits()}};
+            {"release_bits", plan.joint().release_bits()}};
 }
 
 void show_charter(const ShowOptions& options) {
@@ -284,7 +298,7 @@ void show_charter(const ShowOptions& options) {
         "  {:<22}{}{}\n"
         "  {:<22}{}, from at least {} rows of at least {} contributors\n"
         "  {:<22}{} iterations, ridge {} of the bound\n"
-        "  {:<22}N = 2^{}, log2(QP) = {:.0f}, {:.0f} bits of security\n"
+        "  {:<22}N = 2^{}, log2(QP) = {:.0f}, {}\n"
         "  {:<22}kappa = {}: noise leaves about {:.1f} bits of the largest weight\n",
         "key", text.threshold, text.holders().size(), "features", text.features.size(),
         text.features.size() <= 12 ? fmt::format("{}", fmt::join(text.features, ", "))
@@ -294,9 +308,11 @@ void show_charter(const ShowOptions& options) {
             ? fmt::format(", the first {}", terms.components)
             : "",
         "published sums", fmt::join(text.published_sums, ", "), text.smallest_rows,
-        text.smallest_contributors, "training", terms.iterations, terms.ridge, "ring",
-        plan.parameters().log_n(), plan.parameters().log_qp(), plan.security_bits(), "release",
-        text.kappa, plan.release_bits());
+        text.smallest_contributors, "training", terms.task.iterations, terms.task.ridge, "ring",
+        plan.parameters().log_n(), plan.parameters().log_qp(),
+        plan.security_bits() > 0 ? fmt::format("{:.0f} bits of security", plan.security_bits())
+                                 : "NO SECURITY: for tests only",
+        "release", text.kappa, plan.joint().release_bits());
     print_answer("{}", out);
     if (!options.json.empty()) {
         write_named_json(options.json, figures(charter, plan));

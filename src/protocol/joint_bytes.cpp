@@ -4,7 +4,6 @@
 #include "protocol/packing.h"
 #include "rlwe/ring.h"
 
-#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -29,54 +28,35 @@ RnsPoly read_poly(ByteReader& in, const Parameters& parameters, std::size_t leve
     }
 }
 
-void write_uploaded(ByteWriter& out, const Parameters& parameters, const Ciphertext& ciphertext) {
-    for (std::size_t part = 0; part < 2; ++part) {
-        write_poly(out, parameters, ciphertext.part(part));
+void write_contribution(ByteWriter& out, const JointPlan& plan,
+                        const JointContribution& contribution) {
+    const auto write = [&](const Ciphertext& ciphertext) {
+        for (std::size_t part = 0; part < 2; ++part) {
+            write_poly(out, plan.parameters(), ciphertext.part(part));
+        }
+    };
+    for (const Ciphertext& ciphertext : contribution.gram) {
+        write(ciphertext);
     }
+    write(contribution.moments);
 }
 
-Sequences<Ciphertext> read_uploaded(ByteReader& in, const CharterPlan& plan) {
-    const Parameters& parameters = plan.parameters();
-    Sequences<Ciphertext> result;
-    for (const SequenceShape& shape : plan.training().messages()) {
-        for (std::size_t i = 0; i < shape.count; ++i) {
-            std::vector<RnsPoly> parts;
-            for (int part = 0; part < 2; ++part) {
-                parts.push_back(read_poly(in, parameters, shape.level));
-            }
-            if (!in.ok()) {
-                return result;
-            }
-            result[shape.name].emplace_back(
-                std::move(parts), MessageInfo{.level = shape.level, .scale = shape.scale});
+JointContribution read_contribution(ByteReader& in, const JointPlan& plan) {
+    const auto read = [&](double scale) {
+        std::vector<RnsPoly> parts;
+        for (int part = 0; part < 2; ++part) {
+            parts.push_back(read_poly(in, plan.parameters(), plan.upload_level()));
         }
+        return in.ok() ? Ciphertext(std::move(parts),
+                                    MessageInfo{.level = plan.upload_level(), .scale = scale})
+                       : Ciphertext();
+    };
+    JointContribution result;
+    for (std::size_t i = 0; i < plan.gram_ciphertexts() && in.ok(); ++i) {
+        result.gram.push_back(read(plan.upload_scale()));
     }
+    result.moments = read(plan.moments_scale());
     return result;
-}
-
-Ciphertext add_ciphertexts(const Parameters& parameters, const Ciphertext& a, const Ciphertext& b) {
-    require(a.level() == b.level() && same_scale(a.scale(), b.scale()), ErrorCode::level_mismatch,
-            "ciphertexts of levels {} and {} are added", a.level(), b.level());
-    const Ring& ring = parameters.ring();
-    std::vector<RnsPoly> parts;
-    for (std::size_t part = 0; part < 2; ++part) {
-        RnsPoly sum = a.part(part).copy();
-        for (std::size_t limb = 0; limb < sum.limbs(); ++limb) {
-            const std::uint64_t q = ring.modulus(limb).value;
-            std::uint64_t* values = sum.limb(limb);
-            const std::uint64_t* other = b.part(part).limb(limb);
-            for (std::size_t i = 0; i < sum.n(); ++i) {
-                const std::uint64_t x = values[i] + other[i];
-                values[i] = x >= q ? x - q : x;
-            }
-        }
-        parts.push_back(std::move(sum));
-    }
-    return {std::move(parts), a.info()};
-}
-
-RnsPoly first_limbs(const Parameters& /*parameters*/, const RnsPoly& poly, std::size_t level) {
-    return poly.copy(level + 1);
 }
 
 }  // namespace cipherfit

@@ -4,7 +4,6 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/ceremony.h"
 #include "cipherfit/rlwe/multiparty/release.h"
-#include "cipherfit/train/encrypted_trainer.h"
 #include "protocol/joint_bytes.h"
 
 #include <algorithm>
@@ -41,20 +40,12 @@ void UploadSum::add(std::span<const std::uint8_t> upload, const std::string& who
             "{} has made other features of the published sums than {}: all members need one "
             "version of cipherfit",
             who, first_);
-    Sequences<Ciphertext> own = read_uploaded(in, plan_);
+    const JointContribution own = read_contribution(in, plan_.joint());
     if (auto done = in.finish("the upload of " + who); !done) {
         throw Error(done.error());
     }
-    const Parameters& parameters = plan_.parameters();
-    for (auto& [name, blocks] : own) {
-        std::vector<Ciphertext>& sums = sum_[name];
-        if (sums.empty()) {
-            sums = std::move(blocks);
-            continue;
-        }
-        for (std::size_t i = 0; i < sums.size(); ++i) {
-            sums[i] = add_ciphertexts(parameters, sums[i], blocks[i]);
-        }
+    if (auto added = sum_.add(own); !added) {
+        throw Error(added.error().code, fmt::format("{}: {}", who, added.error().message));
     }
 }
 
@@ -93,7 +84,7 @@ JointResult run_joint_training(const Charter& charter, const CharterPlan& plan, 
                                std::stop_token stop, JointTimes* times) {
     const auto start = std::chrono::steady_clock::now();
     progress("joint keys", -1);
-    const JointKeys keys = value_or_throw(joint_keys(charter, plan.keys(), board));
+    const JointKeys keys = value_or_throw(joint_keys(charter, plan.joint().keys(), board));
     UploadSum sum(plan);
     const auto contributors = charter.contributors();
     for (std::size_t i = 0; i < contributors.size(); ++i) {
@@ -104,19 +95,17 @@ JointResult run_joint_training(const Charter& charter, const CharterPlan& plan, 
         sum.add(bytes, charter.describe(contributors[i]));
     }
     const auto trained = std::chrono::steady_clock::now();
-    EncryptedTrainer trainer(plan.training(), keys.evaluation_keys, sum.take());
-    TrainingState state;
-    const int iterations = plan.training().recipe().iterations;
-    while (state.iteration < iterations) {
-        require_going(stop);
-        progress("training", static_cast<double>(state.iteration) / iterations);
-        state = trainer.step(state);
-    }
-    const Ciphertext& model = trainer.model(state).at(0);
-    JointResult result{.c0 = first_limbs(plan.parameters(), model.part(0), plan.release_level()),
-                       .c1 = first_limbs(plan.parameters(), model.part(1), plan.release_level())};
+    require_going(stop);
+    const int iterations = plan.joint().task().iterations;
+    progress("training", 0);
+    const Ciphertext model =
+        train_jointly(plan.joint(), keys.evaluation_keys, sum.sum(), [&](int iteration) {
+            progress("training", static_cast<double>(iteration) / iterations);
+            require_going(stop);
+        });
+    JointResult result{.c0 = model.part(0).copy(), .c1 = model.part(1).copy()};
     result.digest =
-        ciphertext_digest(plan.parameters(), plan.release_level(), result.c0, result.c1);
+        ciphertext_digest(plan.parameters(), plan.joint().release_level(), result.c0, result.c1);
     if (times != nullptr) {
         times->aggregate = std::chrono::duration<double>(trained - start).count();
         times->train = seconds_since(trained);
@@ -153,8 +142,8 @@ Expected<JointResult> read_result(const CharterFiles& files, const Charter& char
     const auto charter_id = in.bytes(sizeof(Digest));
     const auto root = in.bytes(sizeof(Digest));
     JointResult result;
-    result.c0 = read_poly(in, plan.parameters(), plan.release_level());
-    result.c1 = read_poly(in, plan.parameters(), plan.release_level());
+    result.c0 = read_poly(in, plan.parameters(), plan.joint().release_level());
+    result.c1 = read_poly(in, plan.parameters(), plan.joint().release_level());
     if (auto done = in.finish(files.result().string()); !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }
@@ -166,7 +155,7 @@ Expected<JointResult> read_result(const CharterFiles& files, const Charter& char
                           files.result().string());
     }
     result.digest =
-        ciphertext_digest(plan.parameters(), plan.release_level(), result.c0, result.c1);
+        ciphertext_digest(plan.parameters(), plan.joint().release_level(), result.c0, result.c1);
     return result;
 }
 

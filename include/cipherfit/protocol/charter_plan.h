@@ -1,22 +1,18 @@
-// The plan of a joint training: everything public that follows from a charter. Whoever reads the
-// same charter has the same plan; members and server compute it, and nobody sends it.
-//
-// What is trained is least squares from sums over the contributors' rows, by the statistics solver
-// (docs/design/statistics.md). With X the prepared rows, bias first, and L the published bound of
-// the eigenvalues of sum X_i^T X_i, contributor i uploads G_i = X_i^T X_i / L and b_i = X_i^T (Y_i
-// - 1/2) / L, so that the sum of all G_i has its eigenvalues in [0, 1].
+// The plan of a charter: everything public that follows from it. Whoever reads the same charter has
+// the same plan. The arithmetic is solver/joint/plan.h's, whose text is the charter's recipe; here
+// is what is done to the features before, and which sums are published for it.
 #pragma once
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/parties/charter.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/rlwe/parameters.h"
-#include "cipherfit/train/plan.h"
+#include "cipherfit/solver/joint/plan.h"
 
 #include <cstddef>
-#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace cipherfit {
@@ -32,24 +28,22 @@ Expected<Preparation> preparation_from_name(std::string_view name);
 // The sums that it needs (parties/contribution.h): what a charter publishes.
 std::vector<std::string> published_sums(Preparation preparation);
 
-// What a charter decides.
+// What a charter asks for.
 struct JointTerms {
     std::size_t features = 0;  // columns of the rows
     std::size_t classes = 0;
-    Preparation preparation = Preparation::none;
+    Preparation preparation = Preparation::centred;
     std::size_t components = 0;  // of components
-    int iterations = 8;
-    double ridge = 0;  // in units of L
-    std::size_t contributors = 0;
-    unsigned holders = 0;
-    unsigned threshold = 0;
-    double kappa = 30;
-    bool insecure_for_tests_only = false;
+    // Of a prepared row with its intercept: longer ones are shortened to it.
+    double row_bound = 8;
+    // Its columns and classes are filled in from the above.
+    JointTask task;
 
-    // d: with the bias.
     std::size_t columns() const {
         return 1 + (preparation == Preparation::components ? components : features);
     }
+    // Columns of the labels: one for two classes.
+    std::size_t heads() const { return classes == 2 ? 1 : classes; }
 };
 
 class CharterPlan {
@@ -65,26 +59,19 @@ class CharterPlan {
     void write_to(Charter& charter) const;
 
     const JointTerms& terms() const noexcept { return terms_; }
-    const Parameters& parameters() const noexcept;
-    KeyRequest keys() const;
-    std::size_t release_level() const noexcept { return 0; }
-    // Of the coefficients that carry the model, and each holder's noise.
-    std::size_t gap() const;
-    double sigma() const;
+    const JointPlan& joint() const noexcept { return joint_; }
+    const Parameters& parameters() const noexcept { return joint_.parameters(); }
 
+    // 0 for parameters that are for tests only.
     double security_bits() const;
-    // log2 of the largest weight of the scaled model that is expected over the deviation of what
-    // release adds to it.
-    double release_bits() const;
+    // log2 of the statistical distance that flooding leaves, turned round (flooding.h).
     double statistical_bits() const;
 
-    const TrainingPlan& training() const noexcept { return *training_; }
-
   private:
-    CharterPlan(const JointTerms& terms, std::shared_ptr<const TrainingPlan> training)
-        : terms_(terms), training_(std::move(training)) {}
+    CharterPlan(const JointTerms& terms, JointPlan joint)
+        : terms_(terms), joint_(std::move(joint)) {}
     JointTerms terms_;
-    std::shared_ptr<const TrainingPlan> training_;
+    JointPlan joint_;
 };
 
 }  // namespace cipherfit

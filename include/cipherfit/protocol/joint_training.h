@@ -8,9 +8,11 @@
 #include "cipherfit/parties/contribution.h"
 #include "cipherfit/protocol/charter_plan.h"
 #include "cipherfit/rlwe/rns_poly.h"
+#include "cipherfit/solver/joint/training.h"
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -27,18 +29,18 @@ struct JointResult {
 // Adds an upload (owner/joint_rows.h writes them). Throws Error(corrupt_data).
 class UploadSum {
   public:
-    explicit UploadSum(const CharterPlan& plan) : plan_(plan) {}
+    explicit UploadSum(const CharterPlan& plan) : plan_(plan), sum_(plan.joint()) {}
     // `who` opens messages. All uploads must be of one preparation: the digest of what was made of
     // the published sums, in floating point, goes with each.
     void add(std::span<const std::uint8_t> upload, const std::string& who);
-    // The sum of all. At least one was added.
-    Sequences<Ciphertext> take() { return std::move(sum_); }
+    // The sum of all. Throws Error(invalid_argument) before there is one.
+    const JointContribution& sum() const { return sum_.sum(); }
 
   private:
     const CharterPlan& plan_;
     std::optional<Digest> preparation_;
     std::string first_;
-    Sequences<Ciphertext> sum_;
+    JointSum sum_;
 };
 
 // What is going on, and the share of it that is done, 0 to 1.

@@ -1,10 +1,9 @@
 #include "cipherfit/protocol/owner/joint_rows.h"
 
-#include "cipherfit/ckks/encoder.h"
-#include "cipherfit/ckks/owner/multiparty/joint_encryptor.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/parties/pooled_sums.h"
-#include "cipherfit/solver/owner/owner_solver.h"
+#include "cipherfit/solver/owner/joint/contribution.h"
+#include "cipherfit/solver/owner/joint/model.h"
 #include "protocol/joint_bytes.h"
 
 #include <algorithm>
@@ -18,12 +17,6 @@ namespace {
 
 // Of sums in fixed point: a resolution of 2^-20, and sums up to 2^43.
 constexpr unsigned fraction_bits = 20;
-
-double largest_eigenvalue(const RowMatrix& gram) {
-    return Eigen::SelfAdjointEigenSolver<RowMatrix>(gram, Eigen::EigenvaluesOnly)
-        .eigenvalues()
-        .maxCoeff();
-}
 
 Eigen::VectorXd numbers_of(const PooledSums& sums, std::string_view name) {
     const auto& values = sums.at(std::string(name));
@@ -66,18 +59,13 @@ RowMatrix components_of(const Eigen::VectorXd& products, const Eigen::VectorXd& 
     return result / std::sqrt(variance);
 }
 
-PreparedData prepared(const CharterPlan& plan, const JointPreparation& preparation,
-                      const JointRows& rows) {
-    const Recipe& recipe = plan.training().recipe();
-    PreparedData data;
-    // The statistics solver takes eigenvalues up to 4.
-    data.xs = preparation.design(rows.features) * std::sqrt(4 / preparation.bound);
-    const RowMatrix all = one_hot(rows.labels, static_cast<int>(plan.terms().classes));
-    const auto heads = static_cast<Eigen::Index>(trained_heads(plan.terms().classes, recipe));
-    data.y = all.rightCols(heads);
-    data.z0 = RowMatrix::Zero(data.xs.rows(), heads);
-    data.column_scale = Eigen::VectorXd::Ones(data.xs.cols());
-    return data;
+JointStatistics statistics_of(const CharterPlan& plan, const JointPreparation& preparation,
+                              const JointRows& rows) {
+    const JointTerms& terms = plan.terms();
+    const RowMatrix labels = one_hot(rows.labels, static_cast<int>(terms.classes));
+    return value_or_throw(joint_statistics(
+        plan.joint(), preparation.design(rows.features, terms.row_bound),
+        labels.rightCols(static_cast<Eigen::Index>(terms.heads())), terms.row_bound * (1 + 1e-9)));
 }
 
 }  // namespace
@@ -92,14 +80,23 @@ Digest JointPreparation::digest() const {
     for (const double value : projection.reshaped()) {
         out.f64(value);
     }
-    out.f64(bound);
+    out.f64(scaling.rows);
+    out.f64(scaling.largest_eigenvalue);
     return sha256(out.view());
 }
 
-RowMatrix JointPreparation::design(const RowMatrix& features) const {
+RowMatrix JointPreparation::design(const RowMatrix& features, double row_bound) const {
     RowMatrix result(features.rows(), projection.cols() + 1);
     result.col(0).setOnes();
     result.rightCols(projection.cols()) = (features.rowwise() - mean.transpose()) * projection;
+    const double longest = std::sqrt(row_bound * row_bound - 1);
+    for (Eigen::Index i = 0; i < result.rows(); ++i) {
+        auto row = result.row(i).tail(projection.cols());
+        const double length = row.norm();
+        if (length > longest) {
+            row *= longest / length;
+        }
+    }
     return result;
 }
 
@@ -107,14 +104,16 @@ JointPreparation joint_preparation(const CharterPlan& plan, const PooledSums& su
     const JointTerms& terms = plan.terms();
     const auto f = static_cast<Eigen::Index>(terms.features);
     JointPreparation result{.mean = Eigen::VectorXd::Zero(f),
-                            .projection = RowMatrix::Identity(f, f)};
+                            .projection = RowMatrix::Identity(f, f),
+                            .scaling = {}};
+    const auto rows = static_cast<double>(sums.at(std::string(sum_rows))[0]);
+    result.scaling.rows = rows;
     if (const auto bound = sums.find(sum_bound); bound != sums.end()) {
-        result.bound = from_fixed_point(bound->second[0], fraction_bits);
+        result.scaling.largest_eigenvalue = from_fixed_point(bound->second[0], fraction_bits);
     }
     if (terms.preparation == Preparation::none) {
         return result;
     }
-    const auto rows = static_cast<double>(sums.at(std::string(sum_rows))[0]);
     result.mean = numbers_of(sums, sum_columns) / rows;
     if (terms.preparation == Preparation::components) {
         result.projection = components_of(numbers_of(sums, sum_products), result.mean, rows,
@@ -138,7 +137,7 @@ JointPreparation joint_preparation(const CharterPlan& plan, const PooledSums& su
 std::vector<std::uint64_t> joint_numbers(const CharterPlan& plan, const PooledRound& round,
                                          const PooledSums& before, const JointRows& rows) {
     const RowMatrix& features = rows.features;
-    const std::size_t contributors = plan.terms().contributors;
+    const std::size_t contributors = plan.terms().task.contributors;
     std::vector<std::uint64_t> result;
     const auto add = [&](double value) {
         result.push_back(to_fixed_point(value, fraction_bits, contributors));
@@ -159,9 +158,10 @@ std::vector<std::uint64_t> joint_numbers(const CharterPlan& plan, const PooledRo
                 }
             }
         } else {
-            const RowMatrix x = joint_preparation(plan, before).design(features);
             // Above the true one whatever the rounding.
-            add(largest_eigenvalue(x.transpose() * x) * (1 + 1e-9) + std::ldexp(1.0, -19));
+            add(statistics_of(plan, joint_preparation(plan, before), rows).largest_eigenvalue *
+                    (1 + 1e-9) +
+                std::ldexp(1.0, -19));
         }
     }
     return result;
@@ -171,35 +171,24 @@ std::vector<std::uint8_t> joint_upload(const CharterPlan& plan, const JointPubli
                                        const JointPreparation& preparation, const JointRows& rows) {
     ByteWriter out;
     out.bytes(preparation.digest());
-    const Encoder encoder(plan.parameters());
-    const PreparedData data = prepared(plan, preparation, rows);
-    owner_solver(plan.training())
-        .for_each_message(plan.training(), data, 0, [&](TrainingMessage message) {
-            const Ciphertext encrypted =
-                encrypt(key, encoder.encode(message.slots, message.level, message.scale));
-            write_uploaded(out, plan.parameters(), encrypted);
-        });
+    write_contribution(
+        out, plan.joint(),
+        value_or_throw(encrypt_contribution(plan.joint(), preparation.scaling,
+                                            statistics_of(plan, preparation, rows), key)));
     return out.take();
 }
 
-Head released_model(const CharterPlan& plan, const JointPreparation& preparation, RnsPoly opened,
-                    std::vector<std::string> class_names) {
-    const Plaintext plaintext(
-        std::move(opened),
-        MessageInfo{.level = plan.release_level(), .scale = plan.training().state_scale()});
-    const SlotBlocks blocks{Encoder(plan.parameters()).decode(plaintext)};
-    const RowMatrix none;
-    const RowMatrix state = owner_solver(plan.training())
-                                .reader(plan.training(), none)
-                                ->model(plan.terms().iterations, blocks);
-    const RowMatrix weights = rows_of_classes(state * std::sqrt(4 / preparation.bound));
+Head released_model(const CharterPlan& plan, const JointPreparation& preparation,
+                    const RnsPoly& opened, std::vector<std::string> class_names) {
+    const RowMatrix weights =
+        rows_of_classes(decode_joint_model(plan.joint(), preparation.scaling, opened));
+    const Eigen::Index features = preparation.mean.size();
     Head head;
     head.class_names = std::move(class_names);
-    head.weights.resize(weights.rows(), preparation.mean.size() + 1);
-    head.weights.rightCols(preparation.mean.size()) =
+    head.weights.resize(weights.rows(), features + 1);
+    head.weights.rightCols(features) =
         weights.rightCols(preparation.projection.cols()) * preparation.projection.transpose();
-    head.weights.col(0) =
-        weights.col(0) - head.weights.rightCols(preparation.mean.size()) * preparation.mean;
+    head.weights.col(0) = weights.col(0) - head.weights.rightCols(features) * preparation.mean;
     return head;
 }
 

@@ -93,7 +93,7 @@ struct MemberSession::State {
           member(value_or_throw(
               MemberDirectory::open(directory, files.messages(), charter, self, home.identity()))),
           keys(value_or_throw(KeyCeremony::open(directory, files.messages(), charter, self,
-                                                home.identity(), plan.keys()))),
+                                                home.identity(), plan.joint().keys()))),
           lock(value_or_throw(DirectoryLock::acquire(directory))) {
         remove_stale_files(directory);
         remove_stale_files(directory / "sent");
@@ -122,8 +122,8 @@ struct MemberSession::State {
                                                     {.first_round = complete().next_round,
                                                      .previous_root = complete().root,
                                                      .recipient = recipient,
-                                                     .gap = plan.gap(),
-                                                     .sigma = plan.sigma()}));
+                                                     .gap = plan.joint().gap(),
+                                                     .sigma = plan.joint().sigma()}));
     }
 
     MemberHome home;
@@ -296,7 +296,7 @@ MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& hol
     auto opened = value_or_throw(ceremony.open_model(shown.c0, result.report));
     if (opened) {
         result.model = released_model(state.plan, joint_preparation(state.plan, contributions.sums),
-                                      std::move(*opened), charter.classes);
+                                      *opened, charter.classes);
     }
     return result;
 }

@@ -25,9 +25,10 @@ struct JointRows {
 struct JointPreparation {
     Eigen::VectorXd mean;  // f
     RowMatrix projection;  // f x (d - 1)
-    double bound = 1;      // L: of the eigenvalues of sum X_i^T X_i, once it is published
+    JointScaling scaling;  // with the bound of the eigenvalues of sum X_i^T X_i once published
     Digest digest() const;
-    RowMatrix design(const RowMatrix& features) const;  // n x d, bias first
+    // n x d, bias first; rows longer than the bound are shortened to it, but for the bias.
+    RowMatrix design(const RowMatrix& features, double row_bound) const;
 };
 // Throws Error(bad_input) where the sums are of rows that are all alike.
 JointPreparation joint_preparation(const CharterPlan& plan, const PooledSums& sums);
@@ -41,7 +42,7 @@ std::vector<std::uint8_t> joint_upload(const CharterPlan& plan, const JointPubli
                                        const JointPreparation& preparation, const JointRows& rows);
 
 // The model of opened coefficients (NTT values at the release level), for features as they are.
-Head released_model(const CharterPlan& plan, const JointPreparation& preparation, RnsPoly opened,
-                    std::vector<std::string> class_names);
+Head released_model(const CharterPlan& plan, const JointPreparation& preparation,
+                    const RnsPoly& opened, std::vector<std::string> class_names);
 
 }  // namespace cipherfit
