@@ -2,12 +2,19 @@
 // errors, and all of it from rows to the recipient's model.
 #include "cipherfit/rlwe/multiparty/flooding.h"
 #include "cipherfit/rlwe/security.h"
+#include "solver/owner/joint/fine_transform.h"
 #include "support/errors.h"
 #include "support/joint_run.h"
 
 #include <algorithm>
+#include <complex>
 #include <cstdlib>
+#include <functional>
+#include <numbers>
+#include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <Eigen/Cholesky>
 #include <gtest/gtest.h>
@@ -240,6 +247,33 @@ TEST(JointTraining, SameBitsOnAnyNumberOfThreads) {
         });
     };
     EXPECT_EQ(digest(1), digest(2));
+}
+
+// The fine transform is the encoder's, and better: against the definition in long doubles.
+TEST(JointContributor, TransformIsTheEmbeddingsInverse) {
+    constexpr std::size_t slots = 16;
+    std::mt19937 generator(1);
+    std::normal_distribution<double> normal;
+    std::vector<std::complex<long double>> values(slots);
+    for (auto& value : values) {
+        value = {normal(generator), normal(generator)};
+    }
+    auto coefficients = values;
+    to_coefficients_finely(coefficients);
+    std::size_t power = 1;
+    for (std::size_t j = 0; j < slots; ++j) {
+        std::complex<long double> sum = 0;
+        for (std::size_t k = 0; k < 2 * slots; ++k) {
+            const long double angle = std::numbers::pi_v<long double> *
+                                      static_cast<long double>(power * k % (4 * slots)) /
+                                      (2 * slots);
+            const long double c =
+                k < slots ? coefficients[k].real() : coefficients[k - slots].imag();
+            sum += c * std::complex<long double>(std::cos(angle), std::sin(angle));
+        }
+        EXPECT_LT(std::abs(sum - values[j]), 0x1p-58L);
+        power = power * 5 % (4 * slots);
+    }
 }
 
 TEST(JointPlan, FullSizeHasTheBudget) {

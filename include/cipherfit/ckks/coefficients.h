@@ -10,11 +10,12 @@
 
 namespace cipherfit {
 
-// The polynomial with these N real coefficients times the scale, each rounded to an integer; beyond
-// 2^53 the products are integers already, exact to a relative 2^-53. Throws Error(invalid_argument)
-// for another number of them, a level or a scale out of range, values that are not finite or do not
-// fit the level's modulus.
-Plaintext encode_coefficients(const Parameters& parameters, std::span<const double> coefficients,
-                              std::size_t level, double scale);
+// The polynomial with these N real coefficients times the scale, each product rounded to an
+// integer; below 2^120, so that scales of 60 bits and more are served to the last bit of the
+// coefficients' mantissas. Throws Error(invalid_argument) for another number of them, a level or a
+// scale out of range, values that are not finite or do not fit the level's modulus.
+Plaintext encode_coefficients(const Parameters& parameters,
+                              std::span<const long double> coefficients, std::size_t level,
+                              double scale);
 
 }  // namespace cipherfit

@@ -140,8 +140,9 @@ JointErrorBound joint_error_bound(const JointErrorShape& shape) {
     bound.moments =
         noise.norm(noise.scaled(gains.moments), encryptions, noise.secret()) / shape.moments_scale;
     {
-        // Transforms in doubles: (log2 + 1) stages, each below 8 units of 2^-53 of the norm.
-        const double relative = 8 * (std::log2(n) + 1) * 0x1p-53;
+        // Transforms with mantissas of 64 bits: (log2 + 1) stages, each below 8 units of 2^-64 of
+        // the norm.
+        const double relative = 8 * (std::log2(n) + 1) * 0x1p-64;
         const auto padded = static_cast<double>(layout.padded_rows());
         const double gram = std::sqrt(rows) * (relative + contributors * padded / std::sqrt(2.0) /
                                                               shape.upload_scale);

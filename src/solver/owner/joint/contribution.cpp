@@ -2,11 +2,9 @@
 
 #include "cipherfit/base/secure.h"
 #include "cipherfit/ckks/coefficients.h"
-#include "cipherfit/ckks/encoder.h"
 #include "cipherfit/ckks/owner/multiparty/joint_encryptor.h"
-#include "math/special_fft.h"
+#include "solver/owner/joint/fine_transform.h"
 
-#include <bit>
 #include <cmath>
 #include <complex>
 #include <utility>
@@ -16,19 +14,22 @@
 namespace cipherfit {
 namespace {
 
-using Complex = std::complex<double>;
+// Of 64-bit mantissas: see fine_transform.h.
+using Complex = std::complex<long double>;
 
 Eigen::Index index(std::size_t value) {
     return static_cast<Eigen::Index>(value);
 }
 
 // K_o (joint/layout.h).
-std::vector<Complex> diagonal(const JointLayout& layout, const RowMatrix& gram, std::size_t o) {
+std::vector<Complex> diagonal(const JointLayout& layout, const RowMatrix& gram, double divisor,
+                              std::size_t o) {
     const std::size_t rows = layout.padded_rows();
     const std::size_t back = o / layout.babies() * layout.babies();
     std::vector<Complex> values(rows);
     for (std::size_t i = 0; i + o < layout.rows(); ++i) {
-        values[(i + back) % rows] = gram(index(i), index(i + o));
+        values[(i + back) % rows] =
+            static_cast<long double>(gram(index(i), index(i + o))) / divisor;
     }
     return values;
 }
@@ -84,43 +85,44 @@ Expected<std::vector<Plaintext>> joint_messages(const JointPlan& plan, const Joi
                           statistics.largest_eigenvalue);
     }
     const JointLayout& layout = plan.layout();
-    const Encoder encoder(plan.parameters());
     const std::size_t rows = layout.padded_rows();
     const std::size_t places = layout.places();
-    const SpecialFft& fft = SpecialFft::shared(static_cast<unsigned>(std::countr_zero(rows)) + 1);
-    RowMatrix gram = statistics.gram / scaling.largest_eigenvalue;
+    // `values`, transformed, into the coefficients of X^first, X^(first + step), ...
+    std::vector<long double> coefficients(plan.parameters().n());
+    const auto put = [&](std::vector<Complex> values, std::size_t first, std::size_t step) {
+        to_coefficients_finely(values);
+        for (std::size_t j = 0; j < values.size(); ++j) {
+            coefficients[first + step * j] = values[j].real();
+            coefficients[first + step * (j + values.size())] = values[j].imag();
+        }
+        wipe(values);
+    };
     std::vector<Plaintext> messages;
+    const auto encode = [&](double scale) {
+        messages.push_back(
+            encode_coefficients(plan.parameters(), coefficients, plan.upload_level(), scale));
+        wipe(coefficients);
+    };
     for (std::size_t i = 0; i < layout.gram_ciphertexts(); ++i) {
-        std::vector<double> coefficients(plan.parameters().n());
         for (std::size_t place = 0; place < places; ++place) {
             const std::size_t o = layout.diagonal_at(i, place);
-            if (o == layout.rows()) {
-                continue;
+            if (o < layout.rows()) {
+                put(diagonal(layout, statistics.gram, scaling.largest_eigenvalue, o), place,
+                    places);
             }
-            std::vector<Complex> values = diagonal(layout, gram, o);
-            fft.to_coefficients(values);
-            for (std::size_t j = 0; j < rows; ++j) {
-                coefficients[place + places * j] = values[j].real();
-                coefficients[place + places * (j + rows)] = values[j].imag();
-            }
-            wipe(values);
         }
-        messages.push_back(encode_coefficients(plan.parameters(), coefficients, plan.upload_level(),
-                                               plan.upload_scale()));
-        wipe(coefficients);
+        encode(plan.upload_scale());
     }
-    secure_wipe(gram.data(), static_cast<std::size_t>(gram.size()) * sizeof(double));
-    const double factor = 1 / std::sqrt(scaling.rows * scaling.largest_eigenvalue);
-    std::vector<double> slots(layout.slots());
-    for (std::size_t slot = 0; slot < slots.size(); ++slot) {
-        const std::size_t i = slot % rows;
-        const std::size_t m = slot / rows % layout.padded_classes();
-        if (i < layout.rows() && m < layout.classes()) {
-            slots[slot] = statistics.moments(index(i), index(m)) * factor;
+    const double norm = std::sqrt(scaling.rows * scaling.largest_eigenvalue);
+    std::vector<Complex> values(layout.period());
+    for (std::size_t m = 0; m < layout.classes(); ++m) {
+        for (std::size_t i = 0; i < layout.rows(); ++i) {
+            values[m * rows + i] =
+                static_cast<long double>(statistics.moments(index(i), index(m))) / norm;
         }
     }
-    messages.push_back(encoder.encode(slots, plan.upload_level(), plan.moments_scale()));
-    wipe(slots);
+    put(std::move(values), 0, layout.copies());
+    encode(plan.moments_scale());
     return messages;
 }
 
