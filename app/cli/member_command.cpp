@@ -209,7 +209,8 @@ void release(MemberOptions& options) {
     JointSession session(options.places);
     if (!session->step().done) {
         throw Error(ErrorCode::bad_input,
-                    "the keys and statistics are not complete: run 'cipherfit member step' first");
+                    "the keys and statistics are not complete yet: take the member's steps first, "
+                    "which say whom they wait for");
     }
     run_steps(
         options.places, [&] { return session->release(); }, "this member's part in the release");
@@ -261,7 +262,8 @@ void open_model(OpenOptions& options) {
     check_places(options);
     JointSession session(options.places);
     require(session->step().done, ErrorCode::bad_input,
-            "the keys and statistics are not complete: run 'cipherfit member step' first");
+            "the keys and statistics are not complete yet: take the member's steps first, which "
+            "say whom they wait for");
     std::optional<Head> model;
     run_steps(
         options.places,

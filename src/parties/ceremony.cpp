@@ -244,30 +244,32 @@ Expected<KeyRounds> key_rounds(const Charter& charter, const Board& board) {
 
 Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
                                const Board& board) {
+    const auto rounds = key_rounds(charter, board);
+    return rounds ? joint_keys(charter, request, *rounds) : failed(rounds);
+}
+
+Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
+                               const KeyRounds& rounds) {
     const auto parameters = Parameters::from_bytes(charter.parameters);
     if (!parameters) {
         return failed(parameters);
     }
-    const auto rounds = key_rounds(charter, board);
-    if (!rounds) {
-        return failed(rounds);
-    }
-    auto sums = sums_of(charter, *parameters, request, rounds->views[3], 4096);
+    auto sums = sums_of(charter, *parameters, request, rounds.views[3], 4096);
     if (!sums) {
         return failed(sums);
     }
-    auto second = second_sum(charter, *parameters, rounds->views[4], request);
+    auto second = second_sum(charter, *parameters, rounds.views[4], request);
     if (!second) {
         return failed(second);
     }
     JointKeys keys{
-        .public_key = joint_public_key(*parameters, rounds->common, std::move((*sums)[0])),
+        .public_key = joint_public_key(*parameters, rounds.common, std::move((*sums)[0])),
         .evaluation_keys = EvaluationKeys(*parameters)};
     for (std::size_t i = 1; i < sums->size(); ++i) {
         KeyShare& sum = (*sums)[i];
         keys.evaluation_keys.insert(
             sum.kind == ShareKind::switching_key
-                ? joint_switching_key(*parameters, rounds->common, std::move(sum))
+                ? joint_switching_key(*parameters, rounds.common, std::move(sum))
                 : joint_relinearization_key(*parameters, std::move(sum), std::move((*second)[0])));
     }
     return keys;

@@ -25,6 +25,32 @@ void require_going(const std::stop_token& stop) {
             "stopped: the same command begins the training again");
 }
 
+struct SeenRounds {
+    KeyRounds keys;
+    Contributions contributions;
+};
+
+// All rounds again, as views that payloads are read through: what is computed from is what `root`
+// is of, whatever the directory shows in the meantime.
+SeenRounds look_again(const Charter& charter, const Board& board, const Digest& root) {
+    SeenRounds seen{.keys = value_or_throw(key_rounds(charter, board)), .contributions = {}};
+    const std::uint32_t last = ceremony_rounds - 1;
+    const RoundView received =
+        view_round(charter, last, seen.keys.root, ceremony_slots(charter, last), board);
+    if (received.round.complete()) {
+        seen.contributions = value_or_throw(follow_contributions(
+            charter, ceremony_rounds, received.round.root(), [&](const ContributionRound& round) {
+                return Expected<RoundView>(
+                    view_round(charter, round.number, round.previous_root, round.slots, board));
+            }));
+    }
+    require(seen.contributions.complete() && seen.contributions.root == root,
+            ErrorCode::corrupt_data,
+            "the charter's directory shows other messages than it did before: nothing is computed "
+            "from them");
+    return seen;
+}
+
 }  // namespace
 
 void UploadSum::add(std::span<const std::uint8_t> upload, const std::string& who) {
@@ -84,14 +110,16 @@ JointResult run_joint_training(const Charter& charter, const CharterPlan& plan, 
                                std::stop_token stop, JointTimes* times) {
     const auto start = std::chrono::steady_clock::now();
     progress("joint keys", -1);
-    const JointKeys keys = value_or_throw(joint_keys(charter, plan.joint().keys(), board));
+    const SeenRounds seen = look_again(charter, board, contributions.root);
+    const JointKeys keys = value_or_throw(joint_keys(charter, plan.joint().keys(), seen.keys));
     UploadSum sum(plan);
     const auto contributors = charter.contributors();
     for (std::size_t i = 0; i < contributors.size(); ++i) {
         require_going(stop);
         progress("sum of the uploads",
                  static_cast<double>(i) / static_cast<double>(contributors.size()));
-        const auto bytes = value_or_throw(uploaded_bytes(*contributions.uploads, contributors[i]));
+        const auto bytes =
+            value_or_throw(uploaded_bytes(*seen.contributions.uploads, contributors[i]));
         sum.add(bytes, charter.describe(contributors[i]));
     }
     const auto trained = std::chrono::steady_clock::now();

@@ -63,13 +63,13 @@ class Study(ProgramTest):
             for name in (*self.names, "r"):
                 self.succeed("member", "step", *self.places(name), "--quiet")
 
-    def train(self):
+    def serve(self):
         return subprocess.run([str(server), str(self.study), "--quiet"], capture_output=True,
                               text=True, check=False, timeout=600)
 
     def trained(self):
         self.upload_everything()
-        result = self.train()
+        result = self.serve()
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def open(self, *more):
@@ -87,22 +87,6 @@ class Study(ProgramTest):
 
     def shares(self):
         return sorted(path.name for path in (self.study / "messages").glob("*-13-*"))
-
-    def expected_weights(self):
-        """The same recurrence in the clear, on the rows of all."""
-        rows = np.concatenate([self.values[name][0] for name in self.names])
-        labels = np.concatenate([self.values[name][1] for name in self.names])
-        mean = rows.mean(axis=0)
-        scale = np.sqrt(((rows - mean) ** 2).sum() / len(rows))
-
-        def design(values):
-            return np.column_stack([np.ones(len(values)), (values - mean) / scale])
-
-        bound = sum(np.linalg.eigvalsh(design(self.values[name][0]).T @
-                                       design(self.values[name][0]))[-1] for name in self.names)
-        x = design(rows)
-        y = np.eye(classes)[labels] - 0.5
-        return x, y, bound, mean, scale
 
 
 class Commands(Study):
@@ -123,10 +107,10 @@ class Commands(Study):
         self.assertIn("member 1 (Clinic b)", waits.stdout)
         self.refuse("member", "step", *self.places("a"), "--wait", "0.01",
                     words=["round 0 still waits for the commitment to randomness of member 1"])
-        early = self.train()
+        early = self.serve()
         self.assertEqual(early.returncode, 2)
         self.assertIn("have not uploaded everything yet", early.stderr)
-        self.refuse("member", "verify", *self.places("a"), words=["member step"])
+        self.refuse("member", "verify", "--quiet", *self.places("a"), words=["member step"])
         self.trained()
         report = json.loads((self.study / "server_report.json").read_text())
         self.refuse("member", "release", *self.places("a"),
@@ -206,7 +190,7 @@ class Commands(Study):
         changed = bytearray(before[upload])
         changed[-1] ^= 1
         upload.write_bytes(changed)
-        self.refuse("member", "verify", *self.places("a"),
+        self.refuse("member", "verify", "--quiet", *self.places("a"),
                     words=["10-10-001-all.msg", "another message than it did before"])
         self.succeed("member", "step", *self.places("b"))
         self.assertEqual(upload.read_bytes(), before[upload])
@@ -231,7 +215,7 @@ class Commands(Study):
         false = bytearray(honest)
         false[-100] ^= 1
         result.write_bytes(false)
-        self.refuse("member", "verify", *self.places("a"), words=["trained something else"])
+        self.refuse("member", "verify", "--quiet", *self.places("a"), words=["trained something else"])
         self.refuse("member", "release", *self.places("a"))
         # The recipient asks for it all the same.
         self.succeed(*self.open("--holders", "1,3"))
@@ -241,9 +225,9 @@ class Commands(Study):
         self.assertEqual(self.shares(), [])
         # Of another charter, or cut short.
         result.write_bytes(honest[:40] + bytes([honest[40] ^ 1]) + honest[41:])
-        self.refuse("member", "verify", *self.places("c"), words=["another charter"])
+        self.refuse("member", "verify", "--quiet", *self.places("c"), words=["another charter"])
         result.write_bytes(honest[:-1])
-        self.refuse("member", "verify", *self.places("c"), words=["result.bin"])
+        self.refuse("member", "verify", "--quiet", *self.places("c"), words=["result.bin"])
         self.assertEqual(self.shares(), [])
 
     def test_a_verified_result_that_is_exchanged_gets_no_share(self):

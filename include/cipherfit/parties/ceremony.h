@@ -68,6 +68,9 @@ struct JointKeys {
 // the shares of one dealer at a time. Errors as of key_rounds().
 Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
                                const Board& board);
+// The same from rounds that were looked at, and whose root was compared.
+Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
+                               const KeyRounds& rounds);
 // The public key alone: all that a contributor needs.
 Expected<JointPublicKey> joint_public_key(const Charter& charter, const Board& board);
 

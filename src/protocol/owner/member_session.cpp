@@ -19,6 +19,7 @@ constexpr std::string_view rows_magic = "cipherfit joint rows 1";
 constexpr std::size_t largest_rows_file = std::size_t{1} << 34U;
 constexpr const char* rows_file = "rows";
 constexpr const char* verified_file = "verified";
+constexpr const char* asked_file = "asked";
 
 Bytes to_bytes(const JointRows& rows) {
     ByteWriter out;
@@ -95,9 +96,11 @@ struct MemberSession::State {
           keys(value_or_throw(KeyCeremony::open(directory, files.messages(), charter, self,
                                                 home.identity(), plan.joint().keys()))),
           lock(value_or_throw(DirectoryLock::acquire(directory))) {
+        remove_stale_files(home_path);
         remove_stale_files(directory);
         remove_stale_files(directory / "sent");
         remove_stale_files(directory / "roots");
+        remove_stale_files(files.messages());
     }
 
     JointRows rows() const {
@@ -105,10 +108,32 @@ struct MemberSession::State {
         return rows_from_bytes(bytes, member.path(rows_file).string());
     }
     const Contributions& complete() const {
-        require(contributions && contributions->complete(), ErrorCode::bad_input,
-                "not all uploads are there yet: run the member's step first, which says whom it "
-                "waits for");
+        require(
+            contributions && contributions->complete(), ErrorCode::bad_input,
+            "the keys and statistics are not complete yet: take the member's steps first, which "
+            "say whom they wait for");
         return *contributions;
+    }
+    // The holders to ask: those that were asked before unless they are named, and the first ones if
+    // nobody was.
+    HolderSet asked(std::vector<unsigned> points) const {
+        const Charter& text = charter.charter;
+        if (points.empty() && member.has(asked_file)) {
+            for (const std::uint8_t point :
+                 value_or_throw(read_file(member.path(asked_file), most_holders))) {
+                points.push_back(point);
+            }
+        }
+        if (points.empty()) {
+            points.resize(text.threshold);
+            std::iota(points.begin(), points.end(), 1U);
+        }
+        const HolderSet set =
+            HolderSet::create(static_cast<unsigned>(text.holders().size()), text.threshold, points);
+        if (!member.has(asked_file)) {
+            value_or_throw(member.keep(asked_file, Bytes(points.begin(), points.end())));
+        }
+        return set;
     }
     // What the server has published.
     JointResult shown() const {
@@ -283,13 +308,7 @@ MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& hol
     const Charter& charter = this->charter();
     const auto& contributions = state.complete();
     const JointResult shown = state.shown();
-    std::vector<unsigned> points = holders;
-    if (points.empty()) {
-        points.resize(charter.threshold);
-        std::iota(points.begin(), points.end(), 1U);
-    }
-    const HolderSet set = HolderSet::create(static_cast<unsigned>(charter.holders().size()),
-                                            charter.threshold, points);
+    const HolderSet set = state.asked(holders);
     ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
     Opened result;
     result.report = value_or_throw(ceremony.request(shown.digest, set));

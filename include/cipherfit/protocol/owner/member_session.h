@@ -57,8 +57,9 @@ class MemberSession {
     // Throws Error(bad_input) before verify().
     StepReport release();
 
-    // The recipient's: asks that set of holders (points 1..k; the first t if none is named), once,
-    // and opens the model when all shares are there. `model` is empty before.
+    // The recipient's: asks that set of holders (points 1..k), once: the first t if none is named,
+    // or those of the call before. Then opens the model when all shares are there. `model` is empty
+    // before.
     struct Opened {
         StepReport report;
         std::optional<Head> model;
