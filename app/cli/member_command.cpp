@@ -169,10 +169,16 @@ void add_contribute(CLI::App& app) {
     command->callback([options] { contribute(*options); });
 }
 
+void require_uploads(JointSession& session) {
+    require(session->step().done, ErrorCode::bad_input,
+            "the keys and statistics are not complete yet: take the member's steps first, which "
+            "say whom they wait for");
+}
+
 void verify(MemberOptions& options) {
     check_places(options);
     JointSession session(options.places);
-    run_steps(options.places, [&] { return session->step(); }, "all statistics are uploaded");
+    require_uploads(session);
     ProgressLine line(options.run.quiet);
     const auto verified = session->verify(shown_progress(line), stop_on_signal());
     line.finish();
@@ -207,11 +213,7 @@ void add_verify(CLI::App& app) {
 void release(MemberOptions& options) {
     check_places(options);
     JointSession session(options.places);
-    if (!session->step().done) {
-        throw Error(ErrorCode::bad_input,
-                    "the keys and statistics are not complete yet: take the member's steps first, "
-                    "which say whom they wait for");
-    }
+    require_uploads(session);
     run_steps(
         options.places, [&] { return session->release(); }, "this member's part in the release");
 }
@@ -261,9 +263,7 @@ void open_model(OpenOptions& options) {
     check.check();
     check_places(options);
     JointSession session(options.places);
-    require(session->step().done, ErrorCode::bad_input,
-            "the keys and statistics are not complete yet: take the member's steps first, which "
-            "say whom they wait for");
+    require_uploads(session);
     std::optional<Head> model;
     run_steps(
         options.places,

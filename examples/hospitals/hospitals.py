@@ -17,6 +17,7 @@ from twin import accuracy, in_plan_units, train
 
 patience = 3600  # seconds that a party waits for the others
 many_rows = 2000  # above, MNIST's pixels instead of a network's features
+projected = 255  # columns that more features than that are turned into
 
 
 def arguments():
@@ -88,6 +89,13 @@ def mnist(options, rows, work):
             fail("the features of the images could not be made")
         features.append(np.load(out / "features.npy").astype(float))
     return features[0], texts(train_labels), features[1], texts(test_labels[:1000])
+
+
+def fewer_columns(*tables):
+    """Projected to fewer columns by a map that is public and fitted on nobody's rows."""
+    width = tables[0].shape[1]
+    public, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(width, projected)))
+    return [table @ public for table in tables]
 
 
 class Study:
@@ -201,6 +209,8 @@ def play(options, work):
                 options.components = options.components or 255
     if test.shape[1] != all_rows.shape[1]:
         fail(f"rows to train on have {all_rows.shape[1]} features, and those to test {test.shape[1]}")
+    if all_rows.shape[1] > projected and options.preparation != "components":
+        all_rows, test = fewer_columns(all_rows, test)
     names = set(all_labels) | set(test_labels)
     numbers = all(name.lstrip("-").isdigit() for name in names)
     classes = sorted(names, key=int if numbers else str)

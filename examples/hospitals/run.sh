@@ -21,8 +21,8 @@ each hospital's own model, the released one, and the same training in the clear 
   --threshold T     5 unless given: so many together open the model
   --rows-each R     32 unless given
   --train, --test   CSV files, label first. Without them MNIST: features of EfficientNet-Lite0 of
-                    the first N x R training images, tested on 1,000 test images. Above 2,000 rows
-                    the pixels, 255 principal components of a published pooled covariance, and all
+                    the first N x R training images, tested on 1,000 test images. Above 2,000
+                    rows the pixels, 255 principal components of a published pooled covariance, and all
                     10,000 test images
   --iterations I    8 unless given; --ridge L, --preparation, --components: see
                     'cipherfit charter new --help'
