@@ -131,6 +131,15 @@ void add_feature_options(CLI::App& app, FeatureOptions& features) {
         ->group(input_group)
         ->check(real_number(0, 100))
         ->type_name("T");
+    app.add_option("--conv-filters", features.filters,
+                   "Random filters of random-conv; more of them cost the owner time alone")
+        ->group(input_group)
+        ->capture_default_str()
+        ->transform(whole_number(1, most_filters));
+    app.add_flag("--conv-normalise", features.unit_filters,
+                 "Divide the pooled answers of random-conv's filters to an image by their norm, "
+                 "so that brightness and thickness of strokes drop out")
+        ->group(input_group);
     app.add_option("--seed", features.given_seed,
                    "Seed of the random filters and of the rehearsal's folds, 1 unless given; keys "
                    "and encryption never use it")

@@ -83,6 +83,16 @@ void take_features(const nlohmann::json& json, const std::filesystem::path& path
         features.threshold =
             json["conv_threshold"] == 0 ? 0.0 : number(json, "conv_threshold", 100.0, path);
     }
+    if (json.contains("conv_filters")) {
+        features.filters = static_cast<int>(number(json, "conv_filters", most_filters, path));
+    }
+    if (json.contains("conv_normalise")) {
+        require(json["conv_normalise"].is_boolean(), ErrorCode::corrupt_data,
+                "{}: is no recipe: \"conv_normalise\" is neither true nor false: write one with "
+                "'cipherfit rehearse'",
+                path.string());
+        features.unit_filters = json["conv_normalise"];
+    }
 }
 
 }  // namespace
@@ -126,6 +136,12 @@ void write_recipe_file(const std::filesystem::path& path, const RecipeOptions& r
     }
     if (features.threshold) {
         json["conv_threshold"] = *features.threshold;
+    }
+    if (features.filters != FeatureOptions{}.filters) {
+        json["conv_filters"] = features.filters;
+    }
+    if (features.unit_filters) {
+        json["conv_normalise"] = true;
     }
     write_named_json(path, json);
 }

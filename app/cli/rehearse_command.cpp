@@ -319,6 +319,10 @@ void add_rehearse_command(CLI::App& app) {
     command->add_option("--conv-threshold", options->features.threshold, "As for fit")
         ->check(real_number(0, 100))
         ->type_name("T");
+    command->add_option("--conv-filters", options->features.filters, "As for fit")
+        ->capture_default_str()
+        ->transform(whole_number(1, most_filters));
+    command->add_flag("--conv-normalise", options->features.unit_filters, "As for fit");
     command
         ->add_option("--seed", options->features.given_seed,
                      "Of the folds and the random filters; 1 unless given")

@@ -123,10 +123,13 @@ if ! has --recipe; then
         wide)
             default --features random-conv+rbf
             default --conv-threshold 0.3
+            default --conv-filters 128
+            has --conv-normalise || arguments+=(--conv-normalise)
             default --rbf-cosines 2048
+            default --rbf-width 0.15
             default --pca 1023
             default --iterations 1
-            default --ridge 1e-5
+            default --ridge 3e-6
             default --memory-limit 12
             ;;
         bootstrapped)

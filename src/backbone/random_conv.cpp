@@ -66,6 +66,18 @@ void read_pixels(const RowMatrix& images, Eigen::Index start, FloatRows& out) {
     }
 }
 
+// In the order of the columns: a vectorised sum would depend on the address of the row.
+void divide_by_norm(double* values, Eigen::Index count) {
+    double squares = 0.0;
+    for (Eigen::Index j = 0; j < count; ++j) {
+        squares += values[j] * values[j];
+    }
+    if (squares > 0.0) {
+        const double norm = std::sqrt(squares);
+        std::for_each(values, values + count, [norm](double& value) { value /= norm; });
+    }
+}
+
 }  // namespace
 
 std::unique_ptr<RandomConvFeatures> RandomConvFeatures::create(const RandomConvOptions& options) {
@@ -93,7 +105,11 @@ void RandomConvFeatures::pool(const RowMatrix& images, Eigen::Index first,
         read_pixels(images, first + start, pixels);
         PooledConvolution convolution(shape, filters_, threshold);
         for (Eigen::Index i = 0; i < pixels.rows(); ++i) {
-            convolution.run(pixels.row(i).data(), out.row(start + i).data());
+            double* values = out.row(start + i).data();
+            convolution.run(pixels.row(i).data(), values);
+            if (options_.unit_rows) {
+                divide_by_norm(values, out.cols());
+            }
         }
     });
 }
@@ -157,14 +173,19 @@ RowMatrix RandomConvFeatures::transform_rows(const RowMatrix& images,
 // In units of a white pixel, as the mean over a cell is.
 nlohmann::json RandomConvFeatures::steps() const {
     const double unit = 255.0 * filter_unit;
-    return nlohmann::json::array({{{"op", "pool_convolutions"},
-                                   {"height", options_.shape.height},
-                                   {"width", options_.shape.width},
-                                   {"filter_size", options_.filter_size},
-                                   {"grid", options_.grid},
-                                   {"threshold", std::round(options_.threshold * unit) / unit},
-                                   {"filters", json_rows(filters_.cast<double>() / unit)}},
-                                  projection_step(fitted_components())});
+    nlohmann::json steps =
+        nlohmann::json::array({{{"op", "pool_convolutions"},
+                                {"height", options_.shape.height},
+                                {"width", options_.shape.width},
+                                {"filter_size", options_.filter_size},
+                                {"grid", options_.grid},
+                                {"threshold", std::round(options_.threshold * unit) / unit},
+                                {"filters", json_rows(filters_.cast<double>() / unit)}}});
+    if (options_.unit_rows) {
+        steps.push_back({{"op", "unit_rows"}});
+    }
+    steps.push_back(projection_step(fitted_components()));
+    return steps;
 }
 
 nlohmann::json RandomConvFeatures::state() const {

@@ -10,7 +10,9 @@
 namespace cipherfit {
 namespace {
 
-constexpr int state_format = 1;
+// Readers of the first format know no unit rows: those states are of the second.
+constexpr int plain_format = 1;
+constexpr int unit_rows_format = 2;
 
 Eigen::Index whole(const nlohmann::json& json, const char* key) {
     return whole_number<Eigen::Index>(json.at(key));
@@ -26,6 +28,7 @@ RandomConvOptions read_options(const nlohmann::json& json) {
     options.threshold = json.at("threshold").get<double>();
     options.whitening = json.at("whitening").get<double>();
     options.ridge = json.value("ridge", 0.0);
+    options.unit_rows = json.value("unit_rows", false);
     options.seed = whole_number<std::uint64_t>(json.at("seed"));
     return options;
 }
@@ -38,33 +41,38 @@ std::string filter_bank_fingerprint(const FloatRows& filters) {
 
 nlohmann::json random_conv_state(const RandomConvOptions& options, const FloatRows& filters,
                                  const PrincipalComponents& components) {
-    return {{"kind", RandomConvFeatures::kind},
-            {"format", state_format},
-            {"options",
-             {{"height", options.shape.height},
-              {"width", options.shape.width},
-              {"filter_size", options.filter_size},
-              {"filters", options.filters},
-              {"grid", options.grid},
-              {"threshold", options.threshold},
-              {"components", options.components},
-              {"whitening", options.whitening},
-              {"ridge", options.ridge},
-              {"seed", options.seed}}},
-            {"filters_sha256", filter_bank_fingerprint(filters)},
-            {"mean", to_vector(components.mean.data(), components.mean.size())},
-            {"standard_deviation",
-             to_vector(components.standard_deviation.data(), components.standard_deviation.size())},
-            {"projection", to_vector(components.projection.data(), components.projection.size())}};
+    nlohmann::json state = {
+        {"kind", RandomConvFeatures::kind},
+        {"format", options.unit_rows ? unit_rows_format : plain_format},
+        {"options",
+         {{"height", options.shape.height},
+          {"width", options.shape.width},
+          {"filter_size", options.filter_size},
+          {"filters", options.filters},
+          {"grid", options.grid},
+          {"threshold", options.threshold},
+          {"components", options.components},
+          {"whitening", options.whitening},
+          {"ridge", options.ridge},
+          {"seed", options.seed}}},
+        {"filters_sha256", filter_bank_fingerprint(filters)},
+        {"mean", to_vector(components.mean.data(), components.mean.size())},
+        {"standard_deviation",
+         to_vector(components.standard_deviation.data(), components.standard_deviation.size())},
+        {"projection", to_vector(components.projection.data(), components.projection.size())}};
+    if (options.unit_rows) {
+        state["options"]["unit_rows"] = true;
+    }
+    return state;
 }
 
 Expected<RandomConvState> read_random_conv_state(const nlohmann::json& json) {
     try {
-        if (json.at("format") != state_format) {
+        if (json.at("format") != plain_format && json.at("format") != unit_rows_format) {
             return make_error(ErrorCode::unsupported_version,
-                              "feature extractor state: format {} is not the format {} that this "
-                              "version reads",
-                              json.at("format").dump(), state_format);
+                              "feature extractor state: format {} is not one of the formats {} and "
+                              "{} that this version reads",
+                              json.at("format").dump(), plain_format, unit_rows_format);
         }
         RandomConvState state;
         state.options = read_options(json.at("options"));

@@ -154,9 +154,9 @@ Problem make_problem(const RowMatrix& scores, std::span<const int> labels,
     problem.targets.resize(n, c);
     for (Eigen::Index i = 0; i < n; ++i) {
         const auto label = static_cast<std::size_t>(labels[static_cast<std::size_t>(i)]);
-        const double share = 1.0 / (counts[label] + static_cast<double>(c));
-        problem.targets.row(i).setConstant(share);
-        problem.targets(i, static_cast<Eigen::Index>(label)) = (counts[label] + 1.0) * share;
+        const double other = 1.0 / (counts[label] + 2.0);
+        problem.targets.row(i).setConstant(other / static_cast<double>(c - 1));
+        problem.targets(i, static_cast<Eigen::Index>(label)) = 1.0 - other;
     }
     problem.weights = weights.size() == 0
                           ? Eigen::VectorXd::Constant(n, 1.0 / static_cast<double>(n))

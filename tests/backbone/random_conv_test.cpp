@@ -116,6 +116,33 @@ TEST(RandomConv, FeaturesOfAnImageDependOnThatImageAlone) {
     }
 }
 
+TEST(RandomConv, UnitRowsAreThoseOfTheirNorm) {
+    RandomConvOptions options = small_options();
+    options.threshold = 0.0;
+    RowMatrix images = sample_images(40, small_shape);
+    images.row(3).setZero();
+    // Twice as bright is the same image.
+    images.row(5) = (images.row(4) / 4).array().floor();
+    images.row(4) = 2 * images.row(5);
+    const RowMatrix plain = RandomConvFeatures::create(options)->pooled(images);
+    options.unit_rows = true;
+    auto extractor = RandomConvFeatures::create(options);
+    const RowMatrix unit = extractor->pooled(images);
+    EXPECT_EQ(unit.row(3).cwiseAbs().maxCoeff(), 0.0);
+    for (Eigen::Index i = 0; i < images.rows(); ++i) {
+        if (i != 3) {
+            EXPECT_LT((unit.row(i) - plain.row(i) / plain.row(i).norm()).cwiseAbs().maxCoeff(),
+                      1e-15)
+                << i;
+        }
+    }
+    extractor->fit(images);
+    EXPECT_EQ(extractor->state()["format"], 2);
+    const auto again = value_or_throw(feature_extractor_from_json(extractor->state()));
+    EXPECT_EQ(again->transform(images), extractor->transform(images));
+    EXPECT_LT((unit.row(4) - unit.row(5)).cwiseAbs().maxCoeff(), 1e-15);
+}
+
 TEST(RandomConv, SeedDecidesTheFeatures) {
     const RowMatrix images = sample_images(4, small_shape);
     RandomConvOptions other = small_options();
@@ -231,7 +258,8 @@ TEST(RandomConvState, RefusesEveryDamage) {
     EXPECT_EQ(code_with([](auto& j) { j = nlohmann::json::array(); }), corrupt);
     EXPECT_EQ(code_with([](auto& j) { j["kind"] = "resnet"; }), corrupt);
     EXPECT_EQ(code_with([](auto& j) { j["kind"] = 3; }), corrupt);
-    EXPECT_EQ(code_with([](auto& j) { j["format"] = 2; }), ErrorCode::unsupported_version);
+    EXPECT_EQ(code_with([](auto& j) { j["format"] = 3; }), ErrorCode::unsupported_version);
+    EXPECT_EQ(code_with([](auto& j) { j["options"]["unit_rows"] = 1; }), corrupt);
     EXPECT_EQ(code_with([](auto& j) { j["options"]["grid"] = 1000; }), corrupt);
     EXPECT_EQ(code_with([](auto& j) { j["options"]["grid"] = 1.5; }), corrupt);
     EXPECT_EQ(code_with([](auto& j) { j["options"]["seed"] = -1; }), corrupt);

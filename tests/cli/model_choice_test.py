@@ -106,6 +106,23 @@ class ModelChoice(ProgramTest):
         state = json.loads((self.home / "out/model/features.json").read_text())
         self.assertEqual((state["width"], state["ridge"]), (0.2, 0.01))
 
+    def test_one_iteration_where_two_might_not_fit_the_server(self):
+        write(self.train, *rings(700, 1))
+        write(self.test, *rings(80, 2))
+        figures, text = self.fit_default()
+        self.assertGreater(figures["iterations"], 1)
+        self.assertNotIn("more iterations were not tried", text)
+        # 700 rows of 1,024 columns: some 220 MB for two iterations.
+        figures, text = self.fit_default("--memory-limit", "0.22")
+        self.assertEqual(figures["iterations"], 1)
+        self.assertIn("more iterations were not tried, since they might need more than 0.22 GB",
+                      text)
+        # Few components need less, and who asks for two iterations gets them.
+        for more in (("--pca", "15"), ("--iterations", "2")):
+            figures, text = self.fit_default("--memory-limit", "0.22", "--rbf-width", "0.3", *more)
+            self.assertEqual(figures["iterations"], 2, more)
+            self.assertNotIn("more iterations were not tried", text)
+
     def test_a_linear_model_keeps_a_weight_for_every_column(self):
         figures, _ = self.fit_default("--features", "standardised")
         weights = np.load(self.home / "out/model/column_weights.npy")

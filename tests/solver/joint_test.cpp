@@ -1,7 +1,9 @@
 // One model from several owners' sums: the recurrence, the plan, the circuit, the bound on released
 // errors, and all of it from rows to the recipient's model.
+#include "cipherfit/ckks/owner/encryptor.h"
 #include "cipherfit/rlwe/multiparty/flooding.h"
 #include "cipherfit/rlwe/security.h"
+#include "cipherfit/solver/owner/joint/release_alone.h"
 #include "solver/owner/joint/fine_transform.h"
 #include "support/errors.h"
 #include "support/joint_run.h"
@@ -160,6 +162,39 @@ TEST(JointTraining, FromRowsToTheRecipientsModel) {
     }
 }
 
+// A single owner, with the keys and the encryption that it has anyway.
+TEST(JointTraining, ASingleOwnerReleasesByTheSameArithmetic) {
+    JointTask task = toy_task();
+    task.holders = task.threshold = task.contributors = 1;
+    const JointPlan plan = value_or_throw(JointPlan::create(task));
+    EXPECT_EQ(plan.releases(), 1U);
+    const SecretKey key = SecretKey::generate(plan.parameters());
+    const EvaluationKeys keys = KeyGenerator(key).evaluation_keys(plan.keys());
+    const auto all = contributors(plan, JointRows::random, 12);
+    const auto messages = value_or_throw(joint_messages(plan, scaling_of(all), all[0]));
+    JointContribution sum;
+    for (std::size_t i = 0; i + 1 < messages.size(); ++i) {
+        sum.gram.push_back(encrypt(key, messages[i]));
+    }
+    sum.moments = encrypt(key, messages.back());
+    const Ciphertext model = train_jointly(plan, keys, sum);
+    const Digest job = test::charter_of(5);
+    const RnsPoly opened = release_alone(plan, key, model, job, test::seed_of(6));
+    const double error =
+        (decode_joint_state(plan, opened) - joint_twin(plan, scaling_of(all), all[0]))
+            .cwiseAbs()
+            .maxCoeff();
+    const double deviation = std::exp2(-plan.bits_of(1.0));
+    EXPECT_LT(error, 12 * deviation);
+    EXPECT_GT(error, deviation / 4);
+    // The same bytes again.
+    const RnsPoly again = release_alone(plan, key, model, job, test::seed_of(6));
+    EXPECT_TRUE(std::equal(opened.limb(0), opened.limb(0) + 2 * opened.n(), again.limb(0)));
+    const JointPlan others = value_or_throw(JointPlan::create(toy_task()));
+    EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"3 holders"},
+                       [&] { release_alone(others, key, model, job, test::seed_of(6)); }));
+}
+
 // Many iterations: the model is that of ridge regression on all rows together.
 TEST(JointTraining, IsRidgeRegressionOnAllRows) {
     JointTask task = toy_task();
@@ -288,7 +323,7 @@ TEST(JointPlan, FullSizeHasTheBudget) {
     EXPECT_GE(plan.release_bits(), 6);
     EXPECT_GE(plan.sigma(),
               flooding_sigma({.kappa = 30, .releases = 4, .error_norm = plan.error_bound().total}));
-    EXPECT_LE(plan.contributor_upload_bytes(), 40'000'000U);
+    EXPECT_LE(plan.contributor_upload_bytes(), 20'000'000U);
     EXPECT_LE(plan.dealer_upload_bytes(), 500'000'000U);
     RecordProperty("log_qp", std::to_string(parameters.log_qp()));
     RecordProperty("digits", std::to_string(parameters.digits()));
@@ -315,17 +350,32 @@ TEST(JointPlan, FullSizeHasTheBudget) {
 // Larger problems are planned, at their price.
 TEST(JointPlan, LargeProblemsHavePlans) {
     JointTask task = full_task();
+    task.columns = 401;
+    const auto wide = JointPlan::create(task);
+    ASSERT_TRUE(wide.has_value());
+    EXPECT_LE(wide->contributor_upload_bytes(), 40'000'000U);
     task.columns = 1024;
-    task.classes = 10;
-    EXPECT_TRUE(JointPlan::create(task).has_value());
+    const auto wider = JointPlan::create(task);
+    ASSERT_TRUE(wider.has_value());
+    EXPECT_LE(wider->dealer_upload_bytes(), 500'000'000U);
+    RecordProperty("upload_of_1024", std::to_string(wider->contributor_upload_bytes()));
+    RecordProperty("memory_of_1024", std::to_string(wider->server_memory_bytes()));
+    RecordProperty("bits_of_1024", std::to_string(wider->release_bits()));
     task.columns = 256;
     task.classes = 100;
-    EXPECT_TRUE(JointPlan::create(task).has_value());
+    const auto many = JointPlan::create(task);
+    ASSERT_TRUE(many.has_value());
+    RecordProperty("log_n_of_100_classes", std::to_string(many->parameters().log_n()));
+    RecordProperty("bits_of_100_classes", std::to_string(many->release_bits()));
     task.classes = 10;
     task.iterations = 16;
     const auto long_plan = JointPlan::create(task);
     ASSERT_TRUE(long_plan.has_value());
     EXPECT_EQ(long_plan->parameters().log_n(), 16U);
+    RecordProperty("bits_of_16_iterations", std::to_string(long_plan->release_bits()));
+    RecordProperty("upload_of_16", std::to_string(long_plan->contributor_upload_bytes()));
+    RecordProperty("dealer_of_16", std::to_string(long_plan->dealer_upload_bytes()));
+    RecordProperty("memory_of_16", std::to_string(long_plan->server_memory_bytes()));
 }
 
 TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
@@ -342,6 +392,9 @@ TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
     task.iterations = 16;
     task.log_n = 15;
     EXPECT_NE(message(task).find("16 iterations fit no ring"), std::string::npos);
+    task = toy_task();
+    task.iterations = 64;
+    EXPECT_NE(message(task).find("64 iterations fit no ring"), std::string::npos);
     task = full_task();
     task.columns = 60000;
     task.classes = 1000;

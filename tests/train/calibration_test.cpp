@@ -101,8 +101,38 @@ TEST(Calibration, ManyClassesShareTheScaleAlone) {
     }
     const Calibration fitted = fit_calibration(scores, labels);
     EXPECT_EQ(fitted.offsets.size(), 0);
-    // Targets: 2 of classes + 1 for the label, 1 for every other class.
-    EXPECT_NEAR(fitted.probabilities(scores)(0, 0), 2.0 / (classes + 1), 1e-6);
+    // Of one row of a class a third belongs to the other classes.
+    EXPECT_NEAR(fitted.probabilities(scores)(0, 0), 2.0 / 3, 1e-6);
+}
+
+// The mean probability of the class that is named, against the share of rows where it is right.
+TEST(Calibration, ProbabilitiesOfManyClassesAreNotTooLow) {
+    constexpr int classes = 26;
+    constexpr int rows = 4000;
+    std::mt19937_64 random(5);
+    const auto uniform = [&] { return static_cast<double>(random() >> 11U) * 0x1p-53; };
+    RowMatrix scores(rows, classes);
+    std::vector<int> labels;
+    for (int i = 0; i < rows; ++i) {
+        // Scores of a step of ridge regression: the label's is about 0.7 above the others.
+        const auto label = static_cast<int>(uniform() * classes);
+        labels.push_back(label);
+        for (int k = 0; k < classes; ++k) {
+            const double noise = uniform() + uniform() + uniform() - 1.5;
+            scores(i, k) = 0.2 * noise + (k == label ? 0.7 * std::sqrt(uniform()) : 0.0);
+        }
+    }
+    const RowMatrix p = fit_calibration(scores, labels).probabilities(scores);
+    double named = 0.0;
+    double right = 0.0;
+    for (int i = 0; i < rows; ++i) {
+        Eigen::Index best = 0;
+        named += p.row(i).maxCoeff(&best) / rows;
+        right += best == labels[static_cast<std::size_t>(i)] ? 1.0 / rows : 0.0;
+    }
+    EXPECT_GT(right, 0.7);
+    EXPECT_LT(right, 0.95);
+    EXPECT_NEAR(named, right, 0.04);
 }
 
 TEST(Calibration, BadInputIsRefused) {

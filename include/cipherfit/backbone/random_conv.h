@@ -15,6 +15,10 @@
 // weights and unsupervised feature learning', ICML 2011. The defaults were chosen on MNIST rows
 // 55,000..58,999 with heads trained on 512 other images: whitening 0.75 rather than 0.25 is worth
 // half a percent after 8 iterations, the threshold as much.
+//
+// With `unit_rows` c / |c| takes the place of c: how bright and how long the strokes of an image
+// are drops out. An image of no answers at all keeps its zeros. Sum and root are those of IEEE
+// doubles in one order, so that c / |c| is the same everywhere too.
 #pragma once
 
 #include "cipherfit/backbone/feature_extractor.h"
@@ -36,6 +40,7 @@ struct RandomConvOptions {
     Eigen::Index components = 112;
     double whitening = 0.75;  // 0 (plain principal components) to 1 (equal variances)
     double ridge = 0.0;       // 0..1, see pca.h
+    bool unit_rows = false;   // divide the c of an image by their norm
     std::uint64_t seed = 1;   // public
 
     bool operator==(const RandomConvOptions&) const = default;
@@ -59,7 +64,7 @@ class RandomConvFeatures final : public FeatureExtractor {
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);
 
     const RandomConvOptions& options() const noexcept { return options_; }
-    // c of each image: n x F grid^2, column (cell row * grid + cell column) F + f.
+    // c of each image, or c / |c|: n x F grid^2, column (cell row * grid + cell column) F + f.
     RowMatrix pooled(const RowMatrix& images, const FeatureProgress& progress = {}) const;
 
   private:

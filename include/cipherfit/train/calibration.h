@@ -32,9 +32,11 @@ struct Calibration {
 inline constexpr Eigen::Index most_calibrated_classes = 64;
 
 // Makes the (weighted) cross-entropy of the labels least, by Newton's method. So that classes which
-// never overlap do not get infinite scales, row i of class k counts as 1 / (n_k + c) of every class
-// and the rest of its own, n_k being the rows of its class, as Platt did it for two. Where scores
-// say nothing of the classes the scale is the least that is allowed, 1e-6 over their spread.
+// never overlap do not get infinite scales, row i of class k counts as 1 / (n_k + 2) of all other
+// classes together, in equal parts, and the rest of its own, n_k being the rows of its class, as
+// Platt did it for two. A share of every other class that did not fall with their number would
+// forbid large probabilities where classes are many. Where scores say nothing of the classes the
+// scale is the least that is allowed, 1e-6 over their spread.
 // `scores`: n x c, finite, n >= 1, c >= 2; labels 0..c-1; weights: n values >= 0, or none. Throws
 // Error (bad_input) for others.
 Calibration fit_calibration(const RowMatrix& scores, std::span<const int> labels,

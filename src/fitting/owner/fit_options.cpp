@@ -113,6 +113,12 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
     if (features.threshold) {  // absent in jobs from before there was a choice
         json["conv_threshold"] = *features.threshold;
     }
+    if (features.filters != FeatureOptions{}.filters) {
+        json["conv_filters"] = features.filters;
+    }
+    if (features.unit_filters) {
+        json["conv_normalise"] = true;
+    }
     if (recipe.decay) {
         json["decay"] = *recipe.decay;
     }

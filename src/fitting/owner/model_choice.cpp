@@ -18,6 +18,12 @@ namespace {
 
 // Of more rows a sample takes part, which bounds the time.
 constexpr std::size_t most_rows = 8000;
+// A fold's decomposition takes the cube of its columns, or of its rows where these are fewer: the
+// search sees no more cosines and filters than these, and of wider rows a smaller sample.
+constexpr int most_cosines = 2048;
+constexpr int most_filters_tried = 128;
+constexpr std::size_t widest_rows = 2048;
+constexpr std::size_t most_wide_rows = 2560;
 constexpr std::size_t most_scores = 40'000'000;  // numbers, of all candidates of a kind
 constexpr std::size_t candidates_of_a_kind = 63;
 // Runs of many iterations are bootstrapped: more columns than this are left to who asks for them.
@@ -156,11 +162,23 @@ ExtractorSource::Factory factory_of(const Kind& kind, const FeatureOptions& feat
     if (kind.width > 0) {
         options.width = kind.width;
     }
+    options.cosines = std::min(options.cosines, most_cosines);
     return [options, &training](Eigen::Index most) {
         FeatureOptions unwhitened = options;
         unwhitened.components = static_cast<int>(most);
         return unfitted_components(unwhitened, training, 0.0);
     };
+}
+
+double server_memory_gb(const RecipeOptions& recipe) {
+    return recipe.memory_limit_gb > 0 ? recipe.memory_limit_gb : default_memory_gb;
+}
+
+// Whether two iterations over all rows would not fit the server, so that one is tried alone.
+bool two_iterations_exceed(const RecipeOptions& recipe, const std::vector<int>& tried,
+                           double values) {
+    return recipe.batch == 0 && tried.size() > 1 && std::ranges::count(tried, 1) > 0 &&
+           values * bytes_of_two_iterations > 1e9 * server_memory_gb(recipe);
 }
 
 }  // namespace
@@ -175,22 +193,26 @@ ModelChoice choose_model(const TrainingRows& training, const RecipeOptions& reci
                          const FeatureOptions& features, const Eigen::VectorXd& class_weights,
                          const std::function<void(double)>& progress) {
     const std::size_t classes = training.data.class_count();
-    const std::vector<Eigen::Index> sample = sample_rows(
-        training.data.labels,
-        std::clamp<std::size_t>(most_scores / candidates_of_a_kind / classes, 500, most_rows),
-        features.seed());
+    const std::vector<Kind> kinds = kinds_of(training, features);
+    // Convolutions are pooled to few columns, whatever the images' size.
+    const bool is_wide = !kinds.front().threshold && training.data.feature_count() > widest_rows;
+    const std::vector<Eigen::Index> sample =
+        sample_rows(training.data.labels,
+                    std::clamp<std::size_t>(most_scores / candidates_of_a_kind / classes, 500,
+                                            is_wide ? most_wide_rows : most_rows),
+                    features.seed());
     std::vector<int> labels;
     for (const Eigen::Index row : sample) {
         labels.push_back(training.data.labels[static_cast<std::size_t>(row)]);
     }
     const RowMatrix rows = rows_of(training.data.features, sample);
-    const std::vector<Kind> kinds = kinds_of(training, features);
     // The pooled convolutions are the same for all folds; only their components are fitted.
     std::map<double, RowMatrix> pooled;
     for (const Kind& kind : kinds) {
         if (kind.threshold && !pooled.contains(*kind.threshold)) {
             FeatureOptions filters = features;
             filters.threshold = kind.threshold;
+            filters.filters = std::min(filters.filters, most_filters_tried);
             pooled.emplace(*kind.threshold, pooled_convolutions(filters, training, rows));
         }
     }
@@ -218,14 +240,12 @@ ModelChoice choose_model(const TrainingRows& training, const RecipeOptions& reci
     if (recipe.batch > 0 || options.iterations.back() > short_run) {
         options.most_components = most_components_of_long_runs;
     }
-    // Where two iterations over all rows would not fit the server, one is tried alone.
     const double columns =
         1.0 + (features.components > 0 ? static_cast<double>(features.components)
                                        : static_cast<double>(options.most_components));
-    const double limit = recipe.memory_limit_gb > 0 ? recipe.memory_limit_gb : default_memory_gb;
-    if (recipe.batch == 0 && std::ranges::count(options.iterations, 1) > 0 &&
-        static_cast<double>(training.data.size()) * columns * bytes_of_two_iterations >
-            1e9 * limit) {
+    const bool one_alone = two_iterations_exceed(
+        recipe, options.iterations, static_cast<double>(training.data.size()) * columns);
+    if (one_alone) {
         options.iterations = {1};
     }
     if (const int degree = pinned_degree(recipe); degree > 0) {
@@ -276,6 +296,12 @@ ModelChoice choose_model(const TrainingRows& training, const RecipeOptions& reci
                           "is not lower by more than one standard error",
                           100 * best.accuracy, choice.sources[best.source], best.components,
                           best.iterations, best.iterations == 1 ? "" : "s"));
+    if (one_alone) {
+        choice.text += fmt::format(
+            "; more iterations were not tried, since they might need more than {:.3g} GB of the "
+            "server's memory",
+            server_memory_gb(recipe));
+    }
     return choice;
 }
 

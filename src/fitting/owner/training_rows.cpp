@@ -33,6 +33,8 @@ RandomConvOptions convolutions_of(const FeatureOptions& options, const TrainingR
     RandomConvOptions conv;
     conv.seed = options.seed();
     conv.threshold = options.threshold.value_or(conv.threshold);
+    conv.filters = options.filters;
+    conv.unit_rows = options.unit_filters;
     if (training.image) {
         conv.shape = *training.image;
         return conv;

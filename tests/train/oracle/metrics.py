@@ -68,8 +68,9 @@ def calibrate(scores, labels, weights):
     """Coordinate descent by golden sections on the smoothed, weighted cross-entropy."""
     n, c = scores.shape
     counts = np.bincount(labels, minlength=c)
-    targets = np.repeat((1 / (counts[labels] + c))[:, None], c, axis=1)
-    targets[np.arange(n), labels] = (counts[labels] + 1) / (counts[labels] + c)
+    others = 1 / (counts[labels] + 2)
+    targets = np.repeat((others / (c - 1))[:, None], c, axis=1)
+    targets[np.arange(n), labels] = 1 - others
     w = weights / weights.sum()
 
     def loss(scale, offsets):

@@ -19,6 +19,9 @@ namespace cipherfit {
 // The kinds of features that FeatureOptions::kind may name.
 const std::vector<std::string>& feature_kinds();
 
+// Of random-conv, on its grid of 4 x 4 cells.
+inline constexpr int most_filters = 1024;
+
 struct FeatureOptions {
     // auto, raw, standardised, rbf, random-conv, pca, random-conv+rbf, pca+rbf
     std::string kind = "auto";
@@ -31,6 +34,8 @@ struct FeatureOptions {
     int cosines = 1024;  // of rbf
     // Of random-conv's rectifier, in units of a white pixel; searched unless given.
     std::optional<double> threshold;
+    int filters = 64;           // of random-conv
+    bool unit_filters = false;  // divide their answers to an image by their norm
 
     // Whether features are whitened components with a ridge, on which steps are unit steps.
     bool are_whitened() const {
