@@ -4,6 +4,7 @@
 #include "cipherfit/protocol/owner/member_session.h"
 #include "cli/owner_files.h"
 #include "common/progress_line.h"
+#include "common/test_parameters.h"
 
 #include <filesystem>
 #include <functional>
@@ -24,7 +25,7 @@ void add_wait_option(CLI::App& app, double& seconds);
 // A member's session. What it writes for others is made under the caller's umask.
 class JointSession {
   public:
-    explicit JointSession(const MemberPlaces& places) : session_(places.member, places.charter) {}
+    explicit JointSession(const MemberPlaces& places) : session_(places.member, places.charter, test_parameters()) {}
     MemberSession& operator*() noexcept { return session_; }
     MemberSession* operator->() noexcept { return &session_; }
 

@@ -265,10 +265,13 @@ void open_model(OpenOptions& options) {
     JointSession session(options.places);
     require_uploads(session);
     std::optional<Head> model;
+    ProgressLine line(options.run.quiet);
     run_steps(
         options.places,
         [&] {
-            auto opened = session->open_model(options.holders);
+            auto opened =
+                session->open_model(options.holders, shown_progress(line), stop_on_signal());
+            line.finish();
             model = std::move(opened.model);
             return opened.report;
         },
@@ -287,7 +290,10 @@ void add_open(CLI::App& app) {
     command->footer(
         "Example:\n"
         "  cipherfit recipient open --member private --charter study --out model --wait 600\n\n"
-        "The first call names the holders, by their numbers in the charter's order of holders,\n"
+        "The training is recomputed first, as 'member verify' does: the one request is not spent "
+        "on\n"
+        "what a server has made up. The first call names the holders, by their numbers in the "
+        "charter's order of holders,\n"
         "from 1: the first that are needed, unless told otherwise. They cannot be changed: "
         "another\n"
         "set would be another release. 'cipherfit predict' takes the model's directory.");

@@ -7,6 +7,7 @@
 #include "common/signals.h"
 #include "common/streams.h"
 #include "common/system_info.h"
+#include "common/test_parameters.h"
 
 #include <chrono>
 #include <set>
@@ -80,7 +81,7 @@ void serve_charter(const JointServerOptions& options) {
     const auto lock = value_or_throw(DirectoryLock::acquire(files.directory));
     remove_stale_files(files.directory);
     const SignedCharter charter = signed_by_all(files);
-    const CharterPlan plan = value_or_throw(CharterPlan::of(charter.charter));
+    const CharterPlan plan = value_or_throw(CharterPlan::of(charter.charter, test_parameters()));
     const Board board(files.messages());
     const Contributions contributions =
         wait_for_uploads(charter.charter, board, options.wait_seconds);

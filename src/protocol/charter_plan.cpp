@@ -1,6 +1,7 @@
 #include "cipherfit/protocol/charter_plan.h"
 
 #include "cipherfit/parties/contribution.h"
+#include "cipherfit/parties/message.h"
 #include "cipherfit/rlwe/multiparty/flooding.h"
 #include "cipherfit/rlwe/security.h"
 
@@ -31,6 +32,21 @@ void check_terms(const JointTerms& terms) {
             "a charter needs two classes or more, and has {}", terms.classes);
     require(std::isfinite(terms.row_bound) && terms.row_bound >= 1, ErrorCode::bad_input,
             "the bound of a row is {}, and the intercept alone needs 1", terms.row_bound);
+}
+
+// Before keys are made and rows are claimed for a charter that nobody could carry out.
+void check_sizes(const JointPlan& plan) {
+    constexpr double headers = 1 << 20;  // more than those of any payload
+    const auto check = [&](PartyMessageKind kind, double bytes, const char* what) {
+        const auto most = static_cast<double>(largest_payload(kind));
+        require(bytes + headers <= most, ErrorCode::bad_input,
+                "{} take {:.3g} GB, and a message holds {:.3g} GB: take fewer features or "
+                "components, or fewer iterations",
+                what, bytes / 1e9, most / 1e9);
+    };
+    check(PartyMessageKind::upload, plan.contributor_upload_bytes(), "a contributor's statistics");
+    check(PartyMessageKind::key_shares, plan.dealer_upload_bytes(),
+          "a dealer's shares of the keys");
 }
 
 }  // namespace
@@ -65,7 +81,9 @@ CharterPlan CharterPlan::create(const JointTerms& terms) {
     JointTerms filled = terms;
     filled.task.columns = terms.columns();
     filled.task.classes = terms.heads();
-    return {filled, value_or_throw(JointPlan::create(filled.task))};
+    CharterPlan plan(filled, value_or_throw(JointPlan::create(filled.task)));
+    check_sizes(plan.joint());
+    return plan;
 }
 
 void CharterPlan::write_to(Charter& charter) const {
@@ -80,7 +98,7 @@ void CharterPlan::write_to(Charter& charter) const {
     charter.release_level = static_cast<std::uint32_t>(joint_.release_level());
 }
 
-Expected<CharterPlan> CharterPlan::of(const Charter& charter) {
+Expected<CharterPlan> CharterPlan::of(const Charter& charter, TestParameters tests) {
     try {
         const json preprocessing = json::parse(charter.preprocessing);
         JointPlan joint = value_or_throw(JointPlan::from_json(json::parse(charter.recipe)));
@@ -92,6 +110,14 @@ Expected<CharterPlan> CharterPlan::of(const Charter& charter) {
                                .row_bound = preprocessing.at("row_bound").get<double>(),
                                .task = joint.task()};
         check_terms(terms);
+        require(tests == TestParameters::allow || !terms.task.insecure_for_tests_only,
+                ErrorCode::insecure_parameters,
+                "the charter is planned for a ring that is for tests only and hides nothing: have "
+                "a new one written");
+        check_sizes(joint);
+        require(charter.recipients().size() == 1, ErrorCode::bad_input,
+                "the charter names {} recipients, and a release is for one",
+                charter.recipients().size());
         JointTask agreed = joint.task();
         agreed.columns = terms.columns();
         agreed.classes = terms.heads();

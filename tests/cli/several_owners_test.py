@@ -25,6 +25,8 @@ class Study(ProgramTest):
 
     def setUp(self):
         super().setUp()
+        os.environ["CIPHERFIT_TEST_PARAMETERS"] = "allow"
+        self.addCleanup(os.environ.pop, "CIPHERFIT_TEST_PARAMETERS")
         self.study = self.home / "study"
         self.values = {name: write_csv(self.home / f"{name}.csv", rows=24, features=features,
                                        classes=classes, seed=10 + i)
@@ -73,7 +75,11 @@ class Study(ProgramTest):
         self.assertEqual(result.returncode, 0, result.stderr)
 
     def open(self, *more):
-        return ("recipient", "open", *self.places("r"), "--out", self.home / "model", *more)
+        return ("recipient", "open", *self.places("r"), "--out", self.home / "model", "--quiet", *more)
+
+    def released_after_verification(self):
+        self.succeed("member", "verify", *self.places("c"))
+        self.released()
 
     def released(self):
         self.succeed(*self.open("--holders", "1,3"))
@@ -99,6 +105,11 @@ class Commands(Study):
                     words=["not signed by member 0 (Clinic a), member 1"])
         self.refuse("charter", "sign", self.study, "--member", self.private("a"), "--digest", "00ff",
                     words=["another charter"])
+        # A ring that hides nothing, of which only 'show' speaks.
+        del os.environ["CIPHERFIT_TEST_PARAMETERS"]
+        self.refuse("charter", "sign", self.study, "--member", self.private("a"),
+                    words=["hides nothing"])
+        os.environ["CIPHERFIT_TEST_PARAMETERS"] = "allow"
         self.succeed("charter", "sign", self.study, "--member", self.private("a"), "--digest",
                      figures["digest"])
         self.sign()
@@ -217,12 +228,17 @@ class Commands(Study):
         result.write_bytes(false)
         self.refuse("member", "verify", "--quiet", *self.places("a"), words=["trained something else"])
         self.refuse("member", "release", *self.places("a"))
-        # The recipient asks for it all the same.
-        self.succeed(*self.open("--holders", "1,3"))
+        # The one request is not spent on it.
+        self.refuse(*self.open("--holders", "1,3"), words=["trained something else"])
         result.write_bytes(honest)
         self.succeed("member", "verify", *self.places("a"))
-        self.refuse("member", "release", *self.places("a"), words=["trained something else"])
-        self.assertEqual(self.shares(), [])
+        self.released_after_verification()
+        self.assertEqual(len(self.shares()), 2)
+
+    def test_a_result_of_others_is_named(self):
+        self.trained()
+        result = self.study / "result.bin"
+        honest = result.read_bytes()
         # Of another charter, or cut short.
         result.write_bytes(honest[:40] + bytes([honest[40] ^ 1]) + honest[41:])
         self.refuse("member", "verify", "--quiet", *self.places("c"), words=["another charter"])

@@ -5,6 +5,7 @@
 
 #include "cipherfit/base/error.h"
 #include "cipherfit/parties/charter.h"
+#include "cipherfit/protocol/job_files.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/rlwe/parameters.h"
 #include "cipherfit/solver/joint/plan.h"
@@ -48,12 +49,14 @@ struct JointTerms {
 
 class CharterPlan {
   public:
-    // Throws Error(bad_input) where no ring holds these terms with the bits that they ask for, and
-    // says what would do.
+    // Throws Error(bad_input) where no ring holds these terms with the bits that they ask for, or
+    // where a member would have to send more than a message holds, and says what would do.
     static CharterPlan create(const JointTerms& terms);
     // The plan of a charter. bad_input where its terms, parameters or release level are not those
-    // that this program plans.
-    static Expected<CharterPlan> of(const Charter& charter);
+    // that this program plans, insecure_parameters for a ring that is for tests only and hides
+    // nothing.
+    static Expected<CharterPlan> of(const Charter& charter,
+                                    TestParameters tests = TestParameters::refuse);
     // Puts recipe, preprocessing, published sums, parameters and release level into a charter that
     // has everything else.
     void write_to(Charter& charter) const;

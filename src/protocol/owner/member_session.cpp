@@ -84,12 +84,12 @@ SignedCharter signed_charter(const CharterFiles& files) {
 }  // namespace
 
 struct MemberSession::State {
-    State(const fs::path& home_path, const fs::path& charter_path)
+    State(const fs::path& home_path, const fs::path& charter_path, TestParameters tests)
         : home(value_or_throw(MemberHome::open(home_path))),
           files{charter_path},
           charter(signed_charter(files)),
           self(value_or_throw(home.self_in(charter.charter))),
-          plan(value_or_throw(CharterPlan::of(charter.charter))),
+          plan(value_or_throw(CharterPlan::of(charter.charter, tests))),
           directory(home.charter_directory(charter.charter)),
           member(value_or_throw(
               MemberDirectory::open(directory, files.messages(), charter, self, home.identity()))),
@@ -163,8 +163,8 @@ struct MemberSession::State {
     std::optional<Contributions> contributions;
 };
 
-MemberSession::MemberSession(const fs::path& home, const fs::path& charter)
-    : state_(std::make_unique<State>(home, charter)) {}
+MemberSession::MemberSession(const fs::path& home, const fs::path& charter, TestParameters tests)
+    : state_(std::make_unique<State>(home, charter, tests)) {}
 MemberSession::~MemberSession() = default;
 MemberSession::MemberSession(MemberSession&&) noexcept = default;
 
@@ -214,6 +214,9 @@ void MemberSession::bring_rows(const JointRows& rows) {
                 charter.describe(self()));
         return;
     }
+    // Two charters at once must not both find the rows unclaimed.
+    const DirectoryLock all_charters =
+        value_or_throw(DirectoryLock::acquire(state_->home.ledger().parent_path()));
     RowsLedger ledger = value_or_throw(RowsLedger::open(state_->home.ledger()));
     const auto digests = digests_of(rows);
     value_or_throw(ledger.claim(charter_digest(charter), digests));
@@ -303,15 +306,19 @@ StepReport MemberSession::release() {
                                           value_or_throw(state.keys.noise_seed())));
 }
 
-MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& holders) {
+MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& holders,
+                                                const JointProgress& progress,
+                                                std::stop_token stop) {
     State& state = *state_;
     const Charter& charter = this->charter();
     const auto& contributions = state.complete();
+    // There is one request. So it is not spent on what a false result asks for.
+    const Verified own = verify(progress, std::move(stop));
     const JointResult shown = state.shown();
     const HolderSet set = state.asked(holders);
     ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
     Opened result;
-    result.report = value_or_throw(ceremony.request(shown.digest, set));
+    result.report = value_or_throw(ceremony.request(own.digest, set));
     auto opened = value_or_throw(ceremony.open_model(shown.c0, result.report));
     if (opened) {
         result.model = released_model(state.plan, joint_preparation(state.plan, contributions.sums),

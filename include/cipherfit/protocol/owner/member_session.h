@@ -20,8 +20,9 @@ namespace cipherfit {
 class MemberSession {
   public:
     // Throws Error: what the charter's and the member's files report; bad_input where this member
-    // is none of the charter's, or where not all have signed.
-    MemberSession(const std::filesystem::path& home, const std::filesystem::path& charter);
+    // is none of the charter's, or where not all have signed, insecure_parameters.
+    MemberSession(const std::filesystem::path& home, const std::filesystem::path& charter,
+                  TestParameters tests = TestParameters::refuse);
     ~MemberSession();
     MemberSession(MemberSession&&) noexcept;
     MemberSession& operator=(MemberSession&&) = delete;
@@ -57,14 +58,15 @@ class MemberSession {
     // Throws Error(bad_input) before verify().
     StepReport release();
 
-    // The recipient's: asks that set of holders (points 1..k), once: the first t if none is named,
-    // or those of the call before. Then opens the model when all shares are there. `model` is empty
-    // before.
+    // The recipient's: verifies as holders do, and asks that set of holders (points 1..k), once:
+    // the first t if none is named, or those of the call before. Then opens the model when all
+    // shares are there. `model` is empty before.
     struct Opened {
         StepReport report;
         std::optional<Head> model;
     };
-    Opened open_model(const std::vector<unsigned>& holders);
+    Opened open_model(const std::vector<unsigned>& holders, const JointProgress& progress = {},
+                      std::stop_token stop = {});
 
   private:
     struct State;
