@@ -36,13 +36,13 @@ void check_terms(const JointTerms& terms) {
 
 // Before keys are made and rows are claimed for a charter that nobody could carry out.
 void check_sizes(const JointPlan& plan) {
-    constexpr double headers = 1 << 20;  // more than those of any payload
-    const auto check = [&](PartyMessageKind kind, double bytes, const char* what) {
-        const auto most = static_cast<double>(largest_payload(kind));
-        require(bytes + headers <= most, ErrorCode::bad_input,
+    constexpr std::uint64_t headers = 1 << 20;  // more than those of any payload
+    const auto check = [&](PartyMessageKind kind, std::size_t bytes, const char* what) {
+        const std::uint64_t most = largest_payload(kind);
+        require(bytes <= most - headers, ErrorCode::bad_input,
                 "{} take {:.3g} GB, and a message holds {:.3g} GB: take fewer features or "
                 "components, or fewer iterations",
-                what, bytes / 1e9, most / 1e9);
+                what, static_cast<double>(bytes) / 1e9, static_cast<double>(most) / 1e9);
     };
     check(PartyMessageKind::upload, plan.contributor_upload_bytes(), "a contributor's statistics");
     check(PartyMessageKind::key_shares, plan.dealer_upload_bytes(),
