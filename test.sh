@@ -17,7 +17,7 @@ usage: ./test.sh [--fast | --full | --tidy]
 
 Installs what is missing, then
   release    the Release build and its whole suite: units, the programs from end to end, the
-             installed package with its examples, the documents
+             installed package with its examples, the documents, the Python package
   tools      the layering of includes, wide instructions, symbols of the server, formatting, and the
              tests of those tools
   isa        the suites of math, rlwe and ckks on every other instruction set that this CPU has

@@ -7,13 +7,17 @@
 See ``cipherfit.ckks`` for the encrypted arithmetic beneath, on NumPy arrays.
 """
 
+from . import ckks
 from ._classifier import EncryptedClassifier
 from ._core import set_threads, threads
 from ._errors import (BusyError, DataError, Error, InputError, Interrupted, LevelError,
                       MissingKeyError, StorageError)
 from ._report import TrainingReport
+from ._server import train
+from ._session import Session
+from ._transformers import CnnFeatures, RandomConvFeatures, RandomFourierFeatures
 
 __version__ = "0.1.0"
-__all__ = ["BusyError", "DataError", "EncryptedClassifier", "Error", "InputError", "Interrupted",
-           "LevelError", "MissingKeyError", "StorageError", "TrainingReport", "set_threads",
-           "threads"]
+__all__ = ["BusyError", "CnnFeatures", "DataError", "EncryptedClassifier", "Error", "InputError", "Interrupted",
+           "LevelError", "MissingKeyError", "RandomConvFeatures", "RandomFourierFeatures", "Session", "StorageError", "TrainingReport", "ckks", "set_threads",
+           "threads", "train"]

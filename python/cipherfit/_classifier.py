@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -17,9 +17,10 @@ from sklearn.utils import Bunch
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from . import _core, _programs
+from . import _core
 from ._errors import InputError
 from ._progress import Report, shown
+from ._server import run_server, server_figures
 from ._report import TrainingReport, cost_of, plan_of
 from ._validation import checked, seed_of
 
@@ -28,6 +29,13 @@ _OPTIONS = ("features", "components", "iterations", "epochs", "batch", "decay", 
             "rbf_width", "rbf_cosines", "whitening", "conv_threshold", "preset", "solver", "kernel",
             "sigmoid_degree", "sigmoid_range", "step", "final_step", "rehearse", "prefer_accuracy",
             "security", "log_n", "scale_bits", "memory_limit_gb", "most_ciphertexts", "models_every")
+
+
+class _Rows(NamedTuple):
+    X: np.ndarray
+    labels: np.ndarray  # indices into classes
+    classes: np.ndarray
+    seed: int
 
 
 class EncryptedClassifier(ClassifierMixin, BaseEstimator):
@@ -155,6 +163,21 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         if self.fhe not in ("execute", "simulate", "disable"):
             raise InputError(f"fhe={self.fhe!r}: give 'execute', 'simulate' or 'disable'",
                              "invalid_argument")
+        rows = self._rows(X, y)
+        with shown(self.progress) as report, self._directories() as (owner, job):
+            started = time.monotonic()
+            planned = self._plan(rows, owner, report)
+            timings = {"plan_seconds": time.monotonic() - started}
+            server: dict[str, Any] = {}
+            if self.fhe == "execute":
+                model, server = self._execute(planned, job, timings, report)
+            elif self.fhe == "simulate":
+                model = planned.simulate(rows.seed, report)
+            else:
+                model = planned.twin()
+        return self._finish(rows, planned, model, timings, server)
+
+    def _rows(self, X: Any, y: Any) -> _Rows:
         X, y = checked(self, X, y, fitting=True)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
@@ -163,19 +186,11 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
                              "class as well", "bad_input")
         if self.threads is not None:
             _core.set_threads(self.threads)
-        seed = seed_of(self.random_state)
-        with shown(self.progress) as report, self._directories() as (owner, job):
-            started = time.monotonic()
-            planned = self._plan(X, labels, classes, seed, owner, report)
-            timings = {"plan_seconds": time.monotonic() - started}
-            server: dict[str, Any] = {}
-            if self.fhe == "execute":
-                model, server = self._execute(planned, job, timings, report)
-            elif self.fhe == "simulate":
-                model = planned.simulate(seed, report)
-            else:
-                model = planned.twin()
-        self.classes_ = classes
+        return _Rows(X, labels, classes, seed_of(self.random_state))
+
+    def _finish(self, rows: _Rows, planned: Any, model: Any, timings: dict[str, float],
+                server: dict[str, Any]) -> EncryptedClassifier:
+        self.classes_ = rows.classes
         self._set_model(model)
         figures = json.loads(planned.figures())
         self.plan_ = plan_of(figures)
@@ -185,19 +200,19 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
             fhe=self.fhe, choice=planned.choice, figures=figures, timings=timings, server=server,
             weight_error=planned.weight_error(model),
             weight_error_bound=figures["predicted_weight_error_bound"],
-            train_accuracy=float(np.mean(self._indices(X) == labels)))
+            train_accuracy=float(np.mean(self._indices(rows.X) == rows.labels)))
         return self
 
-    def _plan(self, X: np.ndarray, labels: np.ndarray, classes: np.ndarray, seed: int,
-              owner: str | None, report: Report | None) -> Any:
+    def _plan(self, rows: _Rows, owner: str | None, report: Report | None) -> Any:
         options = {name: getattr(self, name) for name in _OPTIONS}
-        options["seed"] = seed
-        weights = self._class_numbers("class_weight", classes, 1.0, options)
-        prior = self._class_numbers("prior", classes, None, options)
+        options["seed"] = rows.seed
+        weights = self._class_numbers("class_weight", rows.classes, 1.0, options)
+        prior = self._class_numbers("prior", rows.classes, None, options)
         columns = getattr(self, "feature_names_in_", ())
-        return _core.plan(X, labels.astype(np.int32), [str(name) for name in classes],
-                          [str(name) for name in columns], options, weights, prior,
-                          None if self.image_shape is None else tuple(self.image_shape), owner, report)
+        image = None if self.image_shape is None else tuple(self.image_shape)
+        return _core.plan(rows.X, rows.labels.astype(np.int32), [str(name) for name in rows.classes],
+                          [str(name) for name in columns], options, weights, prior, image, owner,
+                          report)
 
     def _class_numbers(self, name: str, classes: np.ndarray, default: float | None,
                        options: dict[str, Any]) -> np.ndarray | None:
@@ -227,17 +242,9 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
             return result
 
         timed("send_seconds", planned.send, job, report)
-        sent = sum(file.stat().st_size for file in Path(job).rglob("*.cft")
-                   if file.name not in ("model.cft", "checkpoint.cft"))
-        arguments = [job, "--threads", str(self.threads or 0), "--machine-progress",
-                     "--checkpoint-every", str(self.checkpoint_every)]
-        timed("train_seconds", _core.run_server, str(_programs.path_of("cipherfit-server")), arguments,
-              report)
+        timed("train_seconds", run_server, job, self.threads, self.checkpoint_every, report)
         model = timed("decrypt_seconds", planned.decrypt, job, report)
-        server: dict[str, Any] = {"sent_bytes": sent}
-        with contextlib.suppress(OSError, ValueError):
-            server.update(json.loads(Path(job, "server_report.json").read_text()))
-        return model, server
+        return model, server_figures(job)
 
     @contextlib.contextmanager
     def _directories(self) -> Iterator[tuple[str | None, str]]:

@@ -7,4 +7,6 @@ NB_MODULE(_core, module) {
     translate_errors();
     bind_training(module);
     bind_features(module);
+    bind_ckks(module);
+    bind_layouts(module);
 }

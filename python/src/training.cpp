@@ -64,8 +64,17 @@ TrainingRows rows_of(const Rows& rows, const Labels& labels,
 struct Planned {
     PlannedTraining training;
     std::optional<DirectoryLock> lock = std::nullopt;
+    bool has_key = false;
 
     OwnerSession& session() { return training.session; }
+    // Takes the key that is kept; false where there is none yet.
+    bool load_key() {
+        if (!has_key && !session().files().directory.empty() && session().has_stored_key()) {
+            session().load_key();
+            has_key = true;
+        }
+        return has_key;
+    }
     const OwnerState& state() const { return training.session.state(); }
     Model model(Head head) const {
         return {std::move(head), state().columns.extractor, state().calibration};
@@ -199,10 +208,9 @@ void send(Planned& planned, const std::string& job, const nb::object& report) {
     run_long(report, [&](Watch& watch) {
         OwnerSession& session = planned.session();
         watch.phase("keys");
-        if (session.files().directory.empty() || !session.has_stored_key()) {
+        if (!planned.load_key()) {
             session.make_key();
-        } else {
-            session.load_key();
+            planned.has_key = true;
         }
         const Watching watching(session, watch);
         DirectoryStore store(job);
@@ -215,6 +223,7 @@ Model decrypt(Planned& planned, const std::string& job, const nb::object& report
     run_long(report, [&](Watch& watch) {
         OwnerSession& session = planned.session();
         watch.phase("decryption");
+        static_cast<void>(planned.load_key());
         const Watching watching(session, watch);
         model = planned.model(session.decrypt(DirectoryStore(job)));
         const TwinReference& twin = session.reference();

@@ -67,6 +67,10 @@ std::string_view name(ContainerKind kind) noexcept {
             return "prediction_model";
         case ContainerKind::prediction_scores:
             return "prediction_scores";
+        case ContainerKind::ciphertexts:
+            return "ciphertexts";
+        case ContainerKind::keys:
+            return "keys";
     }
     return "unknown";
 }

@@ -39,7 +39,7 @@ for program in cipherfit cipherfit-server; do
     quietly "$work/prefix/bin/$program" --help
 done
 
-example() {
+build_example() {
     quietly cmake -S "$source/examples/$1" -B "$work/$1" -DCMAKE_PREFIX_PATH="$work/prefix" \
         -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$compiler" \
         -DCMAKE_CXX_COMPILER_LAUNCHER="$launcher" -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror $flags"
@@ -49,6 +49,10 @@ example() {
         exit 1
     fi
     quietly cmake --build "$work/$1"
+}
+
+example() {
+    build_example "$1"
     "$work/$1/$2" >"$work/$2.txt" || {
         cat "$work/$2.txt"
         echo "failed: $2"
@@ -66,6 +70,9 @@ example 02_owner_and_server owner_and_server
 expect "$work/owner_and_server.txt" '128-bit security'
 expect "$work/owner_and_server.txt" '^server: iteration 2 done'
 expect "$work/owner_and_server.txt" ': ([89][0-9]\.[0-9]|100\.0) % encrypted'
+
+# It is run by tests/python, which make its input.
+build_example 03_ciphertext_files
 
 # Public headers must need nothing that is not installed: all of them together, in the order of
 # their names and the other way round; each by itself with CIPHERFIT_FULL.

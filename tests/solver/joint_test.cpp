@@ -323,7 +323,7 @@ TEST(JointPlan, FullSizeHasTheBudget) {
     EXPECT_GE(plan.release_bits(), 6);
     EXPECT_GE(plan.sigma(),
               flooding_sigma({.kappa = 30, .releases = 4, .error_norm = plan.error_bound().total}));
-    EXPECT_LE(plan.contributor_upload_bytes(), 40'000'000U);
+    EXPECT_LE(plan.contributor_upload_bytes(), 20'000'000U);
     EXPECT_LE(plan.dealer_upload_bytes(), 500'000'000U);
     RecordProperty("log_qp", std::to_string(parameters.log_qp()));
     RecordProperty("digits", std::to_string(parameters.digits()));
@@ -350,17 +350,32 @@ TEST(JointPlan, FullSizeHasTheBudget) {
 // Larger problems are planned, at their price.
 TEST(JointPlan, LargeProblemsHavePlans) {
     JointTask task = full_task();
+    task.columns = 401;
+    const auto wide = JointPlan::create(task);
+    ASSERT_TRUE(wide.has_value());
+    EXPECT_LE(wide->contributor_upload_bytes(), 40'000'000U);
     task.columns = 1024;
-    task.classes = 10;
-    EXPECT_TRUE(JointPlan::create(task).has_value());
+    const auto wider = JointPlan::create(task);
+    ASSERT_TRUE(wider.has_value());
+    EXPECT_LE(wider->dealer_upload_bytes(), 500'000'000U);
+    RecordProperty("upload_of_1024", std::to_string(wider->contributor_upload_bytes()));
+    RecordProperty("memory_of_1024", std::to_string(wider->server_memory_bytes()));
+    RecordProperty("bits_of_1024", std::to_string(wider->release_bits()));
     task.columns = 256;
     task.classes = 100;
-    EXPECT_TRUE(JointPlan::create(task).has_value());
+    const auto many = JointPlan::create(task);
+    ASSERT_TRUE(many.has_value());
+    RecordProperty("log_n_of_100_classes", std::to_string(many->parameters().log_n()));
+    RecordProperty("bits_of_100_classes", std::to_string(many->release_bits()));
     task.classes = 10;
     task.iterations = 16;
     const auto long_plan = JointPlan::create(task);
     ASSERT_TRUE(long_plan.has_value());
     EXPECT_EQ(long_plan->parameters().log_n(), 16U);
+    RecordProperty("bits_of_16_iterations", std::to_string(long_plan->release_bits()));
+    RecordProperty("upload_of_16", std::to_string(long_plan->contributor_upload_bytes()));
+    RecordProperty("dealer_of_16", std::to_string(long_plan->dealer_upload_bytes()));
+    RecordProperty("memory_of_16", std::to_string(long_plan->server_memory_bytes()));
 }
 
 TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
@@ -377,6 +392,9 @@ TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
     task.iterations = 16;
     task.log_n = 15;
     EXPECT_NE(message(task).find("16 iterations fit no ring"), std::string::npos);
+    task = toy_task();
+    task.iterations = 64;
+    EXPECT_NE(message(task).find("64 iterations fit no ring"), std::string::npos);
     task = full_task();
     task.columns = 60000;
     task.classes = 1000;

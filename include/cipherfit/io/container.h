@@ -41,6 +41,8 @@ enum class ContainerKind : std::uint32_t {
     prediction_rows = 17,
     prediction_model = 18,
     prediction_scores = 19,
+    ciphertexts = 40,
+    keys = 41,
 };
 
 // The name in messages and JSON, e.g. "evaluation_keys"; "unknown" for any other number.
