@@ -22,8 +22,9 @@ each hospital's own model, the released one, and the same training in the clear 
   --rows-each R     32 unless given
   --train, --test   CSV files, label first. Without them MNIST: features of EfficientNet-Lite0 of
                     the first N x R training images, tested on 1,000 test images. Above 2,000
-                    rows the pixels, 255 principal components of a published pooled covariance, and all
-                    10,000 test images
+                    rows the pixels, 255 principal components of a published pooled covariance,
+                    and all 10,000 test images. More than 255 features are projected to 255 at
+                    random, by a public seed, unless components are asked for
   --iterations I    8 unless given; --ridge L, --preparation, --components: see
                     'cipherfit charter new --help'
   --out DIR         the report page; out/hospitals of the sources unless given
