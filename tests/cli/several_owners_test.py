@@ -192,7 +192,7 @@ class Commands(Study):
         # Lost: sent again byte for byte.
         for path in before:
             path.unlink()
-        for _ in range(6):
+        for _ in range(12):
             for name in (*self.names, "r"):
                 self.succeed("member", "step", *self.places(name))
         self.assertEqual({path: path.read_bytes() for path in before}, before)

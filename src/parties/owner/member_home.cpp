@@ -61,8 +61,10 @@ Expected<MemberHome> MemberHome::create(const fs::path& directory, const std::st
         return make_error(ErrorCode::bad_input, "a member's name has 1 to 256 bytes, and '{}' {}",
                           name, name.size());
     }
-    if (auto made = make_private(directory); !made) {
-        return failed(made);
+    for (const fs::path& path : {directory, directory / "charters"}) {
+        if (auto made = make_private(path); !made) {
+            return failed(made);
+        }
     }
     if (!present(key_file(directory))) {
         const MemberIdentity fresh = MemberIdentity::generate();

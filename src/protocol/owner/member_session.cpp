@@ -69,6 +69,13 @@ std::vector<Digest> digests_of(const JointRows& rows) {
     return result;
 }
 
+// The process writes for others as well, so that its umask is theirs.
+DirectoryLock private_lock(const fs::path& directory) {
+    DirectoryLock lock = value_or_throw(DirectoryLock::acquire(directory));
+    fs::permissions(directory / ".lock", fs::perms::owner_read | fs::perms::owner_write);
+    return lock;
+}
+
 SignedCharter signed_charter(const CharterFiles& files) {
     SignedCharter charter = value_or_throw(read_charter(files));
     std::vector<std::string> missing;
@@ -95,7 +102,7 @@ struct MemberSession::State {
               MemberDirectory::open(directory, files.messages(), charter, self, home.identity()))),
           keys(value_or_throw(KeyCeremony::open(directory, files.messages(), charter, self,
                                                 home.identity(), plan.joint().keys()))),
-          lock(value_or_throw(DirectoryLock::acquire(directory))) {
+          lock(private_lock(directory)) {
         remove_stale_files(home_path);
         remove_stale_files(directory);
         remove_stale_files(directory / "sent");
@@ -215,8 +222,7 @@ void MemberSession::bring_rows(const JointRows& rows) {
         return;
     }
     // Two charters at once must not both find the rows unclaimed.
-    const DirectoryLock all_charters =
-        value_or_throw(DirectoryLock::acquire(state_->home.ledger().parent_path()));
+    const DirectoryLock all_charters = private_lock(state_->home.ledger().parent_path());
     RowsLedger ledger = value_or_throw(RowsLedger::open(state_->home.ledger()));
     const auto digests = digests_of(rows);
     value_or_throw(ledger.claim(charter_digest(charter), digests));
