@@ -18,8 +18,9 @@ package = Path(cipherfit.__file__).parent
 assert "site-packages" in str(package), package
 assert not any(shutil.which(name) for name in ("cc", "gcc", "g++", "clang", "cmake")), os.environ["PATH"]
 
-# Nothing but the system's C and C++ libraries comes from outside the package.
-system = ("libc.so", "libm.so", "libdl.so", "librt.so", "libpthread.so", "libgcc_s.so", "libstdc++.so",
+# Nothing but the system's C and C++ libraries comes from outside the package; and zlib, which the
+# manylinux standard expects of every system.
+system = ("libz.so.1", "libc.so", "libm.so", "libdl.so", "librt.so", "libpthread.so", "libgcc_s.so", "libstdc++.so",
           "ld-linux", "linux-vdso")
 for binary in [*package.glob("*.so"), *package.glob("bin/*")]:
     if Path("/usr/bin/ldd").exists():
