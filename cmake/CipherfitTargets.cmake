@@ -100,18 +100,18 @@ function(cipherfit_share_headers)
     endforeach()
 endfunction()
 
-# cipherfit_compile_together(): several files in one translation unit, so that their headers are read
-# once. For builds that are made once, as those with sanitizers are. Targets whose files define the
-# same names in their unnamed namespaces are compiled file by file, as all are in other builds.
-function(cipherfit_compile_together)
-    set(targets base math rlwe rlwe_owner ckks ckks_owner circuit linalg io parties parties_owner
-        backbone backbone_cnn)
-    list(TRANSFORM targets PREPEND cipherfit_)
-    list(APPEND targets test_base test_math test_rlwe test_rlwe_multiparty test_ckks test_circuit
-        test_linalg test_io test_parties test_backbone test_backbone_cnn)
-    foreach(target IN LISTS targets)
-        if(TARGET ${target})
-            set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-        endif()
+# cipherfit_compile_together(pattern): several files of a target in one translation unit, so that
+# their headers are read once; for the targets whose names match. Files of one target may therefore
+# not define the same name in their unnamed namespaces. Kernels are left alone: each file has
+# instructions of its own.
+function(cipherfit_compile_together pattern)
+    get_property(directories DIRECTORY "${PROJECT_SOURCE_DIR}" PROPERTY SUBDIRECTORIES)
+    foreach(directory IN LISTS PROJECT_SOURCE_DIR directories)
+        get_property(targets DIRECTORY "${directory}" PROPERTY BUILDSYSTEM_TARGETS)
+        foreach(target IN LISTS targets)
+            if(target MATCHES "${pattern}")
+                set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+            endif()
+        endforeach()
     endforeach()
 endfunction()

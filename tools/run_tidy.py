@@ -4,7 +4,7 @@
     run_tidy.py BUILD_DIRECTORY SECONDS [FILE ...]
 
 Takes the files that git says changed last first, starts none after SECONDS, and names those it did
-not reach. A file is not looked at again until what the preprocessor makes of it changes: clean
+not reach. A build with CIPHERFIT_UNITY is looked at several times faster: its files share headers. A file is not looked at again until what the preprocessor makes of it changes: clean
 results are remembered in BUILD_DIRECTORY/tidy.
 """
 
@@ -83,10 +83,12 @@ def main():
         clean = memory / fingerprint(entries[file])
         if clean.exists():
             return file, "clean", ""
+        # Some warnings that are switched off are those of g++ alone.
+        command = [tidy, "-p", str(memory), "--quiet", "--extra-arg=-Wno-unknown-warning-option"]
+        if file.name.startswith("unity_"):
+            command.append("--checks=-bugprone-suspicious-include")
         result = subprocess.run(
-            # Some warnings that are switched off are those of g++ alone.
-            [tidy, "-p", str(memory), "--quiet", "--extra-arg=-Wno-unknown-warning-option",
-             str(file)],
+            [*command, str(file)],
             capture_output=True,
             text=True,
             check=False,

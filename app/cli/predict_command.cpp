@@ -81,7 +81,8 @@ void predict(PredictOptions& options) {
         [&line] { line.tick(); });
     line.finish();
     const double up = sent_bytes(files);
-    finish_prediction(files, record_of(job, rows), key, DecryptionRecord(), options.output);
+    finish_prediction(files, record_of(job, rows), key, DecryptionRecord::that_keeps_nothing(),
+                      options.output);
     print_summary("{}", rows.notes);
     print_summary("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n",
                   "under", plan.parameters().log_n(), plan.parameters().security_bits(),

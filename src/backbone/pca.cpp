@@ -119,4 +119,14 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
     return result;
 }
 
+void require_projection(Eigen::Index components, double whitening, double ridge) {
+    constexpr Eigen::Index most_components = 16384;
+    require(components >= 0 && components <= most_components, ErrorCode::invalid_argument,
+            "{} principal components are outside 0..{}", components, most_components);
+    require(whitening >= 0.0 && whitening <= 1.0, ErrorCode::invalid_argument,
+            "a whitening of {} is outside 0..1", whitening);
+    require(ridge >= 0.0 && ridge <= 1.0, ErrorCode::invalid_argument,
+            "a ridge of {} is outside 0..1", ridge);
+}
+
 }  // namespace cipherfit

@@ -12,18 +12,11 @@ namespace cipherfit {
 namespace {
 
 constexpr int pca_format = 1;
-constexpr Eigen::Index most_components = 16384;
 
 }  // namespace
 
 std::unique_ptr<PcaFeatures> PcaFeatures::create(const PcaOptions& options) {
-    require(options.components >= 0 && options.components <= most_components,
-            ErrorCode::invalid_argument, "{} principal components are outside 0..{}",
-            options.components, most_components);
-    require(options.whitening >= 0.0 && options.whitening <= 1.0, ErrorCode::invalid_argument,
-            "a whitening of {} is outside 0..1", options.whitening);
-    require(options.ridge >= 0.0 && options.ridge <= 1.0, ErrorCode::invalid_argument,
-            "a ridge of {} is outside 0..1", options.ridge);
+    require_projection(options.components, options.whitening, options.ridge);
     return std::unique_ptr<PcaFeatures>(new PcaFeatures(options));
 }
 

@@ -73,13 +73,7 @@ WhitenedFeatures::WhitenedFeatures(const WhitenedOptions& options) : options_(op
 WhitenedFeatures::~WhitenedFeatures() = default;
 
 std::unique_ptr<WhitenedFeatures> WhitenedFeatures::create(const WhitenedOptions& options) {
-    require(options.components >= 0 && options.components <= most_columns,
-            ErrorCode::invalid_argument, "{} principal components are outside 0..{}",
-            options.components, most_columns);
-    require(options.whitening >= 0.0 && options.whitening <= 1.0, ErrorCode::invalid_argument,
-            "a whitening of {} is outside 0..1", options.whitening);
-    require(options.ridge >= 0.0 && options.ridge <= 1.0, ErrorCode::invalid_argument,
-            "a ridge of {} is outside 0..1", options.ridge);
+    require_projection(options.components, options.whitening, options.ridge);
     require(!options.cosines || (options.width > 0.0 && options.width <= 1e3),
             ErrorCode::invalid_argument, "a kernel of width {} is outside (0, 1e3]", options.width);
     require(!options.cosines || (options.cosine_count >= 1 && options.cosine_count <= most_columns),

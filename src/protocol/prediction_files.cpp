@@ -14,7 +14,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::size_t largest_plan = 4096;
+constexpr std::size_t largest_prediction_plan = 4096;
 
 // Reads a content of that very job.
 template <class F>
@@ -49,7 +49,7 @@ ContainerIdentity prediction_identity(const PredictionPlan& plan, const Digest& 
 Expected<PredictionJob> read_prediction_plan(ContentSource from, TestParameters tests) {
     return read_content(
         std::move(from), ContainerKind::prediction_plan, [&](ContainerReader& reader) {
-            const auto text = value_or_throw(reader.section(tag_plan, 0, largest_plan));
+            const auto text = value_or_throw(reader.section(tag_plan, 0, largest_prediction_plan));
             const auto json = nlohmann::json::parse(text.begin(), text.end(), nullptr, false);
             value_or_throw(reader.verify_end());
             require(!json.is_discarded(), ErrorCode::corrupt_data, "the plan is not JSON");

@@ -1,5 +1,6 @@
 #include "cipherfit/protocol/training_session.h"
 
+#include "base/idle_blocks.h"
 #include "cipherfit/protocol/review.h"
 #include "cipherfit/train/cost.h"
 #include "protocol/batch_reader.h"
@@ -17,6 +18,8 @@ namespace cipherfit {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr const char* smaller_plan = "ask the owner for a smaller plan, or use a larger machine";
 
 double seconds_since(Clock::time_point start) {
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -80,9 +83,18 @@ class TrainingSession::Run {
           hold_(value_or_throw(store.hold())),
           job_(value_or_throw(read_plan(store.get(contents::plan), options.tests))),
           iterations_(job_.plan.recipe().iterations) {
+        require(
+            options.checkpoint_every >= 1 && options.keep_every >= 0 && options.review_every >= 0,
+            ErrorCode::invalid_argument,
+            "checkpoints are written every 1 or more iterations, kept and reviewed every 0 or "
+            "more, got {}, {} and {}",
+            options.checkpoint_every, options.keep_every, options.review_every);
+        // Products of sizes, before a tape is recorded: the plan is another's.
+        require_memory(largest_batch_bytes(job_.plan), options.memory_limit_bytes,
+                       store.label(contents::plan), smaller_plan);
         const double needed = plan_cost(job_.plan).peak_memory_bytes;
         require_memory(needed, options.memory_limit_bytes, store.label(contents::plan),
-                       "ask the owner for a smaller plan, or use a larger machine");
+                       smaller_plan);
         report_.iterations = iterations_;
         if (store.exists(contents::model)) {
             static_cast<void>(value_or_throw(read_model(store.get(contents::model), job_)));
@@ -106,6 +118,17 @@ class TrainingSession::Run {
             require_segments();
         }
     }
+
+    // What the session's buffers held is the machine's again: other sessions count on it.
+    ~Run() {
+        trainer_.reset();
+        keys_.reset();
+        batches_.reset();
+        state_ = {};
+        trim_pool();
+    }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
 
     const Job& job() const noexcept { return job_; }
     int iteration() const noexcept { return state_.iteration; }

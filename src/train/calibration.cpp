@@ -16,7 +16,7 @@ namespace {
 constexpr double ridge = 1e-8;
 constexpr double least_scale = 1e-6;
 
-struct Problem {
+struct CalibrationProblem {
     RowMatrix scores;  // divided by their spread
     RowMatrix targets;
     Eigen::VectorXd weights;  // of sum 1
@@ -34,7 +34,7 @@ void softmax_rows(RowMatrix& z) {
 }
 
 // scale * scores + offsets.
-RowMatrix logits(const Problem& problem, const Eigen::VectorXd& at) {
+RowMatrix logits(const CalibrationProblem& problem, const Eigen::VectorXd& at) {
     RowMatrix z = at(0) * problem.scores;
     if (problem.offsets > 0) {
         z.rowwise() += at.tail(problem.offsets).transpose();
@@ -42,7 +42,7 @@ RowMatrix logits(const Problem& problem, const Eigen::VectorXd& at) {
     return z;
 }
 
-double loss(const Problem& problem, const Eigen::VectorXd& at) {
+double loss(const CalibrationProblem& problem, const Eigen::VectorXd& at) {
     const RowMatrix z = logits(problem, at);
     double sum = 0.5 * ridge * at.tail(problem.offsets).squaredNorm();
     for (Eigen::Index i = 0; i < z.rows(); ++i) {
@@ -55,7 +55,7 @@ double loss(const Problem& problem, const Eigen::VectorXd& at) {
 
 // Gradient and Hessian of the loss. A row adds diag(p) - p p^T in the directions of its scores and
 // of the offsets.
-std::pair<Eigen::VectorXd, Eigen::MatrixXd> derivatives(const Problem& problem,
+std::pair<Eigen::VectorXd, Eigen::MatrixXd> derivatives(const CalibrationProblem& problem,
                                                         const Eigen::VectorXd& at) {
     RowMatrix p = logits(problem, at);
     softmax_rows(p);
@@ -89,7 +89,8 @@ std::pair<Eigen::VectorXd, Eigen::MatrixXd> derivatives(const Problem& problem,
 
 // The step of Newton's method. A scale at its bound that would fall further stays there, exactly:
 // the smallest step down has no room.
-Eigen::VectorXd newton_step(const Problem& problem, const Eigen::VectorXd& at, double& slope) {
+Eigen::VectorXd newton_step(const CalibrationProblem& problem, const Eigen::VectorXd& at,
+                            double& slope) {
     auto [gradient, hessian] = derivatives(problem, at);
     Eigen::VectorXd direction = -hessian.ldlt().solve(gradient);
     if (at(0) <= least_scale && (gradient(0) > 0 || direction(0) < 0)) {
@@ -106,7 +107,7 @@ Eigen::VectorXd newton_step(const Problem& problem, const Eigen::VectorXd& at, d
 
 // The loss is convex: Newton's step, cut at the bound and halved until it descends, gets there from
 // anywhere.
-Eigen::VectorXd minimise(const Problem& problem) {
+Eigen::VectorXd minimise(const CalibrationProblem& problem) {
     constexpr int most_steps = 200;
     constexpr double smallest_length = 1e-9;
     Eigen::VectorXd at = Eigen::VectorXd::Zero(problem.size());
@@ -141,15 +142,15 @@ Eigen::VectorXd minimise(const Problem& problem) {
     return at;
 }
 
-Problem make_problem(const RowMatrix& scores, std::span<const int> labels,
-                     const Eigen::VectorXd& weights, double spread) {
+CalibrationProblem calibration_problem(const RowMatrix& scores, std::span<const int> labels,
+                                       const Eigen::VectorXd& weights, double spread) {
     const Eigen::Index n = scores.rows();
     const Eigen::Index c = scores.cols();
     std::vector<double> counts(static_cast<std::size_t>(c));
     for (const int label : labels) {
         counts[static_cast<std::size_t>(label)] += 1.0;
     }
-    Problem problem;
+    CalibrationProblem problem;
     problem.scores = scores / spread;
     problem.targets.resize(n, c);
     for (Eigen::Index i = 0; i < n; ++i) {
@@ -200,7 +201,8 @@ Calibration fit_calibration(const RowMatrix& scores, std::span<const int> labels
     require(std::isfinite(spread), ErrorCode::bad_input,
             "the scores' squares overflow; the training diverged");
     // Equal scores tell nothing: the offsets alone say how frequent the classes are.
-    const Problem problem = make_problem(centred, labels, weights, spread > 0 ? spread : 1.0);
+    const CalibrationProblem problem =
+        calibration_problem(centred, labels, weights, spread > 0 ? spread : 1.0);
     const Eigen::VectorXd at = minimise(problem);
     Calibration result;
     result.scale = spread > 0 ? at(0) / spread : 1.0;

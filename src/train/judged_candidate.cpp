@@ -9,7 +9,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr double usable_share = 0.9;  // of the sigmoid's range
+constexpr double trusted_share = 0.9;  // of the sigmoid's range
 // Fewer components are taken where they lose less than this share of a standard error.
 constexpr double as_good_errors = 0.25;
 
@@ -39,7 +39,7 @@ bool nearly_as_good(const Judged& a, const Judged& b, const Eigen::VectorXd& wei
 bool usable(const Judged& judged) {
     return std::isfinite(judged.held_out.mean_loss) &&
            (judged.candidate.iterations == 1 || judged.degree == 1 ||
-            judged.candidate.max_abs_z <= usable_share * judged.candidate.range);
+            judged.candidate.max_abs_z <= trusted_share * judged.candidate.range);
 }
 
 Judged judge(ModelCandidate candidate, const RowMatrix& scores, std::span<const int> labels,

@@ -58,7 +58,7 @@ std::optional<double> area(const std::vector<CurvePoint>& roc) {
     return sum;
 }
 
-std::vector<bool> rows_of(std::span<const int> labels, int label) {
+std::vector<bool> are_of_class(std::span<const int> labels, int label) {
     std::vector<bool> is_of_class;
     for (const int other : labels) {
         is_of_class.push_back(other == label);
@@ -194,7 +194,7 @@ Metrics measure(std::span<const int> predicted, const RowMatrix& probabilities,
         of_class.precision = share(right, static_cast<double>(times_predicted[k]));
         of_class.recall = share(right, static_cast<double>(of_class.rows));
         of_class.auc = area(roc_curve(probabilities.col(static_cast<Eigen::Index>(k)),
-                                      rows_of(labels, static_cast<int>(k))));
+                                      are_of_class(labels, static_cast<int>(k))));
         recalls += of_class.recall.value_or(0);
         present += of_class.recall ? 1 : 0;
         areas += of_class.auc.value_or(0);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr unsigned scale_bits = 38;
 constexpr unsigned last_prime_bits = 50;
-constexpr unsigned smallest_log_n = 13;
+constexpr unsigned smallest_prediction_log_n = 13;
 constexpr unsigned largest_log_n = 17;
 constexpr std::size_t most_samples = std::size_t{1} << 24U;
 constexpr std::size_t most_features = std::size_t{1} << 20U;
@@ -50,7 +50,7 @@ struct Choice {
     ShiftPlan shifts;
 };
 
-std::optional<Choice> choose(const PredictionShape& shape, std::size_t slots) {
+std::optional<Choice> choose_layout(const PredictionShape& shape, std::size_t slots) {
     std::optional<Choice> best;
     double least = std::numeric_limits<double>::infinity();
     for (const std::size_t lane : LaneLayout::possible_lanes(slots, shape.classes)) {
@@ -87,10 +87,10 @@ PredictionPlan PredictionPlan::create(const PredictionShape& shape, unsigned tes
     require(shape.classes >= 2 && shape.classes <= most_classes, ErrorCode::bad_input,
             "a model of {} classes cannot be used under encryption: 2 to {} can", shape.classes,
             most_classes);
-    const unsigned first = test_log_n != 0 ? test_log_n : smallest_log_n;
+    const unsigned first = test_log_n != 0 ? test_log_n : smallest_prediction_log_n;
     const unsigned last = test_log_n != 0 ? test_log_n : largest_log_n;
     for (unsigned log_n = first; log_n <= last; ++log_n) {
-        if (const auto found = choose(shape, std::size_t{1} << (log_n - 1))) {
+        if (const auto found = choose_layout(shape, std::size_t{1} << (log_n - 1))) {
             return {shape, test_log_n, ring(log_n, test_log_n != 0), found->layout, found->shifts};
         }
     }

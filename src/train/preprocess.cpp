@@ -48,7 +48,7 @@ Eigen::VectorXd column_scales(const RowMatrix& x, double batch_share) {
     });
 }
 
-tl::unexpected<ErrorInfo> malformed(const char* what) {
+tl::unexpected<ErrorInfo> malformed_preprocessing(const char* what) {
     return make_error(ErrorCode::corrupt_data, "the preprocessing's JSON {}", what);
 }
 
@@ -209,29 +209,30 @@ nlohmann::json to_json(const Preprocessing& preprocessing) {
 
 Expected<Preprocessing> preprocessing_from_json(const nlohmann::json& json) {
     if (!json.is_object()) {
-        return malformed("is not an object");
+        return malformed_preprocessing("is not an object");
     }
     const auto preset_text = json.find("preset");
     if (preset_text == json.end() || !preset_text->is_string()) {
-        return malformed("has no string \"preset\"");
+        return malformed_preprocessing("has no string \"preset\"");
     }
     const auto preset = preset_from_name(preset_text->get<std::string>());
     if (!preset) {
-        return malformed("names an unknown preset");
+        return malformed_preprocessing("names an unknown preset");
     }
     const auto mean = vector_of(json, "mean", largest_feature_count);
     const auto column_scale = vector_of(json, "column_scale", largest_feature_count + 1);
     if (!mean || !column_scale || column_scale->size() != mean->size() + 1) {
-        return malformed("needs \"mean\" and, one value longer, \"column_scale\"");
+        return malformed_preprocessing("needs \"mean\" and, one value longer, \"column_scale\"");
     }
     const auto factor = json.find("factor");
     if (factor == json.end() || !factor->is_number()) {
-        return malformed("has no number \"factor\"");
+        return malformed_preprocessing("has no number \"factor\"");
     }
     const auto class_weights = optional_vector(json, "class_weights");
     const auto intercept_shift = optional_vector(json, "intercept_shift");
     if (!class_weights || !intercept_shift) {
-        return malformed("has \"class_weights\" or an \"intercept_shift\" that are no numbers");
+        return malformed_preprocessing(
+            "has \"class_weights\" or an \"intercept_shift\" that are no numbers");
     }
     Preprocessing read{*preset,       *mean,          factor->get<double>(),
                        *column_scale, *class_weights, *intercept_shift};
@@ -240,7 +241,7 @@ Expected<Preprocessing> preprocessing_from_json(const nlohmann::json& json) {
         !(read.column_scale.array() > 0.0 && read.column_scale.array() <= 1e6).all() ||
         !(read.class_weights.array() > 0.0 && read.class_weights.array() <= 1e9).all() ||
         !(read.intercept_shift.array().abs() <= 1e9).all()) {
-        return malformed("has values out of range");
+        return malformed_preprocessing("has values out of range");
     }
     return read;
 }

@@ -24,7 +24,7 @@ std::optional<ModelSequence> sequence_from_name(std::string_view text) {
     return std::nullopt;
 }
 
-tl::unexpected<ErrorInfo> malformed(const char* what) {
+tl::unexpected<ErrorInfo> malformed_recipe(const char* what) {
     return make_error(ErrorCode::corrupt_data, "the recipe's JSON {}", what);
 }
 
@@ -220,21 +220,21 @@ nlohmann::json to_json(const Recipe& recipe) {
 
 Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
     if (!json.is_object()) {
-        return malformed("is not an object");
+        return malformed_recipe("is not an object");
     }
     const auto preset_name = text(json, "preset");
     const auto preset = preset_from_name(preset_name.value_or(""));
     if (!preset) {
-        return malformed("has no \"preset\" of a known name");
+        return malformed_recipe("has no \"preset\" of a known name");
     }
     const auto iterations = json.find("iterations");
     if (iterations == json.end() || !iterations->is_number_integer() ||
         iterations->get<double>() < 1.0 || iterations->get<double>() > max_iterations) {
-        return malformed("has no \"iterations\" in 1..10000");
+        return malformed_recipe("has no \"iterations\" in 1..10000");
     }
     const auto sigmoid = json.find("sigmoid");
     if (sigmoid == json.end()) {
-        return malformed("has no \"sigmoid\"");
+        return malformed_recipe("has no \"sigmoid\"");
     }
     auto polynomial = sigmoid_from_json(*sigmoid);
     if (!polynomial) {
@@ -243,25 +243,25 @@ Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
     auto steps = numbers(json, "steps");
     auto etas = numbers(json, "etas");
     if (!steps || !etas) {
-        return malformed("has no arrays of numbers \"steps\" and \"etas\"");
+        return malformed_recipe("has no arrays of numbers \"steps\" and \"etas\"");
     }
     const auto gradient_at = sequence_from_name(text(json, "gradient_at").value_or(""));
     const auto model = sequence_from_name(text(json, "model").value_or(""));
     if (!gradient_at || !model) {
-        return malformed("has no \"gradient_at\" and \"model\" of main or extrapolated");
+        return malformed_recipe("has no \"gradient_at\" and \"model\" of main or extrapolated");
     }
     const auto initial_weight = json.find("initial_weight");
     if (initial_weight == json.end() || !initial_weight->is_number()) {
-        return malformed("has no number \"initial_weight\"");
+        return malformed_recipe("has no number \"initial_weight\"");
     }
     const auto decay = json.find("decay");
     if (decay == json.end() || !decay->is_number()) {
-        return malformed("has no number \"decay\"");
+        return malformed_recipe("has no number \"decay\"");
     }
     const auto batch = json.find("batch");
     if (batch == json.end() || !batch->is_number_integer() || batch->get<double>() < 0.0 ||
         batch->get<double>() > largest_batch) {
-        return malformed("has no \"batch\" in 0..2^20");
+        return malformed_recipe("has no \"batch\" in 0..2^20");
     }
     Recipe recipe{*preset,
                   iterations->get<int>(),

@@ -69,7 +69,8 @@ RehearsedCost cost_of(const TrainingShape& shape, const Recipe& recipe,
             .memory_bytes = cost.peak_memory_bytes};
 }
 
-std::size_t choose(const std::vector<RehearsedRun>& runs, std::size_t rows, bool prefer_accuracy) {
+std::size_t choose_run(const std::vector<RehearsedRun>& runs, std::size_t rows,
+                       bool prefer_accuracy) {
     double best = -1;
     for (const RehearsedRun& run : runs) {
         best = run.usable() ? std::max(best, run.chosen.accuracy) : best;
@@ -146,7 +147,7 @@ RehearsalGrid rehearse_grid(const RowMatrix& raw, std::span<const int> labels, i
             }
         }
     }
-    grid.chosen = choose(grid.runs, labels.size(), options.prefer_accuracy);
+    grid.chosen = choose_run(grid.runs, labels.size(), options.prefer_accuracy);
     return grid;
 }
 

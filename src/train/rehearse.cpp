@@ -4,6 +4,7 @@
 #include "cipherfit/train/head.h"
 #include "cipherfit/train/twin.h"
 #include "train/rehearsal_folds.h"
+#include "train/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,10 +23,6 @@ struct Outcome {
     double max_abs_z = 0.0;
     double max_abs_z_held_out = 0.0;
 };
-
-double largest_magnitude(const RowMatrix& values) {
-    return values.size() == 0 ? 0.0 : values.cwiseAbs().maxCoeff<Eigen::PropagateNaN>();
-}
 
 // max that keeps a NaN.
 double larger(double a, double b) {
@@ -246,9 +243,9 @@ std::string working_remedy(const std::vector<RehearsalProblem>& problems,
             options.range ? "use a wider range, " : "use "));
 }
 
-std::size_t choose(const std::vector<RehearsalCandidate>& candidates,
-                   const std::vector<RehearsalProblem>& problems, const RehearsalOptions& options,
-                   std::size_t rows, double lambda_max) {
+std::size_t choose_candidate(const std::vector<RehearsalCandidate>& candidates,
+                             const std::vector<RehearsalProblem>& problems,
+                             const RehearsalOptions& options, std::size_t rows, double lambda_max) {
     const auto usable = [&options](const RehearsalCandidate& candidate) {
         return candidate.in_range && (candidate.stable || options.step.has_value());
     };
@@ -302,8 +299,8 @@ Rehearsal rehearse(const RowMatrix& raw, std::span<const int> labels, int classe
             judge(grid[i], std::span(outcomes).subspan(i * problems.size(), problems.size()),
                   labels.size(), rehearsal.lambda_max));
     }
-    const std::size_t chosen =
-        choose(rehearsal.candidates, problems, options, labels.size(), rehearsal.lambda_max);
+    const std::size_t chosen = choose_candidate(rehearsal.candidates, problems, options,
+                                                labels.size(), rehearsal.lambda_max);
     rehearsal.chosen = rehearsal.candidates[chosen];
     rehearsal.recipe = grid[chosen];
     rehearsal.held_out = held_out_scores(problems, rehearsal.recipe);

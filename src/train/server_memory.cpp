@@ -36,14 +36,6 @@ double data_bytes(const TrainingPlan& plan, std::size_t batch) {
     return bytes;
 }
 
-double largest_batch_bytes(const TrainingPlan& plan) {
-    double largest = 0;
-    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
-        largest = std::max(largest, data_bytes(plan, batch));
-    }
-    return largest;
-}
-
 double key_bytes(const TrainingPlan& plan, const KeyRequest& request) {
     double bytes = 0;
     for_each_key(plan, request, [&](KeyId /*id*/, const KeyShape& shape) {
@@ -74,6 +66,14 @@ double other_bytes(const TrainingPlan& plan, const KeyRequest& request) {
 }
 
 }  // namespace
+
+double largest_batch_bytes(const TrainingPlan& plan) {
+    double largest = 0;
+    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+        largest = std::max(largest, data_bytes(plan, batch));
+    }
+    return largest;
+}
 
 double least_server_memory_bytes(const TrainingPlan& plan) {
     return key_bytes(plan, plan.keys()) + largest_batch_bytes(plan);

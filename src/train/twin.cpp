@@ -63,17 +63,7 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
         add_error_noise(error, z, recipe, model, t);
         RowMatrix gradient = error.transpose() * batch;
         disturb(gradient, model.gradient_std, Quantity::gradient, t);
-
-        RowMatrix next = recurrence.next_main(t, extrapolated, gradient);
-        disturb(next, model.state_std, Quantity::main, t);
-        extrapolated = recurrence.next_extrapolated(t, next, main);
-        disturb(extrapolated, model.state_std, Quantity::extrapolated, t);
-        main = std::move(next);
-
-        result.max_abs_state = std::max(
-            {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
-        result.max_abs_held =
-            std::max(result.max_abs_held, largest_held(main, extrapolated, recipe.etas[index]));
+        advance(result, recurrence, t, gradient, model);
         if (callback) {
             callback({t, main, extrapolated, result.model(), result.max_abs_z.back()});
         }

@@ -1,9 +1,12 @@
 // What the primal and the dual twin share: modelled noise and the checks of their inputs.
 #pragma once
 
+#include "cipherfit/train/recurrence.h"
 #include "cipherfit/train/twin.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace cipherfit {
 
@@ -41,5 +44,21 @@ double largest_held(const RowMatrix& main, const RowMatrix& extrapolated, double
 
 // The largest magnitude, NaN where there is one.
 double largest_magnitude(const RowMatrix& values);
+
+// Iteration t of both sequences, with the model's noise. `run` holds them, and the largest values
+// that they have had: a TwinResult or a StateRun.
+template <class Run>
+void advance(Run& run, const Recurrence& recurrence, int t, const RowMatrix& gradient,
+             const NoiseModel& model) {
+    RowMatrix next = recurrence.next_main(t, run.extrapolated, gradient);
+    add_noise(next, model.state_std, model.seed, Quantity::main, t);
+    run.extrapolated = recurrence.next_extrapolated(t, next, run.main);
+    add_noise(run.extrapolated, model.state_std, model.seed, Quantity::extrapolated, t);
+    run.main = std::move(next);
+    run.max_abs_state = std::max(
+        {run.max_abs_state, largest_magnitude(run.main), largest_magnitude(run.extrapolated)});
+    run.max_abs_held =
+        std::max(run.max_abs_held, largest_held(run.main, run.extrapolated, recurrence.eta(t)));
+}
 
 }  // namespace cipherfit

@@ -4,6 +4,7 @@
 #include "cipherfit/ckks/precision.h"
 #include "support/errors.h"
 #include "support/owner.h"
+#include "support/small_rings.h"
 
 #include <algorithm>
 #include <cmath>
@@ -266,9 +267,8 @@ TEST(BootstrapPlan, PresetsAreWithinTheSecurityTable) {
 
 // The preset at N = 2^16 and 2^11 slots: the bars for precision, levels and size of its keys.
 TEST(BootstrapPlan, FullSizeKeepsItsPromises) {
-    const char* small = std::getenv("CIPHERFIT_SMALL_RINGS");
-    if (small != nullptr && *small != '\0') {
-        GTEST_SKIP() << "the full-size run is left out: CIPHERFIT_SMALL_RINGS=" << small;
+    if (test::small_rings()) {
+        GTEST_SKIP() << "the full-size run is left out: CIPHERFIT_SMALL_RINGS is set";
     }
     const Setting setting(bootstrap_n16_levels10);
     EXPECT_EQ(setting.plan.parameters().security_bits(), 128U);

@@ -7,6 +7,7 @@
 #include "solver/dual/owner/dual_twin.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/stable_step.h"
 
 #include <filesystem>
 #include <functional>
@@ -19,19 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TrainingOptions for_tests() {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    return options;
-}
+using test::stable_step;
 
-// As in tests/train/encrypted_trainer_test.cpp.
-constexpr double stable_step = 1.8;
-constexpr int iterations = 5;
+constexpr int batched_iterations = 5;
 
 // Ten rows as 4, 4 and 2: an epoch and two iterations of the next.
 Recipe batched_recipe() {
-    Recipe recipe = standard_recipe(iterations, stable_step, fit_sigmoid(3, 8));
+    Recipe recipe = standard_recipe(batched_iterations, stable_step, fit_sigmoid(3, 8));
     recipe.batch = 4;
     return recipe;
 }
@@ -132,7 +127,7 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
             EXPECT_TRUE(fs::exists(files().batch(batch))) << batch;
         }
         EXPECT_FALSE(fs::exists(files().batch(3)));
-        EXPECT_EQ(train(directory_, for_tests()).iterations, iterations);
+        EXPECT_EQ(train(directory_, for_tests()).iterations, batched_iterations);
         EXPECT_FALSE(fs::exists(files().checkpoint()));
         const auto model = read_model(files().model(), small.job);
         ASSERT_TRUE(model) << model.error().message;
@@ -165,17 +160,17 @@ TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
             options.checkpoint_every = every;
             forget_run();
             // Stopped after every iteration in turn: each time it goes on where it stopped.
-            for (int stop_at = 1; stop_at < iterations; ++stop_at) {
+            for (int stop_at = 1; stop_at < batched_iterations; ++stop_at) {
                 run_and_stop(stop_at, options);
                 const auto state =
                     read_state(files().checkpoint(), ContainerKind::checkpoint, small.job);
                 ASSERT_TRUE(state) << state.error().message;
                 EXPECT_EQ(state->iteration, stop_at);
             }
-            EXPECT_EQ(train(directory_, options).resumed_at, iterations - 1);
+            EXPECT_EQ(train(directory_, options).resumed_at, batched_iterations - 1);
             EXPECT_EQ(get("model.cft"), whole);
             // Killed, it goes on from the last checkpoint that was due.
-            for (int die_at = 1; die_at < iterations; ++die_at) {
+            for (int die_at = 1; die_at < batched_iterations; ++die_at) {
                 forget_run();
                 run_and_die(die_at, options);
                 EXPECT_EQ(train(directory_, options).resumed_at, die_at - die_at % every);
@@ -206,7 +201,7 @@ TEST_F(BatchFilesTest, ResumedRunsKeepTheCheckpointThatAKillLeftUnkept) {
         EXPECT_EQ(train(directory_, options).resumed_at, 2);
         EXPECT_EQ(get(name), checkpoint);
         EXPECT_TRUE(fs::exists(files().kept_checkpoint(4)));
-        EXPECT_FALSE(fs::exists(files().kept_checkpoint(iterations)));
+        EXPECT_FALSE(fs::exists(files().kept_checkpoint(batched_iterations)));
     }
     // One that is not to be kept is not.
     fs::remove_all(directory_ / "checkpoints");

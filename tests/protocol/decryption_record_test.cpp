@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::throws;
 
-constexpr int iterations = 3;
+constexpr int recorded_iterations = 3;
 
 ContainerIdentity identity_of(std::uint8_t key, std::uint8_t job) {
     ContainerIdentity identity;
@@ -131,6 +131,12 @@ TEST_F(DecryptionRecordTest, TheDigestIsThereBeforeAndTheOutcomeWithTheAnswer) {
     expect_refused([&] { revoked.revoke(job, 3); });
     EXPECT_EQ(get("decryptions.json").find("accepted"), std::string::npos);
     expect_refused([&] { accept(job, 3, 10); });
+    // A revocation of what no record is left of uses up the key as well.
+    std::filesystem::remove(file());
+    DecryptionRecord unknown = record();
+    expect_refused([&] { unknown.revoke(job, 3); });
+    EXPECT_NE(get("decryptions.json").find("refused"), std::string::npos);
+    expect_refused([&] { accept(job, 2, 9); });
     struct stat status{};
     ASSERT_EQ(stat(file().c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
@@ -151,7 +157,7 @@ TEST_F(DecryptionRecordTest, ADamagedRecordIsNone) {
 }
 
 TEST_F(DecryptionRecordTest, WithoutAFileNothingIsKept) {
-    DecryptionRecord none;
+    DecryptionRecord none = DecryptionRecord::that_keeps_nothing();
     none.begin(identity_of(1, 1), 1, digest(1));
     none.accept();
     none.begin(identity_of(1, 1), 1, digest(2));
@@ -192,7 +198,7 @@ class ReleasedModelTest : public DecryptionRecordTest {
                              reference_);
     }
 
-    SmallJob small_{standard_recipe(iterations, 1.8, fit_sigmoid(3, 8))};
+    SmallJob small_{standard_recipe(recorded_iterations, 1.8, fit_sigmoid(3, 8))};
     OwnerSetup setup_{small_.job.plan, small_.preprocessing, {"a", "b", "c"}, {}, 1};
     TwinReference reference_ = make_twin_reference(setup_, small_.data);
 };

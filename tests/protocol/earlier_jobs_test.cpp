@@ -20,7 +20,7 @@ namespace {
 using EarlierJobs = FileTest;
 
 // Scales and residues of all blocks.
-std::string digest(const std::vector<Ciphertext>& model) {
+std::string digest_of(const std::vector<Ciphertext>& model) {
     Sha256 hash;
     for (const Ciphertext& block : model) {
         const double scale = block.scale();
@@ -33,12 +33,6 @@ std::string digest(const std::vector<Ciphertext>& model) {
         }
     }
     return to_hex(hash.finish());
-}
-
-TrainingOptions for_tests() {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    return options;
 }
 
 TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
@@ -58,7 +52,7 @@ TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
         const TrainingReport report = train(files.directory, for_tests());
         EXPECT_EQ(report.resumed_at, expected.at("resumes_at").get<int>());
         const auto model = value_or_throw(read_model(files.model(), job));
-        EXPECT_EQ(digest(model), expected.at("model_digest").get<std::string>());
+        EXPECT_EQ(digest_of(model), expected.at("model_digest").get<std::string>());
         // The primal's model, and the dual's coefficients, as they were decrypted then.
         const RowMatrix decrypted =
             job.plan.solver().name() == "primal"

@@ -14,12 +14,6 @@
 namespace cipherfit::testing {
 namespace {
 
-TrainingOptions for_tests() {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    return options;
-}
-
 class JobFilesTest : public FileTest {
   protected:
     JobFiles files() const { return {directory_}; }

@@ -23,7 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::throws;
 
-constexpr int iterations = 3;
+constexpr int session_iterations = 3;
 
 Dataset rows_of(unsigned seed) {
     std::mt19937_64 engine(seed);
@@ -42,7 +42,7 @@ Dataset rows_of(unsigned seed) {
 
 SetupOptions options_for(std::string_view solver, int batch = 0) {
     SetupOptions options;
-    options.recipe.iterations = iterations;
+    options.recipe.iterations = session_iterations;
     options.recipe.step = 1.5;
     options.rehearse = false;
     options.batch = batch;
@@ -151,6 +151,14 @@ TEST_F(OwnerSessionTest, AnotherSessionGoesOnFromTheDirectory) {
                                [&] { static_cast<void>(session.identity()); }));
             EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"no training rows"},
                                [&] { session.encrypt(job); }));
+            Dataset others = rows;
+            others.features(1, 0) += 0.01;
+            EXPECT_TRUE(throws(ErrorCode::bad_input, {"not the training rows"},
+                               [&] { session.use_rows(others); }));
+            others = rows;
+            std::swap(others.labels[0], others.labels[1]);
+            EXPECT_TRUE(throws(ErrorCode::bad_input, {"not the training rows"},
+                               [&] { session.use_rows(others); }));
             session.use_rows(rows);
             const auto keys = job.bytes(contents::evaluation_keys);
             session.send(job);

@@ -154,7 +154,7 @@ TEST_F(PredictionTest, FeaturesFarFromTheOriginRaiseNoFalseAlarm) {
         prediction.write(files());
         serve();
         const RowMatrix expected = scores_in_the_clear(inputs);
-        DecryptionRecord record;
+        DecryptionRecord record = DecryptionRecord::that_keeps_nothing();
         const RowMatrix scores =
             release_scores(record, prediction.job, prediction.key,
                            value_or_throw(read_scores(files().scores(), prediction.job)),
@@ -275,7 +275,7 @@ TEST_F(PredictionTest, SessionsScoreAtOnceOverAnyStore) {
     }
     for (Tenant* tenant : {&first, &second}) {
         const PredictionJob& job = tenant->prediction.job;
-        DecryptionRecord record;
+        DecryptionRecord record = DecryptionRecord::that_keeps_nothing();
         const RowMatrix expected = scores_in_the_clear(tenant->prediction.inputs);
         const RowMatrix scores =
             release_scores(record, job, tenant->prediction.key,

@@ -8,6 +8,7 @@
 #include "support/errors.h"
 #include "support/noise_bounds.h"
 #include "support/solvers.h"
+#include "support/stable_step.h"
 
 #include <filesystem>
 #include <optional>
@@ -22,11 +23,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double stable_step = 1.8;
-constexpr int iterations = 5;
+using test::stable_step;
+
+constexpr int review_iterations = 5;
 
 Recipe reviewed_recipe() {
-    return standard_recipe(iterations, stable_step, fit_sigmoid(3, 8));
+    return standard_recipe(review_iterations, stable_step, fit_sigmoid(3, 8));
 }
 
 // After iterations 2 and 4.
@@ -106,7 +108,7 @@ TEST_F(ReviewTest, OwnerStopsTheRunAndKeepsItsCheckpoints) {
         const TrainingReport report = train(directory_, reviewing());
         EXPECT_TRUE(report.stopped_by_owner);
         EXPECT_EQ(report.stopped_at, 4);
-        EXPECT_EQ(report.iterations, iterations);
+        EXPECT_EQ(report.iterations, review_iterations);
         EXPECT_FALSE(report.already_done);
         EXPECT_EQ(report.model_bytes, 0U);
         EXPECT_FALSE(fs::exists(files().model()));

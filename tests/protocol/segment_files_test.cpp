@@ -5,6 +5,7 @@
 #include "cipherfit/solver/owner/noise.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
+#include "support/stable_step.h"
 #include "support/twin_models.h"
 
 #include <filesystem>
@@ -17,26 +18,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double stable_step = 1.8;
-constexpr int iterations = 8;
+using test::stable_step;
+
+constexpr int segment_iterations = 8;
 constexpr int every = 3;  // models after 3 and 6, and of the run itself
 
 Recipe standard(Momentum momentum = Momentum::nesterov) {
-    return standard_recipe(iterations, stable_step, fit_sigmoid(3, 8), momentum);
+    return standard_recipe(segment_iterations, stable_step, fit_sigmoid(3, 8), momentum);
 }
 
 SmallJob dual_job(const Recipe& recipe) {
     PlanOptions options = SmallJob::refreshed_options("dual");
     options.models_every = every;
     return {recipe, 1, options};
-}
-
-TrainingOptions for_tests(int keep_every = 0, int review_every = 0) {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    options.keep_every = keep_every;
-    options.review_every = review_every;
-    return options;
 }
 
 class SegmentFilesTest : public FileTest {
@@ -66,7 +60,7 @@ class SegmentFilesTest : public FileTest {
 };
 
 TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
-    Recipe decayed = chiang2023_recipe(iterations, 10);
+    Recipe decayed = chiang2023_recipe(segment_iterations, 10);
     decayed.decay = 0.03;
     for (const Recipe& recipe : {standard(), standard(Momentum::none), decayed}) {
         fs::remove_all(directory_);
@@ -80,7 +74,8 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
         ASSERT_EQ(models.size(), 2U);
         const OwnerSetup setup{small.job.plan, small.preprocessing, {"a", "b", "c"}, {}, 1};
         const TwinReference reference = make_twin_reference(setup, small.data);
-        ASSERT_EQ(reference.state_error_bounds.size(), static_cast<std::size_t>(iterations));
+        ASSERT_EQ(reference.state_error_bounds.size(),
+                  static_cast<std::size_t>(segment_iterations));
         EXPECT_EQ(reference.state_error_bounds.back(), reference.state_error_bound);
         const auto twins = test::twin_models("primal", small.data, recipe);
         for (const CheckpointModel& model : models) {
@@ -130,7 +125,7 @@ TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
     train(directory_, for_tests(every));
     const std::string model = get("model.cft");
     const std::vector<std::string> checkpoints{get(kept(3)), get(kept(6))};
-    for (int stopped = 1; stopped < iterations; ++stopped) {
+    for (int stopped = 1; stopped < segment_iterations; ++stopped) {
         SCOPED_TRACE(stopped);
         fs::remove(files().model());
         fs::remove_all(directory_ / "checkpoints");

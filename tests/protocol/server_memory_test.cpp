@@ -9,6 +9,7 @@
 #include "cipherfit/train/preprocess.h"
 #include "io/test_files.h"
 #include "protocol/small_job.h"
+#include "support/small_rings.h"
 
 #include <cstddef>
 #include <random>
@@ -58,7 +59,11 @@ std::string described(const Shape& s) {
 
 TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
     int compared = 0;
+    int number = 0;
     for (const Shape& s : shapes()) {
+        if (test::small_rings() && number++ % 4 != 0) {
+            continue;
+        }
         SCOPED_TRACE(described(s));
         Recipe recipe = standard_recipe(s.iterations, 1.0, fit_sigmoid(s.degree, 8));
         recipe.batch = s.batch;
@@ -105,8 +110,12 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         const std::size_t before = pooled_bytes();
         TrainingOptions server;
         server.tests = TestParameters::allow;
-        train(directory_, server);
+        DirectoryStore store(directory_);
+        std::optional<TrainingSession> session(std::in_place, store, server);
+        session->train();
         const auto grown = static_cast<double>(pooled_bytes() - before);
+        session.reset();
+        EXPECT_EQ(pooled_bytes(), before);
         const double predicted = server_memory(job.plan).pool_bytes;
         // Threads add scratch of a few limbs each to sums of rotations, of which only the server's
         // kernel has any; a batch that is read ahead may find idle memory.
@@ -115,7 +124,7 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         EXPECT_GE(grown, (s.batch == 0 ? 0.95 : 0.7) * predicted);
         ++compared;
     }
-    EXPECT_GE(compared, 40);
+    EXPECT_GE(compared, test::small_rings() ? 10 : 40);
 }
 
 }  // namespace

@@ -56,6 +56,14 @@ inline TrainingReport train(const std::filesystem::path& directory,
     return TrainingSession(store, options, &seen).train(std::move(stop));
 }
 
+inline TrainingOptions for_tests(int keep_every = 0, int review_every = 0) {
+    TrainingOptions options;
+    options.tests = TestParameters::allow;
+    options.keep_every = keep_every;
+    options.review_every = review_every;
+    return options;
+}
+
 struct SmallJob {
     explicit SmallJob(const Recipe& recipe, unsigned seed = 1, std::string_view solver = "primal")
         : SmallJob(recipe, seed, options(solver)) {}

@@ -17,16 +17,10 @@ namespace {
 using TrainingSessionTest = FileTest;
 using test::throws;
 
-constexpr int iterations = 4;
-
-TrainingOptions for_tests() {
-    TrainingOptions options;
-    options.tests = TestParameters::allow;
-    return options;
-}
+constexpr int tenant_iterations = 4;
 
 Recipe recipe(double step) {
-    return standard_recipe(iterations, step, fit_sigmoid(3, 8));
+    return standard_recipe(tenant_iterations, step, fit_sigmoid(3, 8));
 }
 
 // Counts what it is told, and asks for a stop after an iteration.
@@ -62,7 +56,7 @@ TEST_F(TrainingSessionTest, TenantsTrainAtOnceAndGetTheirOwnModels) {
     for (const MemoryStore& tenant : sent) {
         MemoryStore store;
         store.fill(tenant);
-        EXPECT_EQ(TrainingSession(store, for_tests()).train().iterations, iterations);
+        EXPECT_EQ(TrainingSession(store, for_tests()).train().iterations, tenant_iterations);
         alone.push_back(store.bytes(contents::model));
     }
     EXPECT_NE(alone[0], alone[1]);
@@ -83,8 +77,8 @@ TEST_F(TrainingSessionTest, TenantsTrainAtOnceAndGetTheirOwnModels) {
         EXPECT_TRUE(stores[i].bytes(contents::model) == alone[static_cast<std::size_t>(i)]) << i;
         EXPECT_FALSE(stores[i].exists(contents::checkpoint));
         EXPECT_EQ(reports[i].model_bytes, stores[i].bytes(contents::model).size());
-        EXPECT_EQ(watchers[i].calls[Progress::Phase::train], iterations + 1);
-        EXPECT_EQ(watchers[i].last.done, static_cast<std::uint64_t>(iterations));
+        EXPECT_EQ(watchers[i].calls[Progress::Phase::train], tenant_iterations + 1);
+        EXPECT_EQ(watchers[i].last.done, static_cast<std::uint64_t>(tenant_iterations));
         EXPECT_EQ(watchers[i].last.work_done, 1.0);
     }
     // One's stop is not the other's.
@@ -154,6 +148,19 @@ TEST_F(TrainingSessionTest, ASessionGoesOnWhereItWasStopped) {
     EXPECT_FALSE(report.already_done);
     EXPECT_EQ(session.train().model_bytes, report.model_bytes);  // nothing is left to do
     EXPECT_FALSE(store.exists(contents::checkpoint));
+}
+
+TEST_F(TrainingSessionTest, IntervalsOutOfRangeAreRefused) {
+    const SmallJob small(recipe(1.8));
+    MemoryStore store;
+    small.write(store);
+    for (const auto member : {&TrainingOptions::checkpoint_every, &TrainingOptions::keep_every,
+                              &TrainingOptions::review_every}) {
+        TrainingOptions options = for_tests();
+        options.*member = member == &TrainingOptions::checkpoint_every ? 0 : -1;
+        EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"every"},
+                           [&] { TrainingSession(store, options); }));
+    }
 }
 
 TEST_F(TrainingSessionTest, AStopIsHeededWhileLoading) {

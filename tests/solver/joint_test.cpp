@@ -128,7 +128,6 @@ TEST(JointTraining, FromRowsToTheRecipientsModel) {
     EXPECT_EQ(model.level(), run.plan.release_level());
     const JointStatistics sum = sum_statistics(all);
     const RowMatrix twin = joint_twin(run.plan, scaling_of(all), sum);
-    // The twin's iterates approach the ridge solution.
     const Digest digest =
         ciphertext_digest(run.plan.parameters(), model.level(), model.part(0), model.part(1));
     const ReleaseTerms terms = run.plan.release_terms(run.parties.charter);
@@ -149,11 +148,13 @@ TEST(JointTraining, FromRowsToTheRecipientsModel) {
         const RnsPoly opened =
             combine_release(run.plan.parameters(), request, model.part(0), shares);
         const RowMatrix state = decode_joint_state(run.plan, opened);
-        // Six deviations of the noise, which draws with at most twice what is asked; and the bound
-        // on errors as a norm of slots.
-        const double deviation = 2 * std::exp2(-run.plan.bits_of(1.0));
-        EXPECT_LT((state - twin).cwiseAbs().maxCoeff(), 6 * deviation);
-        EXPECT_GT((state - twin).cwiseAbs().maxCoeff(), deviation / 8);
+        // What is predicted, up to what the sampler draws more (at most twice) and chance.
+        const double deviation = std::exp2(-run.plan.bits_of(1.0));
+        const double measured =
+            std::sqrt((state - twin).squaredNorm() / static_cast<double>(state.size()));
+        EXPECT_LT((state - twin).cwiseAbs().maxCoeff(), 12 * deviation);
+        EXPECT_LT(measured, 2.8 * deviation);
+        EXPECT_GT(measured, 0.6 * deviation);
         const RowMatrix weights = decode_joint_model(run.plan, scaling_of(all), opened);
         EXPECT_EQ(weights.rows(), 3);
         EXPECT_EQ(weights.cols(), 11);
@@ -323,7 +324,7 @@ TEST(JointPlan, FullSizeHasTheBudget) {
     EXPECT_GE(plan.release_bits(), 6);
     EXPECT_GE(plan.sigma(),
               flooding_sigma({.kappa = 30, .releases = 4, .error_norm = plan.error_bound().total}));
-    EXPECT_LE(plan.contributor_upload_bytes(), 40'000'000U);
+    EXPECT_LE(plan.contributor_upload_bytes(), 20'000'000U);
     EXPECT_LE(plan.dealer_upload_bytes(), 500'000'000U);
     RecordProperty("log_qp", std::to_string(parameters.log_qp()));
     RecordProperty("digits", std::to_string(parameters.digits()));
@@ -349,18 +350,39 @@ TEST(JointPlan, FullSizeHasTheBudget) {
 
 // Larger problems are planned, at their price.
 TEST(JointPlan, LargeProblemsHavePlans) {
+    if (std::getenv("CIPHERFIT_SMALL_RINGS") != nullptr) {
+        GTEST_SKIP() << "plans rings of full size";
+    }
     JointTask task = full_task();
+    task.columns = 401;
+    const auto wide = JointPlan::create(task);
+    ASSERT_TRUE(wide.has_value());
+    EXPECT_LE(wide->contributor_upload_bytes(), 40'000'000U);
+    if (std::getenv("CIPHERFIT_FULL") == nullptr) {
+        return;
+    }
     task.columns = 1024;
-    task.classes = 10;
-    EXPECT_TRUE(JointPlan::create(task).has_value());
+    const auto wider = JointPlan::create(task);
+    ASSERT_TRUE(wider.has_value());
+    EXPECT_LE(wider->dealer_upload_bytes(), 500'000'000U);
+    RecordProperty("upload_of_1024", std::to_string(wider->contributor_upload_bytes()));
+    RecordProperty("memory_of_1024", std::to_string(wider->server_memory_bytes()));
+    RecordProperty("bits_of_1024", std::to_string(wider->release_bits()));
     task.columns = 256;
     task.classes = 100;
-    EXPECT_TRUE(JointPlan::create(task).has_value());
+    const auto many = JointPlan::create(task);
+    ASSERT_TRUE(many.has_value());
+    RecordProperty("log_n_of_100_classes", std::to_string(many->parameters().log_n()));
+    RecordProperty("bits_of_100_classes", std::to_string(many->release_bits()));
     task.classes = 10;
     task.iterations = 16;
     const auto long_plan = JointPlan::create(task);
     ASSERT_TRUE(long_plan.has_value());
     EXPECT_EQ(long_plan->parameters().log_n(), 16U);
+    RecordProperty("bits_of_16_iterations", std::to_string(long_plan->release_bits()));
+    RecordProperty("upload_of_16", std::to_string(long_plan->contributor_upload_bytes()));
+    RecordProperty("dealer_of_16", std::to_string(long_plan->dealer_upload_bytes()));
+    RecordProperty("memory_of_16", std::to_string(long_plan->server_memory_bytes()));
 }
 
 TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
@@ -377,6 +399,9 @@ TEST(JointPlan, RefusesWhatLeavesTooFewBitsOrFitsNowhere) {
     task.iterations = 16;
     task.log_n = 15;
     EXPECT_NE(message(task).find("16 iterations fit no ring"), std::string::npos);
+    task = toy_task();
+    task.iterations = 64;
+    EXPECT_NE(message(task).find("64 iterations fit no ring"), std::string::npos);
     task = full_task();
     task.columns = 60000;
     task.classes = 1000;

@@ -3,6 +3,7 @@
 #include "cipherfit/train/rehearse.h"
 #include "solver/dual/owner/dual_twin.h"
 #include "support/property.h"
+#include "support/stable_step.h"
 #include "support/training_run.h"
 #include "train/oracle/test_data.h"
 
@@ -17,9 +18,7 @@ namespace {
 
 using test::holds;
 using test::pick;
-
-// As in encrypted_trainer_test.cpp.
-constexpr double stable_step = 1.8;
+using test::stable_step;
 
 TEST(BatchRows, ArePartsOfAllRowsInOrder) {
     EXPECT_TRUE(holds("batches", 500, [] {
@@ -105,7 +104,7 @@ Naive naive_run(const PreparedData& data, const Recipe& recipe) {
     return run;
 }
 
-std::vector<Recipe> recipes(int iterations) {
+std::vector<Recipe> decayed_recipes(int iterations) {
     std::vector<Recipe> result;
     for (const double decay : {0.0, 0.02, 0.5}) {
         for (const int batch : {0, 7, 20}) {
@@ -132,7 +131,7 @@ double rounding_bound(const PreparedData& data, const Recipe& recipe, double lar
 }
 
 TEST(DecayAndBatches, TwinsFollowTheNaiveRecurrence) {
-    for (const Recipe& recipe : recipes(50)) {
+    for (const Recipe& recipe : decayed_recipes(50)) {
         SCOPED_TRACE(fmt::format("{}, momentum {}, decay {}, batch {}", name(recipe.preset),
                                  has_momentum(recipe), recipe.decay, recipe.batch));
         const PreparedData data =
@@ -157,7 +156,7 @@ TEST(DecayAndBatches, TwinsFollowTheNaiveRecurrence) {
 // As DualTwin.IsThePrimalTwinInOtherCoordinates: every update lies in the row space of Xs, with
 // decay as without.
 TEST(DecayAndBatches, DualIsThePrimalInOtherCoordinates) {
-    for (const Recipe& recipe : recipes(200)) {
+    for (const Recipe& recipe : decayed_recipes(200)) {
         if (recipe.batch != 0) {
             continue;  // the dual takes all rows
         }
@@ -177,7 +176,7 @@ TEST(DecayAndBatches, DualIsThePrimalInOtherCoordinates) {
 }
 
 TEST(RehearseWithDecay, TriesWhatWillBeTrained) {
-    const testing::Dataset data = testing::synthetic(60, 30, 4, 1.0, 3);
+    const test::Dataset data = test::synthetic(60, 30, 4, 1.0, 3);
     const auto run = [&](double decay) {
         return rehearse(data.features, data.labels, data.classes,
                         {.iterations = 8, .decay = decay});

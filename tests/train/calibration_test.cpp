@@ -1,6 +1,7 @@
 #include "cipherfit/train/calibration.h"
 
 #include "support/errors.h"
+#include "support/json_matrix.h"
 #include "train/oracle/test_data.h"
 
 #include <cmath>
@@ -15,31 +16,20 @@ namespace {
 
 using nlohmann::json;
 
-RowMatrix matrix(const json& rows) {
-    RowMatrix result(static_cast<Eigen::Index>(rows.size()),
-                     static_cast<Eigen::Index>(rows[0].size()));
-    for (Eigen::Index i = 0; i < result.rows(); ++i) {
-        for (Eigen::Index j = 0; j < result.cols(); ++j) {
-            result(i, j) = rows[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
-        }
-    }
-    return result;
-}
-
 // The oracle's golden sections are good to about the root of what a double resolves of the loss.
 TEST(Calibration, AgreesWithTheCommittedReference) {
-    std::ifstream file(testing::oracle_directory() / "metrics_reference.json");
+    std::ifstream file(test::oracle_directory() / "metrics_reference.json");
     const json cases = json::parse(file)["calibrations"];
     ASSERT_GE(cases.size(), 4U);
     for (const json& c : cases) {
         const auto w = c["weights"].get<std::vector<double>>();
         const Eigen::VectorXd weights =
             Eigen::Map<const Eigen::VectorXd>(w.data(), static_cast<Eigen::Index>(w.size()));
-        const RowMatrix scores = matrix(c["scores"]);
+        const RowMatrix scores = test::matrix_of(c["scores"]);
         const Calibration ours =
             fit_calibration(scores, c["labels"].get<std::vector<int>>(), weights);
         const RowMatrix difference =
-            ours.probabilities(scores) - matrix(c["expected"]["probabilities"]);
+            ours.probabilities(scores) - test::matrix_of(c["expected"]["probabilities"]);
         EXPECT_LT(difference.cwiseAbs().maxCoeff(), 1e-5) << c["labels"].size();
     }
 }

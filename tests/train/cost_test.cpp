@@ -16,7 +16,7 @@ using test::holds;
 using test::pick;
 using test::TrainingRun;
 
-PlanOptions small_options(unsigned log_n) {
+PlanOptions cost_options(unsigned log_n) {
     PlanOptions options;
     options.solver = "primal";
     options.log_n = log_n;
@@ -42,7 +42,7 @@ TEST(PlanCost, BytesAndCountsAreThoseOfWhatIsMade) {
                                   .classes = pick<std::size_t>(2, 9)};
         const Recipe recipe = pick(0, 2) == 0 ? standard_recipe(pick(1, 4), 1, fit_sigmoid(3, 8))
                                               : chiang2023_recipe(pick(1, 3), 50);
-        const TrainingRun run(shape, recipe, small_options(8), 1);
+        const TrainingRun run(shape, recipe, cost_options(8), 1);
         const PlanCost cost = plan_cost(run.plan);
 
         RC_ASSERT(cost.evaluation_keys == run.keys.size());
@@ -121,7 +121,7 @@ TEST(OperationCounts, OfAnIterationCountedByHand) {
 // The planner's promise about memory: what the pool holds during a run stays below the prediction.
 TEST(PlanCost, MemoryStaysBelowThePrediction) {
     const TrainingRun run({.samples = 60, .features = 60, .classes = 8},
-                          standard_recipe(2, 1, fit_sigmoid(3, 8)), small_options(12), 2);
+                          standard_recipe(2, 1, fit_sigmoid(3, 8)), cost_options(12), 2);
     const PlanCost cost = plan_cost(run.plan);
     EncryptedTrainer trainer(run.plan, run.keys, run.upload());
     const TrainingState state = trainer.step(trainer.step({}));

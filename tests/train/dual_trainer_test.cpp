@@ -6,6 +6,7 @@
 #include "support/errors.h"
 #include "support/noise_bounds.h"
 #include "support/property.h"
+#include "support/stable_step.h"
 
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@ using test::DualHistory;
 using test::follows;
 using test::holds;
 using test::pick;
+using test::stable_step;
 using test::throws;
 using test::TrainingRun;
 
@@ -28,9 +30,6 @@ PlanOptions small_options(unsigned log_n, std::string_view solver) {
     options.refresh = PlanOptions::Refresh::never;
     return options;
 }
-
-// As in encrypted_trainer_test.cpp.
-constexpr double stable_step = 1.8;
 
 // Every update lies in the row space of Xs, so that only roundings tell the two apart: 200
 // iterations of a stable recipe, in each a few hundred additions of relative error 2^-53 to
@@ -80,7 +79,7 @@ TEST(DualTwin, NoiseDisturbsAndTheSeedDecides) {
                        [&] { static_cast<void>(run_dual_twin(data, recipe, &gradient)); }));
 }
 
-testing::AssertionResult trains(const TrainingRun& run) {
+testing::AssertionResult dual_trains(const TrainingRun& run) {
     const DualHistory twin(run);
     EncryptedTrainer trainer(run.plan, run.keys, run.upload());
     TrainingState state;
@@ -131,7 +130,7 @@ TEST(DualTrainer, FollowsItsTwinOverRandomShapesAndRecipes) {
         options.kernel = *rc::gen::element(KernelSource::owner, KernelSource::server);
         const TrainingRun run(shape, recipe, options, *rc::gen::arbitrary<std::uint64_t>());
         RC_ASSERT(run.plan.solver().name() == "dual");
-        const auto right = trains(run);
+        const auto right = dual_trains(run);
         if (!right) {
             RC_FAIL(right.message());
         }

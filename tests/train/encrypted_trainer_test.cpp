@@ -3,6 +3,8 @@
 
 #include "support/errors.h"
 #include "support/property.h"
+#include "support/small_rings.h"
+#include "support/stable_step.h"
 #include "support/training_run.h"
 
 #include <cstdlib>
@@ -13,6 +15,7 @@ namespace {
 using test::follows;
 using test::holds;
 using test::pick;
+using test::stable_step;
 using test::throws;
 using test::TrainingRun;
 using test::TwinHistory;
@@ -26,10 +29,6 @@ PlanOptions small_options(unsigned log_n) {
     options.refresh = PlanOptions::Refresh::never;
     return options;
 }
-
-// A step that no fit and no number of iterations makes unstable: step s'(0) lambda_max < 1.3 with
-// lambda_max <= 4 and s'(0) below 0.17.
-constexpr double stable_step = 1.8;
 
 TrainingState copy(const TrainingState& state) {
     TrainingState result{.iteration = state.iteration};
@@ -282,9 +281,8 @@ TEST(EncryptedTrainer, DataThatDoesNotFitThePlanIsRefused) {
 
 // At the size and security of real work: 1,000 samples of 700 features in 26 classes.
 TEST(EncryptedTrainer, FullSizeAt128Bits) {
-    const char* small = std::getenv("CIPHERFIT_SMALL_RINGS");
-    if (small != nullptr && std::string_view(small) == "1") {
-        GTEST_SKIP() << "the full-size run is left out: CIPHERFIT_SMALL_RINGS=1";
+    if (test::small_rings()) {
+        GTEST_SKIP() << "the full-size run is left out: CIPHERFIT_SMALL_RINGS is set";
     }
     const TrainingShape shape{.samples = 1000, .features = 700, .classes = 26};
     for (const Recipe& recipe :

@@ -10,8 +10,8 @@
 namespace cipherfit {
 namespace {
 
-using testing::Dataset;
-using testing::synthetic;
+using test::Dataset;
+using test::synthetic;
 
 TEST(Head, FoldsScalingCentringAndStartIntoRawWeights) {
     const Dataset data = synthetic(20, 6, 3, 0.5, 1);

@@ -16,9 +16,9 @@ namespace cipherfit {
 namespace {
 
 using nlohmann::json;
+using test::Dataset;
+using test::synthetic;
 using test::throws;
-using testing::Dataset;
-using testing::synthetic;
 
 PlanOptions small_options(std::string_view solver = "primal") {
     PlanOptions options;

@@ -4,7 +4,9 @@
 #include "cipherfit/train/cost.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/small_rings.h"
 #include "support/solvers.h"
+#include "support/stable_step.h"
 #include "support/training_run.h"
 
 #include <cmath>
@@ -15,13 +17,14 @@
 namespace cipherfit {
 namespace {
 
+using test::stable_step;
 using test::throws;
 using test::TrainingRun;
 
-// As in encrypted_trainer_test.cpp.
-constexpr double stable_step = 1.8;
-
 TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
+    if (test::small_rings()) {
+        GTEST_SKIP() << "plans of full size are left out: CIPHERFIT_SMALL_RINGS is set";
+    }
     const TrainingShape shape{.samples = 20'000, .features = 4096, .classes = 100, .heads = 100};
     Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
     recipe.batch = 512;
@@ -60,6 +63,9 @@ TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
 // of which the largest ring has 2^16. So a thousand classes are trained in groups; or in the dual,
 // which needs a slot for every class of every sample.
 TEST(ManyClasses, AThousandArePlannedInGroups) {
+    if (test::small_rings()) {
+        GTEST_SKIP() << "plans of full size are left out: CIPHERFIT_SMALL_RINGS is set";
+    }
     Recipe recipe = standard_recipe(40, 4, fit_sigmoid(3, 12), Momentum::none);
     recipe.batch = 512;
     PlanOptions options;
@@ -85,8 +91,8 @@ TEST(ManyClasses, AThousandArePlannedInGroups) {
 
 // The bound as in refresh_test.cpp.
 TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
-    if (const char* small = std::getenv("CIPHERFIT_SMALL_RINGS"); small != nullptr) {
-        GTEST_SKIP() << "a ring of 2^14 is left out: CIPHERFIT_SMALL_RINGS=" << small;
+    if (test::small_rings()) {
+        GTEST_SKIP() << "a ring of 2^14 is left out: CIPHERFIT_SMALL_RINGS is set";
     }
     const TrainingShape shape{.samples = 90, .features = 300, .classes = 40};
     Recipe recipe = standard_recipe(4, stable_step, fit_sigmoid(3, 8));

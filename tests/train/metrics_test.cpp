@@ -1,6 +1,7 @@
 #include "cipherfit/train/metrics.h"
 
 #include "support/errors.h"
+#include "support/json_matrix.h"
 #include "train/oracle/test_data.h"
 
 #include <cmath>
@@ -14,17 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-RowMatrix matrix(const json& rows) {
-    RowMatrix result(static_cast<Eigen::Index>(rows.size()),
-                     static_cast<Eigen::Index>(rows[0].size()));
-    for (Eigen::Index i = 0; i < result.rows(); ++i) {
-        for (Eigen::Index j = 0; j < result.cols(); ++j) {
-            result(i, j) = rows[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)];
-        }
-    }
-    return result;
-}
-
 void expect_near(const std::optional<double>& ours, const json& theirs, const char* what) {
     ASSERT_EQ(ours.has_value(), !theirs.is_null()) << what;
     if (ours) {
@@ -33,13 +23,13 @@ void expect_near(const std::optional<double>& ours, const json& theirs, const ch
 }
 
 TEST(Metrics, AgreeWithTheCommittedReference) {
-    std::ifstream file(testing::oracle_directory() / "metrics_reference.json");
+    std::ifstream file(test::oracle_directory() / "metrics_reference.json");
     const json cases = json::parse(file)["metrics"];
     ASSERT_GE(cases.size(), 5U);
     for (const json& c : cases) {
         const auto labels = c["labels"].get<std::vector<int>>();
-        const Metrics ours =
-            measure(c["predicted"].get<std::vector<int>>(), matrix(c["probabilities"]), labels);
+        const Metrics ours = measure(c["predicted"].get<std::vector<int>>(),
+                                     test::matrix_of(c["probabilities"]), labels);
         const json& expected = c["expected"];
         EXPECT_EQ(ours.rows, labels.size());
         expect_near(ours.accuracy, expected["accuracy"], "accuracy");

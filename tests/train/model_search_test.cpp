@@ -17,9 +17,9 @@
 namespace cipherfit {
 namespace {
 
+using test::Dataset;
+using test::synthetic;
 using test::throws;
-using testing::Dataset;
-using testing::synthetic;
 
 // The components of the columns as they are.
 class PlainComponents final : public FeatureSource {

@@ -5,6 +5,7 @@
 #include "cipherfit/solver/owner/refresh_range.h"
 #include "support/dual_run.h"
 #include "support/noise_bounds.h"
+#include "support/small_rings.h"
 #include "support/solvers.h"
 #include "support/training_run.h"
 #include "train/twin_noise.h"
@@ -98,7 +99,7 @@ void expect_within(const TrainingShape& shape, int iterations, const SolverKind&
 
 // All of them in ./test.sh --full, a fifth in the daily suite. Sanitizers look for other defects.
 int number_of_keys(int all) {
-    if (std::getenv("CIPHERFIT_SMALL_RINGS") != nullptr) {
+    if (test::small_rings()) {
         return 3;
     }
     return std::getenv("CIPHERFIT_FULL") != nullptr ? all : all / 5;

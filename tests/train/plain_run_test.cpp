@@ -11,7 +11,7 @@
 namespace cipherfit {
 namespace {
 
-constexpr TrainingShape shape{.samples = 20, .features = 9, .classes = 3};
+constexpr TrainingShape plain_shape{.samples = 20, .features = 9, .classes = 3};
 
 Recipe recipe_of(int iterations) {
     Recipe recipe = standard_recipe(iterations, 1.8, fit_sigmoid(3, 8));
@@ -32,7 +32,7 @@ std::vector<RowMatrix> visited(const PlainRun& run) {
 // Every visit shows what the twin shows, whether states are kept or made again.
 TEST(PlainRun, VisitsShowTheTwinsStates) {
     const Recipe recipe = recipe_of(7);
-    const PreparedData data = test::synthetic_data(shape, recipe, 3);
+    const PreparedData data = test::synthetic_data(plain_shape, recipe, 3);
     std::vector<RowMatrix> primal;
     const TwinResult twin = run_twin(data, recipe, nullptr, [&](const TwinIteration& after) {
         primal.push_back(after.main);
@@ -70,7 +70,7 @@ TEST(PlainRun, VisitsShowTheTwinsStates) {
 // A kept run is not run again: what it is asked later does not change with the data behind it.
 TEST(PlainRun, KeptStatesAreNotMadeAgain) {
     const Recipe recipe = recipe_of(5);
-    PreparedData data = test::synthetic_data(shape, recipe, 4);
+    PreparedData data = test::synthetic_data(plain_shape, recipe, 4);
     const PlainRun kept("primal", borrowed(data), recipe);
     const PlainRun made_again("primal", borrowed(data), recipe, 0.0);
     const auto before = visited(kept);

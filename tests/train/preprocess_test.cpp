@@ -12,8 +12,8 @@
 namespace cipherfit {
 namespace {
 
-using testing::Dataset;
-using testing::synthetic;
+using test::Dataset;
+using test::synthetic;
 
 Recipe some_recipe() {
     return standard_recipe(2, 8.0, fit_sigmoid(3, 12.0));

@@ -8,6 +8,7 @@
 #include "solver/primal/owner/primal_owner.h"
 #include "support/errors.h"
 #include "support/solvers.h"
+#include "support/stable_step.h"
 #include "support/training_run.h"
 #include "train/refresh.h"
 
@@ -21,18 +22,17 @@
 namespace cipherfit {
 namespace {
 
+using test::stable_step;
 using test::throws;
 
-constexpr double stable_step = 1.8;
-
-struct Case {
+struct RangeCase {
     const char* name;
     TrainingShape shape;
     Recipe recipe;
     std::string_view solver;
 };
 
-std::vector<Case> cases() {
+std::vector<RangeCase> range_cases() {
     const SigmoidPolynomial sigmoid = fit_sigmoid(3, 8);
     const Recipe momentum = standard_recipe(8, stable_step, sigmoid);
     const Recipe plain = standard_recipe(8, stable_step, sigmoid, Momentum::none);
@@ -48,7 +48,7 @@ std::vector<Case> cases() {
             {"dual, no momentum", {20, 9, 3}, plain, "dual"}};
 }
 
-TrainingPlan plan_of(const Case& c) {
+TrainingPlan plan_of(const RangeCase& c) {
     PlanOptions options;
     options.solver = c.solver;
     options.log_n = 10;
@@ -89,7 +89,7 @@ std::vector<std::vector<double>> packed(const TrainingPlan& plan, const Prepared
 }
 
 TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
-    for (const Case& c : cases()) {
+    for (const RangeCase& c : range_cases()) {
         SCOPED_TRACE(c.name);
         const PreparedData data = test::synthetic_data(c.shape, c.recipe, 5);
         const TrainingPlan plan = plan_of(c);
@@ -129,7 +129,7 @@ TEST(RefreshRange, IsTheLargestCoefficientOfWhatTheServerJoins) {
 }
 
 TEST(RefreshRange, PlansTakeThePowerOfTwoAboveIt) {
-    for (const Case& c : cases()) {
+    for (const RangeCase& c : range_cases()) {
         SCOPED_TRACE(c.name);
         const TrainingPlan plan = plan_of(c);
         for (const double coefficient : {0.0, 0x1p-10, 0.1, 0.79, 0.81, 3.0, 100.0}) {

@@ -6,7 +6,9 @@
 #include "support/dual_run.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"
+#include "support/small_rings.h"
 #include "support/solvers.h"
+#include "support/stable_step.h"
 #include "support/training_run.h"
 
 #include <bit>
@@ -18,6 +20,7 @@
 namespace cipherfit {
 namespace {
 
+using test::stable_step;
 using test::throws;
 using test::TrainingRun;
 
@@ -32,9 +35,6 @@ PlanOptions refreshed_options(std::string_view solver, double range) {
     return options;
 }
 
-// As in encrypted_trainer_test.cpp.
-constexpr double stable_step = 1.8;
-
 // The largest entry of what is bootstrapped: the states, or in the dual the logits without Z_0.
 double bootstrapped_range(const PreparedData& data, const Recipe& recipe, std::string_view solver) {
     if (solver == "primal") {
@@ -43,14 +43,14 @@ double bootstrapped_range(const PreparedData& data, const Recipe& recipe, std::s
     return largest_carried_logit(PlainRun("dual", borrowed(data), recipe));
 }
 
-struct Case {
+struct RefreshedCase {
     const char* name;
     TrainingShape shape;
     Recipe recipe;
     std::string_view solver;
 };
 
-std::vector<Case> cases() {
+std::vector<RefreshedCase> refreshed_cases() {
     const TrainingShape shape{.samples = 20, .features = 9, .classes = 3};
     const Recipe standard = standard_recipe(8, stable_step, fit_sigmoid(3, 8));
     Recipe decayed = standard;
@@ -114,7 +114,7 @@ std::vector<Case> cases() {
 }
 
 // With the range that its twin needs and no more.
-TrainingRun refreshed_run(const Case& c) {
+TrainingRun refreshed_run(const RefreshedCase& c) {
     PreparedData data = test::synthetic_data(c.shape, c.recipe, 5);
     const TrainingPlan plan = TrainingPlan::create(
         c.shape, c.recipe,
@@ -140,7 +140,7 @@ RowMatrix decrypted(const TrainingRun& run, const std::vector<Ciphertext>& model
 
 // The bound: four times the largest deviation of noisy twins, whose deviations are derived from the
 // scales (noise.h). That it is small beside the model is what says that anything was learned.
-void expect_its_twins_model(const Case& c, const TrainingRun& run) {
+void expect_its_twins_model(const RefreshedCase& c, const TrainingRun& run) {
     ASSERT_TRUE(run.plan.refresh().has_value());
     ASSERT_GE(run.plan.refresh_count(), 1U);
     EncryptedTrainer trainer =
@@ -176,14 +176,13 @@ void expect_its_twins_model(const Case& c, const TrainingRun& run) {
 }
 
 TEST(RefreshedTraining, EndsWhereItsTwinEnds) {
-    for (const Case& c : cases()) {
+    for (const RefreshedCase& c : refreshed_cases()) {
         SCOPED_TRACE(c.name);
-#ifdef __SANITIZE_THREAD__
-        // Minutes a case, and all use the threads in the same way.
-        if (c.name != std::string_view("mini-batches") && c.name != std::string_view("dual")) {
+        // All use memory and threads in the same ways.
+        if (test::small_rings() && c.name != std::string_view("mini-batches") &&
+            c.name != std::string_view("dual")) {
             continue;
         }
-#endif
         expect_its_twins_model(c, refreshed_run(c));
     }
 }
@@ -193,7 +192,8 @@ TEST(RefreshedTraining, BlocksGoTogetherOrAlone) {
     const Recipe standard = standard_recipe(6, stable_step, fit_sigmoid(3, 8));
     Recipe plain = standard_recipe(6, stable_step, fit_sigmoid(3, 8), Momentum::none);
     for (const Recipe& recipe : {standard, plain}) {
-        const Case c{"blocks", {.samples = 50, .features = 200, .classes = 3}, recipe, "primal"};
+        const RefreshedCase c{
+            "blocks", {.samples = 50, .features = 200, .classes = 3}, recipe, "primal"};
         const TrainingRun together = refreshed_run(c);
         const TrainingPlan& plan = together.plan;
         const std::size_t period = primal_solver(plan).layout().model_period();
@@ -217,7 +217,7 @@ TEST(RefreshedTraining, BlocksGoTogetherOrAlone) {
 }
 
 TEST(RefreshedTraining, PlansSurviveJsonAndSayWhatTheyDo) {
-    for (const Case& c : cases()) {
+    for (const RefreshedCase& c : refreshed_cases()) {
         SCOPED_TRACE(c.name);
         const TrainingPlan plan =
             TrainingPlan::create(c.shape, c.recipe, refreshed_options(c.solver, 4));

@@ -13,18 +13,18 @@
 namespace cipherfit {
 namespace {
 
+using test::Dataset;
+using test::synthetic;
 using test::throws;
-using testing::Dataset;
-using testing::synthetic;
 
-RehearsalGrid rehearse(const Dataset& data, const RehearsalGridOptions& options) {
-    return rehearse_grid(data.features, data.labels, data.classes, options);
+RehearsalGrid rehearse_grid(const Dataset& data, const RehearsalGridOptions& options) {
+    return cipherfit::rehearse_grid(data.features, data.labels, data.classes, options);
 }
 
 TEST(RehearsalGrid, ChoosesTheCheapestWithinOneStandardErrorOrTheMostAccurate) {
     const Dataset data = synthetic(60, 30, 4, 0.9, 3);
     for (const bool prefer_accuracy : {false, true}) {
-        const RehearsalGrid grid = rehearse(
+        const RehearsalGrid grid = rehearse_grid(
             data, {.iterations = {1, 2, 4}, .degrees = {3, 5}, .prefer_accuracy = prefer_accuracy});
         ASSERT_EQ(grid.runs.size(), 6U);
         double best = 0;
@@ -46,7 +46,7 @@ TEST(RehearsalGrid, ChoosesTheCheapestWithinOneStandardErrorOrTheMostAccurate) {
 
 TEST(RehearsalGrid, TheCurveEndsAtWhatTheRunReachesAndEveryRunStaysInRange) {
     const Dataset data = synthetic(50, 80, 3, 0.8, 4);
-    const RehearsalGrid grid = rehearse(data, {.iterations = {1, 3, 5}, .degrees = {3, 7}});
+    const RehearsalGrid grid = rehearse_grid(data, {.iterations = {1, 3, 5}, .degrees = {3, 7}});
     for (const RehearsedRun& run : grid.runs) {
         ASSERT_TRUE(run.usable()) << run.refusal;
         EXPECT_EQ(run.recipe.iterations, run.iterations);
@@ -73,7 +73,7 @@ TEST(RehearsalGrid, RefusesWhatCannotRunAndUsesTheRest) {
     PlanOptions one_chain;
     one_chain.refresh = PlanOptions::Refresh::never;
     const RehearsalGrid grid =
-        rehearse(data, {.iterations = {2, 60}, .degrees = {3}, .plan = one_chain});
+        rehearse_grid(data, {.iterations = {2, 60}, .degrees = {3}, .plan = one_chain});
     EXPECT_TRUE(grid.runs[0].usable());
     EXPECT_FALSE(grid.runs[1].usable());
     EXPECT_EQ(grid.chosen, 0U);
@@ -81,12 +81,12 @@ TEST(RehearsalGrid, RefusesWhatCannotRunAndUsesTheRest) {
     EXPECT_EQ(to_json(grid.runs[0])["curve"].size(), 2U);
 
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"|z|", "range"}, [&] {
-        static_cast<void>(rehearse(data, {.iterations = {3}, .degrees = {3}, .range = 0.01}));
+        static_cast<void>(rehearse_grid(data, {.iterations = {3}, .degrees = {3}, .range = 0.01}));
     }));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"iterations"},
-                       [&] { static_cast<void>(rehearse(data, {.iterations = {}})); }));
+                       [&] { static_cast<void>(rehearse_grid(data, {.iterations = {}})); }));
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"folds"}, [&] {
-        static_cast<void>(rehearse(data, {.iterations = {1}, .folds = 1}));
+        static_cast<void>(rehearse_grid(data, {.iterations = {1}, .folds = 1}));
     }));
 }
 

@@ -15,8 +15,8 @@
 namespace cipherfit {
 namespace {
 
-using testing::Dataset;
-using testing::synthetic;
+using test::Dataset;
+using test::synthetic;
 
 Rehearsal rehearse(const Dataset& data, const RehearsalOptions& options) {
     return cipherfit::rehearse(data.features, data.labels, data.classes, options);
@@ -164,8 +164,8 @@ TEST(Rehearse, CopesWithAClassThatDoesNotOccur) {
 
 TEST(Rehearse, LearnsWithMoreRowsThanFeatures) {
     const Dataset all = synthetic(700, 60, 8, 1.2, 7);
-    const Dataset training = testing::rows(all, 0, 512);
-    const Dataset test = testing::rows(all, 512, 188);
+    const Dataset training = test::rows(all, 0, 512);
+    const Dataset test = test::rows(all, 512, 188);
     const Rehearsal r = rehearse(training, {.iterations = 6});
     EXPECT_GT(train(training, r.recipe).head.accuracy(test.features, test.labels), 0.75);
 }
@@ -182,12 +182,12 @@ TEST(Rehearse, RefusesUnusableInput) {
 }
 
 TEST(Rehearse, ReachesItsTargetsOnTheRegnetFeatures) {
-    const auto all = testing::shared_csv();
+    const auto all = test::shared_csv();
     if (!all) {
-        GTEST_SKIP() << testing::no_shared_csv;
+        GTEST_SKIP() << test::no_shared_csv;
     }
-    const Dataset training = testing::rows(*all, 0, 128);
-    const Dataset test = testing::rows(*all, 128, 128);
+    const Dataset training = test::rows(*all, 0, 128);
+    const Dataset test = test::rows(*all, 128, 128);
     const auto accuracy = [&](int iterations) {
         const Rehearsal r = rehearse(training, {.iterations = iterations});
         return train(training, r.recipe).head.accuracy(test.features, test.labels);

@@ -14,21 +14,22 @@ namespace {
 using nlohmann::json;
 using test::throws;
 
-constexpr TrainingShape shape{.samples = 128, .features = 101, .classes = 10};
+constexpr TrainingShape digits_shape{.samples = 128, .features = 101, .classes = 10};
 
-Recipe recipe_of(int iterations) {
+Recipe recipe_of_iterations(int iterations) {
     return standard_recipe(iterations, 4.0, fit_sigmoid(3, 12.0));
 }
 
 TEST(PlanSecurity, TheLevelLimitsTheModulusAndIsRecorded) {
-    const TrainingPlan plain = TrainingPlan::create(shape, recipe_of(3));
+    const TrainingPlan plain = TrainingPlan::create(digits_shape, recipe_of_iterations(3));
     EXPECT_EQ(plain.security(), SecurityLevel::classical_128);
     EXPECT_FALSE(plain.to_json().contains("security"));
     for (const auto level :
          {SecurityLevel::classical_192, SecurityLevel::classical_256, SecurityLevel::quantum_128}) {
         PlanOptions options;
         options.security = level;
-        const TrainingPlan plan = TrainingPlan::create(shape, recipe_of(3), options);
+        const TrainingPlan plan =
+            TrainingPlan::create(digits_shape, recipe_of_iterations(3), options);
         EXPECT_EQ(plan.security(), level);
         EXPECT_LE(plan.parameters().log_qp(),
                   largest_secure_log_qp(plan.parameters().log_n(), level));
@@ -42,7 +43,7 @@ TEST(PlanSecurity, TheLevelLimitsTheModulusAndIsRecorded) {
 
 // A plan of the first level that says it has another is refused, and so is one with bootstrappings.
 TEST(PlanSecurity, ReadersCheckTheLevel) {
-    json forged = TrainingPlan::create(shape, recipe_of(8)).to_json();
+    json forged = TrainingPlan::create(digits_shape, recipe_of_iterations(8)).to_json();
     forged["security"] = "256";
     const auto refused = TrainingPlan::from_json(forged);
     ASSERT_FALSE(refused.has_value());
@@ -55,7 +56,7 @@ TEST(PlanSecurity, ReadersCheckTheLevel) {
     }
     PlanOptions options;
     options.refresh = PlanOptions::Refresh::always;
-    json refreshed = TrainingPlan::create(shape, recipe_of(8), options).to_json();
+    json refreshed = TrainingPlan::create(digits_shape, recipe_of_iterations(8), options).to_json();
     refreshed["security"] = "192";
     const auto bootstrapped = TrainingPlan::from_json(refreshed);
     ASSERT_FALSE(bootstrapped.has_value());
@@ -66,12 +67,14 @@ TEST(PlanSecurity, ReadersCheckTheLevel) {
 TEST(PlanSecurity, RunsThatNeedBootstrappingsAreRefusedWithTheNumbers) {
     PlanOptions options;
     options.security = SecurityLevel::classical_192;
-    EXPECT_TRUE(throws(
-        ErrorCode::bad_input, {"100 iterations", "192-bit security", "allows 2411", "at most"},
-        [&] { static_cast<void>(TrainingPlan::create(shape, recipe_of(100), options)); }));
+    EXPECT_TRUE(throws(ErrorCode::bad_input,
+                       {"100 iterations", "192-bit security", "allows 2411", "at most"}, [&] {
+                           static_cast<void>(TrainingPlan::create(
+                               digits_shape, recipe_of_iterations(100), options));
+                       }));
     options.refresh = PlanOptions::Refresh::always;
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"bootstrappings", "192-bit"}, [&] {
-        static_cast<void>(TrainingPlan::create(shape, recipe_of(8), options));
+        static_cast<void>(TrainingPlan::create(digits_shape, recipe_of_iterations(8), options));
     }));
 }
 

@@ -11,6 +11,7 @@
 #include "support/errors.h"
 #include "support/noise_bounds.h"
 #include "support/solvers.h"
+#include "support/stable_step.h"
 #include "support/training_run.h"
 
 #include <algorithm>
@@ -26,10 +27,10 @@
 namespace cipherfit {
 namespace {
 
+using test::stable_step;
 using test::throws;
 using test::TrainingRun;
 
-constexpr double stable_step = 1.8;
 constexpr TrainingShape shape{.samples = 20, .features = 9, .classes = 3};
 
 PlanOptions dual_options(std::optional<int> models_every) {

@@ -30,7 +30,7 @@ namespace {
 
 using test::TrainingRun;
 
-struct Case {
+struct TracedRun {
     std::string name;
     TrainingShape shape;
     Recipe recipe;
@@ -39,14 +39,14 @@ struct Case {
     KernelSource kernel = KernelSource::owner;
 };
 
-Recipe with(Recipe recipe, double decay, int batch) {
+Recipe with_decay(Recipe recipe, double decay, int batch) {
     recipe.decay = decay;
     recipe.batch = batch;
     return recipe;
 }
 
 // Every solver, degree and kind of iteration.
-std::vector<Case> cases() {
+std::vector<TracedRun> traced_runs() {
     const TrainingShape small{.samples = 20, .features = 9, .classes = 3};
     const TrainingShape blocks{.samples = 150, .features = 40, .classes = 4};
     const TrainingShape classes{.samples = 40, .features = 12, .classes = 20};
@@ -60,7 +60,7 @@ std::vector<Case> cases() {
         {"primal, degree 7", blocks, standard(2, 7)},
         {"primal, no momentum", small, standard(3, 3, Momentum::none)},
         {"primal, preset", blocks, chiang2023_recipe(2, 150)},
-        {"primal, mini-batches", small, with(standard(4, 3), 0.01, 8)},
+        {"primal, mini-batches", small, with_decay(standard(4, 3), 0.01, 8)},
         {"primal, groups of classes", classes, standard(2, 3)},
         {"dual", small, standard(4, 3), "dual"},
         {"dual, degree 1", small, standard(4, 1), "dual"},
@@ -73,13 +73,14 @@ std::vector<Case> cases() {
         {"bootstrapped primal", small, standard(8, 3), "primal", true},
         {"bootstrapped primal, no momentum", blocks, standard(8, 3, Momentum::none), "primal",
          true},
-        {"bootstrapped primal, mini-batches", small, with(standard(8, 3), 0, 8), "primal", true},
+        {"bootstrapped primal, mini-batches", small, with_decay(standard(8, 3), 0, 8), "primal",
+         true},
         {"bootstrapped dual", small, standard(9, 3), "dual", true},
         {"bootstrapped dual, preset", small, chiang2023_recipe(8, 20), "dual", true},
     };
 }
 
-PlanOptions options_of(const Case& c) {
+PlanOptions options_of(const TracedRun& c) {
     PlanOptions options;
     options.solver = c.solver;
     options.kernel = c.kernel;
@@ -167,7 +168,7 @@ class LoggedRun {
 };
 
 TEST(TrainingTrace, IsTheLogOfTheRun) {
-    for (const Case& c : cases()) {
+    for (const TracedRun& c : traced_runs()) {
         SCOPED_TRACE(c.name);
         const TrainingRun run(c.shape, c.recipe, options_of(c), 3);
         const TrainingTrace trace = trace_training(run.plan);
@@ -191,7 +192,7 @@ TEST(TrainingTrace, IsTheLogOfTheRun) {
 
 // The keys are those that the log asks for, at its levels and no others.
 TEST(TrainingTrace, KeysAreThoseOfTheRun) {
-    for (const Case& c : cases()) {
+    for (const TracedRun& c : traced_runs()) {
         SCOPED_TRACE(c.name);
         const TrainingRun run(c.shape, c.recipe, options_of(c), 4);
         const LoggedRun logged(run);
@@ -231,7 +232,7 @@ std::size_t joint_switches(const TrainingPlan& plan) {
 
 // Which the search compares layouts by.
 TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
-    for (const Case& c : cases()) {
+    for (const TracedRun& c : traced_runs()) {
         SCOPED_TRACE(c.name);
         const TrainingPlan plan = TrainingPlan::create(c.shape, c.recipe, options_of(c));
         const TrainingCounts traced = count_operations(plan);
@@ -279,7 +280,7 @@ TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
 
 // The products' own declarations, by which the search counts keys, name those of the tape.
 TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
-    for (const Case& c : cases()) {
+    for (const TracedRun& c : traced_runs()) {
         SCOPED_TRACE(c.name);
         const TrainingPlan plan = TrainingPlan::create(c.shape, c.recipe, options_of(c));
         KeyRequest declared;
@@ -316,7 +317,7 @@ TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
 
 // What a run on one thread adds to the pool is what the replay says, to the byte.
 TEST(TrainingTrace, MemoryIsThatOfThePool) {
-    for (const Case& c : cases()) {
+    for (const TracedRun& c : traced_runs()) {
         if (c.refreshed || c.recipe.batch > 0) {
             continue;  // measured as a whole, and read while training goes on
         }

@@ -4,6 +4,7 @@
 #include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/head.h"
 #include "solver/dual/owner/dual_twin.h"
+#include "support/json_matrix.h"
 #include "support/noise_bounds.h"
 #include "train/oracle/test_data.h"
 
@@ -22,18 +23,8 @@ namespace cipherfit {
 namespace {
 
 using nlohmann::json;
-using testing::Dataset;
-using testing::synthetic;
-
-RowMatrix matrix(const json& rows) {
-    RowMatrix result(rows.size(), rows.at(0).size());
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        for (std::size_t j = 0; j < rows[i].size(); ++j) {
-            result(i, j) = rows[i][j].get<double>();
-        }
-    }
-    return result;
-}
+using test::Dataset;
+using test::synthetic;
 
 json rows_of(const RowMatrix& values) {
     json rows = json::array();
@@ -43,7 +34,7 @@ json rows_of(const RowMatrix& values) {
     return rows;
 }
 
-Recipe recipe_of(const json& c) {
+Recipe recipe_of_json(const json& c) {
     return c["preset"] == "standard"
                ? standard_recipe(c["iterations"], c["step"], fit_sigmoid(c["degree"], c["range"]))
                : chiang2023_recipe(c["iterations"],
@@ -51,20 +42,20 @@ Recipe recipe_of(const json& c) {
 }
 
 void expect_as_oracle(const json& c, const json& expected) {
-    const Recipe recipe = recipe_of(c);
-    const RowMatrix features = matrix(c["features"]);
+    const Recipe recipe = recipe_of_json(c);
+    const RowMatrix features = test::matrix_of(c["features"]);
     const Preprocessing fitted = fit_preprocessing(features, recipe.preset);
     const auto labels = c["labels"].get<std::vector<int>>();
     const TwinResult twin =
         run_twin(prepare(features, labels, c["classes"], fitted, recipe, c["classes"]), recipe);
-    const RowMatrix weights = matrix(expected["weights"]);
-    const RowMatrix scores = matrix(expected["scores"]);
+    const RowMatrix weights = test::matrix_of(expected["weights"]);
+    const RowMatrix scores = test::matrix_of(expected["scores"]);
     const auto near = [&c](const RowMatrix& ours, const RowMatrix& theirs) {
         const double tolerance = 1e-10 * std::max(1.0, theirs.cwiseAbs().maxCoeff());
         EXPECT_LT((ours - theirs).cwiseAbs().maxCoeff(), tolerance) << c["preset"];
     };
     near(unscaled_weights(twin.model(), fitted, recipe), weights);
-    near(finish_model(twin.model(), fitted, recipe).scores(matrix(c["test"])), scores);
+    near(finish_model(twin.model(), fitted, recipe).scores(test::matrix_of(c["test"])), scores);
     const auto largest = expected["max_abs_z"].get<std::vector<double>>();
     ASSERT_EQ(twin.max_abs_z.size(), largest.size());
     for (std::size_t t = 0; t < largest.size(); ++t) {
@@ -73,7 +64,7 @@ void expect_as_oracle(const json& c, const json& expected) {
 }
 
 TEST(Twin, AgreesWithTheCommittedReference) {
-    std::ifstream file(testing::oracle_directory() / "reference.json");
+    std::ifstream file(test::oracle_directory() / "reference.json");
     const json cases = json::parse(file);
     ASSERT_GE(cases.size(), 6U);
     for (const json& c : cases) {
@@ -83,7 +74,7 @@ TEST(Twin, AgreesWithTheCommittedReference) {
 
 json random_case(int n, int features, int classes, std::uint32_t seed) {
     const Dataset all = synthetic(n + 3, features, classes, 0.7, seed);
-    const Dataset training = testing::rows(all, 0, n);
+    const Dataset training = test::rows(all, 0, n);
     return {{"classes", classes},
             {"features", rows_of(training.features)},
             {"labels", training.labels},
@@ -117,7 +108,7 @@ TEST(Twin, AgreesWithTheNumpyOracleOnRandomData) {
     std::filesystem::create_directories(directory);
     std::ofstream(directory / "cases.json") << cases;
     const std::string command =
-        std::string(python) + " '" + (testing::oracle_directory() / "oracle.py").string() + "' '" +
+        std::string(python) + " '" + (test::oracle_directory() / "oracle.py").string() + "' '" +
         (directory / "cases.json").string() + "' '" + (directory / "results.json").string() + "'";
     ASSERT_EQ(std::system(command.c_str()), 0);
     std::ifstream file(directory / "results.json");
@@ -135,12 +126,12 @@ int correct(const Head& head, const Dataset& data) {
 }
 
 TEST(Twin, ReproducesThePaperOnItsFeatures) {
-    const auto all = testing::shared_csv();
+    const auto all = test::shared_csv();
     if (!all) {
-        GTEST_SKIP() << testing::no_shared_csv;
+        GTEST_SKIP() << test::no_shared_csv;
     }
-    const Dataset training = testing::rows(*all, 0, 128);
-    const Dataset test = testing::rows(*all, 128, 128);
+    const Dataset training = test::rows(*all, 0, 128);
+    const Dataset test = test::rows(*all, 128, 128);
     const Recipe recipe = chiang2023_recipe(200, 128);
     const Preprocessing fitted = fit_preprocessing(training.features, recipe.preset);
     std::vector<RowMatrix> models;
@@ -168,12 +159,12 @@ TEST(Twin, ReproducesThePaperOnItsFeatures) {
 }
 
 TEST(Twin, ReproducesTheSimulatedTableOfTheStandardPreset) {
-    const auto all = testing::shared_csv();
+    const auto all = test::shared_csv();
     if (!all) {
-        GTEST_SKIP() << testing::no_shared_csv;
+        GTEST_SKIP() << test::no_shared_csv;
     }
-    const Dataset training = testing::rows(*all, 0, 128);
-    const Dataset test = testing::rows(*all, 128, 128);
+    const Dataset training = test::rows(*all, 0, 128);
+    const Dataset test = test::rows(*all, 128, 128);
     const Preprocessing fitted = fit_preprocessing(training.features, Preset::standard);
     using Row = std::array<int, 5>;  // after 1, 2, 4, 8 and 20 iterations
     const std::map<std::array<int, 3>, Row> table{

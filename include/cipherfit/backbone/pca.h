@@ -40,4 +40,8 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
                                              double whitening, double ridge = 0.0,
                                              const Eigen::VectorXd& row_weights = {});
 
+// Throws Error(invalid_argument) unless there are 0..16384 components and whitening and ridge are
+// in 0..1.
+void require_projection(Eigen::Index components, double whitening, double ridge);
+
 }  // namespace cipherfit

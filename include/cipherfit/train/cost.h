@@ -45,7 +45,10 @@ struct ServerMemory {
 };
 ServerMemory server_memory(const TrainingPlan& plan);
 
-// Keys and data alone: no plan takes less. In no time, for any plan.
+// Keys and data alone: no plan takes less. Records an iteration of one head.
 double least_server_memory_bytes(const TrainingPlan& plan);
+
+// The data alone, of the largest mini-batch: products of sizes, in no time for any plan.
+double largest_batch_bytes(const TrainingPlan& plan);
 
 }  // namespace cipherfit

@@ -28,7 +28,7 @@ LockedVector<std::uint8_t> key_material(const SecretKey& key) {
     return bytes;
 }
 
-void derive(const SecretKey& key, LockedVector<std::uint8_t>& out) {
+void derive_signing_seed(const SecretKey& key, LockedVector<std::uint8_t>& out) {
     LockedVector<std::uint8_t> material = key_material(key);
     Digest salt = key.id();
     std::string digest = "SHA256";
@@ -60,7 +60,7 @@ PrivateKey private_key(const LockedVector<std::uint8_t>& seed) {
 }  // namespace
 
 AnswerSigner::AnswerSigner(const SecretKey& key) : seed_(sizeof(Seed)) {
-    derive(key, seed_);
+    derive_signing_seed(key, seed_);
 }
 
 AnswerKey AnswerSigner::public_key() const {

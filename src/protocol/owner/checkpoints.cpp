@@ -22,7 +22,7 @@ TrainingState read_kept(const JobStore& store, const Job& job, int iteration) {
 
 std::vector<CheckpointModel> decrypt_checkpoints(const JobStore& store, const Job& job,
                                                  const SecretKey& key, const RowMatrix& xs) {
-    DecryptionRecord none;
+    DecryptionRecord none = DecryptionRecord::that_keeps_nothing();
     return decrypt_checkpoints(store, job, key, xs, none);
 }
 

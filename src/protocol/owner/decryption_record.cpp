@@ -158,6 +158,10 @@ bool DecryptionRecord::is_used_up(const std::vector<Entry>& entries, const Diges
 }
 
 void DecryptionRecord::require_usable(const Digest& key) const {
+    if (!keeps()) {
+        return;
+    }
+    const Held held = hold();
     if (is_used_up(read(), key)) {
         refuse_decrypted();
     }
@@ -225,12 +229,8 @@ void DecryptionRecord::accept() {
 }
 
 void DecryptionRecord::revoke(const ContainerIdentity& job, int iteration) {
-    const Entry asked{job.key, job.nonce, iteration, {}, false, false};
-    for (const Entry& entry : read()) {
-        if (entry.is_about(asked)) {
-            begun_.push_back(entry);
-        }
-    }
+    // Recorded as refused even where no record of it is left: the key must not be used again.
+    begun_.push_back({job.key, job.nonce, iteration, {}, false, false});
     finish(Outcome::revoked);
     refuse_decrypted();
 }

@@ -50,6 +50,7 @@ void write_owner_state(const OwnerFiles& files, const OwnerState& state) {
     json["backbone"] = state.columns.backbone;
     json["table"] = to_json(state.columns.table);
     json["calibration"] = calibration_json(state.calibration);
+    json["rows"] = to_json(state.rows);
     json["weight_error_bound"] = state.reference.weight_error_bound;
     json["state_error_bound"] = state.reference.state_error_bound;
     json["weight_error_bounds"] = state.reference.weight_error_bounds;
@@ -69,7 +70,7 @@ OwnerState read_owner_state(const OwnerFiles& files, TestParameters tests) {
     }
     refuse_test_parameters(setup->plan.parameters(), tests, files.plan().string());
     require_digests(json.value("digests", nlohmann::json::object()), files.directory);
-    OwnerState state{std::move(*setup), {}, {}, {}, {}};
+    OwnerState state{std::move(*setup), {}, {}, {}, {}, {}};
     try {
         if (json.at("features").get<std::string>() != "raw") {
             state.columns.extractor = value_or_throw(load_feature_extractor(files.features()));
@@ -85,6 +86,7 @@ OwnerState read_owner_state(const OwnerFiles& files, TestParameters tests) {
         }
         state.calibration = read_calibration(json.value("calibration", nlohmann::json()),
                                              files.plan(), state.setup.class_names.size());
+        state.rows = rows_mark_from_json(json.value("rows", nlohmann::json()));
         state.reference.weight_error_bound = json.at("weight_error_bound").get<double>();
         state.reference.state_error_bound = json.at("state_error_bound").get<double>();
         state.reference.weight_error_bounds =

@@ -115,9 +115,9 @@ OwnerSession OwnerSession::prepare(const Dataset& training, const SetupOptions& 
     RowMatrix xs = runs.states->solver().states_are_models() ? RowMatrix() : runs.data->xs;
     std::optional<Calibration> calibration = calibration_of(setup);
     require(!stop.stop_requested(), ErrorCode::interrupted, stopped);
-    auto work =
-        std::make_unique<Work>(OwnerState{std::move(setup), std::move(reference), std::move(xs),
-                                          std::move(columns), std::move(calibration)});
+    auto work = std::make_unique<Work>(OwnerState{std::move(setup), std::move(reference),
+                                                  std::move(xs), std::move(columns),
+                                                  std::move(calibration), mark_of(training)});
     work->rows = runs.data;
     return OwnerSession(std::move(work));
 }
@@ -155,6 +155,10 @@ void OwnerSession::keep_in(fs::path directory) {
 }
 
 void OwnerSession::use_rows(const Dataset& rows) {
+    require(
+        !work_->state.rows || work_->state.rows->is_of(mark_of(rows)), ErrorCode::bad_input,
+        "these are not the training rows that the plan was made from: use the same rows, in the "
+        "same order");
     work_->rows = std::make_shared<const PreparedData>(
         prepare_rows(work_->state.setup, rows.features, rows.labels));
 }

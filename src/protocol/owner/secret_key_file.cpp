@@ -57,8 +57,8 @@ void crypto(bool ok, const char* what) {
     require(ok, ErrorCode::internal, "OpenSSL could not {}", what);
 }
 
-void derive(std::string_view passphrase, std::span<const std::uint8_t> salt, const Cost& cost,
-            SecretBytes& key) {
+void derive_from_passphrase(std::string_view passphrase, std::span<const std::uint8_t> salt,
+                            const Cost& cost, SecretBytes& key) {
     // OpenSSL counts a little more than 128 N r.
     const int ok =
         EVP_PBE_scrypt(passphrase.data(), passphrase.size(), salt.data(), salt.size(), cost.n(),
@@ -95,7 +95,7 @@ std::vector<std::uint8_t> seal(std::span<const std::uint8_t> secret, std::string
     std::vector<std::uint8_t> out(salt_bytes + nonce_bytes + tag_bytes + secret.size());
     random_bytes(std::span(out).first(salt_bytes + nonce_bytes));
     SecretBytes key(32);
-    derive(passphrase, std::span(out).first(salt_bytes), cost, key);
+    derive_from_passphrase(passphrase, std::span(out).first(salt_bytes), cost, key);
     const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
     std::uint8_t* tag = out.data() + salt_bytes + nonce_bytes;
     int written = 0;
@@ -114,7 +114,7 @@ std::vector<std::uint8_t> seal(std::span<const std::uint8_t> secret, std::string
 void open(std::span<const std::uint8_t> sealed, std::string_view passphrase,
           std::span<const std::uint8_t> associated, const Cost& cost, SecretBytes& secret) {
     SecretBytes key(32);
-    derive(passphrase, sealed.first(salt_bytes), cost, key);
+    derive_from_passphrase(passphrase, sealed.first(salt_bytes), cost, key);
     const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
     std::array<std::uint8_t, tag_bytes> tag{};
     std::copy_n(sealed.data() + salt_bytes + nonce_bytes, tag_bytes, tag.begin());

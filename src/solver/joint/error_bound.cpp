@@ -105,8 +105,8 @@ JointErrorBound joint_error_bound(const JointErrorShape& shape) {
     const double scale = shape.state_scales.back();
     {
         const double each = 4 * copies / places * square(states);
-        bound.gram = noise.norm({2 * rows * each, each, each}, encryptions, noise.secret()) /
-                     shape.upload_scale;
+        bound.gram =
+            noise.norm({rows * each, each, each}, encryptions, noise.secret()) / shape.upload_scale;
     }
     const std::vector<std::size_t> switches = layout.stage_switches();
     for (std::size_t stage = 1; stage <= switches.size(); ++stage) {

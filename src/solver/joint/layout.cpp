@@ -65,25 +65,25 @@ JointLayout JointLayout::create(std::size_t slots, std::size_t rows, std::size_t
 }
 
 std::size_t JointLayout::packed() const noexcept {
-    return std::min(places(), padded_rows_);
+    return std::min(2 * places(), padded_rows_);
 }
 
-std::size_t JointLayout::diagonal_at(std::size_t ciphertext, std::size_t place) const noexcept {
-    const std::size_t stride = places() / packed();
+std::size_t JointLayout::diagonal_at(std::size_t ciphertext, std::size_t place,
+                                     bool imaginary) const noexcept {
+    const std::size_t stride = 2 * places() / packed();
     if (place % stride != 0) {
         return rows_;
     }
-    return std::min(rows_, ciphertext * packed() + place / stride);
+    return std::min(rows_, ciphertext * packed() + 2 * (place / stride) + (imaginary ? 1 : 0));
 }
 
 std::size_t JointLayout::stages() const noexcept {
-    return static_cast<std::size_t>(std::countr_zero(places()));
+    return static_cast<std::size_t>(std::countr_zero(places())) + 1;
 }
 
 std::vector<std::size_t> JointLayout::stage_switches() const {
     std::vector<std::size_t> switches;
-    for (std::size_t stage = 0; stage < stages(); ++stage) {
-        const std::size_t step = std::size_t{1} << stage;
+    for (std::size_t step = 1; step <= places(); step *= 2) {
         std::size_t nodes = 0;
         for (std::size_t i = 0; i < gram_ciphertexts(); ++i) {
             for (std::size_t first = 0; first < step; ++first) {
@@ -106,12 +106,22 @@ std::vector<Handle> unpack_diagonals(Operations& operations, const JointLayout& 
             packed.size());
     std::vector<Handle> diagonals(layout.rows());
     const std::size_t ring = 4 * layout.slots();  // 2 N
-    const double factor = 1.0 / static_cast<double>(layout.places());
+    const double factor = 1.0 / static_cast<double>(layout.unpacking_factor());
     for (std::size_t i = 0; i < packed.size(); ++i) {
         // `polynomial` holds the places first, first + step, first + 2 step, ...
         const std::function<void(Handle, std::size_t, std::size_t)> split =
             [&](Handle polynomial, std::size_t first, std::size_t step) {
                 if (step == layout.places()) {
+                    const Handle image = operations.conjugate(polynomial);
+                    const std::size_t imaginary = layout.diagonal_at(i, first, true);
+                    if (imaginary < layout.rows()) {
+                        // X^(N/2) is i: times X^(3 N/2), -i.
+                        diagonals[imaginary] = operations.reinterpret(
+                            operations.multiply_by_power(operations.subtract(polynomial, image),
+                                                         3 * layout.slots()),
+                            factor);
+                    }
+                    operations.add_inplace(polynomial, image);
                     diagonals[layout.diagonal_at(i, first)] =
                         operations.reinterpret(std::move(polynomial), factor);
                     return;

@@ -66,6 +66,10 @@ std::optional<ParametersLiteral> literal_of(const JointTask& task, const JointCh
         const auto count = static_cast<std::size_t>(std::ceil(digit / 50));
         const auto bits = static_cast<unsigned>(std::ceil(digit / static_cast<double>(count)));
         const double log_qp = log_q + static_cast<double>(count * bits);
+        // What Parameters take.
+        if (size > 60 || literal.q_bits.size() + count > 128) {
+            continue;
+        }
         if (task.insecure_for_tests_only ||
             log_qp <= largest_secure_log_qp(choice.log_n, SecurityLevel::classical_128) - 0.5) {
             literal.p_bits.assign(count, bits);
@@ -142,7 +146,7 @@ JointPlan::JointPlan(const JointTask& task, const Parameters& parameters, const 
     const std::size_t top = parameters.max_level();
     const double gram = steps_[1].update * static_cast<double>(parameters.q(top)) *
                         static_cast<double>(parameters.q(top - 1));
-    upload_scale_ = gram / static_cast<double>(layout.places());
+    upload_scale_ = gram / static_cast<double>(layout.unpacking_factor());
     // A weight is at most the norm of a column of V_T; the states' scales wander a little.
     moments_scale_ = steps_[0].update;
     const double wandered = release_scale();
@@ -236,7 +240,7 @@ std::optional<JointPlan> assemble_joint_plan(const JointTask& task, const JointC
 }
 
 double JointPlan::gram_scale() const noexcept {
-    return upload_scale_ * static_cast<double>(layout_.places());
+    return upload_scale_ * static_cast<double>(layout_.unpacking_factor());
 }
 
 double JointPlan::state_scale(int iteration) const {

@@ -43,7 +43,7 @@ class StatisticsSolver : public Solver {
     double moments_scale(const TrainingPlan& plan) const;
     // Of the sequence at which gradients are taken, after `iteration` >= 1 iterations. Nothing but
     // the product can bring it back to the plan's scale: it wanders with the updates' factors, by
-    // less than a bit with Nesterov's, and ends where it began.
+    // 0.4 bits with Nesterov's at 8 iterations and 2.2 at 60, upwards, and ends where it began.
     double state_scale(const TrainingPlan& plan, int iteration) const;
     // The least of these.
     double least_state_scale(const TrainingPlan& plan) const;

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace cipherfit::testing {
+namespace cipherfit::test {
 
 // Not from __FILE__, which compiler caches may make relative to the build directory.
 inline std::filesystem::path oracle_directory() {
@@ -85,4 +85,4 @@ inline std::optional<Dataset> shared_csv() {
 inline constexpr const char* no_shared_csv =
     "regnetx400mf_mnist_train_0_255.csv is not at hand; set CIPHERFIT_SHARED_DATA to its folder";
 
-}  // namespace cipherfit::testing
+}  // namespace cipherfit::test

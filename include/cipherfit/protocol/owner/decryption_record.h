@@ -29,8 +29,9 @@ Digest digest_of(std::span<const Ciphertext> ciphertexts);
 
 class DecryptionRecord {
   public:
-    // Keeps nothing: for a key that lives as long as the process and decrypts once.
-    DecryptionRecord() = default;
+    // Keeps nothing: for a key that lives as long as the process and decrypts once. Several of them
+    // for one key would be the oracle that this class is against.
+    static DecryptionRecord that_keeps_nothing() { return {}; }
     // Keeps everything as long as it or a copy of it lives: for a key that goes with the process.
     static DecryptionRecord in_memory();
     // `file` need not exist yet; its directory must.
@@ -55,6 +56,7 @@ class DecryptionRecord {
     [[noreturn]] void revoke(const ContainerIdentity& job, int iteration);
 
   private:
+    DecryptionRecord() = default;
     struct Entry {
         Digest key{};
         Nonce job{};

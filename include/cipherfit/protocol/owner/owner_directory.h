@@ -20,6 +20,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/model_check.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
+#include "cipherfit/protocol/owner/rows_mark.h"
 #include "cipherfit/train/calibration.h"
 
 #include <filesystem>
@@ -60,6 +61,8 @@ struct OwnerState {
     ColumnSource columns = {};
     // Of probabilities; none if no held-out scores are known.
     std::optional<Calibration> calibration = {};
+    // Of the training rows; plans of version 0.1.0 have none.
+    std::optional<RowsMark> rows = {};
 };
 // plan.json is written last: its presence says that the others are there. The directory must exist.
 // Throws Error(io_failure).

@@ -52,11 +52,13 @@ class OwnerSession {
     const TwinReference& reference() const noexcept { return state().reference; }
 
     // Keeps everything in that directory from now on, which must exist and be private (mode 0700).
+    // One session uses it at a time: where several might, hold a DirectoryLock on it.
     // Comes before the key. Throws Error: bad_input if a plan is there, invalid_argument for a
     // session that has a key or a directory, io_failure.
     void keep_in(std::filesystem::path directory);
 
-    // The training rows as they were planned from. prepare() has them already.
+    // The training rows as they were planned from. prepare() has them already. Throws
+    // Error(bad_input) for others, which would be encrypted under a plan that is not theirs.
     void use_rows(const Dataset& rows);
     // As they are encrypted. Throws Error(invalid_argument) if there are none.
     const PreparedData& rows() const;

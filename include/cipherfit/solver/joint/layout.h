@@ -9,11 +9,13 @@
 //         = sum_u rot_{uB} sum_v K_o o rot_v(V) + sum_v rot_{-v} sum_u K_o o rot_{-uB}(V)
 // H_o is zero where a turn would bring in another class, so that no mask is needed.
 //
-// Packing: vectors of period d' are the polynomials in X^g, g = S/d'. So g of them fit into one
-// polynomial, vector k in the coefficients of X^(k + g j). The server splits it in log2(g) stages:
-// with the automorphism f that sends Y = X^(2^j) to -Y, p + f(p) holds twice the even and
-// Y^-1 (p - f(p)) twice the odd vectors. That takes one key switch for two results, no mask and no
-// level. (Chen, Chillotti and Ren, Onion Ring ORAM, CCS 2019, expand queries so.)
+// Packing: two real diagonals are the real and imaginary parts of one vector. Vectors of period d'
+// are the polynomials in X^g, g = S/d'. So g of them fit into one polynomial, vector k in the
+// coefficients of X^(k + g j). The server splits it in log2(g) stages: with the automorphism f that
+// sends Y = X^(2^j) to -Y, p + f(p) holds twice the even and Y^-1 (p - f(p)) twice the odd vectors.
+// (Chen, Chillotti and Ren, Onion Ring ORAM, CCS 2019, expand queries so.) One stage more, with the
+// conjugate, parts the two diagonals. That takes one key switch for two results, no mask and no
+// level.
 #pragma once
 
 #include "cipherfit/circuit/operations.h"
@@ -44,15 +46,20 @@ class JointLayout {
     std::size_t babies() const noexcept { return babies_; }
     std::size_t giants() const noexcept { return (rows_ + babies_ - 1) / babies_; }
     std::size_t hoisted() const noexcept { return hoisted_; }
-    // g, and how many vectors a ciphertext holds: g, or d' where that is less (then every g/d'-th
-    // place is used).
+    // g, and how many diagonals a ciphertext holds: 2 g, or d' where that is less (then every
+    // 2 g/d'-th place is used).
     std::size_t places() const noexcept { return slots_ / padded_rows_; }
     std::size_t packed() const noexcept;
+    // What taking them apart multiplies them by.
+    std::size_t unpacking_factor() const noexcept { return 2 * places(); }
     std::size_t gram_ciphertexts() const noexcept { return (rows_ + packed() - 1) / packed(); }
-    // The diagonal at a place of a ciphertext; rows() where there is none.
-    std::size_t diagonal_at(std::size_t ciphertext, std::size_t place) const noexcept;
+    // The diagonal at a place of a ciphertext, in the real part, or the one in the imaginary part;
+    // rows() where there is none.
+    std::size_t diagonal_at(std::size_t ciphertext, std::size_t place,
+                            bool imaginary = false) const noexcept;
+    // Those of places, and that of the parts.
     std::size_t stages() const noexcept;
-    // Key switches that take one ciphertext apart, added up over all, of each stage.
+    // Key switches of each stage, over all ciphertexts.
     std::vector<std::size_t> stage_switches() const;
     // Chained rotations behind each other in a family of `count` turns.
     std::size_t chained(std::size_t count) const noexcept {

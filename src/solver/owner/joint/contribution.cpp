@@ -21,17 +21,15 @@ Eigen::Index index(std::size_t value) {
     return static_cast<Eigen::Index>(value);
 }
 
-// K_o (joint/layout.h).
-std::vector<Complex> diagonal(const JointLayout& layout, const RowMatrix& gram, double divisor,
-                              std::size_t o) {
+// Adds K_o (joint/layout.h), divided and times `part`.
+void add_diagonal(std::vector<Complex>& values, const JointLayout& layout, const RowMatrix& gram,
+                  double divisor, std::size_t o, Complex part) {
     const std::size_t rows = layout.padded_rows();
     const std::size_t back = o / layout.babies() * layout.babies();
-    std::vector<Complex> values(rows);
     for (std::size_t i = 0; i + o < layout.rows(); ++i) {
-        values[(i + back) % rows] =
-            static_cast<long double>(gram(index(i), index(i + o))) / divisor;
+        values[(i + back) % rows] +=
+            part * (static_cast<long double>(gram(index(i), index(i + o))) / divisor);
     }
-    return values;
 }
 
 template <class T>
@@ -105,11 +103,16 @@ Expected<std::vector<Plaintext>> joint_messages(const JointPlan& plan, const Joi
     };
     for (std::size_t i = 0; i < layout.gram_ciphertexts(); ++i) {
         for (std::size_t place = 0; place < places; ++place) {
-            const std::size_t o = layout.diagonal_at(i, place);
-            if (o < layout.rows()) {
-                put(diagonal(layout, statistics.gram, scaling.largest_eigenvalue, o), place,
-                    places);
+            if (layout.diagonal_at(i, place) == layout.rows()) {
+                continue;
             }
+            std::vector<Complex> values(rows);
+            for (const bool imaginary : {false, true}) {
+                add_diagonal(values, layout, statistics.gram, scaling.largest_eigenvalue,
+                             layout.diagonal_at(i, place, imaginary),
+                             imaginary ? Complex(0, 1) : Complex(1));
+            }
+            put(std::move(values), place, places);
         }
         encode(plan.upload_scale());
     }

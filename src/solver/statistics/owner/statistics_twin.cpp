@@ -46,16 +46,7 @@ StateRun run_statistics_twin(const PreparedData& data, const Recipe& recipe,
             gradient -= slope * (at_main ? main : extrapolated) * gram.transpose();
             disturb(gradient, model.gradient_std, Quantity::gradient, t);
         }
-        RowMatrix next = recurrence.next_main(t, extrapolated, gradient);
-        disturb(next, model.state_std, Quantity::main, t);
-        extrapolated = recurrence.next_extrapolated(t, next, main);
-        disturb(extrapolated, model.state_std, Quantity::extrapolated, t);
-        main = std::move(next);
-
-        result.max_abs_state = std::max(
-            {result.max_abs_state, largest_magnitude(main), largest_magnitude(extrapolated)});
-        result.max_abs_held =
-            std::max(result.max_abs_held, largest_held(main, extrapolated, recurrence.eta(t)));
+        advance(result, recurrence, t, gradient, model);
         if (visit) {
             visit(t, main, extrapolated);
         }
