@@ -2,6 +2,7 @@
 // come out unchanged when it is written again.
 #include "cipherfit/parties/charter.h"
 
+#include "cipherfit/parties/member_card.h"
 #include "cipherfit/parties/message.h"
 #include "cipherfit/parties/pooled_sums.h"
 #include "fuzz_support.h"
@@ -47,6 +48,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::span bytes(data, size);
     same_again(charter_from_bytes(bytes), bytes);
     same_again(signed_charter_from_bytes(bytes), bytes);
+    same_again(member_card_from_bytes(bytes), bytes);
+    claim_clear_refusal(message_head(bytes));
     same_again(message_from_bytes(bytes), bytes);
     const Bytes renewed = with_digest({bytes.begin(), bytes.end()});
     same_again(message_from_bytes(renewed), renewed);

@@ -24,5 +24,9 @@ void add_pipeline_command(CLI::App& app);
 void add_export_command(CLI::App& app);
 void add_inspect_command(CLI::App& app);
 void add_info_command(CLI::App& app);
+// Several owners.
+void add_charter_command(CLI::App& app);
+void add_member_command(CLI::App& app);
+void add_recipient_command(CLI::App& app);
 
 }  // namespace cipherfit

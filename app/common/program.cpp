@@ -32,16 +32,21 @@ int fail(std::string message, int status) {
 
 // The subcommand that was given, for the hint at its help.
 std::string command_line(const CLI::App& app) {
-    const auto given = app.get_subcommands();
-    return given.empty() ? app.get_name() : app.get_name() + " " + given.front()->get_name();
+    std::string line = app.get_name();
+    for (auto given = app.get_subcommands(); !given.empty();
+         given = given.front()->get_subcommands()) {
+        line += " " + given.front()->get_name();
+    }
+    return line;
 }
 
 // CLI11 says of an unknown command no more than that one is missing, and of an unknown option no
 // more than which ones are missing. Nothing that may be given is empty.
 void require_words(const CLI::App& app, int argc, char** argv) {
-    const std::vector<const CLI::App*> commands =
-        app.get_subcommands([](const CLI::App*) { return true; });
-    const CLI::App* command = commands.empty() ? &app : nullptr;
+    const auto commands_of = [](const CLI::App& level) {
+        return level.get_subcommands([](const CLI::App*) { return true; });
+    };
+    const CLI::App* level = &app;  // the program, a command, or a command's command
     std::string name = app.get_name();
     for (int i = 1; i < argc; ++i) {
         const std::string word = argv[i];
@@ -51,16 +56,17 @@ void require_words(const CLI::App& app, int argc, char** argv) {
                 : i > 1       ? "what follows " + std::string(argv[i - 1])
                               : std::string("the first word"),
                 name);
-        if (command == nullptr && !word.starts_with("-")) {
+        const std::vector<const CLI::App*> commands = commands_of(*level);
+        if (!commands.empty() && !word.starts_with("-")) {
             const auto found = std::ranges::find_if(
                 commands, [&word](const CLI::App* known) { return known->check_name(word); });
             require(found != commands.end(), ErrorCode::bad_input,
                     "'{}' is no command of {} ('{} --help' lists them)", word, name, name);
-            command = *found;
+            level = *found;
             name += " " + word;
-        } else if (command != nullptr && word.size() > 2 && word.starts_with("--")) {
+        } else if (commands.empty() && word.size() > 2 && word.starts_with("--")) {
             const std::string option = word.substr(0, word.find('='));
-            require(command->get_option_no_throw(option) != nullptr, ErrorCode::bad_input,
+            require(level->get_option_no_throw(option) != nullptr, ErrorCode::bad_input,
                     "'{}' is no option of {} ('{} --help' lists them)", option, name, name);
         } else if (word == "--") {
             return;

@@ -13,6 +13,7 @@
 #include "common/signals.h"
 #include "common/streams.h"
 #include "common/system_info.h"
+#include "server/joint.h"
 
 #include <chrono>
 #include <filesystem>
@@ -30,6 +31,7 @@ struct Options {
     std::filesystem::path job, model;
     RunOptions run;
     bool machine = false;
+    double wait_seconds = 0;
     TrainingOptions training;
 };
 
@@ -104,6 +106,11 @@ void train(const Options& options) {
 void serve(const Options& options) {
     set_thread_count(options.run.threads);
     static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here, before any work
+    if (is_charter_directory(options.job)) {
+        serve_charter(
+            {.directory = options.job, .run = options.run, .wait_seconds = options.wait_seconds});
+        return;
+    }
     if (std::filesystem::exists(PredictionFiles{options.job}.plan())) {
         predict(options);
         return;
@@ -123,7 +130,9 @@ void build(CLI::App& app) {
         "started again. SIGINT or SIGTERM stops it after the current iteration, a second\n"
         "one at once.\n\n"
         "Where the directory has prediction_plan.cft, it scores rows.cft instead and leaves\n"
-        "scores.cft: with encrypted_model.cft, or with a model of its own by --model.");
+        "scores.cft: with encrypted_model.cft, or with a model of its own by --model.\n\n"
+        "Where it has charter.bin, of several owners, it makes the joint keys, adds up the "
+        "uploads,\ntrains and leaves result.bin, once all members have sent their messages.");
     app.set_version_flag("--version", version());
     const auto options = std::make_shared<Options>();
     app.add_option("job", options->job, "The job directory")->required();
@@ -150,6 +159,11 @@ void build(CLI::App& app) {
         ->type_name("EVERY");
     app.add_option("--review-wait", options->training.review_wait_seconds,
                    "Seconds to wait for such an answer before ending, to be started again")
+        ->capture_default_str()
+        ->check(real_number(0, 1e9))
+        ->type_name("SECONDS");
+    app.add_option("--wait", options->wait_seconds,
+                   "Of several owners: look for what is missing for so many seconds; 0: look once")
         ->capture_default_str()
         ->check(real_number(0, 1e9))
         ->type_name("SECONDS");

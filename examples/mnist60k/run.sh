@@ -19,8 +19,9 @@ Training is one iteration on one level without bootstrapping. On whitened featur
 regression on the labels: the owner has inverted the curvature in the clear, and the server adds up
 the images' features, weighted by their labels.
 
-  --wide           1,023 features, of random Fourier features of the convolutions' components: more
-                   of what leaves the owner, more of the images right
+  --wide           2,047 features, of random Fourier features of the components of 128 filters'
+                   answers, which are divided by their norm: more of what leaves the owner, more of
+                   the images right
   --bootstrapped   one epoch of mini-batches of 1,024 in a shuffled order, by the quadratic gradient,
                    with a bootstrapping after every second batch: a long run, where the server does
                    all of the optimising
@@ -127,7 +128,7 @@ if ! has --recipe; then
             has --conv-normalise || arguments+=(--conv-normalise)
             default --rbf-cosines 2048
             default --rbf-width 0.15
-            default --pca 1023
+            default --pca 2047
             default --iterations 1
             default --ridge 3e-6
             default --memory-limit 12

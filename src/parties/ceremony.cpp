@@ -1,18 +1,14 @@
 #include "cipherfit/parties/ceremony.h"
 
-#include "cipherfit/io/file.h"
 #include "cipherfit/parties/share_bytes.h"
 #include "parties/failed.h"
-#include "rlwe/multiparty/hashing.h"
 
 #include <algorithm>
-#include <system_error>
+#include <optional>
 #include <utility>
 
 namespace cipherfit {
 namespace {
-
-constexpr std::size_t envelope_bytes = 4096;  // more than a header and a signature take
 
 tl::unexpected<ErrorInfo> wrong(const Charter& charter, std::uint32_t member,
                                 const std::string& why) {
@@ -76,81 +72,22 @@ std::vector<MessageSlot> ceremony_slots(const Charter& charter, std::uint32_t ro
     return slots;
 }
 
-std::string Board::file_name(std::uint32_t round, const MessageSlot& slot) {
-    const std::string recipient =
-        slot.recipient == to_everyone ? "all" : fmt::format("{:03}", slot.recipient);
-    return fmt::format("{:02}-{:02}-{:03}-{}.msg", round, static_cast<std::uint32_t>(slot.kind),
-                       slot.sender, recipient);
-}
-
-Expected<std::optional<std::vector<std::uint8_t>>> Board::get(std::uint32_t round,
-                                                              const MessageSlot& slot) const {
-    const std::filesystem::path path = directory_ / file_name(round, slot);
-    std::error_code none;
-    if (!std::filesystem::exists(path, none)) {
-        return std::optional<std::vector<std::uint8_t>>();
-    }
-    auto bytes = read_file(path, envelope_bytes + largest_payload(slot.kind));
-    if (!bytes) {
-        return failed(bytes);
-    }
-    return std::optional(std::move(*bytes));
-}
-
-Expected<void> Board::put(std::uint32_t round, const MessageSlot& slot,
-                          std::span<const std::uint8_t> bytes) const {
-    return write_file(directory_ / file_name(round, slot), bytes);
-}
-
-RoundView view_round(const Charter& charter, std::uint32_t number, const Digest& previous_root,
-                     const std::vector<MessageSlot>& expected, const Board& board) {
-    RoundView view{
-        .round = Round(charter, number, previous_root, expected), .payloads = {}, .problems = {}};
-    for (const MessageSlot& slot : expected) {
-        const auto refuse = [&](const ErrorInfo& error) {
-            view.problems.push_back(
-                fmt::format("{}: {}", Board::file_name(number, slot), error.message));
-        };
-        const auto bytes = board.get(number, slot);
-        if (!bytes) {
-            refuse(bytes.error());
-            continue;
-        }
-        if (!*bytes) {
-            continue;
-        }
-        auto message = message_from_bytes(**bytes);
-        if (!message) {
-            refuse(message.error());
-            continue;
-        }
-        if (message->receipt.header.slot != slot) {
-            refuse({ErrorCode::corrupt_data,
-                    fmt::format("it holds {}", describe(charter, message->receipt.header.slot))});
-            continue;
-        }
-        if (const auto taken = view.round.accept(message->receipt); !taken) {
-            refuse(taken.error());
-            continue;
-        }
-        view.payloads[slot] = std::move(message->payload);
-    }
-    return view;
-}
-
 Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitments,
                              const RoundView& reveals) {
     std::vector<Digest> committed;
     std::vector<RandomnessReveal> revealed;
     for (std::uint32_t member = 0; member < charter.members.size(); ++member) {
-        const auto& commitment =
-            commitments.payloads.at(from(PartyMessageKind::randomness_commitment, member));
-        const auto& reveal = reveals.payloads.at(from(PartyMessageKind::randomness_reveal, member));
-        const auto digest = seed_at(commitment, 0);
-        const auto opening = seed_at(reveal, 0);
-        const auto contribution = seed_at(reveal, sizeof(Seed));
-        if (!digest || !opening || !contribution || commitment.size() != sizeof(Seed) ||
-            reveal.size() != 2 * sizeof(Seed)) {
+        const auto commitment =
+            commitments.payload(from(PartyMessageKind::randomness_commitment, member));
+        const auto reveal = reveals.payload(from(PartyMessageKind::randomness_reveal, member));
+        if (!commitment || !reveal) {
+            return failed(commitment ? reveal : commitment);
+        }
+        const auto digest = seed_at(*commitment, 0);
+        const auto opening = seed_at(*reveal, 0);
+        const auto contribution = seed_at(*reveal, sizeof(Seed));
+        if (!digest || !opening || !contribution || commitment->size() != sizeof(Seed) ||
+            reveal->size() != 2 * sizeof(Seed)) {
             return wrong(charter, member, "sent randomness of a wrong size");
         }
         committed.push_back(*digest);
@@ -159,14 +96,8 @@ Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitment
     return common_seed(charter_digest(charter), committed, revealed);
 }
 
-Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const Seed& opening,
-                         const Parameters& parameters, std::span<const KeyShare> shares) {
-    FieldHash value("cipherfit committed key shares 1");
-    for (const KeyShare& share : shares) {
-        value.field(digest(parameters, share));
-    }
-    return commit({.charter = charter_digest(charter), .purpose = "key shares", .sender = dealer},
-                  opening, value.finish());
+Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const Digest& payload) {
+    return commit_payload(charter_digest(charter), "key shares", dealer, payload);
 }
 
 std::vector<AskedShare> asked_shares(const Parameters& parameters, const KeyRequest& request) {
@@ -182,89 +113,115 @@ std::vector<AskedShare> asked_shares(const Parameters& parameters, const KeyRequ
     return asked;
 }
 
-Expected<std::vector<std::vector<KeyShare>>> shown_shares(const Charter& charter,
-                                                          const Parameters& parameters,
-                                                          const KeyRequest& request,
-                                                          const RoundView& commitments,
-                                                          const RoundView& shown) {
-    const std::vector<AskedShare> asked = asked_shares(parameters, request);
-    std::vector<std::vector<KeyShare>> result;
+Expected<void> check_shown(const Charter& charter, const RoundView& commitments,
+                           const RoundView& shown) {
     for (const std::uint32_t dealer : charter.dealers()) {
-        const auto& payload = shown.payloads.at(from(PartyMessageKind::key_shares, dealer));
-        const auto opening = seed_at(payload, 0);
-        if (!opening) {
-            return wrong(charter, dealer, "showed key shares without an opening");
+        const Digest committed = commit_key_shares(
+            charter, dealer,
+            shown.round.receipts().at(from(PartyMessageKind::key_shares, dealer)).header.payload);
+        const auto payload = commitments.payload(from(PartyMessageKind::key_commitment, dealer));
+        if (!payload) {
+            return failed(payload);
         }
-        auto shares = key_shares_from_bytes(parameters, std::span(payload).subspan(sizeof(Seed)));
-        if (!shares) {
-            return wrong(charter, dealer, "showed damaged key shares: " + shares.error().message);
-        }
-        const bool as_asked =
-            std::ranges::equal(*shares, asked, [](const KeyShare& share, const AskedShare& wanted) {
-                return share.kind == wanted.kind && share.id == wanted.id &&
-                       share.level == wanted.level;
-            });
-        if (!as_asked) {
-            return wrong(charter, dealer, "showed shares of other keys than the plan needs");
-        }
-        const Digest committed = commit_key_shares(charter, dealer, *opening, parameters, *shares);
-        if (!std::ranges::equal(
-                commitments.payloads.at(from(PartyMessageKind::key_commitment, dealer)),
-                committed)) {
+        if (!std::ranges::equal(*payload, committed)) {
             return wrong(charter, dealer,
                          "showed other key shares than it committed to: no key is made of them");
         }
-        result.push_back(std::move(*shares));
     }
-    return result;
+    return {};
+}
+
+Expected<std::vector<KeyShare>> shown_shares(const Charter& charter, const Parameters& parameters,
+                                             const KeyRequest& request, const RoundView& shown,
+                                             std::uint32_t dealer, std::size_t most) {
+    const auto payload = shown.payload(from(PartyMessageKind::key_shares, dealer));
+    if (!payload) {
+        return failed(payload);
+    }
+    if (payload->size() < sizeof(Seed)) {
+        return wrong(charter, dealer, "showed key shares without an opening");
+    }
+    auto shares =
+        key_shares_from_bytes(parameters, std::span(*payload).subspan(sizeof(Seed)), most);
+    if (!shares) {
+        return wrong(charter, dealer, "showed damaged key shares: " + shares.error().message);
+    }
+    std::vector<AskedShare> asked = asked_shares(parameters, request);
+    asked.resize(std::min(asked.size(), most));
+    const bool as_asked =
+        std::ranges::equal(*shares, asked, [](const KeyShare& share, const AskedShare& wanted) {
+            return share.kind == wanted.kind && share.id == wanted.id &&
+                   share.level == wanted.level;
+        });
+    if (!as_asked) {
+        return wrong(charter, dealer, "showed shares of other keys than the plan needs");
+    }
+    return shares;
 }
 
 namespace {
 
-// The shares number `index` of all dealers, added up.
-KeyShare sum_of(const Parameters& parameters, std::vector<std::vector<KeyShare>>& shares,
-                std::size_t index) {
-    std::vector<KeyShare> column;
-    for (auto& list : shares) {
-        column.push_back(std::move(list[index]));
+// Adds a dealer's shares, one to each of the sums; the first dealer's are the sums.
+void add_to(const Parameters& parameters, std::vector<KeyShare>& sums,
+            std::vector<KeyShare> shares) {
+    if (sums.empty()) {
+        sums = std::move(shares);
+        return;
     }
-    return sum_shares(parameters, column);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+        std::vector<KeyShare> pair;
+        pair.push_back(std::move(sums[i]));
+        pair.push_back(std::move(shares[i]));
+        sums[i] = sum_shares(parameters, pair);
+    }
 }
 
-Expected<std::vector<std::vector<KeyShare>>> second_shares(const Charter& charter,
-                                                           const Parameters& parameters,
-                                                           const RoundView& view,
-                                                           const KeyRequest& request) {
+// The sums of the dealers' first shares of round 3, at most so many.
+Expected<std::vector<KeyShare>> sums_of(const Charter& charter, const Parameters& parameters,
+                                        const KeyRequest& request, const RoundView& shown,
+                                        std::size_t most) {
+    std::vector<KeyShare> sums;
+    for (const std::uint32_t dealer : charter.dealers()) {
+        auto shares = shown_shares(charter, parameters, request, shown, dealer, most);
+        if (!shares) {
+            return failed(shares);
+        }
+        add_to(parameters, sums, std::move(*shares));
+    }
+    return sums;
+}
+
+// The sum of round 2's shares of relinearisation; nothing where it is not asked for.
+Expected<std::vector<KeyShare>> second_sum(const Charter& charter, const Parameters& parameters,
+                                           const RoundView& view, const KeyRequest& request) {
     const auto asked = request.levels().find(KeyId::relinearization());
     const bool any = asked != request.levels().end();
-    std::vector<std::vector<KeyShare>> result;
+    std::vector<KeyShare> sums;
     for (const std::uint32_t dealer : charter.dealers()) {
-        auto shares = key_shares_from_bytes(
-            parameters, view.payloads.at(from(PartyMessageKind::round_two_shares, dealer)));
+        const auto payload = view.payload(from(PartyMessageKind::round_two_shares, dealer));
+        if (!payload) {
+            return failed(payload);
+        }
+        auto shares = key_shares_from_bytes(parameters, *payload);
         const bool fits = shares && shares->size() == (any ? 1U : 0U) &&
                           (!any || ((*shares)[0].kind == ShareKind::relinearization_two &&
                                     (*shares)[0].level == asked->second));
         if (!fits) {
             return wrong(charter, dealer, "sent round-2 shares that do not fit the plan");
         }
-        result.push_back(std::move(*shares));
+        add_to(parameters, sums, std::move(*shares));
     }
-    return result;
+    return sums;
 }
 
 }  // namespace
 
-Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
-                               const Board& board) {
-    auto parameters = Parameters::from_bytes(charter.parameters);
-    if (!parameters) {
-        return failed(parameters);
-    }
-    std::vector<RoundView> views;
-    Digest root{};
+Expected<KeyRounds> key_rounds(const Charter& charter, const Board& board) {
+    KeyRounds result;
     for (std::uint32_t number = 0; number + 1 < ceremony_rounds; ++number) {
-        views.push_back(view_round(charter, number, root, ceremony_slots(charter, number), board));
-        const RoundView& view = views.back();
+        result.views.push_back(
+            view_round(charter, number, result.root, ceremony_slots(charter, number), board));
+        const RoundView& view = result.views.back();
         if (!view.round.complete()) {
             const std::string why =
                 view.problems.empty()
@@ -272,33 +229,66 @@ Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request
                     : view.problems[0];
             return make_error(ErrorCode::bad_input, "round {} is not complete: {}", number, why);
         }
-        root = view.round.root();
+        result.root = view.round.root();
     }
-    const auto common = ceremony_seed(charter, views[0], views[1]);
+    const auto common = ceremony_seed(charter, result.views[0], result.views[1]);
     if (!common) {
         return failed(common);
     }
-    auto shares = shown_shares(charter, *parameters, request, views[2], views[3]);
-    if (!shares) {
-        return failed(shares);
+    result.common = *common;
+    if (const auto checked = check_shown(charter, result.views[2], result.views[3]); !checked) {
+        return failed(checked);
     }
-    auto second = second_shares(charter, *parameters, views[4], request);
+    return result;
+}
+
+Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
+                               const Board& board) {
+    const auto rounds = key_rounds(charter, board);
+    return rounds ? joint_keys(charter, request, *rounds) : failed(rounds);
+}
+
+Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
+                               const KeyRounds& rounds) {
+    const auto parameters = Parameters::from_bytes(charter.parameters);
+    if (!parameters) {
+        return failed(parameters);
+    }
+    auto sums = sums_of(charter, *parameters, request, rounds.views[3], 4096);
+    if (!sums) {
+        return failed(sums);
+    }
+    auto second = second_sum(charter, *parameters, rounds.views[4], request);
     if (!second) {
         return failed(second);
     }
     JointKeys keys{
-        .public_key = joint_public_key(*parameters, *common, sum_of(*parameters, *shares, 0)),
+        .public_key = joint_public_key(*parameters, rounds.common, std::move((*sums)[0])),
         .evaluation_keys = EvaluationKeys(*parameters)};
-    const auto asked = asked_shares(*parameters, request);
-    for (std::size_t i = 1; i < asked.size(); ++i) {
-        KeyShare sum = sum_of(*parameters, *shares, i);
+    for (std::size_t i = 1; i < sums->size(); ++i) {
+        KeyShare& sum = (*sums)[i];
         keys.evaluation_keys.insert(
-            asked[i].kind == ShareKind::switching_key
-                ? joint_switching_key(*parameters, *common, std::move(sum))
-                : joint_relinearization_key(*parameters, std::move(sum),
-                                            sum_of(*parameters, *second, 0)));
+            sum.kind == ShareKind::switching_key
+                ? joint_switching_key(*parameters, rounds.common, std::move(sum))
+                : joint_relinearization_key(*parameters, std::move(sum), std::move((*second)[0])));
     }
     return keys;
+}
+
+Expected<JointPublicKey> joint_public_key(const Charter& charter, const Board& board) {
+    const auto parameters = Parameters::from_bytes(charter.parameters);
+    if (!parameters) {
+        return failed(parameters);
+    }
+    const auto rounds = key_rounds(charter, board);
+    if (!rounds) {
+        return failed(rounds);
+    }
+    auto sums = sums_of(charter, *parameters, {}, rounds->views[3], 1);
+    if (!sums) {
+        return failed(sums);
+    }
+    return joint_public_key(*parameters, rounds->common, std::move((*sums)[0]));
 }
 
 }  // namespace cipherfit

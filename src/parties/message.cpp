@@ -110,10 +110,10 @@ std::vector<std::uint8_t> to_bytes(const Message& message) {
     return out.take();
 }
 
-Expected<Message> message_from_bytes(std::span<const std::uint8_t> bytes) {
+Expected<MessageHead> message_head(std::span<const std::uint8_t> bytes) {
     ByteReader in(bytes);
-    Message message;
-    MessageHeader& header = message.receipt.header;
+    MessageHead head;
+    MessageHeader& header = head.receipt.header;
     if (in.string(64) != message_magic) {
         in.fail("this is no message of cipherfit");
     }
@@ -135,24 +135,43 @@ Expected<Message> message_from_bytes(std::span<const std::uint8_t> bytes) {
     read_digest(in, header.previous_root);
     read_digest(in, header.payload);
     header.payload_bytes = in.u64();
-    const auto signature = in.bytes(message.receipt.signature.size());
+    const auto signature = in.bytes(head.receipt.signature.size());
     if (in.ok() && header.payload_bytes > largest_payload(header.slot.kind)) {
         in.fail(fmt::format("a payload of {} bytes is too long for a {}", header.payload_bytes,
                             name(header.slot.kind)));
     }
-    const auto payload = in.bytes(in.ok() ? header.payload_bytes : 0);
+    head.payload_at = in.position();
+    static_cast<void>(in.bytes(in.remaining()));
     if (auto done = in.finish("the message"); !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }
-    std::ranges::copy(signature, message.receipt.signature.begin());
-    message.payload.assign(payload.begin(), payload.end());
-    if (sha256(message.payload) != header.payload) {
-        return make_error(ErrorCode::corrupt_data,
-                          "the {} of member {} has another payload than it was signed with: ask "
-                          "for it again",
-                          name(header.slot.kind), header.slot.sender);
+    std::ranges::copy(signature, head.receipt.signature.begin());
+    return head;
+}
+
+ErrorInfo other_payload(const MessageHeader& header) {
+    return {ErrorCode::corrupt_data,
+            fmt::format("the {} of member {} has another payload than it was signed with: ask for "
+                        "it again",
+                        name(header.slot.kind), header.slot.sender)};
+}
+
+Expected<Message> message_from_bytes(std::span<const std::uint8_t> bytes) {
+    auto head = message_head(bytes);
+    if (!head) {
+        return tl::unexpected<ErrorInfo>(head.error());
     }
-    return message;
+    const MessageHeader& header = head->receipt.header;
+    const auto payload = bytes.subspan(head->payload_at);
+    if (payload.size() != header.payload_bytes) {
+        return make_error(ErrorCode::corrupt_data,
+                          "the message has a payload of {} bytes, and {} were signed",
+                          payload.size(), header.payload_bytes);
+    }
+    if (sha256(payload) != header.payload) {
+        return tl::unexpected<ErrorInfo>(other_payload(header));
+    }
+    return Message{.receipt = head->receipt, .payload = {payload.begin(), payload.end()}};
 }
 
 Digest sealing_context(const MessageHeader& header) {

@@ -78,12 +78,16 @@ std::vector<std::uint8_t> to_bytes(const Parameters& parameters, std::span<const
 }
 
 Expected<std::vector<KeyShare>> key_shares_from_bytes(const Parameters& parameters,
-                                                      std::span<const std::uint8_t> bytes) {
+                                                      std::span<const std::uint8_t> bytes,
+                                                      std::size_t most) {
     ByteReader in(bytes);
     const std::uint64_t count = in.count(most_shares, share_header_bytes);
     std::vector<KeyShare> shares;
-    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    for (std::uint64_t i = 0; i < count && i < most && in.ok(); ++i) {
         shares.push_back(read_share(in, parameters));
+    }
+    if (count > most && in.ok()) {
+        static_cast<void>(in.bytes(in.remaining()));
     }
     if (auto done = in.finish("the key shares"); !done) {
         return tl::unexpected<ErrorInfo>(done.error());

@@ -212,6 +212,7 @@ TEST_F(Ceremony, SharesOtherThanCommittedStopEverybodyAndNameTheDealer) {
             fs::remove(entry.path());
         }
     }
+    fs::remove(home(1) / "shown");
     ASSERT_TRUE(write_file(home(1) / "dealer.seed", std::vector<std::uint8_t>(32, 7)));
     bool named = false;
     for (int turn = 0; turn < 3; ++turn) {

@@ -23,7 +23,7 @@ std::map<std::uint32_t, Numbers> masked(const Members& members,
                                         const std::map<std::uint32_t, Numbers>& plain) {
     std::map<std::uint32_t, Numbers> result;
     for (const auto& [member, numbers] : plain) {
-        result[member] = mask_sums(members.charter, member, members.identities[member], numbers);
+        result[member] = mask_sums(members.charter, member, members.identities[member], 6, numbers);
     }
     return result;
 }
@@ -49,15 +49,17 @@ TEST(PooledSums, MasksCancelExactlyInTheSumOfAll) {
 
 TEST(PooledSums, WhatOneContributorSendsIsUniform) {
     const Members members(3, 2);
-    const Numbers sent = mask_sums(members.charter, 1, members.identities[1], Numbers(16384, 42));
+    const Numbers sent =
+        mask_sums(members.charter, 1, members.identities[1], 6, Numbers(16384, 42));
     std::array<std::size_t, 64> counts{};
     for (const std::uint64_t x : sent) {
         ++counts[x >> 58U];
     }
     EXPECT_LT(test::chi_square_deviations(counts, std::vector<double>(64, 1.0 / 64)), 6);
-    EXPECT_EQ(sent, mask_sums(members.charter, 1, members.identities[1], Numbers(16384, 42)));
+    EXPECT_EQ(sent, mask_sums(members.charter, 1, members.identities[1], 6, Numbers(16384, 42)));
+    EXPECT_NE(sent, mask_sums(members.charter, 1, members.identities[1], 7, Numbers(16384, 42)));
     const Members again(3, 2, 2);
-    EXPECT_NE(sent, mask_sums(again.charter, 1, again.identities[1], Numbers(16384, 42)));
+    EXPECT_NE(sent, mask_sums(again.charter, 1, again.identities[1], 6, Numbers(16384, 42)));
 }
 
 TEST(PooledSums, MissingForeignAndUnequalListsAreNamed) {
@@ -71,7 +73,7 @@ TEST(PooledSums, MissingForeignAndUnequalListsAreNamed) {
     sent[3] = {1, 2};
     EXPECT_FALSE(pooled_sums(members.charter, sent).has_value());
     EXPECT_TRUE(test::throws(ErrorCode::invalid_argument, {"member 3"}, [&] {
-        static_cast<void>(mask_sums(members.charter, 3, members.identities[3], Numbers{1, 2}));
+        static_cast<void>(mask_sums(members.charter, 3, members.identities[3], 6, Numbers{1, 2}));
     }));
     EXPECT_TRUE(test::throws(ErrorCode::bad_input, {"too large", "10 contributors"},
                              [] { static_cast<void>(to_fixed_point(1e12, 24, 10)); }));

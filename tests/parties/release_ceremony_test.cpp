@@ -141,7 +141,7 @@ TEST_F(ReleaseMessages, AnotherRequestIsAnotherReleaseAndRefused) {
     payload.insert(payload.end(), {0b101, 0, 0, 0});
     const Message second =
         members.message(2, PartyMessageKind::release_request, 6, plan.previous_root, payload);
-    ASSERT_TRUE(Board(root / "board").put(6, slot, to_bytes(second)).has_value());
+    ASSERT_TRUE(write_file(root / "board" / Board::file_name(6, slot), to_bytes(second)));
     const auto refused = answer(0, digest);
     ASSERT_FALSE(refused.has_value());
     EXPECT_NE(refused.error().message.find("other messages than it did before"), std::string::npos);
@@ -162,10 +162,7 @@ TEST_F(ReleaseMessages, OnlyTheRecipientAsksAndOnlyForASetOfT) {
     payload.insert(payload.end(), {1, 0, 0, 0});
     const Message alone =
         members.message(2, PartyMessageKind::release_request, 6, plan.previous_root, payload);
-    ASSERT_TRUE(
-        Board(root / "board")
-            .put(6, {.kind = PartyMessageKind::release_request, .sender = 2}, to_bytes(alone))
-            .has_value());
+    ASSERT_TRUE(write_file(file(6, PartyMessageKind::release_request, 2), to_bytes(alone)));
     const auto none = answer(0, digest);
     ASSERT_FALSE(none.has_value());
     EXPECT_NE(none.error().message.find("exactly 2"), std::string::npos);

@@ -11,15 +11,11 @@
 #pragma once
 
 #include "cipherfit/base/error.h"
+#include "cipherfit/parties/board.h"
 #include "cipherfit/parties/message.h"
 #include "cipherfit/rlwe/multiparty/key_shares.h"
 
 #include <cstdint>
-#include <filesystem>
-#include <map>
-#include <optional>
-#include <span>
-#include <string>
 #include <vector>
 
 namespace cipherfit {
@@ -29,39 +25,9 @@ inline constexpr std::uint32_t ceremony_rounds = 6;
 // The messages of a round, 0..5. Throws Error(invalid_argument) for another.
 std::vector<MessageSlot> ceremony_slots(const Charter& charter, std::uint32_t round);
 
-// A directory of messages, one a file, named for round, kind, sender and recipient. Whoever carries
-// the messages may do with it what it likes: everything read is checked.
-class Board {
-  public:
-    explicit Board(std::filesystem::path directory) : directory_(std::move(directory)) {}
-    static std::string file_name(std::uint32_t round, const MessageSlot& slot);
-    // Nothing where the file is absent. Errors: io_failure, bad_input (too large).
-    Expected<std::optional<std::vector<std::uint8_t>>> get(std::uint32_t round,
-                                                           const MessageSlot& slot) const;
-    // Puts the bytes there, whatever was there before.
-    Expected<void> put(std::uint32_t round, const MessageSlot& slot,
-                       std::span<const std::uint8_t> bytes) const;
-
-  private:
-    std::filesystem::path directory_;
-};
-
-// One round as a board shows it.
-struct RoundView {
-    Round round;
-    std::map<MessageSlot, std::vector<std::uint8_t>> payloads;  // of the messages taken
-    std::vector<std::string> problems;                          // one line a message refused
-};
-RoundView view_round(const Charter& charter, std::uint32_t number, const Digest& previous_root,
-                     const std::vector<MessageSlot>& expected, const Board& board);
-
 // The common seed of complete rounds 0 and 1. Errors name the member.
 Expected<Seed> ceremony_seed(const Charter& charter, const RoundView& commitments,
                              const RoundView& reveals);
-
-// What a dealer commits to in round 2 and opens in round 3.
-Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const Seed& opening,
-                         const Parameters& parameters, std::span<const KeyShare> shares);
 
 // The keys that a request asks for, in the order in which a dealer shows its shares: the public
 // key, relinearisation (if asked for), rotations by id.
@@ -72,21 +38,40 @@ struct AskedShare {
 };
 std::vector<AskedShare> asked_shares(const Parameters& parameters, const KeyRequest& request);
 
-// Round 3, complete: the shares of each dealer, in order of dealers, each list as asked and each as
-// committed. Errors name the dealer.
-Expected<std::vector<std::vector<KeyShare>>> shown_shares(const Charter& charter,
-                                                          const Parameters& parameters,
-                                                          const KeyRequest& request,
-                                                          const RoundView& commitments,
-                                                          const RoundView& shown);
+// What a dealer commits to in round 2: the payload that it shows in round 3, which is 32 random
+// bytes and its shares as asked. `payload` is the SHA-256 of that.
+Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const Digest& payload);
+// Whether every dealer showed what it had committed to: by receipts, rounds 2 and 3 being complete.
+// Errors name the dealer.
+Expected<void> check_shown(const Charter& charter, const RoundView& commitments,
+                           const RoundView& shown);
+// The first shares of that dealer in round 3, at most so many, each as asked. Errors name the
+// dealer.
+Expected<std::vector<KeyShare>> shown_shares(const Charter& charter, const Parameters& parameters,
+                                             const KeyRequest& request, const RoundView& shown,
+                                             std::uint32_t dealer, std::size_t most = 4096);
+
+// Rounds 0 to 4 of a board, all complete and as committed, and the common seed.
+struct KeyRounds {
+    std::vector<RoundView> views;
+    Seed common{};
+    Digest root{};  // of the last of them
+};
+// Errors name the round's missing messages, or the member whose message is wrong.
+Expected<KeyRounds> key_rounds(const Charter& charter, const Board& board);
 
 struct JointKeys {
     JointPublicKey public_key;
     EvaluationKeys evaluation_keys;
 };
-// The joint keys that a board with complete rounds 0 to 4 makes: anyone computes the same. Errors
-// name the round's missing messages, or the member whose message is wrong.
+// The joint keys that a board with complete rounds 0 to 4 makes: anyone computes the same. Holds
+// the shares of one dealer at a time. Errors as of key_rounds().
 Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
                                const Board& board);
+// The same from rounds that were looked at, and whose root was compared.
+Expected<JointKeys> joint_keys(const Charter& charter, const KeyRequest& request,
+                               const KeyRounds& rounds);
+// The public key alone: all that a contributor needs.
+Expected<JointPublicKey> joint_public_key(const Charter& charter, const Board& board);
 
 }  // namespace cipherfit

@@ -83,6 +83,17 @@ std::vector<std::uint8_t> to_bytes(const Message& message);
 // Checks form, bounds and the payload's digest, not yet who signed. Untrusted bytes: never throws.
 Expected<Message> message_from_bytes(std::span<const std::uint8_t> bytes);
 
+// The receipt that a message begins with, and where its payload begins. The same checks but that
+// of the payload, of which nothing is read.
+struct MessageHead {
+    MessageReceipt receipt;
+    std::size_t payload_at = 0;
+};
+inline constexpr std::size_t largest_message_head = 512;
+Expected<MessageHead> message_head(std::span<const std::uint8_t> bytes);
+// What to say of a message whose payload is not the one that was signed.
+ErrorInfo other_payload(const MessageHeader& header);
+
 // The context that a sealed payload is bound to (owner/identity.h).
 Digest sealing_context(const MessageHeader& header);
 

@@ -109,10 +109,6 @@ Expected<Bytes> KeyCeremony::sealed_point(const MessageSlot& slot, std::uint32_t
 
 Expected<Bytes> KeyCeremony::round_two() const {
     const Charter& charter = member_.charter();
-    auto shown = shown_shares(charter, parameters_, request_, views_[2], views_[3]);
-    if (!shown) {
-        return failed(shown);
-    }
     const auto common = ceremony_seed(charter, views_[0], views_[1]);
     if (!common) {
         return failed(common);
@@ -124,15 +120,45 @@ Expected<Bytes> KeyCeremony::round_two() const {
     std::vector<KeyShare> result;
     const auto asked = asked_shares(parameters_, request_);
     for (std::size_t i = 0; i < asked.size(); ++i) {
-        if (asked[i].kind == ShareKind::relinearization_one) {
-            std::vector<KeyShare> first;
-            for (auto& list : *shown) {
-                first.push_back(std::move(list[i]));
+        if (asked[i].kind != ShareKind::relinearization_one) {
+            continue;
+        }
+        std::vector<KeyShare> first;
+        for (const std::uint32_t other : charter.dealers()) {
+            auto shown = shown_shares(charter, parameters_, request_, views_[3], other, i + 1);
+            if (!shown) {
+                return failed(shown);
             }
+            first.push_back(std::move((*shown)[i]));
+        }
+        try {
             result.push_back(own->relinearization_two(*common, first));
+        } catch (const Error& error) {
+            return tl::unexpected<ErrorInfo>(error.info());
         }
     }
     return to_bytes(parameters_, result);
+}
+
+// What this dealer commits to and then shows: its opening and its shares, made once.
+Expected<Bytes> KeyCeremony::shown_payload() const {
+    if (member_.has("shown")) {
+        return read_file(member_.path("shown"), largest_payload(PartyMessageKind::key_shares));
+    }
+    auto opening = member_.secret("opening", sizeof(Seed));
+    if (!opening) {
+        return opening;
+    }
+    const auto shares = own_shares();
+    if (!shares) {
+        return failed(shares);
+    }
+    const Bytes bytes = to_bytes(parameters_, *shares);
+    opening->insert(opening->end(), bytes.begin(), bytes.end());
+    if (const auto kept = member_.keep("shown", *opening); !kept) {
+        return failed(kept);
+    }
+    return opening;
 }
 
 Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t round,
@@ -140,10 +166,6 @@ Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t roun
     auto secret = member_.secret("randomness", 2 * sizeof(Seed));
     if (!secret) {
         return secret;
-    }
-    auto opening = member_.secret("opening", sizeof(Seed));
-    if (!opening) {
-        return opening;
     }
     switch (slot.kind) {
         case PartyMessageKind::randomness_commitment:
@@ -153,20 +175,14 @@ Expected<Bytes> KeyCeremony::payload(const MessageSlot& slot, std::uint32_t roun
                  .contribution = to_seed(std::span(*secret).subspan(sizeof(Seed)))}));
         case PartyMessageKind::randomness_reveal:
             return secret;
-        case PartyMessageKind::key_commitment:
-        case PartyMessageKind::key_shares: {
-            const auto shares = own_shares();
-            if (!shares) {
-                return failed(shares);
-            }
-            if (slot.kind == PartyMessageKind::key_commitment) {
-                return to_vector(commit_key_shares(member_.charter(), member_.self(),
-                                                   to_seed(*opening), parameters_, *shares));
-            }
-            const Bytes bytes = to_bytes(parameters_, *shares);
-            opening->insert(opening->end(), bytes.begin(), bytes.end());
-            return opening;
+        case PartyMessageKind::key_commitment: {
+            const auto shown = shown_payload();
+            return shown ? Expected<Bytes>(to_vector(commit_key_shares(
+                               member_.charter(), member_.self(), sha256(*shown))))
+                         : failed(shown);
         }
+        case PartyMessageKind::key_shares:
+            return shown_payload();
         case PartyMessageKind::release_points:
             return sealed_point(slot, round, previous_root);
         case PartyMessageKind::round_two_shares:
@@ -201,8 +217,12 @@ Expected<void> KeyCeremony::keep_points() const {
             return make_error(ErrorCode::corrupt_data, "{} cannot be used: {}",
                               describe(charter, slot), error.message);
         };
+        const auto sealed = view.payload(slot);
+        if (!sealed) {
+            return useless(sealed.error());
+        }
         auto opened = member_.identity().open(
-            sealing_context(view.round.receipts().at(slot).header), view.payloads.at(slot));
+            sealing_context(view.round.receipts().at(slot).header), *sealed);
         if (!opened) {
             return useless(opened.error());
         }
@@ -225,9 +245,7 @@ Expected<void> KeyCeremony::check_round(std::uint32_t round) const {
         return common ? Expected<void>() : failed(common);
     }
     if (round == 3) {
-        const auto shown =
-            shown_shares(member_.charter(), parameters_, request_, views_[2], views_[3]);
-        return shown ? Expected<void>() : failed(shown);
+        return check_shown(member_.charter(), views_[2], views_[3]);
     }
     return {};
 }
@@ -242,11 +260,13 @@ Expected<void> KeyCeremony::forget() const {
             return marked;
         }
     }
-    std::error_code error;
-    fs::remove(member_.path("dealer.seed"), error);
-    if (error) {
-        return make_error(ErrorCode::io_failure, "{}: {}", member_.path("dealer.seed").string(),
-                          error.message());
+    for (const char* name : {"shown", "dealer.seed"}) {
+        std::error_code error;
+        fs::remove(member_.path(name), error);
+        if (error) {
+            return make_error(ErrorCode::io_failure, "{}: {}", member_.path(name).string(),
+                              error.message());
+        }
     }
     return {};
 }

@@ -1,5 +1,6 @@
 #include "cipherfit/parties/owner/mask_sums.h"
 
+#include "rlwe/multiparty/hashing.h"
 #include "rlwe/owner/multiparty/derive.h"
 
 #include <algorithm>
@@ -8,14 +9,15 @@
 namespace cipherfit {
 
 std::vector<std::uint64_t> mask_sums(const Charter& charter, std::uint32_t self,
-                                     const MemberIdentity& identity,
+                                     const MemberIdentity& identity, std::uint32_t round,
                                      std::span<const std::uint64_t> numbers) {
     const auto contributors = charter.contributors();
     require(std::ranges::find(contributors, self) != contributors.end() &&
                 charter.members[self].sealing == identity.sealing_key(),
             ErrorCode::invalid_argument, "{} is no contributor of this charter, or another member",
             charter.describe(self));
-    const Digest context = charter_digest(charter);
+    const Digest context =
+        FieldHash("cipherfit pooled round 1").field(charter_digest(charter)).number(round).finish();
     std::vector<std::uint64_t> result(numbers.begin(), numbers.end());
     for (const std::uint32_t other : contributors) {
         if (other == self) {

@@ -20,6 +20,10 @@ bool present(const fs::path& path) {
     return fs::exists(path, none);
 }
 
+std::string root_name(std::uint32_t round) {
+    return fmt::format("roots/{:02}", round);
+}
+
 }  // namespace
 
 MemberDirectory::MemberDirectory(fs::path directory, const fs::path& board, const Charter& charter,
@@ -105,20 +109,18 @@ Expected<void> MemberDirectory::post(const MessageSlot& slot, std::uint32_t roun
             return written;
         }
     }
-    const auto bytes = read_file(path(stored), largest_payload(slot.kind) + 4096);
-    if (!bytes) {
-        return failed(bytes);
+    const auto written = board_.put(round, slot, path(stored));
+    if (!written) {
+        return failed(written);
     }
-    const auto shown = board_.get(round, slot);
-    if (shown && *shown && **shown == *bytes) {
-        return {};
+    if (*written) {
+        report.posted.push_back(describe(charter_, slot));
     }
-    report.posted.push_back(describe(charter_, slot));
-    return board_.put(round, slot, *bytes);
+    return {};
 }
 
 Expected<void> MemberDirectory::pin_root(std::uint32_t round, const Digest& root) const {
-    const std::string name = fmt::format("roots/{:02}", round);
+    const std::string name = root_name(round);
     if (!has(name)) {
         return keep(name, root);
     }
@@ -151,7 +153,10 @@ Expected<RoundView> MemberDirectory::step(std::uint32_t round, const Digest& pre
             }
         }
     }
-    RoundView view = view_round(charter_, round, previous_root, slots, board_);
+    // Once its root is kept, heads say whether a round still shows the same; payloads are checked
+    // where they are used.
+    const Board::Depth depth = has(root_name(round)) ? Board::Depth::head : Board::Depth::whole;
+    RoundView view = view_round(charter_, round, previous_root, slots, board_, depth);
     if (view.round.complete()) {
         if (const auto pinned = pin_root(round, view.round.root()); !pinned) {
             return failed(pinned);

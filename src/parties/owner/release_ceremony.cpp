@@ -84,7 +84,11 @@ std::vector<MessageSlot> ReleaseCeremony::slots_of(PartyMessageKind kind,
 }
 
 Expected<ReleaseRequest> ReleaseCeremony::read_request(const RoundView& view) const {
-    ByteReader in(view.payloads.at(request_slots()[0]));
+    const auto payload = view.payload(request_slots()[0]);
+    if (!payload) {
+        return failed(payload);
+    }
+    ByteReader in(*payload);
     Digest ciphertext{};
     const auto digest = in.bytes(ciphertext.size());
     const std::uint32_t mask = in.u32();
@@ -251,8 +255,12 @@ Expected<std::optional<RnsPoly>> ReleaseCeremony::open_model(const RnsPoly& c0,
             return make_error(ErrorCode::corrupt_data, "{} cannot be used: {}",
                               describe(member_.charter(), slot), error.message);
         };
+        const auto sealed = last->payload(slot);
+        if (!sealed) {
+            return useless(sealed.error());
+        }
         auto opened = member_.identity().open(
-            sealing_context(last->round.receipts().at(slot).header), last->payloads.at(slot));
+            sealing_context(last->round.receipts().at(slot).header), *sealed);
         if (!opened) {
             return useless(opened.error());
         }

@@ -5,6 +5,7 @@
 // directory holds
 //     randomness, opening   what this member committed to
 //     dealer.seed           the summand's seed: deleted once all holders have their points
+//     shown                 what this dealer committed to show, deleted with it
 //     holder.seed, point    the noise's seed and the sum of the points
 //     sent/                 this member's messages
 //     roots/                the root of each round that it has seen complete
@@ -52,6 +53,7 @@ class KeyCeremony {
     Expected<std::vector<std::uint8_t>> sealed_point(const MessageSlot& slot, std::uint32_t round,
                                                      const Digest& previous_root) const;
     Expected<std::vector<std::uint8_t>> round_two() const;
+    Expected<std::vector<std::uint8_t>> shown_payload() const;
     Expected<Dealer> dealer() const;
     Expected<std::vector<KeyShare>> own_shares() const;
     Expected<void> keep_points() const;

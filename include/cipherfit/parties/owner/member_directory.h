@@ -2,7 +2,7 @@
 // byte, and the roots of rounds pinned once they were seen.
 #pragma once
 
-#include "cipherfit/parties/ceremony.h"
+#include "cipherfit/parties/board.h"
 #include "cipherfit/parties/owner/identity.h"
 
 #include <filesystem>

@@ -8,6 +8,7 @@
 // charter. (For what that leaves to t - 1 colluders see possible_releases().)
 #pragma once
 
+#include "cipherfit/parties/ceremony.h"
 #include "cipherfit/parties/owner/member_directory.h"
 #include "cipherfit/rlwe/multiparty/release.h"
 #include "cipherfit/rlwe/owner/multiparty/holder.h"

@@ -1,0 +1,48 @@
+// What the commands for several owners share.
+#pragma once
+
+#include "cipherfit/protocol/owner/member_session.h"
+#include "cli/owner_files.h"
+#include "common/progress_line.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace cipherfit {
+
+// The directories of a member's command.
+struct MemberPlaces {
+    std::filesystem::path member, charter;
+    double wait_seconds = 0;
+};
+void add_member_places(CLI::App& app, MemberPlaces& places);
+void add_wait_option(CLI::App& app, double& seconds);
+
+// A member's session. What it writes for others is made under the caller's umask.
+class JointSession {
+  public:
+    explicit JointSession(const MemberPlaces& places) : session_(places.member, places.charter) {}
+    MemberSession& operator*() noexcept { return session_; }
+    MemberSession* operator->() noexcept { return &session_; }
+
+  private:
+    SharedFiles shared_;
+    MemberSession session_;
+};
+
+// Repeats the step until it is done or the time is over, and prints what was sent. Throws
+// Error(bad_input), naming whom it waits for, where time was given and is over; without any, what
+// is missing is printed. Returns whether it is done.
+bool run_steps(const MemberPlaces& places, const std::function<StepReport()>& step,
+               const std::string& done);
+
+// Shows a training's progress.
+JointProgress shown_progress(ProgressLine& line);
+
+// The digest as members read it to each other.
+std::string spoken(const Digest& digest);
+
+}  // namespace cipherfit

@@ -1,0 +1,73 @@
+#!/bin/bash
+# Several hospitals train one model, and nobody holds the key: every member, the server and the
+# recipient are processes of their own. examples/hospitals/run.sh --help says more.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+case " $* " in
+    *" --help "* | *" -h "*)
+        cat <<'HELP'
+usage: examples/hospitals/run.sh [--members N] [--threshold T] [--rows-each R] [--iterations I]
+                                 [--ridge L] [--preparation KIND] [--components K]
+                                 [--train CSV --test CSV] [--threads N] [--out DIR] [--json FILE]
+
+Builds cipherfit in build/ (and installs what is missing), gives each of N hospitals R rows, and
+runs the whole protocol of docs/guides/several-hospitals.md over directories: keys that nobody has,
+encrypted sums, training by the server, a check by every holder who will open the model, release to
+a recipient who is none of them. Then it compares, with the rows in its hands that nobody else has:
+each hospital's own model, the released one, and the same training in the clear on all rows.
+
+  --members N       8 unless given. Up to 8 of them hold points of the key
+  --threshold T     5 unless given: so many together open the model
+  --rows-each R     32 unless given
+  --train, --test   CSV files, label first. Without them MNIST: features of EfficientNet-Lite0 of
+                    the first N x R training images, tested on 1,000 test images. Above 2,000
+                    rows the pixels, 255 principal components of a published pooled covariance,
+                    and all 10,000 test images. More than 255 features are projected to 255 at
+                    random, by a public seed, unless components are asked for
+  --iterations I    8 unless given; --ridge L, --preparation, --components: see
+                    'cipherfit charter new --help'
+  --out DIR         the report page; out/hospitals of the sources unless given
+  --json FILE       the figures; DIR/hospitals.json unless given
+
+Run as root, every party is a system user of its own, and the script checks that none can read
+another's directory. Run as somebody else, all parties are that user, and the script checks the
+directories' mode bits alone, and says so.
+HELP
+        exit 0
+        ;;
+esac
+
+fail() {
+    echo "hospitals: $*" >&2
+    exit 2
+}
+
+given_train=false
+for argument in "$@"; do
+    case "$argument" in --train | --train=*) given_train=true ;; esac
+done
+echo "== set up"
+"$root/tools/setup.sh" build
+if [ "$given_train" = false ]; then
+    "$root/tools/setup.sh" data backbone
+fi
+echo "== build"
+configure=(-S "$root" -B "$root/build" -G Ninja)
+if [ ! -f "$root/build/CMakeCache.txt" ]; then
+    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF)
+fi
+if command -v ccache >/dev/null; then
+    configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+fi
+mkdir -p "$root/out"
+log=$root/out/build.log
+logged() {
+    if ! "$@" >"$log" 2>&1; then
+        tail -n 30 "$log" >&2
+        fail "'$*' failed; the whole output is in $log"
+    fi
+}
+logged cmake "${configure[@]}"
+logged cmake --build "$root/build" --target cipherfit cipherfit-server
+exec /usr/bin/python3 -B "$root/examples/hospitals/hospitals.py" --root "$root" "$@"

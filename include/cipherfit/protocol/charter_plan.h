@@ -1,0 +1,77 @@
+// The plan of a charter: everything public that follows from it. Whoever reads the same charter has
+// the same plan. The arithmetic is solver/joint/plan.h's, whose text is the charter's recipe; here
+// is what is done to the features before, and which sums are published for it.
+#pragma once
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/parties/charter.h"
+#include "cipherfit/rlwe/evaluation_keys.h"
+#include "cipherfit/rlwe/parameters.h"
+#include "cipherfit/solver/joint/plan.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cipherfit {
+
+// What is done to the features before training, from published sums only.
+//     none           nothing: features of a public network
+//     centred        minus the pooled means, over one common factor
+//     standardised   minus the pooled means, over the pooled standard deviations
+//     components     the first principal components of the pooled covariance
+enum class Preparation { none, centred, standardised, components };
+std::string_view name(Preparation preparation) noexcept;
+Expected<Preparation> preparation_from_name(std::string_view name);
+// The sums that it needs (parties/contribution.h): what a charter publishes.
+std::vector<std::string> published_sums(Preparation preparation);
+
+// What a charter asks for.
+struct JointTerms {
+    std::size_t features = 0;  // columns of the rows
+    std::size_t classes = 0;
+    Preparation preparation = Preparation::centred;
+    std::size_t components = 0;  // of components
+    // Of a prepared row with its intercept: longer ones are shortened to it.
+    double row_bound = 8;
+    // Its columns and classes are filled in from the above.
+    JointTask task;
+
+    std::size_t columns() const {
+        return 1 + (preparation == Preparation::components ? components : features);
+    }
+    // Columns of the labels: one for two classes.
+    std::size_t heads() const { return classes == 2 ? 1 : classes; }
+};
+
+class CharterPlan {
+  public:
+    // Throws Error(bad_input) where no ring holds these terms with the bits that they ask for, and
+    // says what would do.
+    static CharterPlan create(const JointTerms& terms);
+    // The plan of a charter. bad_input where its terms, parameters or release level are not those
+    // that this program plans.
+    static Expected<CharterPlan> of(const Charter& charter);
+    // Puts recipe, preprocessing, published sums, parameters and release level into a charter that
+    // has everything else.
+    void write_to(Charter& charter) const;
+
+    const JointTerms& terms() const noexcept { return terms_; }
+    const JointPlan& joint() const noexcept { return joint_; }
+    const Parameters& parameters() const noexcept { return joint_.parameters(); }
+
+    // 0 for parameters that are for tests only.
+    double security_bits() const;
+    // log2 of the statistical distance that flooding leaves, turned round (flooding.h).
+    double statistical_bits() const;
+
+  private:
+    CharterPlan(const JointTerms& terms, JointPlan joint)
+        : terms_(terms), joint_(std::move(joint)) {}
+    JointTerms terms_;
+    JointPlan joint_;
+};
+
+}  // namespace cipherfit

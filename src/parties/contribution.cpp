@@ -1,0 +1,207 @@
+#include "cipherfit/parties/contribution.h"
+
+#include "cipherfit/parties/pooled_sums.h"
+#include "parties/failed.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <set>
+
+namespace cipherfit {
+namespace {
+
+struct KnownSum {
+    std::string_view name;
+    std::size_t round = 0;
+};
+constexpr std::array known_sums{KnownSum{sum_rows, 0}, KnownSum{sum_columns, 1},
+                                KnownSum{sum_squares, 1}, KnownSum{sum_products, 1},
+                                KnownSum{sum_bound, 2}};
+
+std::size_t numbers_of(std::string_view name, std::size_t features) {
+    if (name == sum_products) {
+        return features * (features + 1) / 2;
+    }
+    return name == sum_columns || name == sum_squares ? features : 1;
+}
+
+// Takes in the sums of a complete round.
+Expected<void> add_up(const Charter& charter, const PooledRound& pooled, const RoundView& view,
+                      PooledSums& sums) {
+    std::map<std::uint32_t, std::vector<std::uint64_t>> masked;
+    for (const std::uint32_t member : charter.contributors()) {
+        const auto payload =
+            view.payload({.kind = PartyMessageKind::masked_sums, .sender = member});
+        if (!payload) {
+            return failed(payload);
+        }
+        auto numbers = masked_from_bytes(*payload);
+        if (!numbers || numbers->size() != pooled.numbers()) {
+            return make_error(
+                ErrorCode::corrupt_data, "{} sent masked sums that do not fit the charter: {}",
+                charter.describe(member),
+                numbers ? fmt::format("{} numbers instead of {}", numbers->size(), pooled.numbers())
+                        : numbers.error().message);
+        }
+        masked[member] = std::move(*numbers);
+    }
+    const auto added = pooled_sums(charter, masked);
+    if (!added) {
+        return failed(added);
+    }
+    auto next = added->begin();
+    for (const PooledRound::Sum& sum : pooled.sums) {
+        const auto end = next + static_cast<std::ptrdiff_t>(sum.numbers);
+        sums[sum.name].assign(next, end);
+        next = end;
+    }
+    const auto rows = sums.find(sum_rows);
+    if (rows != sums.end() && rows->second[0] < charter.smallest_rows) {
+        return make_error(ErrorCode::bad_input,
+                          "the contributors have {} rows in all, and the charter asks for at least "
+                          "{}: nothing more is sent under it",
+                          rows->second[0], charter.smallest_rows);
+    }
+    return {};
+}
+
+Expected<void> check_uploads(const Charter& charter, const RoundView& commitments,
+                             const RoundView& uploads) {
+    const Digest id = charter_digest(charter);
+    for (const std::uint32_t member : charter.contributors()) {
+        const auto committed =
+            commitments.payload({.kind = PartyMessageKind::upload_commitment, .sender = member});
+        if (!committed) {
+            return failed(committed);
+        }
+        const MessageSlot slot{.kind = PartyMessageKind::upload, .sender = member};
+        const Digest shown =
+            commit_payload(id, "upload", member, uploads.round.receipts().at(slot).header.payload);
+        if (!std::ranges::equal(*committed, shown)) {
+            return make_error(ErrorCode::corrupt_data,
+                              "{} showed another upload than it committed to: nothing is trained "
+                              "on it",
+                              charter.describe(member));
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+std::size_t PooledRound::numbers() const {
+    return std::accumulate(sums.begin(), sums.end(), std::size_t{0},
+                           [](std::size_t n, const Sum& sum) { return n + sum.numbers; });
+}
+
+Expected<std::vector<PooledRound>> pooled_rounds(const Charter& charter) {
+    const auto& names = charter.published_sums;
+    for (const std::string& name : names) {
+        const bool known =
+            std::ranges::any_of(known_sums, [&](const KnownSum& sum) { return sum.name == name; });
+        if (!known || std::ranges::count(names, name) > 1) {
+            return make_error(ErrorCode::bad_input,
+                              "the charter publishes the sum '{}', which {}: the sums are rows, "
+                              "columns, squares, products and bound",
+                              name, known ? "it names twice" : "nobody knows how to make");
+        }
+    }
+    for (const std::string_view needed : {sum_rows, sum_bound}) {
+        if (std::ranges::find(names, needed) == names.end()) {
+            return make_error(ErrorCode::bad_input,
+                              "the charter does not publish '{}', without which nothing can be "
+                              "trained",
+                              needed);
+        }
+    }
+    std::vector<PooledRound> rounds(3);
+    for (const KnownSum& sum : known_sums) {
+        if (std::ranges::find(names, sum.name) != names.end()) {
+            rounds[sum.round].sums.push_back(
+                {.name = std::string(sum.name),
+                 .numbers = numbers_of(sum.name, charter.features.size())});
+        }
+    }
+    std::erase_if(rounds, [](const PooledRound& round) { return round.sums.empty(); });
+    return rounds;
+}
+
+std::vector<MessageSlot> contribution_slots(const Charter& charter, PartyMessageKind kind) {
+    std::vector<MessageSlot> slots;
+    for (const std::uint32_t member : charter.contributors()) {
+        slots.push_back({.kind = kind, .sender = member});
+    }
+    return slots;
+}
+
+Expected<Contributions> follow_contributions(const Charter& charter, std::uint32_t first,
+                                             const Digest& previous_root, const LookAtRound& look) {
+    const auto rounds = pooled_rounds(charter);
+    if (!rounds) {
+        return failed(rounds);
+    }
+    Contributions result;
+    result.next_round = first;
+    result.root = previous_root;
+    const auto open = [&](PartyMessageKind kind, const PooledRound* pooled) {
+        return look({.number = result.next_round,
+                     .previous_root = result.root,
+                     .kind = kind,
+                     .pooled = pooled,
+                     .sums = &result.sums,
+                     .slots = contribution_slots(charter, kind)});
+    };
+    const auto close = [&](const RoundView& view) {
+        ++result.next_round;
+        result.root = view.round.root();
+    };
+    for (const PooledRound& pooled : *rounds) {
+        const auto view = open(PartyMessageKind::masked_sums, &pooled);
+        if (!view) {
+            return failed(view);
+        }
+        if (!view->round.complete()) {
+            return result;
+        }
+        if (const auto added = add_up(charter, pooled, *view, result.sums); !added) {
+            return failed(added);
+        }
+        close(*view);
+    }
+    const auto commitments = open(PartyMessageKind::upload_commitment, nullptr);
+    if (!commitments) {
+        return failed(commitments);
+    }
+    if (!commitments->round.complete()) {
+        return result;
+    }
+    close(*commitments);
+    auto uploads = open(PartyMessageKind::upload, nullptr);
+    if (!uploads) {
+        return failed(uploads);
+    }
+    if (!uploads->round.complete()) {
+        return result;
+    }
+    if (const auto checked = check_uploads(charter, *commitments, *uploads); !checked) {
+        return failed(checked);
+    }
+    close(*uploads);
+    result.uploads = std::move(*uploads);
+    return result;
+}
+
+Expected<std::vector<std::uint8_t>> uploaded_bytes(const RoundView& uploads,
+                                                   std::uint32_t contributor) {
+    auto payload = uploads.payload({.kind = PartyMessageKind::upload, .sender = contributor});
+    if (payload && payload->size() < sizeof(Seed)) {
+        return make_error(ErrorCode::corrupt_data, "member {} sent an empty upload", contributor);
+    }
+    if (payload) {
+        payload->erase(payload->begin(), payload->begin() + sizeof(Seed));
+    }
+    return payload;
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,323 @@
+#include "cipherfit/protocol/owner/member_session.h"
+
+#include "cipherfit/io/bytes.h"
+#include "cipherfit/io/file.h"
+#include "cipherfit/parties/owner/rows_ledger.h"
+#include "protocol/packing.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+namespace cipherfit {
+namespace {
+
+namespace fs = std::filesystem;
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::string_view rows_magic = "cipherfit joint rows 1";
+constexpr std::size_t largest_rows_file = std::size_t{1} << 34U;
+constexpr const char* rows_file = "rows";
+constexpr const char* verified_file = "verified";
+constexpr const char* asked_file = "asked";
+
+Bytes to_bytes(const JointRows& rows) {
+    ByteWriter out;
+    out.string(rows_magic);
+    out.u64(static_cast<std::uint64_t>(rows.features.rows()));
+    out.u64(static_cast<std::uint64_t>(rows.features.cols()));
+    for (Eigen::Index i = 0; i < rows.features.size(); ++i) {
+        out.f64(rows.features.data()[i]);
+    }
+    for (const int label : rows.labels) {
+        out.u32(static_cast<std::uint32_t>(label));
+    }
+    return out.take();
+}
+
+JointRows rows_from_bytes(const Bytes& bytes, const std::string& what) {
+    ByteReader in(bytes);
+    if (in.string(64) != rows_magic) {
+        in.fail("these are no rows of a joint training");
+    }
+    const std::uint64_t count = in.u64();
+    const std::uint64_t columns = in.u64();
+    JointRows rows;
+    if (in.ok() && columns > 0 && count <= in.remaining() / (8 * columns)) {
+        rows.features.resize(static_cast<Eigen::Index>(count), static_cast<Eigen::Index>(columns));
+        for (Eigen::Index i = 0; i < rows.features.size(); ++i) {
+            rows.features.data()[i] = in.f64();
+        }
+        for (std::uint64_t i = 0; i < count; ++i) {
+            rows.labels.push_back(static_cast<int>(in.u32()));
+        }
+    }
+    value_or_throw(in.finish(what));
+    return rows;
+}
+
+std::vector<Digest> digests_of(const JointRows& rows) {
+    std::vector<Digest> result;
+    for (Eigen::Index i = 0; i < rows.features.rows(); ++i) {
+        ByteWriter out;
+        for (const double value : rows.features.row(i)) {
+            out.f64(value);
+        }
+        out.u32(static_cast<std::uint32_t>(rows.labels[static_cast<std::size_t>(i)]));
+        result.push_back(sha256(out.view()));
+    }
+    return result;
+}
+
+SignedCharter signed_charter(const CharterFiles& files) {
+    SignedCharter charter = value_or_throw(read_charter(files));
+    std::vector<std::string> missing;
+    for (const std::uint32_t member : charter.unsigned_members()) {
+        missing.push_back(charter.charter.describe(member));
+    }
+    require(missing.empty(), ErrorCode::bad_input,
+            "the charter is not signed by {}: nothing happens before all have signed",
+            fmt::join(missing, ", "));
+    return charter;
+}
+
+}  // namespace
+
+struct MemberSession::State {
+    State(const fs::path& home_path, const fs::path& charter_path)
+        : home(value_or_throw(MemberHome::open(home_path))),
+          files{charter_path},
+          charter(signed_charter(files)),
+          self(value_or_throw(home.self_in(charter.charter))),
+          plan(value_or_throw(CharterPlan::of(charter.charter))),
+          directory(home.charter_directory(charter.charter)),
+          member(value_or_throw(
+              MemberDirectory::open(directory, files.messages(), charter, self, home.identity()))),
+          keys(value_or_throw(KeyCeremony::open(directory, files.messages(), charter, self,
+                                                home.identity(), plan.joint().keys()))),
+          lock(value_or_throw(DirectoryLock::acquire(directory))) {
+        remove_stale_files(home_path);
+        remove_stale_files(directory);
+        remove_stale_files(directory / "sent");
+        remove_stale_files(directory / "roots");
+        remove_stale_files(files.messages());
+    }
+
+    JointRows rows() const {
+        const Bytes bytes = value_or_throw(read_file(member.path(rows_file), largest_rows_file));
+        return rows_from_bytes(bytes, member.path(rows_file).string());
+    }
+    const Contributions& complete() const {
+        require(
+            contributions && contributions->complete(), ErrorCode::bad_input,
+            "the keys and statistics are not complete yet: take the member's steps first, which "
+            "say whom they wait for");
+        return *contributions;
+    }
+    // The holders to ask: those that were asked before unless they are named, and the first ones if
+    // nobody was.
+    HolderSet asked(std::vector<unsigned> points) const {
+        const Charter& text = charter.charter;
+        if (points.empty() && member.has(asked_file)) {
+            for (const std::uint8_t point :
+                 value_or_throw(read_file(member.path(asked_file), most_holders))) {
+                points.push_back(point);
+            }
+        }
+        if (points.empty()) {
+            points.resize(text.threshold);
+            std::iota(points.begin(), points.end(), 1U);
+        }
+        const HolderSet set =
+            HolderSet::create(static_cast<unsigned>(text.holders().size()), text.threshold, points);
+        if (!member.has(asked_file)) {
+            value_or_throw(member.keep(asked_file, Bytes(points.begin(), points.end())));
+        }
+        return set;
+    }
+    // What the server has published.
+    JointResult shown() const {
+        require(fs::exists(files.result()), ErrorCode::bad_input,
+                "{}: the server has not published its result yet", files.result().string());
+        return value_or_throw(read_result(files, charter.charter, plan, complete()));
+    }
+    ReleaseCeremony release(std::uint32_t recipient) const {
+        return value_or_throw(ReleaseCeremony::open(directory, files.messages(), charter, self,
+                                                    home.identity(),
+                                                    {.first_round = complete().next_round,
+                                                     .previous_root = complete().root,
+                                                     .recipient = recipient,
+                                                     .gap = plan.joint().gap(),
+                                                     .sigma = plan.joint().sigma()}));
+    }
+
+    MemberHome home;
+    CharterFiles files;
+    SignedCharter charter;
+    std::uint32_t self;
+    CharterPlan plan;
+    fs::path directory;
+    MemberDirectory member;
+    KeyCeremony keys;
+    DirectoryLock lock;
+    std::optional<Contributions> contributions;
+};
+
+MemberSession::MemberSession(const fs::path& home, const fs::path& charter)
+    : state_(std::make_unique<State>(home, charter)) {}
+MemberSession::~MemberSession() = default;
+MemberSession::MemberSession(MemberSession&&) noexcept = default;
+
+const Charter& MemberSession::charter() const noexcept {
+    return state_->charter.charter;
+}
+
+const CharterPlan& MemberSession::plan() const noexcept {
+    return state_->plan;
+}
+
+std::uint32_t MemberSession::self() const noexcept {
+    return state_->self;
+}
+
+bool MemberSession::is_contributor() const noexcept {
+    return charter().members[self()].contributor;
+}
+
+bool MemberSession::has_rows() const noexcept {
+    return state_->member.has(rows_file);
+}
+
+void MemberSession::bring_rows(const JointRows& rows) {
+    const Charter& charter = this->charter();
+    require(is_contributor(), ErrorCode::bad_input, "{} is no contributor of this charter",
+            charter.describe(self()));
+    require(rows.features.rows() >= 1 &&
+                rows.features.cols() == static_cast<Eigen::Index>(charter.features.size()),
+            ErrorCode::bad_input, "{} rows of {} features do not fit the charter's {} features",
+            rows.features.rows(), rows.features.cols(), charter.features.size());
+    require(rows.features.allFinite() &&
+                std::ranges::all_of(rows.labels,
+                                    [&](int label) {
+                                        return label >= 0 &&
+                                               label < static_cast<int>(charter.classes.size());
+                                    }),
+            ErrorCode::bad_input,
+            "the rows hold values that are not finite, or labels of no class of the charter");
+    const Bytes bytes = to_bytes(rows);
+    if (has_rows()) {
+        const Bytes kept =
+            value_or_throw(read_file(state_->member.path(rows_file), largest_rows_file));
+        require(kept == bytes, ErrorCode::bad_input,
+                "{} has brought other rows under this charter before: changed rows need a new "
+                "charter and new keys",
+                charter.describe(self()));
+        return;
+    }
+    RowsLedger ledger = value_or_throw(RowsLedger::open(state_->home.ledger()));
+    const auto digests = digests_of(rows);
+    value_or_throw(ledger.claim(charter_digest(charter), digests));
+    value_or_throw(state_->member.keep(rows_file, bytes));
+}
+
+StepReport MemberSession::step() {
+    State& state = *state_;
+    StepReport report = value_or_throw(state.keys.step());
+    if (!report.done) {
+        return report;
+    }
+    std::optional<JointRows> own;
+    const auto rows = [&]() -> const JointRows& {
+        if (!own) {
+            own = state.rows();
+        }
+        return *own;
+    };
+    const ContributorWork work{
+        .numbers =
+            [&](const PooledRound& round, const PooledSums& before) {
+                return expected([&] { return joint_numbers(state.plan, round, before, rows()); });
+            },
+        .upload =
+            [&](const PooledSums& sums) {
+                return expected([&] {
+                    const JointPublicKey key = value_or_throw(
+                        joint_public_key(state.charter.charter, state.member.board()));
+                    return joint_upload(state.plan, key, joint_preparation(state.plan, sums),
+                                        rows());
+                });
+            }};
+    state.contributions =
+        value_or_throw(step_contributions(state.member, ceremony_rounds, state.keys.last_root(),
+                                          has_rows() ? &work : nullptr, report));
+    return report;
+}
+
+const PooledSums& MemberSession::sums() const noexcept {
+    static const PooledSums none;
+    return state_->contributions ? state_->contributions->sums : none;
+}
+
+MemberSession::Verified MemberSession::verify(const JointProgress& progress, std::stop_token stop) {
+    State& state = *state_;
+    const Contributions& contributions = state.complete();
+    const JointResult shown =
+        value_or_throw(read_result(state.files, state.charter.charter, state.plan, contributions));
+    Verified result;
+    if (state.member.has(verified_file)) {
+        const Bytes kept =
+            value_or_throw(read_file(state.member.path(verified_file), sizeof(Digest)));
+        result.was_done = true;
+        require(kept.size() == sizeof(Digest), ErrorCode::corrupt_data,
+                "{}: has {} bytes instead of {}", state.member.path(verified_file).string(),
+                kept.size(), sizeof(Digest));
+        std::ranges::copy(kept, result.digest.begin());
+    } else {
+        result.digest = run_joint_training(state.charter.charter, state.plan, state.member.board(),
+                                           contributions, progress, stop, &result.times)
+                            .digest;
+        value_or_throw(state.member.keep(verified_file, result.digest));
+    }
+    require(result.digest == shown.digest, ErrorCode::fingerprint_mismatch,
+            "the server shows a result of {}, and recomputing the training gives {}: it has "
+            "trained something else, and no share is sent for it",
+            to_hex(std::span(shown.digest).first(8)), to_hex(std::span(result.digest).first(8)));
+    return result;
+}
+
+StepReport MemberSession::release() {
+    State& state = *state_;
+    const Charter& charter = this->charter();
+    static_cast<void>(state.complete());
+    require(charter.point_of(state.self).has_value(), ErrorCode::bad_input,
+            "{} holds no point of the key and has nothing to release",
+            charter.describe(state.self));
+    require(state.member.has(verified_file), ErrorCode::bad_input,
+            "{} has not recomputed the training yet: verify it first, then release",
+            charter.describe(state.self));
+    const Verified own = verify({}, {});
+    const JointResult shown = state.shown();
+    ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
+    return value_or_throw(ceremony.answer(own.digest, shown.c0, shown.c1,
+                                          value_or_throw(state.keys.release_point()),
+                                          value_or_throw(state.keys.noise_seed())));
+}
+
+MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& holders) {
+    State& state = *state_;
+    const Charter& charter = this->charter();
+    const auto& contributions = state.complete();
+    const JointResult shown = state.shown();
+    const HolderSet set = state.asked(holders);
+    ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
+    Opened result;
+    result.report = value_or_throw(ceremony.request(shown.digest, set));
+    auto opened = value_or_throw(ceremony.open_model(shown.c0, result.report));
+    if (opened) {
+        result.model = released_model(state.plan, joint_preparation(state.plan, contributions.sums),
+                                      *opened, charter.classes);
+    }
+    return result;
+}
+
+}  // namespace cipherfit

@@ -1,0 +1,305 @@
+#!/usr/bin/python3
+"""Several owners: the commands from cards to a model, with members who are killed at every durable
+call, messages that are lost, changed and exchanged, and a server that does not do as it should."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from cli_support import ProgramTest, cipherfit, server, write_csv
+
+kill_source = Path(__file__).resolve().parent.parent / "support/kill_at_call.c"
+classes, features = 3, 6
+
+
+class Study(ProgramTest):
+    """Three clinics, any two of whom open the model, and a recipient who is none of them."""
+
+    names = ("a", "b", "c")
+
+    def setUp(self):
+        super().setUp()
+        self.study = self.home / "study"
+        self.values = {name: write_csv(self.home / f"{name}.csv", rows=24, features=features,
+                                       classes=classes, seed=10 + i)
+                       for i, name in enumerate(self.names)}
+        for name in (*self.names, "r"):
+            self.succeed("member", "new", "--member", self.private(name), "--name",
+                         f"Clinic {name}", "--card", self.home / f"{name}.card")
+        self.succeed(*self.charter_arguments(self.study))
+
+    def private(self, name):
+        return self.home / f"private-{name}"
+
+    def charter_arguments(self, out, *more):
+        members = [word for name in self.names for word in ("--member", self.home / f"{name}.card")]
+        return ("charter", "new", "--out", out, "--title", "three clinics", "--threshold", "2",
+                *members, "--recipient", self.home / "r.card", "--feature-count", features,
+                "--classes", "0,1,2", "--iterations", "2", "--ridge", "0.05",
+                "--insecure-for-tests-only", *more)
+
+    def sign(self, study=None):
+        for name in (*self.names, "r"):
+            self.succeed("charter", "sign", study or self.study, "--member", self.private(name))
+
+    def places(self, name, study=None):
+        return ("--member", self.private(name), "--charter", study or self.study)
+
+    def contribute(self, name, file=None, study=None):
+        return ("member", "contribute", *self.places(name, study), "--train",
+                file or self.home / f"{name}.csv", "--quiet")
+
+    def upload_everything(self):
+        self.sign()
+        for name in self.names:
+            self.succeed(*self.contribute(name))
+        for _ in range(8):
+            for name in (*self.names, "r"):
+                self.succeed("member", "step", *self.places(name), "--quiet")
+
+    def serve(self):
+        return subprocess.run([str(server), str(self.study), "--quiet"], capture_output=True,
+                              text=True, check=False, timeout=600)
+
+    def trained(self):
+        self.upload_everything()
+        result = self.serve()
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def open(self, *more):
+        return ("recipient", "open", *self.places("r"), "--out", self.home / "model", *more)
+
+    def released(self):
+        self.succeed(*self.open("--holders", "1,3"))
+        for _ in range(2):
+            for name in ("a", "c"):
+                self.succeed("member", "release", *self.places(name))
+        return self.succeed(*self.open("--holders", "1,3"))
+
+    def message(self, number, kind, sender, recipient="all"):
+        return self.study / f"messages/{number:02}-{kind:02}-{sender:03}-{recipient}.msg"
+
+    def shares(self):
+        return sorted(path.name for path in (self.study / "messages").glob("*-13-*"))
+
+
+class Commands(Study):
+    def test_from_cards_to_a_model(self):
+        shown = self.succeed("charter", "show", self.study, "--json", self.home / "charter.json")
+        self.assertIn("HAS NOT SIGNED", shown.stdout)
+        figures = json.loads((self.home / "charter.json").read_text())
+        self.assertEqual(figures["signed"], [False] * 4)
+        self.refuse("member", "step", *self.places("a"),
+                    words=["not signed by member 0 (Clinic a), member 1"])
+        self.refuse("charter", "sign", self.study, "--member", self.private("a"), "--digest", "00ff",
+                    words=["another charter"])
+        self.succeed("charter", "sign", self.study, "--member", self.private("a"), "--digest",
+                     figures["digest"])
+        self.sign()
+        waits = self.succeed("member", "step", *self.places("a"))
+        self.assertIn("waiting for", waits.stdout)
+        self.assertIn("member 1 (Clinic b)", waits.stdout)
+        self.refuse("member", "step", *self.places("a"), "--wait", "0.01",
+                    words=["round 0 still waits for the commitment to randomness of member 1"])
+        early = self.serve()
+        self.assertEqual(early.returncode, 2)
+        self.assertIn("have not uploaded everything yet", early.stderr)
+        self.refuse("member", "verify", "--quiet", *self.places("a"), words=["member step"])
+        self.trained()
+        report = json.loads((self.study / "server_report.json").read_text())
+        self.refuse("member", "release", *self.places("a"),
+                    words=["has not recomputed the training yet"])
+        for name in ("a", "c"):
+            verified = self.succeed("member", "verify", *self.places(name), "--json",
+                                    self.home / f"{name}.json")
+            self.assertIn("the same bit for bit", verified.stdout)
+            digest = json.loads((self.home / f"{name}.json").read_text())["digest"]
+            self.assertEqual(digest, report["digest"])
+        self.released()
+        weights = np.load(self.home / "model/weights.npy")
+        self.assertEqual(weights.shape, (classes, features + 1))
+        predicted = self.test_values @ weights[:, 1:].T + weights[:, 0]
+        self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
+        self.succeed("predict", "--model", self.home / "model", "--data", self.test, "--out",
+                     self.home / "predictions.csv", "--quiet")
+        # Everything of a member's is its own alone, and opens nobody else's eyes.
+        for path in self.private("a").rglob("*"):
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+        self.assertTrue(all(path.stat().st_mode & 0o777 == 0o600
+                            for path in (self.home / "model").iterdir()))
+        # Dealers have forgotten their summands.
+        self.assertEqual(list(self.home.rglob("dealer.seed")), [])
+        # Another set of holders would be another release.
+        self.refuse(*self.open("--holders", "1,2"), words=["new charter"])
+
+    def test_what_does_not_fit_is_refused(self):
+        self.refuse("member", "new", "--member", self.private("a"), "--name", "Anew",
+                    words=["which are not replaced"])
+        self.refuse("charter", "show", self.home / "nowhere", words=["nowhere"])
+        self.refuse("charter", "nonsense", words=["no command of cipherfit charter"])
+        self.refuse("member", "step", "--nonsense", words=["no option of cipherfit member step"])
+        self.refuse("charter", "sign", self.study, "--member", self.home / "private-x",
+                    words=["private-x"])
+        (self.home / "damaged.card").write_bytes(b"damaged")
+        self.refuse(*self.charter_arguments(self.home / "other"), "--member",
+                    self.home / "damaged.card", words=["damaged.card"])
+        self.refuse(*self.charter_arguments(self.home / "other", "--preparation", "magic"),
+                    words=["no preparation 'magic'"])
+        self.assertFalse((self.home / "other").exists())
+        self.refuse(*self.charter_arguments(self.study), words=["charter.bin"])
+        self.succeed("member", "new", "--member", self.private("x"), "--name", "Stranger")
+        self.refuse("charter", "sign", self.study, "--member", self.private("x"),
+                    words=["Stranger is no member of this charter"])
+        self.sign()
+        write_csv(self.home / "wide.csv", features=features + 1)
+        self.refuse(*self.contribute("a", self.home / "wide.csv"),
+                    words=["has 7 features, and the charter has 6"])
+        write_csv(self.home / "more.csv", classes=classes + 1)
+        self.refuse(*self.contribute("a", self.home / "more.csv"), words=["more.csv"])
+        self.refuse(*self.contribute("r", self.home / "a.csv"), words=["no contributor"])
+        self.succeed(*self.contribute("a"))
+        self.refuse(*self.contribute("a", self.home / "b.csv"),
+                    words=["has brought other rows under this charter before"])
+        # The same rows under a second charter: the ledger refuses.
+        second = self.home / "second"
+        self.succeed(*self.charter_arguments(second))
+        self.sign(second)
+        self.refuse(*self.contribute("a", study=second), words=["went into the charter"])
+        # A signature of another charter.
+        shutil.copy(second / "signatures/001.sig", self.study / "signatures/001.sig")
+        self.refuse("member", "step", *self.places("a"), words=["001.sig", "member 1 (Clinic b)"])
+
+    def test_messages_that_are_lost_changed_or_of_another_charter(self):
+        self.trained()
+        before = {path: path.read_bytes() for path in (self.study / "messages").iterdir()}
+        # Lost: sent again byte for byte.
+        for path in before:
+            path.unlink()
+        for _ in range(6):
+            for name in (*self.names, "r"):
+                self.succeed("member", "step", *self.places(name))
+        self.assertEqual({path: path.read_bytes() for path in before}, before)
+        # Changed: its sender puts the right one there, and nobody uses the wrong one.
+        upload = self.message(10, 10, 1)
+        changed = bytearray(before[upload])
+        changed[-1] ^= 1
+        upload.write_bytes(changed)
+        self.refuse("member", "verify", "--quiet", *self.places("a"),
+                    words=["10-10-001-all.msg", "another message than it did before"])
+        self.succeed("member", "step", *self.places("b"))
+        self.assertEqual(upload.read_bytes(), before[upload])
+        self.succeed("member", "verify", *self.places("a"))
+        # Of another place and of another charter.
+        upload.write_bytes(before[self.message(10, 10, 0)])
+        step = self.succeed("member", "step", *self.places("a"))
+        self.assertIn("it holds the upload of member 0", step.stderr)
+        upload.write_bytes(before[upload])
+        # A signed round that the board has exchanged: what was seen before is pinned.
+        pinned = self.private("a") / "charters"
+        root = next(pinned.rglob("roots/06"))
+        root.chmod(0o600)
+        root.write_bytes(bytes(32))
+        self.refuse("member", "step", *self.places("a"), words=["round 6 shows other messages"])
+
+    def test_a_server_that_cheats_gets_no_share(self):
+        self.trained()
+        result = self.study / "result.bin"
+        honest = result.read_bytes()
+        # One bit of the ciphertext: what is shown is not what anybody recomputes.
+        false = bytearray(honest)
+        false[-100] ^= 1
+        result.write_bytes(false)
+        self.refuse("member", "verify", "--quiet", *self.places("a"), words=["trained something else"])
+        self.refuse("member", "release", *self.places("a"))
+        # The recipient asks for it all the same.
+        self.succeed(*self.open("--holders", "1,3"))
+        result.write_bytes(honest)
+        self.succeed("member", "verify", *self.places("a"))
+        self.refuse("member", "release", *self.places("a"), words=["trained something else"])
+        self.assertEqual(self.shares(), [])
+        # Of another charter, or cut short.
+        result.write_bytes(honest[:40] + bytes([honest[40] ^ 1]) + honest[41:])
+        self.refuse("member", "verify", "--quiet", *self.places("c"), words=["another charter"])
+        result.write_bytes(honest[:-1])
+        self.refuse("member", "verify", "--quiet", *self.places("c"), words=["result.bin"])
+        self.assertEqual(self.shares(), [])
+
+    def test_a_verified_result_that_is_exchanged_gets_no_share(self):
+        self.trained()
+        for name in ("a", "c"):
+            self.succeed("member", "verify", *self.places(name))
+        self.succeed(*self.open("--holders", "1,3"))
+        self.succeed("member", "release", *self.places("a"))
+        result = self.study / "result.bin"
+        honest = result.read_bytes()
+        false = bytearray(honest)
+        false[-100] ^= 1
+        result.write_bytes(false)
+        self.refuse("member", "release", *self.places("c"), words=["trained something else"])
+        self.assertEqual(self.shares(), [])
+        result.write_bytes(honest)
+        self.succeed("member", "release", *self.places("c"))
+        self.succeed("member", "release", *self.places("a"))
+        self.assertEqual(len(self.shares()), 2)
+        self.succeed(*self.open())
+
+
+class KilledAnywhere(Study):
+    def started(self, command, **variables):
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              check=False, stdin=subprocess.DEVNULL, timeout=600, cwd=self.home,
+                              env={**os.environ, **variables})
+
+    def test_every_party_is_killed_before_every_durable_call(self):
+        """Each command is killed before its first such call, then before its second, and so on,
+        each time going on from what the run before left, until one comes to its end."""
+        library = self.home / "kill_at_call.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, kill_source, "-ldl"], check=True)
+        seen, kills = {}, 0
+        self.sign()
+
+        def look():
+            for path in (self.study / "messages").iterdir():
+                if path.suffix == ".msg":
+                    self.assertEqual(seen.setdefault(path.name, path.read_bytes()),
+                                     path.read_bytes(), path.name)
+
+        def killed(*command):
+            nonlocal kills
+            for call in range(1, 200):
+                result = self.started(command, LD_PRELOAD=str(library), KILL_AT_CALL=str(call))
+                look()
+                if result.returncode != -signal.SIGKILL:
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    return result
+                kills += 1
+            raise AssertionError("never came to an end")
+
+        for turn in range(8):
+            for name in self.names:
+                killed(cipherfit, *self.contribute(name))
+            killed(cipherfit, "member", "step", *self.places("r"))
+        killed(server, self.study, "--quiet")
+        for name in ("a", "c"):
+            killed(cipherfit, "member", "verify", *self.places(name), "--quiet")
+        killed(cipherfit, *self.open("--holders", "1,3"))
+        for name in ("a", "c", "a"):
+            killed(cipherfit, "member", "release", *self.places(name))
+        killed(cipherfit, *self.open("--holders", "1,3"))
+        self.assertGreater(kills, 100)
+        weights = np.load(self.home / "model/weights.npy")
+        predicted = self.test_values @ weights[:, 1:].T + weights[:, 0]
+        self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
+        leftovers = [path for path in self.home.rglob(".cipherfit-*.tmp")
+                     if "messages" not in path.parts and "signatures" not in path.parts]
+        self.assertEqual(leftovers, [])
+
+
+if __name__ == "__main__":
+    unittest.main()
