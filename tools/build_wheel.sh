@@ -45,6 +45,7 @@ for version in "${versions[@]}"; do
 done
 
 command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
+export CXX=${CXX:-/usr/bin/c++}  # as in other builds, whose objects ccache then has
 built_stable=
 for version in "${versions[@]}"; do
     python=${pythons[$version]}

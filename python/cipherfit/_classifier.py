@@ -26,7 +26,8 @@ from ._validation import checked, seed_of
 
 # Parameters that go to the library as they are.
 _OPTIONS = ("features", "components", "iterations", "epochs", "batch", "decay", "momentum", "ridge",
-            "rbf_width", "rbf_cosines", "whitening", "conv_threshold", "preset", "solver", "kernel",
+            "rbf_width", "rbf_cosines", "whitening", "conv_threshold", "conv_filters", "conv_normalise",
+            "preset", "solver", "kernel",
             "sigmoid_degree", "sigmoid_range", "step", "final_step", "rehearse", "prefer_accuracy",
             "security", "log_n", "scale_bits", "memory_limit_gb", "most_ciphertexts", "models_every")
 
@@ -81,7 +82,8 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         Threads of this process and of the server; all unless given.
     progress : bool, "auto" or callable
         Progress bars (if tqdm is installed), or a function of (phase, share, detail).
-    epochs, batch, decay, momentum, ridge, rbf_width, rbf_cosines, whitening, conv_threshold, preset, \
+    epochs, batch, decay, momentum, ridge, rbf_width, rbf_cosines, whitening, conv_threshold, \
+conv_filters, conv_normalise, preset, \
 solver, kernel, sigmoid_degree, sigmoid_range, step, final_step, rehearse, prefer_accuracy, security, \
 log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         As the command line's options of the same names; chosen or planned unless given.
@@ -109,6 +111,7 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
                  momentum: str = "nesterov", ridge: float | None = None,
                  rbf_width: float | None = None, rbf_cosines: int = 1024,
                  whitening: float | None = None, conv_threshold: float | None = None,
+                 conv_filters: int = 64, conv_normalise: bool = False,
                  preset: str = "standard", solver: str = "auto", kernel: str = "owner",
                  sigmoid_degree: int | None = None, sigmoid_range: float | None = None,
                  step: float | None = None, final_step: float | None = None, rehearse: bool = True,
@@ -136,6 +139,8 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         self.rbf_cosines = rbf_cosines
         self.whitening = whitening
         self.conv_threshold = conv_threshold
+        self.conv_filters = conv_filters
+        self.conv_normalise = conv_normalise
         self.preset = preset
         self.solver = solver
         self.kernel = kernel

@@ -101,6 +101,10 @@ class RandomConvFeatures(_Features):
         Components to keep; the library's own number unless given.
     threshold : float, optional
         Of the rectifier, in units of a white pixel.
+    filters : int
+        Number of random filters.
+    normalise : bool
+        Divide the answers to an image by their norm, so that brightness and thickness drop out.
     whitening : float, optional
         0 (plain components) to 1.
     ridge : float, optional
@@ -110,12 +114,14 @@ class RandomConvFeatures(_Features):
     """
 
     def __init__(self, *, image_shape: tuple[int, int] | None = None, components: int | None = None,
-                 threshold: float | None = None, whitening: float | None = None,
-                 ridge: float | None = None, random_state: Any = None,
+                 threshold: float | None = None, filters: int = 64, normalise: bool = False,
+                 whitening: float | None = None, ridge: float | None = None, random_state: Any = None,
                  progress: bool | str | Report = False) -> None:
         self.image_shape = image_shape
         self.components = components
         self.threshold = threshold
+        self.filters = filters
+        self.normalise = normalise
         self.whitening = whitening
         self.ridge = ridge
         self.random_state = random_state
@@ -126,7 +132,8 @@ class RandomConvFeatures(_Features):
 
     def _options(self) -> dict[str, Any]:
         return {"features": "random-conv", "components": self.components,
-                "conv_threshold": self.threshold, "whitening": self.whitening, "ridge": self.ridge}
+                "conv_threshold": self.threshold, "conv_filters": self.filters,
+                "conv_normalise": self.normalise, "whitening": self.whitening, "ridge": self.ridge}
 
 
 class CnnFeatures(TransformerMixin, BaseEstimator):

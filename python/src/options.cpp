@@ -64,6 +64,8 @@ std::pair<RecipeOptions, FeatureOptions> options_of(const nb::dict& given) {
         {"rbf_width", into<double>(features.width, number)},
         {"rbf_cosines", into<int>(features.cosines, whole)},
         {"conv_threshold", into<double>(features.threshold, number)},
+        {"conv_filters", into<int>(features.filters, whole)},
+        {"conv_normalise", into<bool>(features.unit_filters, "True or False")},
         {"class_weight", into<std::string>(recipe.class_weight, "a name")},
         {"prior", into<std::string>(recipe.prior, "a name")},
         {"seed", into<std::uint64_t>(features.given_seed, whole)},

@@ -16,8 +16,9 @@ Parameters read_parameters(ContainerReader& reader, const std::string& file, Tes
     const auto bytes = value_or_throw(reader.section(tag_parameters, 0, largest_parameters));
     Parameters parameters = value_or_throw(Parameters::from_bytes(bytes));
     refuse_test_parameters(parameters, tests, file);
-    require(parameters.fingerprint() == reader.identity().parameters, ErrorCode::corrupt_data,
-            "its parameters are not those of its header");
+    require(reader.identity() == loose_identity(parameters, reader.identity().key),
+            ErrorCode::corrupt_data,
+            "its header is not of such a file: parameters, flags, plan or job differ");
     return parameters;
 }
 

@@ -34,20 +34,29 @@ struct SeenRounds {
 // is of, whatever the directory shows in the meantime.
 SeenRounds look_again(const Charter& charter, const Board& board, const Digest& root) {
     SeenRounds seen{.keys = value_or_throw(key_rounds(charter, board)), .contributions = {}};
+    std::string why = "some were exchanged";
+    const auto look = [&](std::uint32_t number, const Digest& previous,
+                          const std::vector<MessageSlot>& slots) {
+        RoundView view = view_round(charter, number, previous, slots, board);
+        if (!view.round.complete()) {
+            why = view.problems.empty() ? describe(charter, view.round.missing()[0]) + " is missing"
+                                        : view.problems[0];
+        }
+        return view;
+    };
     const std::uint32_t last = ceremony_rounds - 1;
-    const RoundView received =
-        view_round(charter, last, seen.keys.root, ceremony_slots(charter, last), board);
+    const RoundView received = look(last, seen.keys.root, ceremony_slots(charter, last));
     if (received.round.complete()) {
         seen.contributions = value_or_throw(follow_contributions(
             charter, ceremony_rounds, received.round.root(), [&](const ContributionRound& round) {
-                return Expected<RoundView>(
-                    view_round(charter, round.number, round.previous_root, round.slots, board));
+                return Expected<RoundView>(look(round.number, round.previous_root, round.slots));
             }));
     }
     require(seen.contributions.complete() && seen.contributions.root == root,
             ErrorCode::corrupt_data,
-            "the charter's directory shows other messages than it did before: nothing is computed "
-            "from them");
+            "the charter's directory shows other messages than it did before, and nothing is "
+            "computed from them: {}",
+            why);
     return seen;
 }
 
