@@ -111,6 +111,8 @@ function(cipherfit_compile_together pattern)
         foreach(target IN LISTS targets)
             if(target MATCHES "${pattern}")
                 set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+                # Names of one file shadow those of another, and g++ sees more at once to be unsure of.
+                target_compile_options(${target} PRIVATE -Wno-shadow -Wno-maybe-uninitialized)
             endif()
         endforeach()
     endforeach()

@@ -128,25 +128,25 @@ inline std::vector<double> decrypt_coefficients(const TrainingRun& run,
 }
 
 // Whether a state holds what the twin has after that iteration, up to the derived noise.
-inline testing::AssertionResult follows(const TrainingRun& run, const DualHistory& twin,
+inline ::testing::AssertionResult follows(const TrainingRun& run, const DualHistory& twin,
                                         const TrainingState& state) {
     const DualHistory::Entry& entry = twin.entries[static_cast<std::size_t>(state.iteration - 1)];
     if (state["main"].empty() && state["extrapolated"].empty()) {
-        return testing::AssertionFailure() << "the state is empty";
+        return ::testing::AssertionFailure() << "the state is empty";
     }
     const auto check = [&](const char* name, const std::vector<Ciphertext>& blocks,
-                           const RowMatrix& expected, double variance) -> testing::AssertionResult {
+                           const RowMatrix& expected, double variance) -> ::testing::AssertionResult {
         if (blocks.empty()) {
-            return testing::AssertionSuccess();
+            return ::testing::AssertionSuccess();
         }
         const auto right = is_at_most_noise(
             decrypt_coefficients(run, blocks),
             std::vector<double>(expected.data(), expected.data() + expected.size()), variance);
         if (!right) {
-            return testing::AssertionFailure()
+            return ::testing::AssertionFailure()
                    << name << " of iteration " << state.iteration << ": " << right.message();
         }
-        return testing::AssertionSuccess();
+        return ::testing::AssertionSuccess();
     };
     if (const auto main = check("M", state["main"], entry.main, entry.main_variance); !main) {
         return main;

@@ -99,11 +99,11 @@ inline double max_abs_error(std::span<const std::complex<double>> a,
 // of two exponentials, of variance 3 in units of its mean squared; the mean over m slots
 // therefore deviates by sqrt(3 / m). Each slot: P(|e s| > t) <= 2 sqrt(t) exp(-2 t) in the same
 // units, below 1e-19 at t = 24.
-inline testing::AssertionResult is_noise(std::span<const std::complex<double>> actual,
+inline ::testing::AssertionResult is_noise(std::span<const std::complex<double>> actual,
                                          std::span<const std::complex<double>> expected,
                                          double variance) {
     if (actual.size() != expected.size()) {
-        return testing::AssertionFailure()
+        return ::testing::AssertionFailure()
                << actual.size() << " slots instead of " << expected.size();
     }
     const auto m = static_cast<double>(actual.size());
@@ -114,25 +114,25 @@ inline testing::AssertionResult is_noise(std::span<const std::complex<double>> a
     const double ratio = sum / m / variance;
     const double spread = 6 * std::sqrt(3 / m);
     if (!(ratio < 1 + spread) || !(ratio > 1 - spread) || !(ratio > 0)) {
-        return testing::AssertionFailure()
+        return ::testing::AssertionFailure()
                << "mean square error is " << ratio << " times the derived 2^" << std::log2(variance)
                << ", allowed 1 +- " << spread;
     }
     const double worst = max_abs_error(actual, expected) / std::sqrt(variance);
     if (worst > 24) {
-        return testing::AssertionFailure() << "an error of " << worst << " deviations";
+        return ::testing::AssertionFailure() << "an error of " << worst << " deviations";
     }
-    return testing::AssertionSuccess();
+    return ::testing::AssertionSuccess();
 }
 
 // The same from above alone, for results whose derived variance is an upper bound and whose entries
 // share their errors: the mean square then deviates like one product's, by 6 sqrt(3). An error of
 // exactly 0 fails: nothing was encrypted.
-inline testing::AssertionResult is_at_most_noise(std::span<const double> actual,
+inline ::testing::AssertionResult is_at_most_noise(std::span<const double> actual,
                                                  std::span<const double> expected,
                                                  double variance) {
     if (actual.size() != expected.size()) {
-        return testing::AssertionFailure()
+        return ::testing::AssertionFailure()
                << actual.size() << " values instead of " << expected.size();
     }
     double sum = 0;
@@ -144,11 +144,11 @@ inline testing::AssertionResult is_at_most_noise(std::span<const double> actual,
     }
     const double ratio = sum / static_cast<double>(actual.size());
     if (!(ratio < 1 + 6 * std::sqrt(3.0)) || !(largest < 24 * 24) || !(ratio > 0)) {
-        return testing::AssertionFailure()
+        return ::testing::AssertionFailure()
                << "mean square error is " << ratio << " and the largest " << largest
                << " times the bound 2^" << std::log2(variance) << " derived for the variance";
     }
-    return testing::AssertionSuccess();
+    return ::testing::AssertionSuccess();
 }
 
 }  // namespace cipherfit::test

@@ -193,17 +193,17 @@ struct TwinHistory {
 };
 
 // Whether a state holds what the twin has after that iteration, up to the derived noise.
-inline testing::AssertionResult follows(const TrainingRun& run, const TwinHistory& twin,
+inline ::testing::AssertionResult follows(const TrainingRun& run, const TwinHistory& twin,
                                         const TrainingState& state) {
     const TwinHistory::Entry& entry = twin.entries[static_cast<std::size_t>(state.iteration - 1)];
     if (state["main"].empty() && state["extrapolated"].empty()) {
-        return testing::AssertionFailure() << "the state is empty";
+        return ::testing::AssertionFailure() << "the state is empty";
     }
     if (!state["main"].empty()) {
         const auto main =
             is_at_most_noise(run.decrypt(state["main"]), entry.main, entry.main_variance);
         if (!main) {
-            return testing::AssertionFailure()
+            return ::testing::AssertionFailure()
                    << "M of iteration " << state.iteration << ": " << main.message();
         }
     }
@@ -211,11 +211,11 @@ inline testing::AssertionResult follows(const TrainingRun& run, const TwinHistor
         const auto extrapolated = is_at_most_noise(run.decrypt(state["extrapolated"]),
                                                    entry.extrapolated, entry.extrapolated_variance);
         if (!extrapolated) {
-            return testing::AssertionFailure()
+            return ::testing::AssertionFailure()
                    << "U of iteration " << state.iteration << ": " << extrapolated.message();
         }
     }
-    return testing::AssertionSuccess();
+    return ::testing::AssertionSuccess();
 }
 
 }  // namespace cipherfit::test
