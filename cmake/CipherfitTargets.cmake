@@ -4,7 +4,7 @@ add_library(cipherfit_options INTERFACE)
 target_compile_features(cipherfit_options INTERFACE cxx_std_20)
 # No contraction of a*b+c: floating-point results must not depend on the instruction set.
 target_compile_options(cipherfit_options INTERFACE
-    -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wno-sign-conversion -ffp-contract=off)
+    -Wall -Wextra -Wpedantic -Wconversion $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> -Wno-sign-conversion -ffp-contract=off)
 if(CIPHERFIT_WERROR)
     target_compile_options(cipherfit_options INTERFACE -Werror)
 endif()
@@ -111,8 +111,8 @@ function(cipherfit_compile_together pattern)
         foreach(target IN LISTS targets)
             if(target MATCHES "${pattern}")
                 set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-                # Names of one file shadow those of another, and g++ sees more at once to be unsure of.
-                target_compile_options(${target} PRIVATE -Wno-shadow -Wno-maybe-uninitialized)
+                # The compiler sees more at once to be unsure of.
+                target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
             endif()
         endforeach()
     endforeach()
