@@ -4,7 +4,8 @@ add_library(cipherfit_options INTERFACE)
 target_compile_features(cipherfit_options INTERFACE cxx_std_20)
 # No contraction of a*b+c: floating-point results must not depend on the instruction set.
 target_compile_options(cipherfit_options INTERFACE
-    -Wall -Wextra -Wpedantic -Wconversion $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> -Wno-sign-conversion -ffp-contract=off)
+    -Wall -Wextra -Wpedantic -Wconversion -Wno-sign-conversion -ffp-contract=off
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow>)
 if(CIPHERFIT_WERROR)
     target_compile_options(cipherfit_options INTERFACE -Werror)
 endif()
