@@ -25,7 +25,8 @@ void add_wait_option(CLI::App& app, double& seconds);
 // A member's session. What it writes for others is made under the caller's umask.
 class JointSession {
   public:
-    explicit JointSession(const MemberPlaces& places) : session_(places.member, places.charter, test_parameters()) {}
+    explicit JointSession(const MemberPlaces& places)
+        : session_(places.member, places.charter, test_parameters()) {}
     MemberSession& operator*() noexcept { return session_; }
     MemberSession* operator->() noexcept { return &session_; }
 

@@ -129,13 +129,14 @@ inline std::vector<double> decrypt_coefficients(const TrainingRun& run,
 
 // Whether a state holds what the twin has after that iteration, up to the derived noise.
 inline ::testing::AssertionResult follows(const TrainingRun& run, const DualHistory& twin,
-                                        const TrainingState& state) {
+                                          const TrainingState& state) {
     const DualHistory::Entry& entry = twin.entries[static_cast<std::size_t>(state.iteration - 1)];
     if (state["main"].empty() && state["extrapolated"].empty()) {
         return ::testing::AssertionFailure() << "the state is empty";
     }
     const auto check = [&](const char* name, const std::vector<Ciphertext>& blocks,
-                           const RowMatrix& expected, double variance) -> ::testing::AssertionResult {
+                           const RowMatrix& expected,
+                           double variance) -> ::testing::AssertionResult {
         if (blocks.empty()) {
             return ::testing::AssertionSuccess();
         }

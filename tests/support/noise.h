@@ -100,8 +100,8 @@ inline double max_abs_error(std::span<const std::complex<double>> a,
 // therefore deviates by sqrt(3 / m). Each slot: P(|e s| > t) <= 2 sqrt(t) exp(-2 t) in the same
 // units, below 1e-19 at t = 24.
 inline ::testing::AssertionResult is_noise(std::span<const std::complex<double>> actual,
-                                         std::span<const std::complex<double>> expected,
-                                         double variance) {
+                                           std::span<const std::complex<double>> expected,
+                                           double variance) {
     if (actual.size() != expected.size()) {
         return ::testing::AssertionFailure()
                << actual.size() << " slots instead of " << expected.size();
@@ -129,8 +129,8 @@ inline ::testing::AssertionResult is_noise(std::span<const std::complex<double>>
 // share their errors: the mean square then deviates like one product's, by 6 sqrt(3). An error of
 // exactly 0 fails: nothing was encrypted.
 inline ::testing::AssertionResult is_at_most_noise(std::span<const double> actual,
-                                                 std::span<const double> expected,
-                                                 double variance) {
+                                                   std::span<const double> expected,
+                                                   double variance) {
     if (actual.size() != expected.size()) {
         return ::testing::AssertionFailure()
                << actual.size() << " values instead of " << expected.size();

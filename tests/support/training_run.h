@@ -194,7 +194,7 @@ struct TwinHistory {
 
 // Whether a state holds what the twin has after that iteration, up to the derived noise.
 inline ::testing::AssertionResult follows(const TrainingRun& run, const TwinHistory& twin,
-                                        const TrainingState& state) {
+                                          const TrainingState& state) {
     const TwinHistory::Entry& entry = twin.entries[static_cast<std::size_t>(state.iteration - 1)];
     if (state["main"].empty() && state["extrapolated"].empty()) {
         return ::testing::AssertionFailure() << "the state is empty";

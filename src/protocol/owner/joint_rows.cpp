@@ -103,9 +103,8 @@ RowMatrix JointPreparation::design(const RowMatrix& features, double row_bound) 
 JointPreparation joint_preparation(const CharterPlan& plan, const PooledSums& sums) {
     const JointTerms& terms = plan.terms();
     const auto f = static_cast<Eigen::Index>(terms.features);
-    JointPreparation result{.mean = Eigen::VectorXd::Zero(f),
-                            .projection = RowMatrix::Identity(f, f),
-                            .scaling = {}};
+    JointPreparation result{
+        .mean = Eigen::VectorXd::Zero(f), .projection = RowMatrix::Identity(f, f), .scaling = {}};
     const auto rows = static_cast<double>(sums.at(std::string(sum_rows))[0]);
     result.scaling.rows = rows;
     if (const auto bound = sums.find(sum_bound); bound != sums.end()) {
