@@ -114,7 +114,8 @@ function(cipherfit_compile_together pattern)
             if(target MATCHES "${pattern}" AND NOT type STREQUAL "INTERFACE_LIBRARY")
                 set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
                 # The compiler sees more at once to be unsure of.
-                target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized)
+                target_compile_options(${target} PRIVATE
+                    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
             endif()
         endforeach()
     endforeach()

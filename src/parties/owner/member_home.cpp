@@ -30,7 +30,7 @@ Expected<MemberIdentity> read_identity(const fs::path& directory) {
     return MemberIdentity::from_secret(std::span(*bytes).first<MemberIdentity::secret_bytes>());
 }
 
-bool present(const fs::path& path) {
+bool is_there(const fs::path& path) {
     std::error_code none;
     return fs::exists(path, none);
 }
@@ -51,7 +51,7 @@ Expected<void> make_private(const fs::path& directory) {
 
 Expected<MemberHome> MemberHome::create(const fs::path& directory, const std::string& name) {
     const fs::path card_path = directory / "card.bin";
-    if (present(card_path)) {
+    if (is_there(card_path)) {
         return make_error(ErrorCode::bad_input,
                           "{}: a member has its keys here already, which are not replaced: name "
                           "another directory",
@@ -66,7 +66,7 @@ Expected<MemberHome> MemberHome::create(const fs::path& directory, const std::st
             return failed(made);
         }
     }
-    if (!present(key_file(directory))) {
+    if (!is_there(key_file(directory))) {
         const MemberIdentity fresh = MemberIdentity::generate();
         if (auto written =
                 write_file(key_file(directory), fresh.secret(), {.exclusive = true, .mode = 0600});
