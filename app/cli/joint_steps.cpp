@@ -31,7 +31,7 @@ std::string joined(std::vector<std::string> items) {
 
 void add_wait_option(CLI::App& app, double& seconds) {
     app.add_option("--wait", seconds,
-                   "Go on for so many seconds, looking again for what is missing; 0: look once")
+                   "How many seconds to look again for what is missing; 0: look once")
         ->capture_default_str()
         ->check(real_number(0, 1e9))
         ->type_name("SECONDS");

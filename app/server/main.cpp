@@ -163,7 +163,7 @@ void build(CLI::App& app) {
         ->check(real_number(0, 1e9))
         ->type_name("SECONDS");
     app.add_option("--wait", options->wait_seconds,
-                   "Of several owners: look for what is missing for so many seconds; 0: look once")
+                   "Of several owners: how many seconds to look for what is missing; 0: look once")
         ->capture_default_str()
         ->check(real_number(0, 1e9))
         ->type_name("SECONDS");

@@ -48,7 +48,7 @@ def arguments():
 
 
 def read_csv(path):
-    """Features and the labels' texts; a first line whose second field is no number is a header."""
+    """Features and the labels' texts; a first line is a header where its second field is not a number."""
     lines = [line.split(",") for line in path.read_text().splitlines() if line.strip()]
     try:
         float(lines[0][1])
@@ -58,7 +58,7 @@ def read_csv(path):
         return (np.array([[float(field) for field in line[1:]] for line in lines]),
                 [line[0].strip() for line in lines])
     except ValueError:
-        fail(f"{path}: a feature is no number")
+        fail(f"{path}: a feature is not a number")
 
 
 def read_idx(path):

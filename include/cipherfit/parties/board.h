@@ -28,7 +28,7 @@ class Board {
 
     // How much of a message is read: all of it, with its payload's digest, or its head alone.
     enum class Depth { whole, head };
-    // The receipt of the message in that place, whoever signed it; nothing where there is none.
+    // The receipt of the message in that place, whoever signed it. Empty if none is there.
     // Errors: io_failure, bad_input (too large), corrupt_data.
     Expected<std::optional<MessageReceipt>> receipt(std::uint32_t round, const MessageSlot& slot,
                                                     Depth depth = Depth::whole) const;

@@ -45,7 +45,7 @@ Digest commit_key_shares(const Charter& charter, std::uint32_t dealer, const Dig
 // Errors name the dealer.
 Expected<void> check_shown(const Charter& charter, const RoundView& commitments,
                            const RoundView& shown);
-// The first shares of that dealer in round 3, at most so many, each as asked. Errors name the
+// The first shares of that dealer in round 3, at most `most`, each as asked. Errors name the
 // dealer.
 Expected<std::vector<KeyShare>> shown_shares(const Charter& charter, const Parameters& parameters,
                                              const KeyRequest& request, const RoundView& shown,

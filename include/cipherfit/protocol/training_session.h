@@ -12,7 +12,7 @@ namespace cipherfit {
 
 struct TrainingOptions {
     // A plan that would need more is refused before anything is loaded; 0: the machine's memory. It
-    // is this session's alone: whoever runs several at once divides the machine's among them.
+    // counts for one TrainingSession: whoever runs several at once divides the memory among them.
     double memory_limit_bytes = 0;
     TestParameters tests = TestParameters::refuse;
     // The checkpoint of every so many iterations but the last stays, in checkpoints/: a learning

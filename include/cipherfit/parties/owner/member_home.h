@@ -32,7 +32,7 @@ class MemberHome {
     std::filesystem::path card_file() const { return directory_ / "card.bin"; }
     std::filesystem::path ledger() const { return directory_ / "rows.ledger"; }
     std::filesystem::path charter_directory(const Charter& charter) const;
-    // Which member of the charter this is; bad_input if it is none.
+    // Which member of the charter this is; bad_input if it is not one of them.
     Expected<std::uint32_t> self_in(const Charter& charter) const;
 
   private:
