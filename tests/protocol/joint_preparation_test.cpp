@@ -2,6 +2,7 @@
 // all rows at once, which only a test has.
 #include "cipherfit/backbone/random_conv.h"
 #include "cipherfit/backbone/whitened_features.h"
+#include "cipherfit/parties/pooled_sums.h"
 #include "cipherfit/protocol/owner/joint_rows.h"
 #include "support/errors.h"
 
@@ -151,7 +152,13 @@ TEST(JointPreparation, TheBoundHoldsForShortenedRows) {
     for (Eigen::Index k = 0; k < 4; ++k) {
         all[0].features.row(k).array() += 80;
     }
-    for (const double bound : {1.2, 1.6, 2.0, 3.0, 9.0}) {
+    for (const double bound : {1.2, 1.6}) {
+        terms.row_bound = bound;
+        const CharterPlan plan = CharterPlan::create(terms);
+        EXPECT_TRUE(throws(ErrorCode::bad_input, {"too many rows are longer than", "and 1.5 is"},
+                           [&] { joint_preparation(plan, pool(plan, all)); }));
+    }
+    for (const double bound : {2.4, 2.8, 3.2, 4.0, 9.0}) {
         terms.row_bound = bound;
         const CharterPlan plan = CharterPlan::create(terms);
         const JointPreparation preparation = joint_preparation(plan, pool(plan, all));
@@ -179,6 +186,78 @@ TEST(JointPreparation, MissingRankIsFilledWithColumnsThatDoNothing) {
     }
     EXPECT_TRUE(throws(ErrorCode::bad_input, {"all rows are equal"},
                        [&] { joint_preparation(plan, pool(plan, all)); }));
+}
+
+// 64 features of 12 rows in fixed point: what rounding moves is whitened too.
+TEST(JointPreparation, TooFewRowsAreNotWhitened) {
+    JointTerms terms = small_terms(6);
+    terms.map.kind = JointMapKind::rbf;
+    terms.map.cosines = 64;
+    terms.whitening_ridge = 3e-5;
+    const CharterPlan plan = CharterPlan::create(terms);
+    const auto few = rows_of_members(6, 4);
+    EXPECT_TRUE(throws(ErrorCode::bad_input, {"12 rows are too few to whiten 64 features"},
+                       [&] { joint_preparation(plan, pool(plan, few)); }));
+    const auto many = rows_of_members(6, 400);
+    EXPECT_LT(joint_preparation(plan, pool(plan, many)).scaling.largest_eigenvalue, 1.1 * 1200);
+    // Components without whitening need no such thing.
+    terms.preparation = Preparation::components;
+    const CharterPlan unwhitened = CharterPlan::create(terms);
+    EXPECT_NO_THROW(joint_preparation(unwhitened, pool(unwhitened, few)));
+}
+
+// Sums that rows cannot have are refused before anything is made of them.
+TEST(JointPreparation, SumsOfNoRowsAreRefused) {
+    const auto fixed = [](double value) { return to_fixed_point(value, joint_fraction_bits, 1); };
+    const auto all = rows_of_members(6);
+    const auto refused = [&](Preparation preparation, const char* name, std::size_t at,
+                             std::uint64_t value, const char* word) {
+        JointTerms terms = small_terms(6);
+        terms.preparation = preparation;
+        const CharterPlan plan = CharterPlan::create(terms);
+        PooledSums sums = pool(plan, all);
+        EXPECT_NO_THROW(joint_preparation(plan, sums)) << word;
+        sums.at(name).at(at) = value;
+        EXPECT_TRUE(throws(ErrorCode::bad_input, {"those of no rows", word}, [&] {
+            joint_preparation(plan, sums);
+        })) << word;
+    };
+    for (const Preparation preparation :
+         {Preparation::none, Preparation::centred, Preparation::whitened}) {
+        refused(preparation, "rows", 0, 0, "number of rows");
+        refused(preparation, "rows", 0, (std::uint64_t{1} << 43U) + 1, "number of rows");
+    }
+    refused(Preparation::centred, "squares", 2, 0, "a variance is below zero");
+    refused(Preparation::standardised, "squares", 5, fixed(-1), "a variance is below zero");
+    // The second column's variance, and a covariance beyond the two variances.
+    for (const Preparation preparation : {Preparation::components, Preparation::whitened}) {
+        refused(preparation, "products", 6, 0, "an eigenvalue");
+        refused(preparation, "products", 1, fixed(1e5), "an eigenvalue");
+    }
+    refused(Preparation::whitened, "bound", 0, fixed(-0.01), "longer by shortening");
+    refused(Preparation::centred, "bound", 0, fixed(89), "below their number");
+    refused(Preparation::components, "bound", 0, fixed(-89), "below their number");
+}
+
+// Variances and eigenvalues that are zero but for rounding, of honest rows.
+TEST(JointPreparation, RoundingIsNotRefused) {
+    for (const double mean : {0.0, 1.0, 1e3, 1e5}) {
+        auto all = rows_of_members(6);
+        for (JointRows& rows : all) {
+            // Three columns that are equal, two that are constant.
+            rows.features.col(1) = rows.features.col(0);
+            rows.features.col(2) = rows.features.col(0);
+            rows.features.rightCols(2).setZero();
+            rows.features.array() += mean;
+        }
+        for (const Preparation preparation : {Preparation::none, Preparation::centred,
+                                              Preparation::standardised, Preparation::components}) {
+            JointTerms terms = small_terms(6);
+            terms.preparation = preparation;
+            const CharterPlan plan = CharterPlan::create(terms);
+            EXPECT_NO_THROW(joint_preparation(plan, pool(plan, all))) << mean;
+        }
+    }
 }
 
 // The same features as an extractor that was fitted on everybody's rows.

@@ -22,8 +22,26 @@ Eigen::VectorXd numbers_of(const PooledSums& sums, std::string_view name) {
     return result;
 }
 
+// What no rows have is not repaired: the bound on the error is proven for statistics of rows.
+void require_possible(bool possible, std::string_view what) {
+    require(
+        possible, ErrorCode::bad_input,
+        "the published sums are those of no rows ({}): a member's are false, and nothing may be "
+        "trained under this charter",
+        what);
+}
+
+// The eigenvalues' bound may be so much more than the number of rows, or the iterations would not
+// reach the components that whitening leaves at about a half.
+constexpr double most_slack = 0.1;
+constexpr double most_of_rows = 1.5;
+// What doubles round, of sums of squares: with room for any order of their additions.
+constexpr double double_rounding = 1e-11;
+
 double rows_of(const PooledSums& sums) {
-    return static_cast<double>(sums.at(std::string(sum_rows))[0]);
+    const std::uint64_t rows = sums.at(std::string(sum_rows))[0];
+    require_possible(rows >= 1 && rows <= std::uint64_t{1} << 43U, "their number of rows");
+    return static_cast<double>(rows);
 }
 
 // What rounding to fixed point moves a mean by, at most: half a unit for each contributor.
@@ -43,7 +61,10 @@ Eigen::VectorXd variances_of(const CharterPlan& plan, const Eigen::VectorXd& squ
     Eigen::VectorXd variances = squares / rows - mean.cwiseAbs2();
     const double rounding = mean_rounding(plan, rows);
     for (Eigen::Index j = 0; j < mean.size(); ++j) {
-        if (!(variances(j) > 4 * rounding * (1 + 2 * std::abs(mean(j))))) {
+        const double most = 4 * rounding * (1 + 2 * std::abs(mean(j)));
+        require_possible(variances(j) >= -most - double_rounding * mean(j) * mean(j),
+                         "a variance is below zero");
+        if (!(variances(j) > most)) {
             variances(j) = 0;
         }
     }
@@ -68,6 +89,32 @@ Eigen::MatrixXd covariance_of(const Eigen::VectorXd& products, const Eigen::Vect
     return covariance;
 }
 
+// How far published means and covariance are from those of the rows, in the norms.
+struct Rounding {
+    double of_mean = 0, of_covariance = 0;
+};
+Rounding rounding_of(const CharterPlan& plan, const Eigen::VectorXd& mean, double total_variance,
+                     double rows) {
+    const auto features = static_cast<double>(mean.size());
+    const double rounding = mean_rounding(plan, rows);
+    Rounding result;
+    result.of_mean = std::sqrt(features) * rounding;
+    result.of_covariance = features * rounding +
+                           2 * result.of_mean * (mean.norm() + result.of_mean) +
+                           double_rounding * (total_variance + mean.squaredNorm());
+    return result;
+}
+
+// A covariance has no eigenvalue below zero, but for its rounding.
+void require_covariance(const CharterPlan& plan, const Eigen::VectorXd& mean,
+                        const Eigen::MatrixXd& covariance, double rows) {
+    Eigen::MatrixXd raised = covariance;
+    raised.diagonal().array() +=
+        rounding_of(plan, mean, std::max(covariance.trace(), 0.0), rows).of_covariance;
+    require_possible(raised.llt().info() == Eigen::Success,
+                     "an eigenvalue of their covariance is below zero");
+}
+
 // The charter's number of columns whatever the rank is: columns of zeros do nothing.
 void fill_up(PrincipalComponents& components, Eigen::Index count) {
     const Eigen::Index kept = components.components();
@@ -79,14 +126,15 @@ void fill_up(PrincipalComponents& components, Eigen::Index count) {
 
 // The bound of the eigenvalues of whitened columns, but for shortened rows.
 double whitened_bound(const CharterPlan& plan, const PrincipalComponents& components, double rows) {
-    const auto features = static_cast<double>(components.inputs());
-    const double rounding = mean_rounding(plan, rows);
-    const double of_mean = std::sqrt(features) * rounding;
-    const double of_covariance =
-        features * rounding + 2 * of_mean * (components.mean.norm() + of_mean);
+    const Rounding rounding = rounding_of(plan, components.mean, components.total_variance, rows);
     // |P|^2, and the rounding of the decomposition.
     const double most = 1 / (plan.terms().whitening_ridge * components.total_variance);
-    const double slack = most * of_covariance + std::sqrt(most) * of_mean + 1e-6;
+    const double slack = most * rounding.of_covariance + std::sqrt(most) * rounding.of_mean + 1e-6;
+    require(slack <= most_slack, ErrorCode::bad_input,
+            "{} rows are too few to whiten {} features: the sums' rounding may be {:.2f} of an "
+            "eigenvalue, and {} is the most; write a charter with fewer features, a larger "
+            "whitening ridge than {}, or components that are not whitened",
+            rows, components.inputs(), slack, most_slack, plan.terms().whitening_ridge);
     return rows * (1 + slack);
 }
 
@@ -131,11 +179,11 @@ PrincipalComponents prepared_features(const CharterPlan& plan, const PooledSums&
     if (takes_components(terms.preparation)) {
         const bool whitened = terms.preparation == Preparation::whitened;
         const auto count = static_cast<Eigen::Index>(terms.components);
-        result = components_of_covariance(
-            result.mean,
-            covariance_of(numbers_of(sums, mapped ? sum_feature_products : sum_products),
-                          result.mean, rows),
-            count, whitened ? 1 : 0, whitened ? terms.whitening_ridge : 0);
+        const Eigen::MatrixXd covariance = covariance_of(
+            numbers_of(sums, mapped ? sum_feature_products : sum_products), result.mean, rows);
+        require_covariance(plan, result.mean, covariance, rows);
+        result = components_of_covariance(result.mean, covariance, count, whitened ? 1 : 0,
+                                          whitened ? terms.whitening_ridge : 0);
         if (!whitened) {
             result.projection /= result.standard_deviation.norm();
         }
@@ -239,11 +287,22 @@ JointPreparation joint_preparation(const CharterPlan& plan, const PooledSums& su
     result.columns = joint_columns(plan, sums);
     result.features = prepared_features(plan, sums, rows);
     result.scaling.rows = rows;
+    const bool whitened = plan.terms().preparation == Preparation::whitened;
+    const double without_shortening = whitened ? whitened_bound(plan, result.features, rows) : 0;
     if (const auto bound = sums.find(sum_bound); bound != sums.end()) {
         double& largest = result.scaling.largest_eigenvalue;
         largest = from_fixed_point(bound->second[0], joint_fraction_bits);
-        if (plan.terms().preparation == Preparation::whitened) {
-            largest += whitened_bound(plan, result.features, rows);
+        if (whitened) {
+            require_possible(largest >= 0, "rows are made longer by shortening them");
+            largest += without_shortening;
+            require(largest <= most_of_rows * rows, ErrorCode::bad_input,
+                    "too many rows are longer than {}, the charter's bound: shortening them moves "
+                    "the bound of the eigenvalues to {:.2f} of the number of rows, and {} is the "
+                    "most; write a charter with a larger bound, or leave out what lies far off",
+                    plan.terms().row_bound, largest / rows, most_of_rows);
+        } else {
+            // The intercept's column alone has the number of rows.
+            require_possible(largest >= rows, "their largest eigenvalue is below their number");
         }
     }
     return result;

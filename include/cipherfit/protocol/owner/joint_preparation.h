@@ -14,7 +14,7 @@
 // a of their length, the members publish e = sum (1 - a) |x|, and
 //     L = n (1 + slack) + e
 // since shortening makes sum a^2 x x^T no larger and moves sum a x by e at most. The slack covers
-// the fixed point of the sums.
+// the fixed point of the sums, and what doubles round.
 #pragma once
 
 #include "cipherfit/backbone/feature_extractor.h"
@@ -57,7 +57,10 @@ JointColumns joint_columns(const CharterPlan& plan, const PooledSums& sums);
 // map does not take.
 RowMatrix joint_features(const CharterPlan& plan, const JointColumns& columns,
                          const RowMatrix& rows);
-// Throws Error(bad_input) where the sums are of rows that are all alike.
+// Throws Error(bad_input) where the sums are of rows that are all alike, are those of no rows (a
+// variance or an eigenvalue of the covariance below zero, a bound below the number of rows), or
+// where whitened columns would have a bound much above the number of rows: too few rows for the
+// fixed point, or too many that are shortened.
 JointPreparation joint_preparation(const CharterPlan& plan, const PooledSums& sums);
 
 // Map and preparation as an extractor, to use the model with: null where there is no map.
