@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from cli_support import ProgramTest, cipherfit, server, write_csv
+from cli_support import ProgramTest, cipherfit, run, server, write_csv
 
-kill_source = Path(__file__).resolve().parent.parent / "support/kill_at_call.c"
+support = Path(__file__).resolve().parent.parent / "support"
+kill_source = support / "kill_at_call.c"
+exchange_source = support / "exchange_at_read.c"
 classes, features = 3, 6
 
 
@@ -197,6 +199,20 @@ class Commands(Study):
         shutil.copy(second / "signatures/001.sig", self.study / "signatures/001.sig")
         self.refuse("member", "step", *self.places("a"), words=["001.sig", "member 1 (Clinic b)"])
 
+    def test_rows_that_cannot_be_added_up_are_not_used_up(self):
+        self.sign()
+        rows = (self.home / "a.csv").read_text().splitlines()
+        label, _, *others = rows[0].split(",")
+        (self.home / "far.csv").write_text(
+            "\n".join([",".join([label, "1e9", *others]), *rows[1:]]) + "\n")
+        self.refuse(*self.contribute("a", self.home / "far.csv"),
+                    words=["too large to be added up over 3 contributors"])
+        # They are not of this charter, nor of any.
+        second = self.home / "second"
+        self.succeed(*self.charter_arguments(second))
+        self.sign(second)
+        self.succeed(*self.contribute("a", study=second))
+
     def test_messages_that_are_lost_changed_or_of_another_charter(self):
         self.trained()
         before = {path: path.read_bytes() for path in (self.study / "messages").iterdir()}
@@ -238,7 +254,7 @@ class Commands(Study):
         false[-100] ^= 1
         result.write_bytes(false)
         self.refuse("member", "verify", "--quiet", *self.places("a"), words=["trained something else"])
-        self.refuse("member", "release", *self.places("a"))
+        self.refuse("member", "release", *self.places("a"), words=["trained something else"])
         # The one request is not spent on it.
         self.refuse(*self.open("--holders", "1,3"), words=["trained something else"])
         result.write_bytes(honest)
@@ -275,6 +291,39 @@ class Commands(Study):
         self.succeed("member", "release", *self.places("a"))
         self.assertEqual(len(self.shares()), 2)
         self.succeed(*self.open())
+
+    def test_what_is_opened_is_what_was_compared(self):
+        """The result is exchanged while the recipient, who holds no point, is at work."""
+        self.trained()
+        self.succeed("member", "verify", *self.places("a"))
+        self.released_after_verification()
+        library = self.home / "exchange_at_read.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, exchange_source, "-ldl"],
+                       check=True)
+        result, other = self.study / "result.bin", self.study / "other.bin"
+        honest = result.read_bytes()
+        # The lowest bit of a value of the part that the shares are added to.
+        place = len(honest) - 8 * (3 * len(honest) // 32)
+        false = bytearray(honest)
+        false[place] ^= 1
+
+        def opened(read, out):
+            other.write_bytes(false)
+            return run(*self.open()[:-3], "--out", self.home / out, "--quiet",
+                       environment={"LD_PRELOAD": str(library), "EXCHANGE_NAME": "/result.bin",
+                                    "EXCHANGE_AT": str(read), "EXCHANGE_FOR": str(other)})
+
+        at_first = opened(1, "first")
+        self.assertEqual(at_first.returncode, 2)
+        self.assertIn("trained something else", at_first.stderr)
+        self.assertFalse(other.exists())
+        result.write_bytes(honest)
+        # It is read once, so that there is nothing to exchange between reading and reading.
+        later = opened(2, "second")
+        self.assertEqual(later.returncode, 0, later.stderr)
+        self.assertTrue(other.exists())
+        self.assertTrue((np.load(self.home / "second/weights.npy") ==
+                         np.load(self.home / "model/weights.npy")).all())
 
 
 class TwoFaces(Study):
@@ -325,7 +374,7 @@ class TwoFaces(Study):
         self.assertEqual(len(foreign), len(honest))
         (self.study / "result.bin").write_bytes(honest[:head] + foreign[head:])
         self.refuse("member", "verify", "--quiet", *self.places("a"), words=["trained something else"])
-        self.refuse("member", "release", *self.places("a"))
+        self.refuse("member", "release", *self.places("a"), words=["trained something else"])
         self.assertEqual(self.shares(), [])
 
 

@@ -69,6 +69,21 @@ std::vector<Digest> digests_of(const JointRows& rows) {
     return result;
 }
 
+// Throws Error(bad_input) for rows whose sums are beyond the fixed point. Found now, and not once
+// they are recorded and keys have been made.
+void check_numbers(const Charter& charter, const CharterPlan& plan, const JointRows& rows) {
+    for (const PooledRound& round : value_or_throw(pooled_rounds(charter))) {
+        // Cosines and the lengths of shortened rows, which need them, are small.
+        const bool needs_sums = std::ranges::any_of(round.sums, [&](const PooledRound::Sum& sum) {
+            return sum.name == sum_bound ||
+                   (plan.terms().map.kind == JointMapKind::rbf && sum.name.starts_with("feature"));
+        });
+        if (!needs_sums) {
+            static_cast<void>(joint_numbers(plan, round, {}, rows));
+        }
+    }
+}
+
 // The process writes for others as well, so that its umask is theirs.
 DirectoryLock private_lock(const fs::path& directory) {
     DirectoryLock lock = value_or_throw(DirectoryLock::acquire(directory));
@@ -143,12 +158,12 @@ struct MemberSession::State {
         }
         return set;
     }
-    // What the server has published.
-    JointResult shown() const {
-        require(fs::exists(files.result()), ErrorCode::bad_input,
-                "{}: the server has not published its result yet", files.result().string());
-        return value_or_throw(read_result(files, charter.charter, plan, complete()));
-    }
+    // What the server has published, read once: the file may be another one later.
+    struct Checked {
+        Verified verified;
+        JointResult shown;
+    };
+    Checked check(const JointProgress& progress, std::stop_token stop);
     ReleaseCeremony release(std::uint32_t recipient) const {
         return value_or_throw(ReleaseCeremony::open(directory, files.messages(), charter, self,
                                                     home.identity(),
@@ -226,6 +241,7 @@ void MemberSession::bring_rows(const JointRows& rows) {
                 charter.describe(self()));
         return;
     }
+    check_numbers(charter, plan(), rows);
     // Two charters at once must not both find the rows unclaimed.
     const DirectoryLock all_charters = private_lock(state_->home.ledger().parent_path());
     RowsLedger ledger = value_or_throw(RowsLedger::open(state_->home.ledger()));
@@ -272,31 +288,37 @@ const PooledSums& MemberSession::sums() const noexcept {
     return state_->contributions ? state_->contributions->sums : none;
 }
 
-MemberSession::Verified MemberSession::verify(const JointProgress& progress, std::stop_token stop) {
-    State& state = *state_;
-    const Contributions& contributions = state.complete();
-    const JointResult shown =
-        value_or_throw(read_result(state.files, state.charter.charter, state.plan, contributions));
-    Verified result;
-    if (state.member.has(verified_file)) {
-        const Bytes kept =
-            value_or_throw(read_file(state.member.path(verified_file), sizeof(Digest)));
+MemberSession::State::Checked MemberSession::State::check(const JointProgress& progress,
+                                                          std::stop_token stop) {
+    const Contributions& all = complete();
+    require(fs::exists(files.result()), ErrorCode::bad_input,
+            "{}: the server has not published its result yet", files.result().string());
+    Checked checked{.verified = {},
+                    .shown = value_or_throw(read_result(files, charter.charter, plan, all))};
+    const JointResult& shown = checked.shown;
+    Verified& result = checked.verified;
+    if (member.has(verified_file)) {
+        const Bytes kept = value_or_throw(read_file(member.path(verified_file), sizeof(Digest)));
         result.was_done = true;
         require(kept.size() == sizeof(Digest), ErrorCode::corrupt_data,
-                "{}: has {} bytes instead of {}", state.member.path(verified_file).string(),
-                kept.size(), sizeof(Digest));
+                "{}: has {} bytes instead of {}", member.path(verified_file).string(), kept.size(),
+                sizeof(Digest));
         std::ranges::copy(kept, result.digest.begin());
     } else {
-        result.digest = run_joint_training(state.charter.charter, state.plan, state.member.board(),
-                                           contributions, progress, stop, &result.times)
+        result.digest = run_joint_training(charter.charter, plan, member.board(), all, progress,
+                                           std::move(stop), &result.times)
                             .digest;
-        value_or_throw(state.member.keep(verified_file, result.digest));
+        value_or_throw(member.keep(verified_file, result.digest));
     }
     require(result.digest == shown.digest, ErrorCode::fingerprint_mismatch,
             "the server shows a result of {}, and recomputing the training gives {}: it has "
             "trained something else, and no share is sent for it",
             to_hex(std::span(shown.digest).first(8)), to_hex(std::span(result.digest).first(8)));
-    return result;
+    return checked;
+}
+
+MemberSession::Verified MemberSession::verify(const JointProgress& progress, std::stop_token stop) {
+    return state_->check(progress, std::move(stop)).verified;
 }
 
 StepReport MemberSession::release() {
@@ -309,8 +331,7 @@ StepReport MemberSession::release() {
     require(state.member.has(verified_file), ErrorCode::bad_input,
             "{} has not recomputed the training yet: verify it first, then release",
             charter.describe(state.self));
-    const Verified own = verify({}, {});
-    const JointResult shown = state.shown();
+    const auto [own, shown] = state.check({}, {});
     ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
     return value_or_throw(ceremony.answer(own.digest, shown.c0, shown.c1,
                                           value_or_throw(state.keys.release_point()),
@@ -324,8 +345,7 @@ MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& hol
     const Charter& charter = this->charter();
     const auto& contributions = state.complete();
     // There is one request. So it is not spent on what a false result asks for.
-    const Verified own = verify(progress, std::move(stop));
-    const JointResult shown = state.shown();
+    const auto [own, shown] = state.check(progress, std::move(stop));
     const HolderSet set = state.asked(holders);
     ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
     Opened result;
