@@ -21,6 +21,13 @@ inline JointTask toy_joint_task() {
     return task;
 }
 
+// Iterations for the upper part of the spectrum alone, as on whitened columns.
+inline JointTask toy_whitened_task() {
+    JointTask task = toy_joint_task();
+    task.lowest = 0.3;
+    return task;
+}
+
 inline JointTask full_joint_task() {
     JointTask task;
     task.columns = 256;
