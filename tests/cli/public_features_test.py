@@ -69,12 +69,18 @@ class PublicFeatures(Study):
                                                      "feature_products:64", "bound"])
         self.assertEqual((figures["iterations"], figures["lowest"]), (4, 0.3))
         self.assertIn("rbf, 64 features, seed 1", text)
+        # 2,158 numbers: as many equations as 359 rows have values.
+        self.assertIn("2158 sums are published of rows with 6 columns: 359 rows or fewer", text)
         # A third by chance, as of every linear model of the columns.
         self.assertGreater(self.accuracy(shells, "predictions.csv"), 0.7)
 
     def test_images_have_their_convolutions_for_columns(self):
-        figures, _ = self.charter("bars", 144, "--extractor", "random-conv", "--filters", "4",
-                                  "--preparation", "whitened", "--components", "20")
+        arguments = ("--extractor", "random-conv", "--filters", "4", "--preparation", "whitened",
+                     "--components", "20")
+        _, text = self.charter("any", 144, *arguments)
+        self.assertIn("2146 sums are published of rows with 144 columns: 14 rows or fewer", text)
+        figures, text = self.charter("bars", 144, *arguments, "--smallest-rows", "144")
+        self.assertNotIn("CAUTION", text)
         self.assertEqual(figures["published_sums"], ["rows", "features:64", "feature_products:64",
                                                      "bound"])
         # Before anything is kept or claimed.

@@ -1,6 +1,6 @@
 // The public map from rows to features that a charter may name: drawn from a seed, the same for
 // everybody, and of nobody's rows. It stands in the charter as text. What computes it is on the
-// owner's side (protocol/owner/joint_features.h); here is what everybody can check.
+// owner's side (protocol/owner/joint_preparation.h); here is what everybody can check.
 #pragma once
 
 #include "cipherfit/base/error.h"

@@ -1,5 +1,6 @@
-#include "cipherfit/solver/owner/joint/release_alone.h"
+#include "cipherfit/protocol/owner/release_alone.h"
 
+#include "cipherfit/parties/owner/release_record.h"
 #include "cipherfit/rlwe/owner/multiparty/holder.h"
 
 #include <cmath>
@@ -9,7 +10,7 @@
 namespace cipherfit {
 
 RnsPoly release_alone(const JointPlan& plan, const SecretKey& key, const Ciphertext& model,
-                      const Digest& job, const Seed& noise_seed) {
+                      const Digest& recomputed, const ReleaseAlone& alone) {
     const Parameters& parameters = plan.parameters();
     require(plan.task().holders == 1, ErrorCode::invalid_argument,
             "a plan of {} holders is released by them together", plan.task().holders);
@@ -20,20 +21,24 @@ RnsPoly release_alone(const JointPlan& plan, const SecretKey& key, const Ciphert
             "releases at level {} and scale 2^{:.3f}",
             model.level(), std::log2(model.scale()), plan.release_level(),
             std::log2(plan.release_scale()));
-    const ReleaseTerms terms = plan.release_terms(job);
-    const Digest digest =
-        ciphertext_digest(parameters, model.level(), model.part(0), model.part(1));
-    const ReleaseRequest request{.charter = job,
-                                 .ciphertext = digest,
+    const ReleaseTerms terms = plan.release_terms(alone.job);
+    const ReleaseRequest request{.charter = alone.job,
+                                 .ciphertext = recomputed,
                                  .holders = HolderSet::create(1, 1, {1}),
                                  .level = terms.level,
                                  .gap = terms.gap,
                                  .sigma = terms.sigma};
     const Holder holder(parameters, terms,
                         ReleasePoint(parameters, 1, terms.level, key.ntt().copy(terms.level + 1)),
-                        noise_seed);
+                        alone.noise_seed);
+    // What is not the one recomputed spends no record.
+    require(
+        ciphertext_digest(parameters, model.level(), model.part(0), model.part(1)) == recomputed,
+        ErrorCode::fingerprint_mismatch,
+        "the ciphertext is not the one that recomputing the training gives: it is not released");
+    value_or_throw(record_release(alone.record, request.digest(parameters)));
     std::vector<ReleaseShare> shares;
-    shares.push_back(holder.release(request, model.part(0), model.part(1), digest, {}));
+    shares.push_back(holder.release(request, model.part(0), model.part(1), recomputed, {}));
     return combine_release(parameters, request, model.part(0), shares);
 }
 
