@@ -119,6 +119,7 @@ void show_charter(const ShowOptions& options) {
         plan.security_bits() > 0 ? fmt::format("{:.0f} bits of security", plan.security_bits())
                                  : "NO SECURITY: for tests only",
         "release", text.kappa, plan.joint().release_bits());
+    out += caution_of(text, plan);
     print_answer("{}", out);
     if (!options.json.empty()) {
         write_named_json(options.json, figures(charter, plan));

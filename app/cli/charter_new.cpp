@@ -3,6 +3,7 @@
 
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/charter_files.h"
+#include "cipherfit/parties/contribution.h"
 #include "cipherfit/parties/member_card.h"
 #include "cipherfit/protocol/charter_plan.h"
 #include "cipherfit/protocol/owner/joint_preparation.h"
@@ -95,6 +96,29 @@ Charter make_charter(const CharterOptions& options) {
     return charter;
 }
 
+}  // namespace
+
+std::string caution_of(const Charter& charter, const CharterPlan& plan) {
+    std::uint64_t numbers = 0;
+    for (const PooledRound& round : value_or_throw(pooled_rounds(charter))) {
+        numbers += round.numbers();
+    }
+    const std::uint64_t columns = plan.terms().features;
+    const bool products = takes_components(plan.terms().preparation);
+    const bool mapped = plan.terms().map.kind != JointMapKind::none;
+    const std::uint64_t few =
+        products && !mapped ? std::max(numbers / columns, columns) : numbers / columns;
+    if ((!products && !mapped) || charter.smallest_rows > few) {
+        return {};
+    }
+    return fmt::format(
+        "  {:<22}{} sums are published of rows with {} columns: {} rows or fewer could be\n"
+        "  {:<22}solved for, and the charter asks for {}\n",
+        "CAUTION", numbers, columns, few, "", charter.smallest_rows);
+}
+
+namespace {
+
 void new_charter(const CharterOptions& options) {
     require(options.features.empty() != (options.feature_count == 0), ErrorCode::bad_input,
             "say what the features are: either --feature-count or --features");
@@ -127,9 +151,10 @@ void new_charter(const CharterOptions& options) {
     plan.write_to(charter);
     const SharedFiles shared;
     value_or_throw(write_charter({options.out}, charter));
-    print_summary("  {:<22}{}\n  {:<22}{}\n  {:<22}cipherfit charter show {}\n", "charter",
+    print_summary("  {:<22}{}\n  {:<22}{}\n{}  {:<22}cipherfit charter show {}\n", "charter",
                   CharterFiles{options.out}.charter().string(), "digest",
-                  spoken(charter_digest(charter)), "next, every member", options.out.string());
+                  spoken(charter_digest(charter)), caution_of(charter, plan), "next, every member",
+                  options.out.string());
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ void require_export_directory(const fs::path& out) {
     }
 }
 
-// Whether several owners' holders released the model, with noise sized by the worst case.
+// Whether several owners' holders released the model, with noise sized by the worst case. Its owner
+// can edit that: it guards against mistakes alone.
 bool is_released(const fs::path& model) {
     const nlohmann::json json = read_json(model / "model.json");
     const auto released = json.find("released");
@@ -140,7 +141,8 @@ void add_export_command(CLI::App& app) {
         ->type_name("DIR");
     command->add_flag("--with-fitted-features", options->with_fitted_features,
                       "Publish features.json as it is where the features cannot do without means, "
-                      "deviations and components of the training rows (rbf)");
+                      "deviations and components of the training rows (rbf); of a released model, "
+                      "those of all members' rows");
     command->add_flag("--flooded", options->flooded,
                       "Of a model that several owners released: its weights, with the noise that "
                       "hides encryption's error");
