@@ -34,6 +34,8 @@ allowed["solver"] = set(engine) | {"train"}
 allowed["protocol"] = set(engine) | {"train", "solver", "io", "parties"}
 # The owner's side of the protocol also featurises images.
 allowed["protocol/owner"] = allowed["protocol"] | {"backbone"}
+# The owner's side of a service that trains: calls, uploads and downloads of a job's directory.
+allowed["remote"] = {"base", "io", "protocol", "parties"}
 # What front ends share before there are keys: features, the choice of a model, the plan.
 allowed["fitting"] = allowed["protocol/owner"] | {"protocol"}
 layers = {name for name in allowed if "/" not in name}
