@@ -36,6 +36,8 @@ allowed["protocol"] = set(engine) | {"train", "solver", "io", "parties"}
 allowed["protocol/owner"] = allowed["protocol"] | {"backbone"}
 # The owner's side of a service that trains: calls, uploads and downloads of a job's directory.
 allowed["remote"] = {"base", "io", "protocol", "parties"}
+# Jobs over a network, for the server's program.
+allowed["service"] = allowed["protocol"] | {"protocol"}
 # What front ends share before there are keys: features, the choice of a model, the plan.
 allowed["fitting"] = allowed["protocol/owner"] | {"protocol"}
 layers = {name for name in allowed if "/" not in name}
@@ -85,6 +87,8 @@ def find_sources():
 
 def resolve(file, name):
     """The project file that an include names, or None for a header of another project."""
+    if name.startswith("cipherfit/v1/") and name.endswith(".pb.h"):
+        return None  # made of proto/
     if name.startswith("cipherfit/"):
         return Path("include") / name
     for candidate in (Path("src") / name, Path("app") / name, Path(name), file.path.parent / name):
