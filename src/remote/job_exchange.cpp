@@ -65,6 +65,20 @@ fs::path JobExchange::plan_file() const {
 RemoteJob JobExchange::create(const RemoteTraining& training) {
     const auto plan = value_or_throw(read_file(plan_file(), largest_plan));
     job_ = client_.create_job(plan, "", training);
+    value_or_throw(
+        write_file(note(), {reinterpret_cast<const std::uint8_t*>(job_.id.data()), job_.id.size()},
+                   {.mode = 0600}));
+    return job_;
+}
+
+RemoteJob JobExchange::find() {
+    constexpr std::size_t longest_id = 128;
+    const auto id =
+        fs::exists(note()) ? read_file(note(), longest_id) : Expected<std::vector<std::uint8_t>>();
+    require(id && !id->empty(), ErrorCode::bad_input,
+            "{}: this job was not sent to a service yet: have it trained first",
+            directory_.string());
+    job_ = client_.job(Shelf::job, std::string(id->begin(), id->end()));
     return job_;
 }
 

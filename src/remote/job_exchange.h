@@ -17,6 +17,8 @@ class JobExchange {
 
     // Makes the job known, or finds it: the service knows a plan again.
     RemoteJob create(const RemoteTraining& training = {});
+    // The job that create() has noted in the directory. Throws Error(bad_input) if there is none.
+    RemoteJob find();
     // Sends what the service asks for and does not have, and puts the job into the queue, where a
     // job that failed or was cancelled goes on as well. Nothing happens for one that is further.
     RemoteJob submit();
@@ -33,6 +35,7 @@ class JobExchange {
   private:
     void send(const RemoteFile& file);
     std::filesystem::path plan_file() const;
+    std::filesystem::path note() const { return directory_ / ".service"; }
 
     ServiceClient& client_;
     std::filesystem::path directory_;
