@@ -150,7 +150,8 @@ TEST_F(ServiceClientTest, GivesUpWhereNothingListensOrTheCertificateIsWrong) {
 // Property: wherever uploads are cut, the file arrives, in chunks of at most 4 MiB, and what is
 // sent twice are chunks that did not arrive whole.
 TEST_F(ServiceClientTest, UploadsGoOnWhereTheyWereCut) {
-    std::mt19937 random(7);
+    std::mt19937 generator(7);
+    const auto random = [&generator] { return static_cast<unsigned>(generator()); };
     for (int round = 0; round < 6; ++round) {
         const std::string bytes = noise(3'000'000 + random() % 3'000'000, random());
         const std::string name = "rows" + std::to_string(round) + ".cft";
