@@ -1,6 +1,7 @@
 // cipherfit train: becomes cipherfit-server, or has a service train. This program can hold a secret
 // key, those cannot.
 #include "cipherfit/io/file.h"
+#include "cipherfit/protocol/job_files.h"
 #include "cipherfit/train/recipe.h"
 #include "cli/commands.h"
 #include "cli/remote_steps.h"
