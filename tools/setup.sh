@@ -18,6 +18,8 @@ build_packages=(
     libssl-dev libtbb-dev libeigen3-dev       # randomness and hashing, threads, algebra in the clear
     libfmt-dev nlohmann-json3-dev libexpected-dev libcli11-dev
     libopencv-dnn-dev libopencv-imgproc-dev libpng-dev libturbojpeg0-dev  # CNNs and images
+    libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc  # the service
+    libsqlite3-dev prometheus-cpp-dev
 )
 test_packages=(
     libgtest-dev librapidcheck-dev libbenchmark-dev

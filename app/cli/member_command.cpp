@@ -237,21 +237,28 @@ struct OpenOptions : MemberOptions {
     std::vector<unsigned> holders;
 };
 
-void write_released(const fs::path& directory, const Head& head, const MemberSession& session) {
+void write_released(const fs::path& directory, const Head& head, const FeatureExtractor* extractor,
+                    const MemberSession& session) {
     make_owner_directory(directory);
+    if (extractor != nullptr) {
+        save_feature_extractor(*extractor, directory / "features.json");
+    }
     write_named_npy(directory / "weights.npy", head.weights);
-    const nlohmann::json json{{"format", 1},
-                              {"classes", head.classes()},
-                              {"features", head.features()},
-                              {"class_names", head.class_names},
-                              {"feature_extractor", nullptr},
-                              {"backbone", ""},
-                              {"charter", to_hex(charter_digest(session.charter()))},
-                              {"released", true},
-                              {"preprocessing_is_in_the_weights", true},
-                              {"usage",
-                               "import numpy as np; W = np.load('weights.npy'); predictions = "
-                               "np.array(class_names)[(X @ W[:, 1:].T + W[:, 0]).argmax(axis=1)]"}};
+    nlohmann::json json{{"format", 1},
+                        {"classes", head.classes()},
+                        {"features", head.features()},
+                        {"class_names", head.class_names},
+                        {"feature_extractor", nullptr},
+                        {"backbone", ""},
+                        {"charter", to_hex(charter_digest(session.charter()))},
+                        {"released", true},
+                        {"preprocessing_is_in_the_weights", true},
+                        {"usage",
+                         "import numpy as np; W = np.load('weights.npy'); predictions = "
+                         "np.array(class_names)[(X @ W[:, 1:].T + W[:, 0]).argmax(axis=1)]"}};
+    if (extractor != nullptr) {
+        json["feature_extractor"] = "features.json";
+    }
     write_named_json(directory / "model.json", json);  // last: the weights are there with it
 }
 
@@ -265,6 +272,7 @@ void open_model(OpenOptions& options) {
     JointSession session(options.places);
     require_uploads(session);
     std::optional<Head> model;
+    std::unique_ptr<FeatureExtractor> extractor;
     ProgressLine line(options.run.quiet);
     run_steps(
         options.places,
@@ -273,13 +281,14 @@ void open_model(OpenOptions& options) {
                 session->open_model(options.holders, shown_progress(line), stop_on_signal());
             line.finish();
             model = std::move(opened.model);
+            extractor = std::move(opened.extractor);
             return opened.report;
         },
         "all shares are there");
     if (!model) {
         return;
     }
-    write_released(options.out, *model, *session);
+    write_released(options.out, *model, extractor.get(), *session);
     print_summary("  {:<22}{}, {} classes x {} (bias first)\n", "model",
                   (options.out / "weights.npy").string(), model->classes(), model->features() + 1);
 }

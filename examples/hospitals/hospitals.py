@@ -13,7 +13,7 @@ import numpy as np
 
 from parties import (Clock, Party, check_walls, copy_programs, fail, no_core_dumps, run_together)
 from report import write_page
-from twin import accuracy, in_plan_units, train
+from twin import accuracy, check_whitening, in_plan_units, public_features, train
 
 patience = 3600  # seconds that a party waits for the others
 many_rows = 2000  # above, MNIST's pixels instead of a network's features
@@ -26,10 +26,11 @@ def arguments():
     parser.add_argument("--members", type=int, default=8)
     parser.add_argument("--threshold", type=int, default=5)
     parser.add_argument("--rows-each", type=int, default=32)
-    parser.add_argument("--iterations", type=int, default=8)
+    parser.add_argument("--iterations", type=int)
     parser.add_argument("--ridge", type=float)
     parser.add_argument("--preparation")
     parser.add_argument("--components", type=int)
+    parser.add_argument("--extractor", choices=("none", "random-conv", "rbf"))
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -76,7 +77,7 @@ def mnist(options, rows, work):
     test_labels = read_idx(data / "t10k-labels-idx1-ubyte")
     texts = lambda labels: [str(label) for label in labels]
     if rows > many_rows:
-        pixels = lambda name, n: read_idx(data / name)[:n].reshape(n, -1) / 255.0
+        pixels = lambda name, n: read_idx(data / name)[:n].reshape(n, -1).astype(float)
         return (pixels("train-images-idx3-ubyte", rows), texts(train_labels),
                 pixels("t10k-images-idx3-ubyte", len(test_labels)), texts(test_labels))
     features = []
@@ -134,7 +135,7 @@ class Study:
         card = lambda party: cards / f"{party.home.name}.card"
         roles = [word for party in self.members for word in (
             "--member" if party in self.key_holders() else "--contributor", card(party))]
-        more = [word for name in ("ridge", "preparation", "components")
+        more = [word for name in ("ridge", "preparation", "components", "extractor", "iterations")
                 if getattr(options, name) is not None
                 for word in (f"--{name}", getattr(options, name))]
         self.charter.mkdir()
@@ -142,8 +143,8 @@ class Study:
         self.recipient.run(
             "cipherfit", "charter", "new", "--out", self.charter, "--title", "hospitals",
             "--threshold", options.threshold, *roles, "--recipient", card(self.recipient),
-            "--feature-count", features, "--classes", ",".join(classes), "--iterations",
-            options.iterations, "--smallest-rows", options.members, *more)
+            "--feature-count", features, "--classes", ",".join(classes), "--smallest-rows",
+            options.members, *more)
         for name in ("messages", "signatures"):
             (self.charter / name).chmod(0o1777)  # all may write, and nobody remove another's
         for party in self.everyone():
@@ -189,9 +190,15 @@ class Study:
                       for party in holders] + [(self.recipient, opened)])
         return np.load(self.recipient.home / "model/weights.npy")
 
-    def sent_bytes(self, rounds, sender):
+    def public_steps(self):
+        """Map and projection of the released model; nothing where it is for columns as they are."""
+        self.recipient.run("cipherfit", "export-pipeline", "--model", self.recipient.home / "model",
+                           "--out", self.recipient.home / "pipeline.json")
+        return json.loads((self.recipient.home / "pipeline.json").read_text())["steps"]
+
+    def sent_bytes(self, kinds, sender):
         return sum(path.stat().st_size for path in (self.charter / "messages").glob("*.msg")
-                   if int(path.name[:2]) in rounds and int(path.name[6:9]) == sender)
+                   if int(path.name[3:5]) in kinds and int(path.name[6:9]) == sender)
 
 
 def play(options, work):
@@ -204,12 +211,13 @@ def play(options, work):
     else:
         all_rows, all_labels, test, test_labels = mnist(options, rows, work)
         if rows > many_rows:
-            options.preparation = options.preparation or "components"
-            if options.preparation == "components":
+            options.preparation = options.preparation or "whitened"
+            options.extractor = options.extractor or "random-conv"
+            if options.preparation in ("components", "whitened"):
                 options.components = options.components or 255
     if test.shape[1] != all_rows.shape[1]:
         fail(f"rows to train on have {all_rows.shape[1]} features, and those to test {test.shape[1]}")
-    if all_rows.shape[1] > projected and options.preparation != "components":
+    if all_rows.shape[1] > projected and not options.components and not options.extractor:
         all_rows, test = fewer_columns(all_rows, test)
     names = set(all_labels) | set(test_labels)
     numbers = all(name.lstrip("-").isdigit() for name in names)
@@ -236,22 +244,36 @@ def play(options, work):
     weights = clock.phase("release", lambda: study.release(asked))
     total = clock.total()
 
-    terms = {"preparation": charter["preparation"], "components": options.components,
-             "row_bound": charter["row_bound"], "iterations": charter["iterations"],
-             "ridge": charter["ridge"], "lowest": charter["lowest"]}
-    twin, about = train(parts, labels, len(classes), terms)
-    scaled, scaled_twin = in_plan_units(weights, about), in_plan_units(twin, about)
+    terms = {name: charter[name] for name in ("preparation", "components", "whitening_ridge",
+                                              "row_bound", "iterations", "ridge", "lowest")}
+    steps = study.public_steps()
+    given = None
+    if steps:
+        all_rows, test = public_features(steps[:-1], all_rows), public_features(steps[:-1], test)
+        parts = [all_rows[end - options.rows_each : end] for end in ends]
+        given = np.array(steps[-1]["mean"]), np.array(steps[-1]["matrix"])
+        apart = check_whitening(terms, all_rows, *given) if terms["preparation"] == "whitened" else 0
+        if apart > 1e-3:
+            fail(f"the members' components differ from those of all rows by {apart:.2g}")
+    twin, about = train(parts, labels, len(classes), terms, given)
+    if steps:
+        scaled, scaled_twin = weights * about["unit"], about["prepared"] * about["unit"]
+        weights = np.hstack([weights[:, :1] - weights[:, 1:] @ given[1].T @ given[0][:, None],
+                             weights[:, 1:] @ given[1].T])
+    else:
+        scaled, scaled_twin = in_plan_units(weights, about), in_plan_units(twin, about)
     own_terms = dict(terms)
     if options.components:
         own_terms["components"] = min(options.components, options.rows_each - 1)
     alone = [accuracy(train([part], [own], len(classes), own_terms)[0], test, truth)
              for part, own in zip(parts, labels)]
-    size = lambda rounds: max(study.sent_bytes(rounds, i) for i in range(options.members))
+    size = lambda kinds: max(study.sent_bytes(kinds, i) for i in range(options.members))
     seconds = list(clock.seconds.values())
     return {
         "members": options.members, "threshold": options.threshold,
         "rows_each": options.rows_each, "iterations": charter["iterations"],
         "ridge": charter["ridge"], "preparation": charter["preparation"],
+        "extractor": charter["extractor"], "components": charter["components"],
         "columns": charter["columns"], "classes": len(classes), "test_rows": len(test),
         "published_sums": charter["published_sums"],
         "security_bits": charter["security_bits"], "log_n": charter["log_n"],
@@ -263,8 +285,8 @@ def play(options, work):
         "simulated_test_accuracy": accuracy(twin, test, truth),
         "max_abs_weight": float(np.abs(scaled_twin).max()),
         "max_abs_weight_error": float(np.abs(scaled - scaled_twin).max()),
-        "dealer_upload_bytes": size(range(0, 6)),
-        "contributor_upload_bytes": size(range(6, 11)),
+        "dealer_upload_bytes": size(range(1, 8)),
+        "contributor_upload_bytes": size(range(8, 11)),
         "member_seconds": members_cpu,
         "aggregate_seconds": server["aggregate_seconds"],
         "train_seconds": server["training_seconds"],

@@ -9,7 +9,7 @@ case " $* " in
         cat <<'HELP'
 usage: examples/hospitals/run.sh [--members N] [--threshold T] [--rows-each R] [--iterations I]
                                  [--ridge L] [--preparation KIND] [--components K]
-                                 [--train CSV --test CSV] [--threads N] [--out DIR] [--json FILE]
+                                 [--extractor KIND] [--train CSV --test CSV] [--threads N] [--out DIR] [--json FILE]
 
 Builds cipherfit in build/ (and installs what is missing), gives each of N hospitals R rows, and
 runs the whole protocol of docs/guides/several-hospitals.md over directories: keys that nobody has,
@@ -22,11 +22,12 @@ each hospital's own model, the released one, and the same training in the clear 
   --rows-each R     32 unless given
   --train, --test   CSV files, label first. Without them MNIST: features of EfficientNet-Lite0 of
                     the first N x R training images, tested on 1,000 test images. Above 2,000
-                    rows the pixels, 255 principal components of a published pooled covariance,
-                    and all 10,000 test images. More than 255 features are projected to 255 at
-                    random, by a public seed, unless components are asked for
-  --iterations I    8 unless given; --ridge L, --preparation, --components: see
-                    'cipherfit charter new --help'
+                    rows random convolutions of the pixels, 255 whitened components of their
+                    published pooled covariance, and all 10,000 test images. More than 255 features
+                    are projected to 255 at random, by a public seed, unless components or an
+                    extractor are asked for
+  --iterations I, --ridge L, --preparation KIND, --components K, --extractor KIND
+                    as of 'cipherfit charter new', which has their defaults
   --out DIR         the report page; out/hospitals of the sources unless given
   --json FILE       the figures; DIR/hospitals.json unless given
 

@@ -33,6 +33,37 @@ Eigen::MatrixXd lower_gram(const Eigen::MatrixXd& rows) {
     return gram;
 }
 
+// Deviations of the components from eigenvalues that ascend, of `divisor` times the covariance.
+// Rounding may leave small ones below zero.
+Eigen::VectorXd deviations_of(const Eigen::VectorXd& eigenvalues, double divisor) {
+    return (eigenvalues.reverse().cwiseMax(0.0) / divisor).cwiseSqrt();
+}
+
+// How many of the first `components` are more than rounding.
+Eigen::Index kept_of(const Eigen::VectorXd& deviation, Eigen::Index components) {
+    Eigen::Index kept = 0;
+    while (kept < std::min(components, deviation.size()) &&
+           deviation(kept) > rank_tolerance * deviation(0)) {
+        ++kept;
+    }
+    return kept;
+}
+
+// Turns unit vectors into columns of a projection: their signs, and the whitening.
+void whiten(Eigen::MatrixXd& vectors, const Eigen::VectorXd& deviation, double whitening,
+            double ridge, double total_variance) {
+    for (Eigen::Index j = 0; j < vectors.cols(); ++j) {
+        Eigen::Index largest = 0;
+        vectors.col(j).cwiseAbs().maxCoeff(&largest);
+        const double sign = vectors(largest, j) < 0.0 ? -1.0 : 1.0;
+        const double scale =
+            ridge > 0.0
+                ? std::pow(deviation(j) * deviation(j) + ridge * total_variance, -0.5 * whitening)
+                : std::pow(deviation(j), -whitening);
+        vectors.col(j) *= sign * scale;
+    }
+}
+
 }  // namespace
 
 RowMatrix PrincipalComponents::project(const RowMatrix& rows) const {
@@ -86,17 +117,11 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
             "values that are not finite",
             n, sample.cols());
 
-    // Eigenvalues ascend; rounding may leave small ones below zero.
-    const Eigen::VectorXd deviation =
-        (solver.eigenvalues().reverse().cwiseMax(0.0) / static_cast<double>(n)).cwiseSqrt();
+    const Eigen::VectorXd deviation = deviations_of(solver.eigenvalues(), static_cast<double>(n));
     // The mean of equal rows may differ from them by its rounding.
     require(deviation(0) > 1e-12 * result.mean.cwiseAbs().maxCoeff(), ErrorCode::bad_input,
             "all {} rows are equal: there is nothing to learn from them", n);
-    Eigen::Index kept = 0;
-    while (kept < std::min(components, deviation.size()) &&
-           deviation(kept) > rank_tolerance * deviation(0)) {
-        ++kept;
-    }
+    const Eigen::Index kept = kept_of(deviation, components);
     result.standard_deviation = deviation.head(kept);
     result.total_variance = deviation.squaredNorm();
     Eigen::MatrixXd vectors = solver.eigenvectors().rowwise().reverse().leftCols(kept);
@@ -105,16 +130,36 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
         vectors = (centred.transpose() * vectors).eval();
         vectors.colwise().normalize();
     }
-    for (Eigen::Index j = 0; j < kept; ++j) {
-        Eigen::Index largest = 0;
-        vectors.col(j).cwiseAbs().maxCoeff(&largest);
-        const double sign = vectors(largest, j) < 0.0 ? -1.0 : 1.0;
-        const double scale =
-            ridge > 0.0 ? std::pow(deviation(j) * deviation(j) + ridge * result.total_variance,
-                                   -0.5 * whitening)
-                        : std::pow(deviation(j), -whitening);
-        vectors.col(j) *= sign * scale;
-    }
+    whiten(vectors, deviation, whitening, ridge, result.total_variance);
+    result.projection = vectors;
+    return result;
+}
+
+PrincipalComponents components_of_covariance(const Eigen::VectorXd& mean,
+                                             const Eigen::MatrixXd& covariance,
+                                             Eigen::Index components, double whitening,
+                                             double ridge) {
+    require(mean.size() >= 1 && covariance.rows() == mean.size() &&
+                covariance.cols() == mean.size() && components >= 1,
+            ErrorCode::invalid_argument,
+            "a covariance of {} x {} does not fit {} means and {} components", covariance.rows(),
+            covariance.cols(), mean.size(), components);
+    require_projection(components, whitening, ridge);
+    require(mean.allFinite() && covariance.allFinite(), ErrorCode::bad_input,
+            "the covariance holds values that are not finite");
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(covariance);
+    require(solver.info() == Eigen::Success, ErrorCode::bad_input,
+            "the principal components of a covariance of {} values did not converge", mean.size());
+    const Eigen::VectorXd deviation = deviations_of(solver.eigenvalues(), 1.0);
+    require(deviation(0) > 1e-12 * mean.cwiseAbs().maxCoeff(), ErrorCode::bad_input,
+            "all rows are equal: there is nothing to learn from them");
+    PrincipalComponents result;
+    result.mean = mean;
+    const Eigen::Index kept = kept_of(deviation, components);
+    result.standard_deviation = deviation.head(kept);
+    result.total_variance = deviation.squaredNorm();
+    Eigen::MatrixXd vectors = solver.eigenvectors().rowwise().reverse().leftCols(kept);
+    whiten(vectors, deviation, whitening, ridge, result.total_variance);
     result.projection = vectors;
     return result;
 }

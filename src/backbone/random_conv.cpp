@@ -142,6 +142,16 @@ void RandomConvFeatures::fit_rows(const RowMatrix& images, const Eigen::VectorXd
                                            options_.whitening, options_.ridge, row_weights);
 }
 
+void RandomConvFeatures::complete(PrincipalComponents components) {
+    const Eigen::Index features = options_.filters * options_.grid * options_.grid;
+    require(components.inputs() == features && components.mean.size() == features &&
+                components.components() <= options_.components,
+            ErrorCode::invalid_argument,
+            "a {} x {} projection does not fit {} features and {} components", components.inputs(),
+            components.components(), features, options_.components);
+    components_ = std::move(components);
+}
+
 const PrincipalComponents& RandomConvFeatures::fitted_components() const {
     if (!components_) {
         throw Error(ErrorCode::invalid_argument,
@@ -201,26 +211,16 @@ Expected<std::unique_ptr<FeatureExtractor>> RandomConvFeatures::from_json(
     std::unique_ptr<RandomConvFeatures> extractor;
     try {
         extractor = create(state->options);
+        extractor->complete(std::move(state->components));
     } catch (const Error& error) {
         return make_error(ErrorCode::corrupt_data, "feature extractor state: {}", error.what());
-    }
-    const RandomConvOptions& options = extractor->options_;
-    const Eigen::Index features = options.filters * options.grid * options.grid;
-    if (state->components.inputs() != features ||
-        state->components.components() > options.components) {
-        return make_error(ErrorCode::corrupt_data,
-                          "feature extractor state: a {} x {} projection does not fit {} features "
-                          "and {} components",
-                          state->components.inputs(), state->components.components(), features,
-                          options.components);
     }
     if (state->filters_sha256 != filter_bank_fingerprint(extractor->filters_)) {
         return make_error(ErrorCode::corrupt_data,
                           "feature extractor state: the filters of seed {} have another "
                           "fingerprint than {}",
-                          options.seed, state->filters_sha256);
+                          extractor->options_.seed, state->filters_sha256);
     }
-    extractor->components_ = std::move(state->components);
     return std::unique_ptr<FeatureExtractor>(std::move(extractor));
 }
 

@@ -82,6 +82,28 @@ std::unique_ptr<WhitenedFeatures> WhitenedFeatures::create(const WhitenedOptions
     return std::unique_ptr<WhitenedFeatures>(new WhitenedFeatures(options));
 }
 
+std::unique_ptr<WhitenedFeatures> WhitenedFeatures::of_columns(const WhitenedOptions& options,
+                                                               Eigen::VectorXd means,
+                                                               Eigen::VectorXd factors) {
+    require(means.size() >= 1 && means.size() == factors.size() &&
+                means.size() <= most_columns * 4 && means.allFinite() && factors.allFinite(),
+            ErrorCode::invalid_argument, "{} means and {} factors do not fit", means.size(),
+            factors.size());
+    auto result = create(options);
+    result->mean_ = std::move(means);
+    result->factors_ = std::move(factors);
+    result->make_cosines();
+    return result;
+}
+
+void WhitenedFeatures::complete(PrincipalComponents components) {
+    const Eigen::Index inputs = options_.cosines ? options_.cosine_count : mean_.size();
+    require(components.inputs() == inputs && components.mean.size() == inputs,
+            ErrorCode::invalid_argument, "components of {} values do not fit {} features",
+            components.inputs(), inputs);
+    components_ = std::move(components);
+}
+
 const PrincipalComponents& WhitenedFeatures::components() const {
     if (!components_) {
         throw Error(ErrorCode::invalid_argument,
@@ -143,12 +165,22 @@ void WhitenedFeatures::fit_rows(const RowMatrix& rows, const Eigen::VectorXd& ro
     components_ = std::move(fitted.components_);
 }
 
-RowMatrix WhitenedFeatures::transform_rows(const RowMatrix& rows,
-                                           const FeatureProgress& progress) const {
-    const PrincipalComponents& fitted = components();
+RowMatrix WhitenedFeatures::before_components(const RowMatrix& rows) const {
+    require_width(rows);
+    require_rows(rows);
+    return phi(rows);
+}
+
+void WhitenedFeatures::require_width(const RowMatrix& rows) const {
     require(rows.cols() == input_dimension(), ErrorCode::bad_input,
             "rows of {} features were given where {} were trained on: give rows of the same kind",
             rows.cols(), input_dimension());
+}
+
+RowMatrix WhitenedFeatures::transform_rows(const RowMatrix& rows,
+                                           const FeatureProgress& progress) const {
+    const PrincipalComponents& fitted = components();
+    require_width(rows);
     require_rows(rows);
     RowMatrix result(rows.rows(), fitted.components());
     for (Eigen::Index start = 0; start < rows.rows(); start += rows_at_once) {
@@ -243,21 +275,13 @@ Expected<std::unique_ptr<FeatureExtractor>> WhitenedFeatures::from_json(
         const Eigen::Index rows = components.mean.size();
         const Eigen::Index columns = components.standard_deviation.size();
         options.components = columns;
-        auto extractor = create(options);
-        extractor->mean_ = finite_numbers(json, "column_means");
-        extractor->factors_ = finite_numbers(json, "column_factors");
-        require(extractor->mean_.size() == extractor->factors_.size() &&
-                    extractor->mean_.size() <= most_columns * 4 &&
-                    projection.size() == rows * columns &&
-                    rows == (options.cosines ? options.cosine_count : extractor->mean_.size()),
-                ErrorCode::corrupt_data,
-                "{} means, {} factors and {} values of a projection do not fit {} features and {} "
-                "components",
-                extractor->mean_.size(), extractor->factors_.size(), projection.size(), rows,
-                columns);
+        require(projection.size() == rows * columns, ErrorCode::corrupt_data,
+                "{} values of a projection do not fit {} features and {} components",
+                projection.size(), rows, columns);
         components.projection = Eigen::Map<const RowMatrix>(projection.data(), rows, columns);
-        extractor->make_cosines();
-        extractor->components_ = std::move(components);
+        auto extractor = of_columns(options, finite_numbers(json, "column_means"),
+                                    finite_numbers(json, "column_factors"));
+        extractor->complete(std::move(components));
         return std::unique_ptr<FeatureExtractor>(std::move(extractor));
     } catch (const nlohmann::json::exception& error) {
         return make_error(ErrorCode::corrupt_data, "feature extractor state: {}", error.what());

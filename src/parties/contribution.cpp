@@ -5,25 +5,70 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <map>
 #include <numeric>
-#include <set>
+#include <string>
+#include <system_error>
 
 namespace cipherfit {
 namespace {
 
+// How many numbers a sum has for each of its columns.
+enum class PerColumn { none, one, pairs };
+
 struct KnownSum {
     std::string_view name;
     std::size_t round = 0;
+    PerColumn numbers = PerColumn::one;
+    bool mapped = false;  // named with the number of features
 };
-constexpr std::array known_sums{KnownSum{sum_rows, 0}, KnownSum{sum_columns, 1},
-                                KnownSum{sum_squares, 1}, KnownSum{sum_products, 1},
-                                KnownSum{sum_bound, 2}};
+constexpr std::array known_sums{KnownSum{sum_rows, 0, PerColumn::none},
+                                KnownSum{sum_columns, 1},
+                                KnownSum{sum_squares, 1},
+                                KnownSum{sum_products, 1, PerColumn::pairs},
+                                KnownSum{sum_features, 2, PerColumn::one, true},
+                                KnownSum{sum_feature_squares, 2, PerColumn::one, true},
+                                KnownSum{sum_feature_products, 2, PerColumn::pairs, true},
+                                KnownSum{sum_bound, 3, PerColumn::none}};
+constexpr std::size_t rounds_of_sums = 4;
 
-std::size_t numbers_of(std::string_view name, std::size_t features) {
-    if (name == sum_products) {
-        return features * (features + 1) / 2;
+std::size_t numbers_of(const KnownSum& sum, std::size_t columns) {
+    switch (sum.numbers) {
+        case PerColumn::none:
+            return 1;
+        case PerColumn::one:
+            return columns;
+        case PerColumn::pairs:
+            break;
     }
-    return name == sum_columns || name == sum_squares ? features : 1;
+    return columns * (columns + 1) / 2;
+}
+
+// A name as the charter has it: the sum, and how many features it is of.
+struct NamedSum {
+    const KnownSum* sum = nullptr;
+    std::size_t features = 0;
+};
+NamedSum named_sum(std::string_view name) {
+    const std::size_t colon = name.find(':');
+    const auto* const found = std::ranges::find(known_sums, name.substr(0, colon), &KnownSum::name);
+    if (found == known_sums.end() || found->mapped != (colon != std::string_view::npos)) {
+        return {};
+    }
+    NamedSum result{.sum = &*found};
+    if (found->mapped) {
+        const std::string_view digits = name.substr(colon + 1);
+        const auto [end, error] =
+            std::from_chars(digits.data(), digits.data() + digits.size(), result.features);
+        const bool whole = error == std::errc() && end == digits.data() + digits.size();
+        // One name for one number.
+        if (!whole || result.features < 1 || result.features > most_mapped_features ||
+            digits != std::to_string(result.features)) {
+            return {};
+        }
+    }
+    return result;
 }
 
 // Takes in the sums of a complete round.
@@ -97,15 +142,18 @@ std::size_t PooledRound::numbers() const {
 
 Expected<std::vector<PooledRound>> pooled_rounds(const Charter& charter) {
     const auto& names = charter.published_sums;
+    std::map<const KnownSum*, std::size_t> columns;  // of the sums that are named
     for (const std::string& name : names) {
-        const bool known =
-            std::ranges::any_of(known_sums, [&](const KnownSum& sum) { return sum.name == name; });
-        if (!known || std::ranges::count(names, name) > 1) {
+        const NamedSum named = named_sum(name);
+        const bool known = named.sum != nullptr;
+        if (!known || columns.contains(named.sum)) {
             return make_error(ErrorCode::bad_input,
                               "the charter publishes the sum '{}', which {}: the sums are rows, "
-                              "columns, squares, products and bound",
+                              "columns, squares, products, features:D, feature_squares:D, "
+                              "feature_products:D and bound",
                               name, known ? "it names twice" : "nobody knows how to make");
         }
+        columns[named.sum] = named.sum->mapped ? named.features : charter.features.size();
     }
     for (const std::string_view needed : {sum_rows, sum_bound}) {
         if (std::ranges::find(names, needed) == names.end()) {
@@ -115,12 +163,11 @@ Expected<std::vector<PooledRound>> pooled_rounds(const Charter& charter) {
                               needed);
         }
     }
-    std::vector<PooledRound> rounds(3);
+    std::vector<PooledRound> rounds(rounds_of_sums);
     for (const KnownSum& sum : known_sums) {
-        if (std::ranges::find(names, sum.name) != names.end()) {
+        if (const auto of = columns.find(&sum); of != columns.end()) {
             rounds[sum.round].sums.push_back(
-                {.name = std::string(sum.name),
-                 .numbers = numbers_of(sum.name, charter.features.size())});
+                {.name = std::string(sum.name), .numbers = numbers_of(sum, of->second)});
         }
     }
     std::erase_if(rounds, [](const PooledRound& round) { return round.sums.empty(); });

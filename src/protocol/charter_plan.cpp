@@ -1,5 +1,6 @@
 #include "cipherfit/protocol/charter_plan.h"
 
+#include "base/json_integers.h"
 #include "cipherfit/parties/contribution.h"
 #include "cipherfit/parties/message.h"
 #include "cipherfit/rlwe/multiparty/flooding.h"
@@ -21,13 +22,31 @@ constexpr std::array preparations{
     std::pair{Preparation::none, std::string_view("none")},
     std::pair{Preparation::centred, std::string_view("centred")},
     std::pair{Preparation::standardised, std::string_view("standardised")},
-    std::pair{Preparation::components, std::string_view("components")}};
+    std::pair{Preparation::components, std::string_view("components")},
+    std::pair{Preparation::whitened, std::string_view("whitened")}};
+
+// The spectrum of whitened columns, in units of its bound, is that of the intercept, which is 1,
+// and s^2 / (s^2 + ridge T) of a component of variance s^2. Directions below this share are those
+// that whitening has shrunk, and need not converge.
+constexpr double lowest_of_whitened = 0.3;
+constexpr double row_bound_of_whitened = 3;  // times the root of the columns
+constexpr double row_bound_of_others = 8;
 
 void check_terms(const JointTerms& terms) {
-    require(terms.preparation != Preparation::components ||
-                (terms.components >= 1 && terms.components <= terms.features),
+    value_or_throw(terms.map.check(terms.features));
+    require(!takes_components(terms.preparation) ||
+                (terms.components >= 1 && terms.components <= terms.mapped()),
             ErrorCode::bad_input, "{} components of {} features are asked for: 1 to {}",
-            terms.components, terms.features, terms.features);
+            terms.components, terms.mapped(), terms.mapped());
+    require(!takes_components(terms.preparation) || terms.mapped() <= JointMap::most_features,
+            ErrorCode::bad_input,
+            "the products of {} features are too many to be added up: components are taken of at "
+            "most {}",
+            terms.mapped(), JointMap::most_features);
+    require(terms.preparation != Preparation::whitened ||
+                (terms.whitening_ridge >= 1e-9 && terms.whitening_ridge <= 1),
+            ErrorCode::bad_input, "whitening takes a ridge of 1e-9 to 1, and not {}",
+            terms.whitening_ridge);
     require(terms.classes >= 2, ErrorCode::bad_input,
             "a charter needs two classes or more, and has {}", terms.classes);
     require(std::isfinite(terms.row_bound) && terms.row_bound >= 1, ErrorCode::bad_input,
@@ -62,23 +81,46 @@ Expected<Preparation> preparation_from_name(std::string_view name) {
         }
     }
     return make_error(ErrorCode::bad_input,
-                      "there is no preparation '{}': none, centred, standardised or components",
+                      "there is no preparation '{}': none, centred, standardised, components or "
+                      "whitened",
                       name);
 }
 
-std::vector<std::string> published_sums(Preparation preparation) {
+std::vector<std::string> published_sums(const JointMap& map, Preparation preparation) {
     std::vector<std::string> sums{std::string(sum_rows)};
-    if (preparation != Preparation::none) {
+    if (map.kind == JointMapKind::rbf) {
         sums.emplace_back(sum_columns);
-        sums.emplace_back(preparation == Preparation::components ? sum_products : sum_squares);
+        sums.emplace_back(sum_squares);
+    }
+    if (preparation != Preparation::none) {
+        const bool products = takes_components(preparation);
+        if (map.kind == JointMapKind::none) {
+            sums.emplace_back(sum_columns);
+            sums.emplace_back(products ? sum_products : sum_squares);
+        } else {
+            const std::size_t made = map.features(0);
+            sums.push_back(fmt::format("{}:{}", sum_features, made));
+            sums.push_back(
+                fmt::format("{}:{}", products ? sum_feature_products : sum_feature_squares, made));
+        }
     }
     sums.emplace_back(sum_bound);
     return sums;
 }
 
 CharterPlan CharterPlan::create(const JointTerms& terms) {
-    check_terms(terms);
     JointTerms filled = terms;
+    const bool whitened = terms.preparation == Preparation::whitened;
+    if (filled.row_bound == 0) {
+        filled.row_bound =
+            whitened
+                ? std::ceil(row_bound_of_whitened * std::sqrt(static_cast<double>(terms.columns())))
+                : row_bound_of_others;
+    }
+    if (whitened && filled.task.lowest == 0) {
+        filled.task.lowest = std::max(lowest_of_whitened, terms.task.ridge);
+    }
+    check_terms(filled);
     filled.task.columns = terms.columns();
     filled.task.classes = terms.heads();
     CharterPlan plan(filled, value_or_throw(JointPlan::create(filled.task)));
@@ -88,12 +130,15 @@ CharterPlan CharterPlan::create(const JointTerms& terms) {
 
 void CharterPlan::write_to(Charter& charter) const {
     charter.recipe = joint_.to_json().dump();
-    charter.preprocessing = json{
-        {"preparation", name(terms_.preparation)},
-        {"components", terms_.components},
-        {"row_bound",
-         terms_.row_bound}}.dump();
-    charter.published_sums = cipherfit::published_sums(terms_.preparation);
+    json preprocessing{{"preparation", name(terms_.preparation)},
+                       {"components", terms_.components},
+                       {"row_bound", terms_.row_bound}};
+    if (terms_.preparation == Preparation::whitened) {
+        preprocessing["whitening_ridge"] = terms_.whitening_ridge;
+    }
+    charter.preprocessing = preprocessing.dump();
+    charter.extractor = terms_.map.to_text();
+    charter.published_sums = cipherfit::published_sums(terms_.map, terms_.preparation);
     charter.parameters = parameters().to_bytes();
     charter.release_level = static_cast<std::uint32_t>(joint_.release_level());
 }
@@ -102,13 +147,17 @@ Expected<CharterPlan> CharterPlan::of(const Charter& charter, TestParameters tes
     try {
         const json preprocessing = json::parse(charter.preprocessing);
         JointPlan joint = value_or_throw(JointPlan::from_json(json::parse(charter.recipe)));
-        const JointTerms terms{.features = charter.features.size(),
-                               .classes = charter.classes.size(),
-                               .preparation = value_or_throw(preparation_from_name(
-                                   preprocessing.at("preparation").get<std::string>())),
-                               .components = preprocessing.at("components").get<std::size_t>(),
-                               .row_bound = preprocessing.at("row_bound").get<double>(),
-                               .task = joint.task()};
+        JointTerms terms{.features = charter.features.size(),
+                         .classes = charter.classes.size(),
+                         .map = value_or_throw(JointMap::from_text(charter.extractor)),
+                         .preparation = value_or_throw(preparation_from_name(
+                             preprocessing.at("preparation").get<std::string>())),
+                         .components = whole_number<std::size_t>(preprocessing.at("components")),
+                         .row_bound = preprocessing.at("row_bound").get<double>(),
+                         .task = joint.task()};
+        if (terms.preparation == Preparation::whitened) {
+            terms.whitening_ridge = preprocessing.at("whitening_ridge").get<double>();
+        }
         check_terms(terms);
         require(tests == TestParameters::allow || !terms.task.insecure_for_tests_only,
                 ErrorCode::insecure_parameters,

@@ -86,6 +86,29 @@ TEST(PrincipalComponents, DropWhatTheSampleDoesNotHave) {
     EXPECT_EQ(fit_principal_components(twice, 3, 1.0).components(), 2);
 }
 
+TEST(PrincipalComponents, OfACovarianceAreThoseOfTheRows) {
+    const RowMatrix sample = correlated_sample(200, 8);
+    const Eigen::VectorXd mean = sample.colwise().mean();
+    const Eigen::MatrixXd centred = sample.rowwise() - mean.transpose();
+    const Eigen::MatrixXd covariance = centred.transpose() * centred / 200;
+    for (const double ridge : {0.0, 0.01}) {
+        const auto of_rows = fit_principal_components(sample, 5, 1.0, ridge);
+        const auto of_sums = components_of_covariance(mean, covariance, 5, 1.0, ridge);
+        EXPECT_NEAR(of_sums.total_variance, of_rows.total_variance, 1e-12);
+        // As in expect_svd(), and a division by the least deviation.
+        EXPECT_LT((of_sums.projection - of_rows.projection).cwiseAbs().maxCoeff(), 1e-10);
+    }
+    // By hand: two columns, of variances 1 and 9, in that order.
+    const Eigen::Vector2d diagonal(1, 9);
+    const auto by_hand =
+        components_of_covariance(Eigen::Vector2d(4, 5), diagonal.asDiagonal(), 2, 1.0, 0.1);
+    EXPECT_NEAR(by_hand.projection(1, 0), 1 / std::sqrt(10.0), 1e-15);
+    EXPECT_NEAR(by_hand.projection(0, 1), 1 / std::sqrt(2.0), 1e-15);
+    EXPECT_THROW(components_of_covariance(mean, Eigen::MatrixXd::Zero(8, 8), 5, 1.0), Error);
+    EXPECT_THROW(components_of_covariance(mean, covariance.topRows(7), 5, 1.0), Error);
+    EXPECT_THROW(components_of_covariance(mean, covariance * std::nan(""), 5, 1.0), Error);
+}
+
 TEST(PrincipalComponents, ProjectionOfARowDependsOnThatRowAlone) {
     const RowMatrix sample = correlated_sample(200, 30);
     const PrincipalComponents fitted = fit_principal_components(sample, 8, 0.5);

@@ -61,7 +61,7 @@ class Study(ProgramTest):
         self.sign()
         for name in self.names:
             self.succeed(*self.contribute(name))
-        for _ in range(8):
+        for _ in range(9):
             for name in (*self.names, "r"):
                 self.succeed("member", "step", *self.places(name), "--quiet")
 

@@ -241,6 +241,21 @@ TEST(PooledRounds, AreThoseThatTheCharterNames) {
     EXPECT_EQ((*rounds)[1].numbers(), 5U);  // 2 sums, and 3 products of 2 features
     members.charter.published_sums = {"bound", "rows"};
     EXPECT_EQ(pooled_rounds(members.charter)->size(), 2U);
+    // Those of a public map's features: in a round after the columns', with their number.
+    members.charter.published_sums = {"bound", "rows", "features:30", "feature_products:30",
+                                      "squares"};
+    const auto mapped = pooled_rounds(members.charter);
+    ASSERT_TRUE(mapped.has_value());
+    ASSERT_EQ(mapped->size(), 4U);
+    EXPECT_EQ((*mapped)[2].sums[0].name, "features");
+    EXPECT_EQ((*mapped)[2].numbers(), 30U + 465U);
+    for (const char* name :
+         {"features", "features:", "features:0", "features:4097", "features:030", "features:3x",
+          "features:-3", "columns:3", "features:99999999999999999999"}) {
+        EXPECT_NE(refusal({"rows", "bound", name}).find("nobody knows"), std::string::npos) << name;
+    }
+    EXPECT_NE(refusal({"rows", "bound", "features:3", "features:4"}).find("twice"),
+              std::string::npos);
 }
 
 }  // namespace

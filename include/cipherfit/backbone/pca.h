@@ -40,6 +40,13 @@ PrincipalComponents fit_principal_components(const RowMatrix& sample, Eigen::Ind
                                              double whitening, double ridge = 0.0,
                                              const Eigen::VectorXd& row_weights = {});
 
+// The same of a covariance that was made elsewhere, of rows that nobody has all of. Throws as
+// above; the covariance is symmetric, and its lower triangle is read.
+PrincipalComponents components_of_covariance(const Eigen::VectorXd& mean,
+                                             const Eigen::MatrixXd& covariance,
+                                             Eigen::Index components, double whitening,
+                                             double ridge = 0.0);
+
 // Throws Error(invalid_argument) unless there are 0..16384 components and whitening and ridge are
 // in 0..1.
 void require_projection(Eigen::Index components, double whitening, double ridge);

@@ -66,6 +66,10 @@ class RandomConvFeatures final : public FeatureExtractor {
     const RandomConvOptions& options() const noexcept { return options_; }
     // c of each image, or c / |c|: n x F grid^2, column (cell row * grid + cell column) F + f.
     RowMatrix pooled(const RowMatrix& images, const FeatureProgress& progress = {}) const;
+    // In the place of fit(): components that were learned elsewhere, such as from sums that several
+    // owners publish. Throws Error(invalid_argument) unless they take c and are at most
+    // options().components.
+    void complete(PrincipalComponents components);
 
   private:
     using Filters = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;

@@ -48,6 +48,11 @@ class WhitenedFeatures final : public FeatureExtractor {
 
     // Throws Error (invalid_argument) for options outside their ranges.
     static std::unique_ptr<WhitenedFeatures> create(const WhitenedOptions& options);
+    // With means and factors (column_factors()) of rows that were added up elsewhere: it can make
+    // phi, and features once complete() has given it components. Throws as above.
+    static std::unique_ptr<WhitenedFeatures> of_columns(const WhitenedOptions& options,
+                                                        Eigen::VectorXd means,
+                                                        Eigen::VectorXd factors);
     ~WhitenedFeatures() override;
 
     std::string name() const override { return options_.cosines ? rbf : standardised; }
@@ -61,6 +66,11 @@ class WhitenedFeatures final : public FeatureExtractor {
     static Expected<std::unique_ptr<FeatureExtractor>> from_json(const nlohmann::json& json);
 
     const WhitenedOptions& options() const noexcept { return options_; }
+    // phi of each row (n x columns, or cosines): what components are of. Throws Error (bad_input)
+    // as transform() does.
+    RowMatrix before_components(const RowMatrix& rows) const;
+    // In the place of fit()'s last step. Throws Error (invalid_argument) unless they take phi.
+    void complete(PrincipalComponents components);
     // Of phi. Throws Error (invalid_argument) before fit().
     const PrincipalComponents& components() const;
     // What standardising multiplies each column by, after its mean is taken away; 0 for a column
@@ -78,6 +88,7 @@ class WhitenedFeatures final : public FeatureExtractor {
 
     explicit WhitenedFeatures(const WhitenedOptions& options);
     RowMatrix phi(const RowMatrix& rows) const;
+    void require_width(const RowMatrix& rows) const;
     void make_cosines();
     void fit_rows(const RowMatrix& rows, const Eigen::VectorXd& row_weights,
                   const FeatureProgress& progress) override;

@@ -1,11 +1,14 @@
 // What contributors send, as rounds after those of the keys (ceremony.h):
 //
 //     sums, round 0   every contributor   the number of rows, masked
-//     sums, round 1   every contributor   sums over its rows, masked (where the charter names any)
-//     sums, round 2   every contributor   a bound of its statistics' eigenvalues, masked
+//     sums, round 1   every contributor   sums over its rows' columns, masked
+//     sums, round 2   every contributor   sums over its rows' features, which the charter's public
+//                                         map makes of the columns, masked
+//     sums, round 3   every contributor   what bounds its statistics' eigenvalues, masked
 //     commitments     every contributor   commits to its upload
 //     uploads         every contributor   shows it
 //
+// Rounds of sums that the charter names none of are left out.
 // Masked numbers are uniform one by one and exact in their sum (pooled_sums.h). The charter names
 // the sums; nothing else is added up. All uploads are committed to before any is shown, so that
 // nobody can send a multiple of another's.
@@ -26,17 +29,23 @@
 
 namespace cipherfit {
 
-// Names of sums in a charter, and how many numbers each has for f features.
+// Names of sums in a charter, and how many numbers each has for f columns.
 inline constexpr std::string_view sum_rows = "rows";          // 1
-inline constexpr std::string_view sum_columns = "columns";    // f: sums of the features
+inline constexpr std::string_view sum_columns = "columns";    // f: sums of the columns
 inline constexpr std::string_view sum_squares = "squares";    // f: sums of their squares
 inline constexpr std::string_view sum_products = "products";  // f (f + 1) / 2: of their products
 inline constexpr std::string_view sum_bound = "bound";        // 1
+// The same of the D features of a public map, which a charter names with their number:
+// "features:D".
+inline constexpr std::string_view sum_features = "features";
+inline constexpr std::string_view sum_feature_squares = "feature_squares";
+inline constexpr std::string_view sum_feature_products = "feature_products";
+inline constexpr std::size_t most_mapped_features = 4096;
 
 // Sums that are added up in one round, in the order in which their numbers follow each other.
 struct PooledRound {
     struct Sum {
-        std::string name;
+        std::string name;  // without a number of features
         std::size_t numbers = 0;
     };
     std::vector<Sum> sums;

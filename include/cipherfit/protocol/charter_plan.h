@@ -6,6 +6,7 @@
 #include "cipherfit/base/error.h"
 #include "cipherfit/parties/charter.h"
 #include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/joint_map.h"
 #include "cipherfit/rlwe/evaluation_keys.h"
 #include "cipherfit/rlwe/parameters.h"
 #include "cipherfit/solver/joint/plan.h"
@@ -23,25 +24,37 @@ namespace cipherfit {
 //     centred        minus the pooled means, over one common factor
 //     standardised   minus the pooled means, over the pooled standard deviations
 //     components     the first principal components of the pooled covariance
-enum class Preparation { none, centred, standardised, components };
+//     whitened       the same, each divided by sqrt(its variance + a share of the total variance):
+//                    all columns then have nearly the same size, and few iterations do
+enum class Preparation { none, centred, standardised, components, whitened };
+// Whether it takes components, and so publishes the sums of all products.
+constexpr bool takes_components(Preparation preparation) noexcept {
+    return preparation == Preparation::components || preparation == Preparation::whitened;
+}
 std::string_view name(Preparation preparation) noexcept;
 Expected<Preparation> preparation_from_name(std::string_view name);
-// The sums that it needs (parties/contribution.h): what a charter publishes.
-std::vector<std::string> published_sums(Preparation preparation);
+// The sums that both need (parties/contribution.h): what a charter publishes.
+std::vector<std::string> published_sums(const JointMap& map, Preparation preparation);
 
 // What a charter asks for.
 struct JointTerms {
     std::size_t features = 0;  // columns of the rows
     std::size_t classes = 0;
+    JointMap map;  // from columns to features
     Preparation preparation = Preparation::centred;
-    std::size_t components = 0;  // of components
-    // Of a prepared row with its intercept: longer ones are shortened to it.
-    double row_bound = 8;
-    // Its columns and classes are filled in from the above.
+    std::size_t components = 0;  // of components and whitened
+    // Of whitened: the share of the total variance that is added to each component's.
+    double whitening_ridge = 1e-4;
+    // Of a prepared row with its intercept: longer ones are shortened to it. 0: 8, or three times
+    // the root of the columns where these are whitened.
+    double row_bound = 0;
+    // Its columns and classes are filled in from the above, and `lowest` where that is 0 and the
+    // columns are whitened.
     JointTask task;
 
+    std::size_t mapped() const { return map.features(features); }
     std::size_t columns() const {
-        return 1 + (preparation == Preparation::components ? components : features);
+        return 1 + (takes_components(preparation) ? components : mapped());
     }
     // Columns of the labels: one for two classes.
     std::size_t heads() const { return classes == 2 ? 1 : classes; }

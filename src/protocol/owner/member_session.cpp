@@ -103,6 +103,7 @@ struct MemberSession::State {
           keys(value_or_throw(KeyCeremony::open(directory, files.messages(), charter, self,
                                                 home.identity(), plan.joint().keys()))),
           lock(private_lock(directory)) {
+        check_joint_map(plan);
         remove_stale_files(home_path);
         remove_stale_files(directory);
         remove_stale_files(directory / "sent");
@@ -211,6 +212,10 @@ void MemberSession::bring_rows(const JointRows& rows) {
                                     }),
             ErrorCode::bad_input,
             "the rows hold values that are not finite, or labels of no class of the charter");
+    if (plan().terms().map.kind == JointMapKind::random_conv) {
+        // Pixels that it does not take are found now, and not once keys have been made.
+        static_cast<void>(joint_features(plan(), {}, rows.features));
+    }
     const Bytes bytes = to_bytes(rows);
     if (has_rows()) {
         const Bytes kept =
@@ -327,8 +332,9 @@ MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& hol
     result.report = value_or_throw(ceremony.request(own.digest, set));
     auto opened = value_or_throw(ceremony.open_model(shown.c0, result.report));
     if (opened) {
-        result.model = released_model(state.plan, joint_preparation(state.plan, contributions.sums),
-                                      *opened, charter.classes);
+        const JointPreparation preparation = joint_preparation(state.plan, contributions.sums);
+        result.model = released_model(state.plan, preparation, *opened, charter.classes);
+        result.extractor = joint_extractor(state.plan, preparation);
     }
     return result;
 }

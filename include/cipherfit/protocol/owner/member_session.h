@@ -64,6 +64,8 @@ class MemberSession {
     struct Opened {
         StepReport report;
         std::optional<Head> model;
+        std::unique_ptr<FeatureExtractor>
+            extractor;  // of rows for the model; null: rows as they are
     };
     Opened open_model(const std::vector<unsigned>& holders, const JointProgress& progress = {},
                       std::stop_token stop = {});
