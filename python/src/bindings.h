@@ -38,5 +38,6 @@ void bind_polynomials(nb::module_& ckks);
 void bind_ciphertexts(nb::module_& ckks);
 void bind_evaluator(nb::module_& ckks);
 void bind_layouts(nb::module_& module);
+void bind_several_owners(nb::module_& module);
 
 }  // namespace cipherfit::python
