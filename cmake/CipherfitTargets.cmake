@@ -76,7 +76,9 @@ function(cipherfit_program_library name)
     cmake_parse_arguments(ARG "" "SOURCES" "LINK" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${ARG_SOURCES}/*.cpp")
     add_library(cipherfit_${name} STATIC ${sources})
-    target_include_directories(cipherfit_${name} SYSTEM PUBLIC ${OPENCV_INCLUDE})
+    if(name MATCHES "cnn")
+        target_include_directories(cipherfit_${name} SYSTEM PUBLIC ${OPENCV_INCLUDE})
+    endif()
     target_include_directories(cipherfit_${name} PUBLIC "${PROJECT_SOURCE_DIR}/include"
         "${PROJECT_SOURCE_DIR}/src")
     target_link_libraries(cipherfit_${name} PUBLIC ${ARG_LINK} cipherfit_options)
@@ -111,7 +113,8 @@ function(cipherfit_compile_together pattern)
         get_property(targets DIRECTORY "${directory}" PROPERTY BUILDSYSTEM_TARGETS)
         foreach(target IN LISTS targets)
             get_target_property(type ${target} TYPE)
-            if(target MATCHES "${pattern}" AND NOT type STREQUAL "INTERFACE_LIBRARY")
+            # Generated code is not written for it.
+            if(target MATCHES "${pattern}" AND NOT target STREQUAL "cipherfit_proto" AND NOT type STREQUAL "INTERFACE_LIBRARY")
                 set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 15)
                 # The compiler sees more at once to be unsure of, and takes each file for a header.
                 target_compile_options(${target} PRIVATE

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from . import _core, _programs
@@ -217,7 +216,7 @@ class Member:
         return f"Member({str(self.directory)!r}, name={self.name!r})"
 
 
-class ReleasedModel(ClassifierMixin, BaseEstimator):
+class ReleasedModel:
     """What the recipient opened: a linear model of rows as they are, or of the charter's public map.
 
     Attributes
@@ -226,9 +225,7 @@ class ReleasedModel(ClassifierMixin, BaseEstimator):
     model_ : weights and map.
     """
 
-    def __init__(self, model: Any = None, classes: Sequence[str] = ()) -> None:
-        self.model = model
-        self.classes = classes
+    def __init__(self, model: Any, classes: Sequence[str]) -> None:
         self.model_ = model
         self.classes_ = np.array(classes)
 
