@@ -18,7 +18,8 @@ if(CIPHERFIT_PORTABLE)
     target_link_libraries(cipherfit_opencv INTERFACE protobuf::libprotobuf ZLIB::ZLIB
         ${CIPHERFIT_LAPACK} ${CIPHERFIT_BLAS} TBB::tbb ${CMAKE_DL_LIBS})
     target_link_options(cipherfit_opencv INTERFACE -Wl,--gc-sections -Wl,--as-needed)
-    target_compile_definitions(cipherfit_opencv INTERFACE CIPHERFIT_STATIC_OPENCV)
+    set_source_files_properties("${PROJECT_SOURCE_DIR}/src/backbone/cnn/no_opengl.cpp" PROPERTIES
+        COMPILE_DEFINITIONS CIPHERFIT_STATIC_OPENCV)
 else()
     foreach(module core imgproc dnn)
         find_library(OPENCV_${module} opencv_${module} REQUIRED)
