@@ -190,7 +190,7 @@ class ServiceTest(ProgramTest):
         running = Server(self.data, self.pki / "server", *options, **more)
 
         def end():
-            if running.process.poll() is None:
+            if running.process.returncode is None:
                 running.kill()
         self.addCleanup(end)
         return running

@@ -139,6 +139,17 @@ class Commands(Study):
         self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
         self.succeed("predict", "--model", self.home / "model", "--data", self.test, "--out",
                      self.home / "predictions.csv", "--quiet")
+        # What was released with noise may be handed on, and what was only decrypted may not.
+        self.refuse("export", "--model", self.home / "model", "--out", self.home / "published",
+                    words=["is a released model", "--flooded"])
+        self.succeed("export", "--model", self.home / "model", "--out", self.home / "published",
+                     "--flooded")
+        self.assertTrue((np.load(self.home / "published/weights.npy") == weights).all())
+        model = self.home / "model/model.json"
+        model.write_text(model.read_text().replace('"released": true', '"released": false'))
+        self.refuse("export", "--model", self.home / "model", "--out", self.home / "again",
+                    "--flooded", words=["was decrypted without flooding", "twin's weights"])
+        self.assertFalse((self.home / "again").exists())
         # Everything of a member's is its own alone, and opens nobody else's eyes.
         for path in self.private("a").rglob("*"):
             self.assertEqual(path.stat().st_mode & 0o077, 0, path)

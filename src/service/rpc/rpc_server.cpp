@@ -243,6 +243,8 @@ struct RpcServer::Parts {
     JobsCalls jobs;
     ChartersCalls charters;
     int port = 0;
+    // Asked at each handshake: it must outlive the server.
+    std::shared_ptr<grpc::ServerCredentials> credentials;
     std::unique_ptr<grpc::Server> server;
 };
 
@@ -252,7 +254,8 @@ RpcServer::RpcServer(Service& service, const Certificates& certificates)
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     grpc::ServerBuilder builder;
     const std::string& address = service.settings().listen;
-    builder.AddListeningPort(address, server_credentials(certificates), &parts_->port);
+    parts_->credentials = server_credentials(certificates);
+    builder.AddListeningPort(address, parts_->credentials, &parts_->port);
     builder.RegisterService(&parts_->jobs);
     builder.RegisterService(&parts_->charters);
     limit_connections(builder);
