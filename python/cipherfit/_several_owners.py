@@ -101,7 +101,7 @@ class Charter:
     def train(self, *, threads: int | None = None, progress: bool | str | Report = "auto") -> float:
         """The server's work, in a process of its own; returns its seconds.
 
-        It makes the joint keys, adds up what the members uploaded and trains. Raises InputError
+        It makes the joint keys, adds up what the members uploaded and trains. Raises DataError
         where something is missing.
         """
         with shown(progress) as report:

@@ -52,7 +52,7 @@ def test_rows_that_do_not_fit_are_refused(study):
 
 def test_from_rows_to_a_model(study):
     home, charter, clinics, registry, rows, names = study
-    with pytest.raises(cipherfit.InputError, match="not uploaded everything|missing"):
+    with pytest.raises(cipherfit.DataError, match="not uploaded everything"):
         charter.train(progress=False)
     for k, clinic in enumerate(clinics):
         clinic.contribute(charter, rows[k::3], names[k::3])
