@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct NewOptions {
+struct CharterOptions {
     fs::path out, recipient;
     std::vector<fs::path> members, contributors, holders;
     std::size_t feature_count = 0;
@@ -42,7 +42,7 @@ std::vector<MemberCard> read_cards(const std::vector<fs::path>& paths) {
     return cards;
 }
 
-void create_charter(const NewOptions& options) {
+void create_charter(const CharterOptions& options) {
     CharterRequest request = options.request;
     require(request.features.empty() != (options.feature_count == 0), ErrorCode::bad_input,
             "say what the features are: either --feature-count or --features");
@@ -75,7 +75,7 @@ void add_charter_new(CLI::App& app) {
         "      --recipient north.card --feature-count 30 --classes benign,malignant\n\n"
         "Cards come from 'cipherfit member new'. A --member brings rows and holds a point of the\n"
         "key. The directory must be one that all members and the server can write to.");
-    auto options = std::make_shared<NewOptions>();
+    auto options = std::make_shared<CharterOptions>();
     command->add_option("--out", options->out, "The charter's directory, which all will share")
         ->required()
         ->type_name("DIR");
