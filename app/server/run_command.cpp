@@ -53,9 +53,9 @@ void run_job(RunJobOptions& options) {
 }  // namespace
 
 void build_run(CLI::App& app) {
-    app.require_subcommand(1);
-    CLI::App* command = app.add_subcommand(
-        "run", "Work on a job directory as the service does: no network, no other files, limits");
+    app.description(
+        "Work on a job directory as the service does: no network, no other files, limits");
+    CLI::App* command = &app;
     const auto options = std::make_shared<RunJobOptions>();
     command->add_option("job", options->work.job, "The job directory")->required();
     command
