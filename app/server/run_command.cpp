@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <system_error>
 #include <thread>
 
 namespace cipherfit {
@@ -42,11 +43,18 @@ void run_job(RunJobOptions& options) {
         print_error("the kernel has no {} for this process\n", what);
     }
     wait_for_directory(options.work.job);
+    const Error too_large(ErrorCode::bad_input,
+                          "it needed more memory than its plan predicts, and was ended");
     try {
         work_on(options.work);
     } catch (const std::bad_alloc&) {
-        throw Error(ErrorCode::bad_input,
-                    "it needed more memory than its plan predicts, and was ended");
+        throw too_large;
+    } catch (const std::system_error& error) {
+        // A thread whose stack found no room.
+        if (error.code() == std::errc::resource_unavailable_try_again) {
+            throw too_large;
+        }
+        throw;
     }
 }
 

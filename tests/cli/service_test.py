@@ -167,6 +167,18 @@ class JobService(ServiceTest):
         alice.start(job)
         self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_SUCCEEDED)
 
+    def test_a_process_beyond_its_limits_says_so_in_one_line(self):
+        for option, value, words in (("--memory-limit", "20000000", "memory"),
+                                     ("--file-limit", "10000", "too large")):
+            job = self.home / f"job{option}"
+            shutil.copytree(self.job, job)
+            result = subprocess.run([server, "run", job, "--quiet", "--threads", "2", option,
+                                     value], capture_output=True, text=True, check=False)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+            self.assertIn(words, result.stderr)
+            self.assertFalse((job / "model.cft").exists())
+
     def test_queue_cancel_and_fair_turns(self):
         running = self.serve()
         alice, bob = self.client(running), self.client(running, "bob")
