@@ -17,7 +17,8 @@ if(CIPHERFIT_PORTABLE)
     find_package(ZLIB REQUIRED)
     target_link_libraries(cipherfit_opencv INTERFACE protobuf::libprotobuf ZLIB::ZLIB
         ${CIPHERFIT_LAPACK} ${CIPHERFIT_BLAS} TBB::tbb ${CMAKE_DL_LIBS})
-    target_link_options(cipherfit_opencv INTERFACE -Wl,--gc-sections -Wl,--as-needed)
+    target_link_options(cipherfit_opencv INTERFACE -Wl,--gc-sections -Wl,--as-needed
+        -Wl,-u,glXGetProcAddressARB)  # wanted once its library has been gone through
     set_source_files_properties("${PROJECT_SOURCE_DIR}/src/backbone/cnn/no_opengl.cpp" PROPERTIES
         COMPILE_DEFINITIONS CIPHERFIT_STATIC_OPENCV)
 else()
