@@ -37,6 +37,7 @@ constexpr std::array hints{
     Hint{"train without reviews, or plan models in between", "--review-every, --models-every"},
     Hint{"give a multiple of", "--review-every, --keep-checkpoints"},
     Hint{"train without reviews, or remove", "--review-every"},
+    Hint{"members can also only bring rows", "--contributor"},
     Hint{"have the owner answer", "cipherfit review"},
     Hint{"there is no plan: make one first", "cipherfit plan --owner DIR"},
     Hint{"nothing was encrypted yet: encrypt the rows first", "cipherfit encrypt"},
