@@ -65,7 +65,8 @@ tools/setup.sh build data backbone
 echo "== build"
 configure=(-S . -B build -G Ninja)
 if [ ! -f build/CMakeCache.txt ]; then
-    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF)
+    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF
+        -DCIPHERFIT_UNITY=ON)
 fi
 if command -v ccache >/dev/null; then
     configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)

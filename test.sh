@@ -216,7 +216,7 @@ say "release"
 interpreter=
 [ -f build-venv/wanted ] && interpreter=$PWD/build-venv/bin/python
 build build "" -DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=ON -DCIPHERFIT_BENCHMARKS=ON \
-    -DCIPHERFIT_PYTHON="$interpreter" -DCIPHERFIT_UNITY_TESTS=ON || finish
+    -DCIPHERFIT_PYTHON="$interpreter" -DCIPHERFIT_UNITY=ON || finish
 suite release build
 [ "$fast" = no ] || finish
 

@@ -115,10 +115,10 @@ function(cipherfit_compile_together pattern)
             get_target_property(type ${target} TYPE)
             # Generated code is not written for it.
             if(target MATCHES "${pattern}" AND NOT target STREQUAL "cipherfit_proto" AND NOT type STREQUAL "INTERFACE_LIBRARY")
-                set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-                # The compiler sees more at once to be unsure of.
+                set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 15)
+                # The compiler sees more at once to be unsure of, and takes each file for a header.
                 target_compile_options(${target} PRIVATE
-                    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+                    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-subobject-linkage>)
             endif()
         endforeach()
     endforeach()

@@ -4,8 +4,9 @@
     run_tidy.py BUILD_DIRECTORY SECONDS [FILE ...]
 
 Takes the files that git says changed last first, starts none after SECONDS, and names those it did
-not reach. A build with CIPHERFIT_UNITY is looked at several times faster: its files share headers. A file is not looked at again until what the preprocessor makes of it changes: clean
-results are remembered in BUILD_DIRECTORY/tidy.
+not reach. A build with CIPHERFIT_UNITY is looked at several times faster: its files share headers.
+A file is not looked at again until what the preprocessor makes of it changes: clean results are
+remembered in BUILD_DIRECTORY/tidy.
 """
 
 import hashlib

@@ -78,7 +78,7 @@ class ThumbnailShape {
     int height_ = 0, width_ = 0, channels_ = 0;
 };
 
-bool holds_foreign_files(const fs::path& directory) {
+bool holds_other_than_features(const fs::path& directory) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(directory, error)) {
         const std::string name = entry.path().filename().string();
@@ -199,7 +199,7 @@ bool is_complete(const Extraction& extraction, bool force) {
     }
     require(fs::is_directory(out, error), ErrorCode::bad_input,
             "{}: is not a directory: choose another --out", out.string());
-    require(!holds_foreign_files(out), ErrorCode::bad_input,
+    require(!holds_other_than_features(out), ErrorCode::bad_input,
             "{}: is not empty and not of an earlier extraction: choose another --out",
             out.string());
     if (force) {

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* usage =
+constexpr const char* card_usage =
     "import numpy as np; W = np.load('weights.npy'); "
     "predictions = np.array(class_names)[(X @ W[:, 1:].T + W[:, 0]).argmax(axis=1)]";
 
@@ -85,7 +85,7 @@ PublicModel public_model(const RowMatrix& weights, const SavedModel& model, Fitt
             {"feature_extractor", nullptr},
             {"backbone", model.backbone},
             {"weights", "weights.npy: classes x (1 + features), bias first; X: " + inputs},
-            {"usage", usage}};
+            {"usage", card_usage}};
     if (!result.extractor.is_null()) {
         card["feature_extractor"] = "features.json";
     }

@@ -1,6 +1,7 @@
 // The bytes of a charter: fields in a fixed order, little-endian, with their lengths.
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/parties/charter.h"
+#include "parties/array_bytes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,7 +12,6 @@ namespace {
 constexpr std::string_view charter_magic = "cipherfit charter";
 constexpr std::string_view signed_magic = "cipherfit signed charter";
 constexpr std::uint32_t charter_version = 1;
-constexpr std::size_t longest_name = 256;
 constexpr std::size_t longest_text = std::size_t{1} << 20U;
 constexpr std::size_t most_names = 65536;
 constexpr std::size_t most_parameter_bytes = 4096;
@@ -37,14 +37,6 @@ std::vector<std::string> read_names(ByteReader& in) {
         name = in.string(longest_name);
     }
     return names;
-}
-
-template <std::size_t size>
-void read_bytes(ByteReader& in, std::array<std::uint8_t, size>& out) {
-    const auto bytes = in.bytes(size);
-    if (bytes.size() == size) {
-        std::ranges::copy(bytes, out.begin());
-    }
 }
 
 void read_header(ByteReader& in, std::string_view magic) {

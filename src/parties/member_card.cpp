@@ -1,6 +1,7 @@
 #include "cipherfit/parties/member_card.h"
 
 #include "cipherfit/io/bytes.h"
+#include "parties/array_bytes.h"
 
 #include <algorithm>
 
@@ -8,15 +9,6 @@ namespace cipherfit {
 namespace {
 
 constexpr std::string_view card_magic = "cipherfit member card 1";
-constexpr std::size_t longest_name = 256;
-
-template <std::size_t size>
-void read_bytes(ByteReader& in, std::array<std::uint8_t, size>& out) {
-    const auto bytes = in.bytes(size);
-    if (bytes.size() == size) {
-        std::ranges::copy(bytes, out.begin());
-    }
-}
 
 }  // namespace
 

@@ -23,7 +23,7 @@ using test::stable_step;
 constexpr int segment_iterations = 8;
 constexpr int every = 3;  // models after 3 and 6, and of the run itself
 
-Recipe standard(Momentum momentum = Momentum::nesterov) {
+Recipe segment_recipe(Momentum momentum = Momentum::nesterov) {
     return standard_recipe(segment_iterations, stable_step, fit_sigmoid(3, 8), momentum);
 }
 
@@ -62,7 +62,7 @@ class SegmentFilesTest : public FileTest {
 TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
     Recipe decayed = chiang2023_recipe(segment_iterations, 10);
     decayed.decay = 0.03;
-    for (const Recipe& recipe : {standard(), standard(Momentum::none), decayed}) {
+    for (const Recipe& recipe : {segment_recipe(), segment_recipe(Momentum::none), decayed}) {
         fs::remove_all(directory_);
         fs::create_directories(directory_);
         const SmallJob small = dual_job(recipe);
@@ -120,7 +120,7 @@ TEST_F(SegmentFilesTest, KeptCheckpointsGiveTheTwinsModels) {
 // The model does not depend on whether there are any in between, and a run that was stopped
 // anywhere leaves the same bytes, in kept checkpoints too.
 TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
-    const SmallJob small = dual_job(standard());
+    const SmallJob small = dual_job(segment_recipe());
     small.write(files());
     train(directory_, for_tests(every));
     const std::string model = get("model.cft");
@@ -146,7 +146,7 @@ TEST_F(SegmentFilesTest, RunsGoOnFromTheMiddleOfASegmentWithTheSameBytes) {
 }
 
 TEST_F(SegmentFilesTest, CheckpointsWithoutTheirSumsAreRefused) {
-    const SmallJob small = dual_job(standard());
+    const SmallJob small = dual_job(segment_recipe());
     small.write(files());
     run_until(4, for_tests(every));
     TrainingState state =
@@ -179,7 +179,7 @@ TEST_F(SegmentFilesTest, CheckpointsWithoutTheirSumsAreRefused) {
 }
 
 TEST_F(SegmentFilesTest, OwnersReviewAndStopSuchRuns) {
-    const SmallJob small = dual_job(standard());
+    const SmallJob small = dual_job(segment_recipe());
     small.write(files());
     train(directory_, for_tests());
     const std::string whole = get("model.cft");
@@ -202,7 +202,7 @@ TEST_F(SegmentFilesTest, OwnersReviewAndStopSuchRuns) {
 }
 
 TEST_F(SegmentFilesTest, OptionsThatThePlanHasNoModelsForAreRefused) {
-    const SmallJob small = dual_job(standard());
+    const SmallJob small = dual_job(segment_recipe());
     small.write(files());
     expect_refused(ErrorCode::bad_input, {"plan.cft", "reviews", "every 2", "multiple of 3"},
                    for_tests(0, 2));

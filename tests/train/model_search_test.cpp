@@ -11,7 +11,7 @@
 #include <random>
 
 #include <Eigen/Cholesky>
-#include <Eigen/SVD>
+#include <Eigen/Eigenvalues>
 #include <gtest/gtest.h>
 
 namespace cipherfit {
@@ -36,14 +36,15 @@ class PlainComponents final : public FeatureSource {
         const RowMatrix fitted = take(training);
         const Eigen::RowVectorXd mean = fitted.colwise().mean();
         const Eigen::MatrixXd centred = fitted.rowwise() - mean;
-        const Eigen::BDCSVD<Eigen::MatrixXd> svd(centred, Eigen::ComputeThinV);
-        const Eigen::VectorXd deviation =
-            svd.singularValues() / std::sqrt(static_cast<double>(fitted.rows()));
+        // In ascending order.
+        const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(
+            centred.transpose() * centred / static_cast<double>(fitted.rows()));
+        const Eigen::VectorXd deviation = solver.eigenvalues().reverse().cwiseMax(0.0).cwiseSqrt();
         Eigen::Index kept = 0;
-        while (kept < std::min(most, deviation.size()) && deviation(kept) > 1e-9) {
+        while (kept < std::min(most, deviation.size()) && deviation(kept) > 1e-7) {
             ++kept;
         }
-        const Eigen::MatrixXd v = svd.matrixV().leftCols(kept);
+        const Eigen::MatrixXd v = solver.eigenvectors().rightCols(kept).rowwise().reverse();
         return {deviation.head(kept), deviation.squaredNorm(), centred * v,
                 (take(held_out).rowwise() - mean) * v};
     }

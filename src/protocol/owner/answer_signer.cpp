@@ -1,5 +1,7 @@
 #include "cipherfit/protocol/owner/answer_signer.h"
 
+#include "protocol/owner/openssl_check.h"
+
 #include <array>
 #include <memory>
 #include <string>
@@ -13,10 +15,6 @@ namespace cipherfit {
 namespace {
 
 using PrivateKey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-
-void crypto(bool ok, const char* what) {
-    require(ok, ErrorCode::internal, "OpenSSL could not {}", what);
-}
 
 // The secret key as bytes: -1, 0, 1 plus 1.
 LockedVector<std::uint8_t> key_material(const SecretKey& key) {
@@ -35,7 +33,7 @@ void derive_signing_seed(const SecretKey& key, LockedVector<std::uint8_t>& out) 
     std::string label = "cipherfit review answers, Ed25519, 1";
     const std::unique_ptr<EVP_KDF, decltype(&EVP_KDF_free)> kdf(
         EVP_KDF_fetch(nullptr, "HKDF", nullptr), EVP_KDF_free);
-    crypto(kdf != nullptr, "find HKDF");
+    check_openssl(kdf != nullptr, "find HKDF");
     const std::unique_ptr<EVP_KDF_CTX, decltype(&EVP_KDF_CTX_free)> context(
         EVP_KDF_CTX_new(kdf.get()), EVP_KDF_CTX_free);
     const std::array<OSSL_PARAM, 5> parameters{
@@ -44,16 +42,16 @@ void derive_signing_seed(const SecretKey& key, LockedVector<std::uint8_t>& out) 
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT, salt.data(), salt.size()),
         OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, label.data(), label.size()),
         OSSL_PARAM_construct_end()};
-    crypto(context != nullptr &&
-               EVP_KDF_derive(context.get(), out.data(), out.size(), parameters.data()) == 1,
-           "derive the key of answers");
+    check_openssl(context != nullptr &&
+                      EVP_KDF_derive(context.get(), out.data(), out.size(), parameters.data()) == 1,
+                  "derive the key of answers");
 }
 
 PrivateKey private_key(const LockedVector<std::uint8_t>& seed) {
     PrivateKey key(
         EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.span().data(), seed.size()),
         EVP_PKEY_free);
-    crypto(key != nullptr, "make the key of answers");
+    check_openssl(key != nullptr, "make the key of answers");
     return key;
 }
 
@@ -66,9 +64,10 @@ AnswerSigner::AnswerSigner(const SecretKey& key) : seed_(sizeof(Seed)) {
 AnswerKey AnswerSigner::public_key() const {
     AnswerKey bytes{};
     std::size_t length = bytes.size();
-    crypto(EVP_PKEY_get_raw_public_key(private_key(seed_).get(), bytes.data(), &length) == 1 &&
-               length == bytes.size(),
-           "give the public key of answers");
+    check_openssl(
+        EVP_PKEY_get_raw_public_key(private_key(seed_).get(), bytes.data(), &length) == 1 &&
+            length == bytes.size(),
+        "give the public key of answers");
     return bytes;
 }
 
@@ -80,12 +79,13 @@ AnswerSignature AnswerSigner::sign(const ContainerIdentity& identity, int iterat
                                                                           EVP_MD_CTX_free);
     AnswerSignature signature{};
     std::size_t length = signature.size();
-    crypto(context != nullptr &&
-               EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-               EVP_DigestSign(context.get(), signature.data(), &length, text.data(), text.size()) ==
-                   1 &&
-               length == signature.size(),
-           "sign the answer");
+    check_openssl(
+        context != nullptr &&
+            EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+            EVP_DigestSign(context.get(), signature.data(), &length, text.data(), text.size()) ==
+                1 &&
+            length == signature.size(),
+        "sign the answer");
     return signature;
 }
 

@@ -3,6 +3,8 @@
 #include "cipherfit/base/locked_memory.h"
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/io/container.h"
+#include "protocol/loose_files.h"
+#include "protocol/owner/openssl_check.h"
 #include "protocol/packing.h"
 
 #include <algorithm>
@@ -16,7 +18,6 @@
 namespace cipherfit {
 namespace {
 
-constexpr std::uint32_t tag_parameters = section_tag("PARM");
 constexpr std::uint32_t tag_secret = section_tag("SKEY");
 constexpr std::size_t largest_parameters = 4096;
 
@@ -53,17 +54,13 @@ constexpr std::size_t tag_bytes = 16;
 
 using SecretBytes = LockedVector<std::uint8_t>;
 
-void crypto(bool ok, const char* what) {
-    require(ok, ErrorCode::internal, "OpenSSL could not {}", what);
-}
-
 void derive_from_passphrase(std::string_view passphrase, std::span<const std::uint8_t> salt,
                             const Cost& cost, SecretBytes& key) {
     // OpenSSL counts a little more than 128 N r.
     const int ok =
         EVP_PBE_scrypt(passphrase.data(), passphrase.size(), salt.data(), salt.size(), cost.n(),
                        cost.r, cost.p, 2 * most_memory, key.data(), key.size());
-    crypto(ok == 1, "derive a key from the passphrase");
+    check_openssl(ok == 1, "derive a key from the passphrase");
 }
 
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
@@ -107,7 +104,7 @@ std::vector<std::uint8_t> seal(std::span<const std::uint8_t> secret, std::string
                                       static_cast<int>(secret.size())) == 1 &&
                     EVP_EncryptFinal_ex(context.get(), tag + tag_bytes + written, &written) == 1 &&
                     EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, tag_bytes, tag) == 1;
-    crypto(ok, "encrypt the secret key");
+    check_openssl(ok, "encrypt the secret key");
     return out;
 }
 
@@ -128,7 +125,7 @@ void open(std::span<const std::uint8_t> sealed, std::string_view passphrase,
         EVP_DecryptUpdate(context.get(), secret.data(), &written, body.data(),
                           static_cast<int>(body.size())) == 1 &&
         EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, tag_bytes, tag.data()) == 1;
-    crypto(started, "decrypt the secret key");
+    check_openssl(started, "decrypt the secret key");
     require(EVP_DecryptFinal_ex(context.get(), secret.data() + written, &written) == 1,
             ErrorCode::bad_input,
             "the passphrase does not open the secret key, or its file was changed: try again");
