@@ -34,6 +34,8 @@ allowed["solver"] = set(engine) | {"train"}
 allowed["protocol"] = set(engine) | {"train", "solver", "io", "parties"}
 # The owner's side of the protocol also featurises images.
 allowed["protocol/owner"] = allowed["protocol"] | {"backbone"}
+# Jobs over a network, for the server's program.
+allowed["service"] = allowed["protocol"] | {"protocol"}
 # What front ends share before there are keys: features, the choice of a model, the plan.
 allowed["fitting"] = allowed["protocol/owner"] | {"protocol"}
 layers = {name for name in allowed if "/" not in name}
@@ -83,6 +85,8 @@ def find_sources():
 
 def resolve(file, name):
     """The project file that an include names, or None for a header of another project."""
+    if name.startswith("cipherfit/v1/") and name.endswith(".pb.h"):
+        return None  # made of proto/
     if name.startswith("cipherfit/"):
         return Path("include") / name
     for candidate in (Path("src") / name, Path("app") / name, Path(name), file.path.parent / name):

@@ -25,6 +25,7 @@ test_packages=(
     libgtest-dev librapidcheck-dev libbenchmark-dev
     ccache git binutils                       # rebuilds, the order of clang-tidy, nm and objdump
     python3 python3-numpy python3-onnx python3-pil  # tools/*.py and the independent oracles
+    python3-grpcio python3-protobuf           # another client of the service
     clang-19 libclang-rt-19-dev               # fuzzers
     clang-tidy-19 clang-format-19
     chromium fonts-dejavu-core                # how the report looks

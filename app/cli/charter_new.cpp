@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct NewOptions {
+struct CharterOptions {
     fs::path out;
     std::string title;
     std::vector<fs::path> members, contributors, holders;
@@ -59,7 +59,7 @@ CharterMember& member_of(Charter& charter, const fs::path& path) {
         CharterMember{.name = card.name, .identity = card.identity, .sealing = card.sealing});
 }
 
-Charter make_charter(const NewOptions& options) {
+Charter make_charter(const CharterOptions& options) {
     Charter charter;
     charter.title = options.title;
     charter.nonce = random_seed();
@@ -95,7 +95,7 @@ Charter make_charter(const NewOptions& options) {
     return charter;
 }
 
-void new_charter(const NewOptions& options) {
+void new_charter(const CharterOptions& options) {
     require(options.features.empty() != (options.feature_count == 0), ErrorCode::bad_input,
             "say what the features are: either --feature-count or --features");
     OutputCheck check;
@@ -143,7 +143,7 @@ void add_charter_new(CLI::App& app) {
         "      --recipient north.card --feature-count 30 --classes benign,malignant\n\n"
         "Cards come from 'cipherfit member new'. A --member brings rows and holds a point of the\n"
         "key. The directory must be one that all members and the server can write to.");
-    auto options = std::make_shared<NewOptions>();
+    auto options = std::make_shared<CharterOptions>();
     command->add_option("--out", options->out, "The charter's directory, which all will share")
         ->required()
         ->type_name("DIR");

@@ -25,6 +25,7 @@ constexpr const char* unfinished = "unfinished.json";
 struct ExportOptions {
     fs::path model, out;
     bool with_fitted_features = false;
+    bool flooded = false;
 };
 
 // Nothing but what an earlier export may have left: a model directory must never become one.
@@ -43,6 +44,13 @@ void require_export_directory(const fs::path& out) {
                 ErrorCode::bad_input, "{}: holds {}, which no export wrote: choose a new directory",
                 out.string(), name);
     }
+}
+
+// Whether several owners' holders released the model, with noise sized by the worst case.
+bool is_released(const fs::path& model) {
+    const nlohmann::json json = read_json(model / "model.json");
+    const auto released = json.find("released");
+    return released != json.end() && released->is_boolean() && released->get<bool>();
 }
 
 RowMatrix read_twin_weights(const fs::path& directory, const Head& head) {
@@ -69,9 +77,20 @@ void export_model(const ExportOptions& options) {
     const SavedModel model = read_model_directory(options.model);
     require(fs::exists(options.model / "model.json"), ErrorCode::bad_input,
             "{}: is an export already", options.model.string());
+    const bool released = is_released(options.model);
+    require(!options.flooded || released, ErrorCode::bad_input,
+            "{}: was decrypted without flooding, and no noise can be added that is known to be "
+            "enough: how large encryption's error can be in the worst case is derived for the "
+            "training of several owners alone. Export without --flooded writes the plaintext "
+            "twin's weights, which have no such error",
+            options.model.string());
+    require(options.flooded || !released, ErrorCode::bad_input,
+            "{}: is a released model, of which nobody has a plaintext twin: its weights carry "
+            "noise that hides encryption's error; --flooded exports them",
+            options.model.string());
     const PublicModel published =
-        public_model(read_twin_weights(options.model, model.head), model,
-                     options.with_fitted_features ? Fitted::publish : Fitted::keep);
+        public_model(released ? model.head.weights : read_twin_weights(options.model, model.head),
+                     model, options.with_fitted_features ? Fitted::publish : Fitted::keep);
     make_directory(options.out);
     remove_stale_files(options.out);
     write_json(options.out / unfinished, nlohmann::json::object());
@@ -86,12 +105,14 @@ void export_model(const ExportOptions& options) {
     fs::remove(options.out / unfinished);
     print_summary(
         "  {:<22}{}: classes, features{}; nothing of the training rows\n"
-        "  {:<22}{}: the plaintext twin's, {} x {}, without encryption's error\n"
+        "  {:<22}{}: {}, {} x {}\n"
         "  {:<22}what the weights themselves say of the rows is yours to judge\n",
         "card", (options.out / "card.json").string(),
         published.extractor.is_null() ? "" : ", filters in features.json", "weights",
-        (options.out / "weights.npy").string(), published.weights.rows(), published.weights.cols(),
-        "to consider");
+        (options.out / "weights.npy").string(),
+        released ? "the released ones, whose noise hides encryption's error"
+                 : "the plaintext twin's, without encryption's error",
+        published.weights.rows(), published.weights.cols(), "to consider");
 }
 
 }  // namespace
@@ -120,6 +141,9 @@ void add_export_command(CLI::App& app) {
     command->add_flag("--with-fitted-features", options->with_fitted_features,
                       "Publish features.json as it is where the features cannot do without means, "
                       "deviations and components of the training rows (rbf)");
+    command->add_flag("--flooded", options->flooded,
+                      "Of a model that several owners released: its weights, with the noise that "
+                      "hides encryption's error");
     command->callback([options] { export_model(*options); });
 }
 

@@ -1,127 +1,29 @@
-// cipherfit-server: trains on the ciphertexts of a job directory. It is given that directory and
-// nothing else, and links no code that knows what a secret key is.
-#include "cipherfit/base/parallel.h"
-#include "cipherfit/io/file.h"
-#include "cipherfit/io/npy.h"
-#include "cipherfit/protocol/prediction_session.h"
-#include "cipherfit/protocol/training_session.h"
-#include "cipherfit/train/recipe.h"
+// cipherfit-server: trains on the ciphertexts of a job directory, or serves clients who send such
+// jobs. It links no code that knows what a secret key is.
 #include "common/number_option.h"
 #include "common/program.h"
-#include "common/progress_line.h"
-#include "common/server_progress.h"
 #include "common/signals.h"
 #include "common/streams.h"
 #include "common/system_info.h"
-#include "server/joint.h"
+#include "server/commands.h"
+#include "server/work.h"
 
-#include <chrono>
-#include <filesystem>
+#include <array>
 #include <memory>
-#include <string>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <string_view>
+#include <utility>
 
 namespace {
 
 using namespace cipherfit;
 
-struct Options {
-    std::filesystem::path job, model;
-    RunOptions run;
-    bool machine = false;
-    double wait_seconds = 0;
-    TrainingOptions training;
-};
+constexpr std::array<std::pair<std::string_view, void (*)(CLI::App&)>, 4> commands{
+    {{"serve", build_serve},
+     {"init-pki", build_init_pki},
+     {"audit", build_audit},
+     {"run", build_run}}};
 
-// Shows a session's progress to a person, or to the program that reads it.
-class ShownProgress final : public Observer {
-  public:
-    ShownProgress(ProgressLine& line, bool machine) : view_(line), machine_(machine) {}
-    void on_progress(const Progress& progress) override {
-        if (machine_) {
-            print_error("{}\n", encode_progress(progress));
-        } else {
-            view_.show(progress);
-        }
-    }
-
-  private:
-    ServerProgressView view_;
-    bool machine_;
-};
-
-void write_report(const std::filesystem::path& job, const TrainingReport& report, double seconds) {
-    const nlohmann::json json{{"version", version()},
-                              {"isa", isa()},
-                              {"threads", thread_count()},
-                              {"iterations", report.iterations},
-                              {"resumed_at", report.resumed_at},
-                              {"load_seconds", report.load_seconds},
-                              {"prepare_seconds", report.prepare_seconds},
-                              {"training_seconds", report.training_seconds},
-                              {"total_seconds", seconds},
-                              {"model_bytes", report.model_bytes},
-                              {"peak_rss_bytes", peak_resident_bytes()}};
-    const std::string text = json.dump(2) + "\n";
-    value_or_throw(write_file(job / "server_report.json",
-                              {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}));
-}
-
-void predict(const Options& options) {
-    ProgressLine line(options.run.quiet || options.machine);
-    line.phase("server: scores");
-    PredictionOptions prediction;
-    if (!options.model.empty()) {
-        const std::filesystem::path weights = options.model / "weights.npy";
-        prediction.model = ServerModel{value_or_throw(read_npy_matrix(weights)), weights.string()};
-    }
-    DirectoryStore store(options.job);
-    PredictionSession(store, prediction).score(stop_on_signal());
-    line.finish();
-}
-
-void train(const Options& options) {
-    const auto start = std::chrono::steady_clock::now();
-    ProgressLine line(options.run.quiet || options.machine);
-    ShownProgress shown(line, options.machine);
-    DirectoryStore store(options.job);
-    const TrainingReport report =
-        TrainingSession(store, options.training, &shown).train(stop_on_signal());
-    line.finish();
-    if (report.stopped_by_owner) {
-        print_error("the owner has stopped the run after iteration {} of {}\n", report.stopped_at,
-                    report.iterations);
-        return;
-    }
-    if (!report.already_done) {
-        const auto spent = std::chrono::steady_clock::now() - start;
-        write_report(options.job, report, std::chrono::duration<double>(spent).count());
-    } else if (!options.run.quiet && !options.machine) {
-        print_error("the model is there already: nothing to do\n");
-    }
-}
-
-void serve(const Options& options) {
-    set_thread_count(options.run.threads);
-    static_cast<void>(isa());  // a wrong CIPHERFIT_ISA shows here, before any work
-    if (is_charter_directory(options.job)) {
-        serve_charter(
-            {.directory = options.job, .run = options.run, .wait_seconds = options.wait_seconds});
-        return;
-    }
-    if (std::filesystem::exists(PredictionFiles{options.job}.plan())) {
-        predict(options);
-        return;
-    }
-    require(options.model.empty(), ErrorCode::bad_input,
-            "--model goes with a prediction: {} is not there",
-            PredictionFiles{options.job}.plan().string());
-    train(options);
-}
-
-void build(CLI::App& app) {
+void build_work(CLI::App& app) {
     app.description(
         "Trains on the ciphertexts of a job directory, or scores them, without any secret.\n"
         "Reads plan.cft, evaluation_keys.cft and training_data.cft or batches/; leaves model.cft "
@@ -132,45 +34,37 @@ void build(CLI::App& app) {
         "Where the directory has prediction_plan.cft, it scores rows.cft instead and leaves\n"
         "scores.cft: with encrypted_model.cft, or with a model of its own by --model.\n\n"
         "Where it has charter.bin, of several owners, it makes the joint keys, adds up the "
-        "uploads,\ntrains and leaves result.bin, once all members have sent their messages.");
+        "uploads,\ntrains and leaves result.bin, once all members have sent their messages.\n\n"
+        "Commands that take the place of the job directory, each with its own --help:\n"
+        "  serve      take jobs from clients with certificates, queue and run them\n"
+        "  init-pki   make a small certificate authority for a trial\n"
+        "  audit      verify the service's audit log\n"
+        "  run        what the service starts for each job: confined to its directory\n"
+        "A directory of such a name is given as ./serve.");
     app.set_version_flag("--version", version());
-    const auto options = std::make_shared<Options>();
+    const auto options = std::make_shared<WorkOptions>();
     app.add_option("job", options->job, "The job directory")->required();
     add_run_options(app, options->run);
     app.add_option("--model", options->model,
                    "The server's own model to score with: a directory with weights.npy")
         ->type_name("DIR");
-    app.add_option("--keep-checkpoints", options->training.keep_every,
-                   "Keep the checkpoint of every so many iterations in checkpoints/, for the "
-                   "owner's report; 0: none")
-        ->capture_default_str()
-        ->transform(whole_number(0, max_iterations))
-        ->type_name("EVERY");
-    app.add_option("--checkpoint-every", options->training.checkpoint_every,
-                   "Write checkpoint.cft, to go on from, after every so many iterations")
-        ->capture_default_str()
-        ->transform(whole_number(1, max_iterations))
-        ->type_name("EVERY");
-    app.add_option("--review-every", options->training.review_every,
-                   "Stop after every so many iterations until the owner has answered to the "
-                   "checkpoint; 0: never")
-        ->capture_default_str()
-        ->transform(whole_number(0, max_iterations))
-        ->type_name("EVERY");
-    app.add_option("--review-wait", options->training.review_wait_seconds,
-                   "Seconds to wait for such an answer before ending, to be started again")
-        ->capture_default_str()
-        ->check(real_number(0, 1e9))
-        ->type_name("SECONDS");
+    add_training_options(app, *options);
     app.add_option("--wait", options->wait_seconds,
                    "Of several owners: how many seconds to look for what is missing; 0: look once")
         ->capture_default_str()
         ->check(real_number(0, 1e9))
         ->type_name("SECONDS");
-    app.add_flag("--machine-progress", options->machine,
-                 "Progress as lines for a program to read: '@progress phase done total level "
-                 "bytes_written work_done'");
-    app.callback([options] { serve(*options); });
+    app.callback([options] { work_on(*options); });
+}
+
+// A program whose first word is a command has that command alone.
+void (*builder_of(std::string_view word))(CLI::App&) {
+    for (const auto& [name, build] : commands) {
+        if (word == name) {
+            return build;
+        }
+    }
+    return build_work;
 }
 
 }  // namespace
@@ -178,5 +72,5 @@ void build(CLI::App& app) {
 int main(int argc, char** argv) {
     open_standard_streams();
     install_signal_handlers();
-    return run_program("cipherfit-server", build, argc, argv);
+    return run_program("cipherfit-server", builder_of(argc > 1 ? argv[1] : ""), argc, argv);
 }

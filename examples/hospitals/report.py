@@ -34,6 +34,9 @@ def write_page(path, figures):
     bars.append(bar("together", figures["pooled_test_accuracy"], "together"))
     bars.append(bar("in the clear", figures["simulated_test_accuracy"]))
     published = ", ".join(figures["published_sums"])
+    covariance = any("products" in name for name in figures["published_sums"])
+    solved = ("; with the published covariance, each class's mean and number of rows, up to the noise"
+              if covariance else "")
     saw = table([
         ["a hospital", "its own rows; the sums that the charter publishes: " + published,
          "another's rows, sums or statistics; the key; the model"],
@@ -41,11 +44,14 @@ def write_page(path, figures):
          f"{figures['threshold'] - 1} others", "what it answers for: it recomputes ciphertexts"],
         ["the server", "ciphertexts, joint keys, masked numbers, and their sums",
          "anything else: it links no code that can hold a share"],
-        ["the recipient", "the released model, with noise", "rows, statistics, the exact model"],
+        ["the recipient", "the released model, with noise" + solved,
+         "rows, any hospital's own statistics, the exact model"],
     ], ["who", "saw", "did not see"])
     numbers = table([
         ["hospitals, and how many open", f"{figures['members']}, {figures['threshold']}"],
         ["rows each", figures["rows_each"]],
+        ["columns, iterations", f"{figures['columns']} ({figures['preparation']}), "
+                                f"{figures['iterations']}"],
         ["ring", f"N = 2^{figures['log_n']}, log2(QP) = {figures['log_qp']:.0f}, "
                  f"{figures['security_bits']:.0f} bits of security"],
         ["release", f"kappa = {figures['kappa']:g}, a statistical distance of 2^-"

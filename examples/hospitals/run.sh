@@ -9,7 +9,8 @@ case " $* " in
         cat <<'HELP'
 usage: examples/hospitals/run.sh [--members N] [--threshold T] [--rows-each R] [--iterations I]
                                  [--ridge L] [--preparation KIND] [--components K]
-                                 [--extractor KIND] [--train CSV --test CSV] [--threads N] [--out DIR] [--json FILE]
+                                 [--extractor KIND] [--train CSV --test CSV] [--threads N]
+                                 [--out DIR] [--json FILE]
 
 Builds cipherfit in build/ (and installs what is missing), gives each of N hospitals R rows, and
 runs the whole protocol of docs/guides/several-hospitals.md over directories: keys that nobody has,

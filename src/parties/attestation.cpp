@@ -1,6 +1,10 @@
 #include "cipherfit/parties/attestation.h"
 
+#include "cipherfit/io/bytes.h"
+
+#include <algorithm>
 #include <set>
+#include <utility>
 
 namespace cipherfit {
 
@@ -41,6 +45,37 @@ Expected<Digest> authorize_release(const Charter& charter, const Digest& request
             hex(requested), holders.size(), charter.threshold);
     }
     return requested;
+}
+
+std::vector<std::uint8_t> to_bytes(const AskedRelease& asked) {
+    ByteWriter out;
+    out.bytes(asked.ciphertext);
+    out.u32(asked.holders.mask());
+    return out.take();
+}
+
+Expected<AskedRelease> asked_release_from_bytes(std::span<const std::uint8_t> bytes,
+                                                unsigned holders, unsigned threshold) {
+    ByteReader in(bytes);
+    Digest ciphertext{};
+    const auto digest = in.bytes(ciphertext.size());
+    const std::uint32_t mask = in.u32();
+    if (auto done = in.finish("the release request"); !done) {
+        return tl::unexpected<ErrorInfo>(done.error());
+    }
+    std::ranges::copy(digest, ciphertext.begin());
+    std::vector<unsigned> points;
+    for (unsigned bit = 0; bit < 32; ++bit) {
+        if ((mask >> bit & 1U) != 0) {
+            points.push_back(bit + 1);
+        }
+    }
+    try {
+        return AskedRelease{.ciphertext = ciphertext,
+                            .holders = HolderSet::create(holders, threshold, std::move(points))};
+    } catch (const Error& error) {
+        return make_error(ErrorCode::corrupt_data, "the release request: {}", error.what());
+    }
 }
 
 }  // namespace cipherfit

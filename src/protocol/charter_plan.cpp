@@ -32,7 +32,19 @@ constexpr double lowest_of_whitened = 0.3;
 constexpr double row_bound_of_whitened = 3;  // times the root of the columns
 constexpr double row_bound_of_others = 8;
 
+// What charters may ask for: more than that fits rings of 128 bits, and the messages of a round,
+// in theory alone.
+constexpr int most_iterations = 16;
+constexpr std::size_t most_columns = 4097;
+
 void check_terms(const JointTerms& terms) {
+    require(terms.task.iterations >= 2 && terms.task.iterations <= most_iterations,
+            ErrorCode::bad_input, "a charter takes 2 to {} iterations, and not {}", most_iterations,
+            terms.task.iterations);
+    require(terms.columns() >= 2 && terms.columns() <= most_columns, ErrorCode::bad_input,
+            "{} columns are to be trained on, the intercept among them, and a charter takes 2 to "
+            "{}: take fewer features, or components of them",
+            terms.columns(), most_columns);
     value_or_throw(terms.map.check(terms.features));
     require(!takes_components(terms.preparation) ||
                 (terms.components >= 1 && terms.components <= terms.mapped()),

@@ -150,12 +150,12 @@ JointResult run_joint_training(const Charter& charter, const CharterPlan& plan, 
     return result;
 }
 
-Expected<void> write_result(const CharterFiles& files, const Charter& charter,
-                            const Contributions& contributions, const JointResult& result) {
+Expected<std::vector<std::uint8_t>> result_to_bytes(const Charter& charter, const Digest& root,
+                                                    const JointResult& result) {
     ByteWriter out;
     out.string(result_magic);
     out.bytes(charter_digest(charter));
-    out.bytes(contributions.root);
+    out.bytes(root);
     const auto parameters = Parameters::from_bytes(charter.parameters);
     if (!parameters) {
         return tl::unexpected<ErrorInfo>(parameters.error());
@@ -163,7 +163,41 @@ Expected<void> write_result(const CharterFiles& files, const Charter& charter,
     for (const RnsPoly* poly : {&result.c0, &result.c1}) {
         write_poly(out, *parameters, *poly);
     }
-    return write_file(files.result(), out.view());
+    return out.take();
+}
+
+Expected<JointResult> result_from_bytes(std::span<const std::uint8_t> bytes, const Charter& charter,
+                                        const CharterPlan& plan, const Digest& root) {
+    ByteReader in(bytes);
+    if (in.string(64) != result_magic) {
+        in.fail("this is no result of a joint training");
+    }
+    const auto charter_id = in.bytes(sizeof(Digest));
+    const auto own_root = in.bytes(sizeof(Digest));
+    JointResult result;
+    result.c0 = read_poly(in, plan.parameters(), plan.joint().release_level());
+    result.c1 = read_poly(in, plan.parameters(), plan.joint().release_level());
+    if (auto done = in.finish("the result"); !done) {
+        return tl::unexpected<ErrorInfo>(done.error());
+    }
+    if (!std::ranges::equal(charter_id, charter_digest(charter)) ||
+        !std::ranges::equal(own_root, root)) {
+        return make_error(ErrorCode::fingerprint_mismatch,
+                          "was trained under another charter, or on other uploads than those that "
+                          "are there: have the server train again");
+    }
+    result.digest =
+        ciphertext_digest(plan.parameters(), plan.joint().release_level(), result.c0, result.c1);
+    return result;
+}
+
+Expected<void> write_result(const CharterFiles& files, const Charter& charter,
+                            const Contributions& contributions, const JointResult& result) {
+    const auto bytes = result_to_bytes(charter, contributions.root, result);
+    if (!bytes) {
+        return tl::unexpected<ErrorInfo>(bytes.error());
+    }
+    return write_file(files.result(), *bytes);
 }
 
 Expected<JointResult> read_result(const CharterFiles& files, const Charter& charter,
@@ -172,27 +206,11 @@ Expected<JointResult> read_result(const CharterFiles& files, const Charter& char
     if (!bytes) {
         return tl::unexpected<ErrorInfo>(bytes.error());
     }
-    ByteReader in(*bytes);
-    if (in.string(64) != result_magic) {
-        in.fail("this is no result of a joint training");
+    auto result = result_from_bytes(*bytes, charter, plan, contributions.root);
+    if (!result) {
+        return make_error(result.error().code, "{}: {}", files.result().string(),
+                          result.error().message);
     }
-    const auto charter_id = in.bytes(sizeof(Digest));
-    const auto root = in.bytes(sizeof(Digest));
-    JointResult result;
-    result.c0 = read_poly(in, plan.parameters(), plan.joint().release_level());
-    result.c1 = read_poly(in, plan.parameters(), plan.joint().release_level());
-    if (auto done = in.finish(files.result().string()); !done) {
-        return tl::unexpected<ErrorInfo>(done.error());
-    }
-    if (!std::ranges::equal(charter_id, charter_digest(charter)) ||
-        !std::ranges::equal(root, contributions.root)) {
-        return make_error(ErrorCode::fingerprint_mismatch,
-                          "{}: was trained under another charter, or on other uploads than those "
-                          "that are there: have the server train again",
-                          files.result().string());
-    }
-    result.digest =
-        ciphertext_digest(plan.parameters(), plan.joint().release_level(), result.c0, result.c1);
     return result;
 }
 

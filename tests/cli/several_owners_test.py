@@ -139,6 +139,17 @@ class Commands(Study):
         self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
         self.succeed("predict", "--model", self.home / "model", "--data", self.test, "--out",
                      self.home / "predictions.csv", "--quiet")
+        # What was released with noise may be handed on, and what was only decrypted may not.
+        self.refuse("export", "--model", self.home / "model", "--out", self.home / "published",
+                    words=["is a released model", "--flooded"])
+        self.succeed("export", "--model", self.home / "model", "--out", self.home / "published",
+                     "--flooded")
+        self.assertTrue((np.load(self.home / "published/weights.npy") == weights).all())
+        model = self.home / "model/model.json"
+        model.write_text(model.read_text().replace('"released": true', '"released": false'))
+        self.refuse("export", "--model", self.home / "model", "--out", self.home / "again",
+                    "--flooded", words=["was decrypted without flooding", "twin's weights"])
+        self.assertFalse((self.home / "again").exists())
         # Everything of a member's is its own alone, and opens nobody else's eyes.
         for path in self.private("a").rglob("*"):
             self.assertEqual(path.stat().st_mode & 0o077, 0, path)
@@ -264,6 +275,89 @@ class Commands(Study):
         self.succeed("member", "release", *self.places("a"))
         self.assertEqual(len(self.shares()), 2)
         self.succeed(*self.open())
+
+
+class TwoFaces(Study):
+    """A member, or whoever carries the messages, shows different members different things."""
+
+    def test_two_messages_of_one_round_are_found_in_the_next(self):
+        self.sign()
+        other = self.home / "other"
+        shutil.copytree(self.study, other)
+        twin = self.home / "private-b2"
+        shutil.copytree(self.private("b"), twin)
+        # Member b signs one commitment for a and r, and another one for c.
+        for name in ("a", "b", "r"):
+            self.succeed("member", "step", *self.places(name))
+        self.succeed("member", "step", *self.places("c", other))
+        self.succeed("member", "step", "--member", twin, "--charter", other)
+        carried = lambda number, kind, sender: Path(
+            "messages", self.message(number, kind, sender).name)
+        both = carried(0, 1, 1)
+        self.assertNotEqual((self.study / both).read_bytes(), (other / both).read_bytes())
+        shutil.copy(other / carried(0, 1, 2), self.study / carried(0, 1, 2))
+        for sender in (0, 3):
+            shutil.copy(self.study / carried(0, 1, sender), other / carried(0, 1, sender))
+        # Round 1 is open for both, after different rounds 0.
+        self.succeed("member", "step", *self.places("a"))
+        self.succeed("member", "step", *self.places("c", other))
+        shutil.copy(self.study / carried(1, 2, 0), other / carried(1, 2, 0))
+        found = self.succeed("member", "step", *self.places("c", other))
+        self.assertIn("the revealed randomness of member 0 (Clinic a) is refused", found.stderr)
+        self.assertIn("saw other messages in the round before", found.stderr)
+        # Nor can the one message be exchanged for the other later.
+        shutil.copy(other / both, self.study / both)
+        self.refuse("member", "step", *self.places("a"), words=["round 0 shows other messages"])
+
+    def test_a_training_on_other_statistics_gets_no_share(self):
+        self.trained()
+        first, honest = self.study, (self.study / "result.bin").read_bytes()
+        # A whole second study, of other rows and keys: a result in the right form.
+        self.study = self.home / "second"
+        self.succeed(*self.charter_arguments(self.study))
+        for i, name in enumerate(self.names):
+            write_csv(self.home / f"{name}.csv", rows=24, features=features, classes=classes,
+                      seed=50 + i)
+        self.trained()
+        foreign = (self.study / "result.bin").read_bytes()
+        self.study = first
+        head = len(honest) - len(honest.split(b"cipherfit joint result 1", 1)[1]) + 64
+        self.assertEqual(len(foreign), len(honest))
+        (self.study / "result.bin").write_bytes(honest[:head] + foreign[head:])
+        self.refuse("member", "verify", "--quiet", *self.places("a"), words=["trained something else"])
+        self.refuse("member", "release", *self.places("a"))
+        self.assertEqual(self.shares(), [])
+
+
+class RecipientWhoHolds(Study):
+    def charter_arguments(self, out, *more):
+        arguments = list(super().charter_arguments(out, *more))
+        arguments[arguments.index("--recipient") + 1] = self.home / "a.card"
+        return arguments
+
+    def sign(self, study=None):
+        for name in self.names:
+            self.succeed("charter", "sign", study or self.study, "--member", self.private(name))
+
+    def test_it_answers_itself_while_it_waits(self):
+        self.sign()
+        for name in self.names:
+            self.succeed(*self.contribute(name))
+        for _ in range(9):
+            for name in self.names:
+                self.succeed("member", "step", *self.places(name), "--quiet")
+        self.assertEqual(self.serve().returncode, 0)
+        self.succeed("member", "verify", *self.places("c"), "--quiet")
+        opening = [str(word) for word in (
+            cipherfit, "recipient", "open", *self.places("a"), "--out", self.home / "model",
+            "--holders", "1,3", "--wait", "120", "--quiet")]
+        with subprocess.Popen(opening, stderr=subprocess.PIPE, text=True) as waiting:
+            self.succeed("member", "release", *self.places("c"), "--wait", "120")
+            self.assertEqual(waiting.wait(timeout=120), 0, waiting.stderr.read())
+        self.assertEqual(len(self.shares()), 2)
+        weights = np.load(self.home / "model/weights.npy")
+        predicted = self.test_values @ weights[:, 1:].T + weights[:, 0]
+        self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
 
 
 class KilledAnywhere(Study):

@@ -249,6 +249,33 @@ TEST(JointPreparation, ConvolutionsAreThoseOfAllImagesTogether) {
                        [&] { check_joint_map(odd); }));
 }
 
+TEST(CharterPlan, SaysWhatACharterTakes) {
+    const auto refused = [](const JointTerms& terms, const char* word) {
+        EXPECT_TRUE(throws(ErrorCode::bad_input, {word}, [&] {
+            static_cast<void>(CharterPlan::create(terms));
+        })) << word;
+    };
+    JointTerms terms = small_terms(6);
+    terms.task.iterations = 17;
+    refused(terms, "2 to 16 iterations, and not 17");
+    terms.task.iterations = 1;
+    refused(terms, "2 to 16 iterations, and not 1");
+    terms = small_terms(4097);
+    terms.preparation = Preparation::none;
+    refused(terms, "4098 columns are to be trained on");
+    terms.preparation = Preparation::whitened;
+    refused(terms, "components are taken of at most 4096");
+    terms = small_terms(6);
+    terms.components = 7;
+    refused(terms, "7 components of 6 features");
+    terms = small_terms(6);
+    terms.whitening_ridge = 0;
+    refused(terms, "a ridge of 1e-9 to 1");
+    terms = small_terms(6);
+    terms.row_bound = 0.5;
+    refused(terms, "the intercept alone needs 1");
+}
+
 TEST(CharterPlan, NamesTheSumsOfMapAndPreparation) {
     JointMap none;
     JointMap cosines;

@@ -3,9 +3,12 @@
 #pragma once
 
 #include "cipherfit/parties/message.h"
+#include "cipherfit/rlwe/multiparty/holders.h"
 
+#include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace cipherfit {
 
@@ -19,5 +22,16 @@ std::vector<std::uint8_t> attestation_payload(const Digest& ciphertext);
 Expected<Digest> authorize_release(const Charter& charter, const Digest& requested,
                                    const std::optional<Digest>& own,
                                    std::span<const MessageReceipt> attestations);
+
+// What a recipient asks for: a ciphertext, by digest, and who is to answer.
+struct AskedRelease {
+    Digest ciphertext{};
+    HolderSet holders;
+};
+std::vector<std::uint8_t> to_bytes(const AskedRelease& asked);
+// Untrusted bytes: never throws. corrupt_data unless they are the digest and a set of t of the k
+// holders.
+Expected<AskedRelease> asked_release_from_bytes(std::span<const std::uint8_t> bytes,
+                                                unsigned holders, unsigned threshold);
 
 }  // namespace cipherfit

@@ -66,6 +66,12 @@ JointResult run_joint_training(const Charter& charter, const CharterPlan& plan, 
                                const Contributions& contributions, const JointProgress& progress,
                                std::stop_token stop, JointTimes* times = nullptr);
 
+// The bytes of result.bin, and what they are of. Untrusted bytes: never throws. Errors:
+// corrupt_data, fingerprint_mismatch.
+Expected<std::vector<std::uint8_t>> result_to_bytes(const Charter& charter, const Digest& root,
+                                                    const JointResult& result);
+Expected<JointResult> result_from_bytes(std::span<const std::uint8_t> bytes, const Charter& charter,
+                                        const CharterPlan& plan, const Digest& root);
 // result.bin: bound to the charter and the root of the uploads.
 Expected<void> write_result(const CharterFiles& files, const Charter& charter,
                             const Contributions& contributions, const JointResult& result);

@@ -1,6 +1,5 @@
 #include "cipherfit/parties/owner/release_ceremony.h"
 
-#include "cipherfit/io/bytes.h"
 #include "cipherfit/parties/attestation.h"
 #include "cipherfit/parties/owner/release_record.h"
 #include "cipherfit/parties/owner/secret_bytes.h"
@@ -16,13 +15,6 @@ namespace cipherfit {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
-
-Bytes request_payload(const Digest& ciphertext, const HolderSet& set) {
-    ByteWriter out;
-    out.bytes(ciphertext);
-    out.u32(set.mask());
-    return out.take();
-}
 
 }  // namespace
 
@@ -88,24 +80,14 @@ Expected<ReleaseRequest> ReleaseCeremony::read_request(const RoundView& view) co
     if (!payload) {
         return failed(payload);
     }
-    ByteReader in(*payload);
-    Digest ciphertext{};
-    const auto digest = in.bytes(ciphertext.size());
-    const std::uint32_t mask = in.u32();
-    if (auto done = in.finish("the release request"); !done) {
-        return failed(done);
-    }
-    std::ranges::copy(digest, ciphertext.begin());
     const ReleaseTerms agreed = terms();
-    std::vector<unsigned> points;
-    for (unsigned bit = 0; bit < 32; ++bit) {
-        if ((mask >> bit & 1U) != 0) {
-            points.push_back(bit + 1);
-        }
+    const auto asked = asked_release_from_bytes(*payload, agreed.holders, agreed.threshold);
+    if (!asked) {
+        return make_error(asked.error().code, "the request of {} cannot be served: {}",
+                          member_.charter().describe(plan_.recipient), asked.error().message);
     }
     try {
-        const ReleaseRequest request =
-            request_of(ciphertext, HolderSet::create(agreed.holders, agreed.threshold, points));
+        const ReleaseRequest request = request_of(asked->ciphertext, asked->holders);
         require_valid(parameters_, request);
         return request;
     } catch (const Error& error) {
@@ -134,7 +116,10 @@ Expected<StepReport> ReleaseCeremony::request(const Digest& ciphertext, const Ho
     StepReport report;
     const auto view = member_.step(
         plan_.first_round, plan_.previous_root, request_slots(),
-        [&](const MessageSlot&) { return Expected<Bytes>(request_payload(ciphertext, set)); },
+        [&](const MessageSlot&) {
+            return Expected<Bytes>(
+                to_bytes(AskedRelease{.ciphertext = ciphertext, .holders = set}));
+        },
         report);
     if (!view) {
         return failed(view);

@@ -330,6 +330,15 @@ MemberSession::Opened MemberSession::open_model(const std::vector<unsigned>& hol
     ReleaseCeremony ceremony = state.release(charter.recipients()[0]);
     Opened result;
     result.report = value_or_throw(ceremony.request(own.digest, set));
+    // A recipient that is one of those it asks answers here: its directory is in use by this
+    // session, and it has recomputed the training.
+    if (const auto point = charter.point_of(state.self); point && set.contains(*point)) {
+        const StepReport answered = value_or_throw(ceremony.answer(
+            own.digest, shown.c0, shown.c1, value_or_throw(state.keys.release_point()),
+            value_or_throw(state.keys.noise_seed())));
+        result.report.posted.insert(result.report.posted.end(), answered.posted.begin(),
+                                    answered.posted.end());
+    }
     auto opened = value_or_throw(ceremony.open_model(shown.c0, result.report));
     if (opened) {
         const JointPreparation preparation = joint_preparation(state.plan, contributions.sums);

@@ -1,0 +1,155 @@
+#include "service/outcome.h"
+
+#include "cipherfit/base/secure.h"
+#include "cipherfit/io/file.h"
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/prediction_files.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <span>
+#include <sys/wait.h>
+
+namespace cipherfit::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string result_of(JobKind kind) {
+    switch (kind) {
+        case JobKind::training:
+            return std::string(contents::model);
+        case JobKind::prediction:
+            return std::string(contents::scores);
+        case JobKind::charter:
+            return "result.bin";
+    }
+    return {};
+}
+
+bool is_regular(const fs::path& path) {
+    std::error_code error;
+    return fs::is_regular_file(fs::symlink_status(path, error));
+}
+
+// The iteration whose checkpoint waits for an answer; 0: none.
+int unanswered_iteration(const ProcessEnd& end) {
+    const int every = end.job.choices.review_every;
+    if (end.job.kind != JobKind::training || every <= 0) {
+        return 0;
+    }
+    int found = 0;
+    for (int iteration = every; is_regular(end.directory / contents::kept_checkpoint(iteration));
+         iteration += every) {
+        if (!is_regular(end.directory / contents::answer(iteration))) {
+            found = iteration;
+        }
+    }
+    return found;
+}
+
+// Without the paths of the server's machine.
+std::string reason_of(const ProcessEnd& end) {
+    std::string words = end.words;
+    const std::string path = end.directory.string();
+    for (auto at = words.find(path); at != std::string::npos; at = words.find(path)) {
+        const bool has_slash = words.compare(at + path.size(), 1, "/") == 0;
+        words.replace(at, path.size() + (has_slash ? 1 : 0), has_slash ? "" : "the job");
+    }
+    return words;
+}
+
+std::string signal_reason(const ProcessEnd& end) {
+    if (!end.killed_for.empty()) {
+        return end.killed_for;
+    }
+    const int number = WTERMSIG(end.status);
+    if (number == SIGKILL) {
+        return "its process was killed by the system, which is most often for want of memory: "
+               "start it again, or ask for a smaller plan";
+    }
+    const char* text = ::strsignal(number);
+    return fmt::format("its process crashed ({}): a defect of cipherfit, or a file made to do that",
+                       text != nullptr ? text : "signal");
+}
+
+}  // namespace
+
+Outcome outcome_of(const ProcessEnd& end) {
+    constexpr int interrupted = 130;
+    const bool by_signal = WIFSIGNALED(end.status);
+    const int status = by_signal ? 0 : WEXITSTATUS(end.status);
+    if (!by_signal && status == 0) {
+        if (is_regular(end.directory / result_of(end.job.kind))) {
+            return {.state = JobState::succeeded, .reason = {}};
+        }
+        return {.state = JobState::stopped,
+                .reason = "the owner ended it by an answer to a review"};
+    }
+    if (end.is_cancelled) {
+        return {.state = JobState::cancelled, .reason = {}};
+    }
+    if (end.is_shutdown) {
+        return {.state = JobState::queued, .reason = {}};
+    }
+    if (by_signal) {
+        return {.state = JobState::failed, .reason = signal_reason(end)};
+    }
+    if (end.is_over_time) {
+        return {.state = JobState::failed,
+                .reason =
+                    "it ran past the server's limit of time: start it again to go on from "
+                    "its checkpoint, or ask for a smaller plan"};
+    }
+    if (status == interrupted) {
+        if (const int iteration = unanswered_iteration(end); iteration > 0) {
+            return {.state = JobState::awaiting_review,
+                    .reason = fmt::format("waits for the answer to iteration {}", iteration),
+                    .review_iteration = iteration};
+        }
+    }
+    const std::string words = reason_of(end);
+    return {
+        .state = JobState::failed,
+        .reason = !words.empty() ? words : fmt::format("its process ended with status {}", status)};
+}
+
+std::string digest_of_file(const fs::path& file) {
+    const auto source = value_or_throw(FileSource::open(file));
+    Sha256 hash;
+    std::vector<std::uint8_t> piece(std::size_t{1} << 20U);
+    for (std::uint64_t at = 0; at < source->size(); at += piece.size()) {
+        const auto part = std::span(piece).first(
+            static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), source->size() - at)));
+        value_or_throw(source->read_at(at, part));
+        hash.update(part);
+    }
+    return to_hex(hash.finish());
+}
+
+std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind) {
+    std::vector<std::string> names{result_of(kind), std::string(contents::server_report)};
+    std::error_code error;
+    std::vector<std::string> kept;
+    for (auto entry = fs::directory_iterator(directory / contents::checkpoints, error);
+         !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const std::string name =
+            std::string(contents::checkpoints) + entry->path().filename().string();
+        if (name.ends_with(".cft") && is_content_name(name)) {
+            kept.push_back(name);
+        }
+    }
+    std::ranges::sort(kept);
+    names.insert(names.end(), kept.begin(), kept.end());
+    std::vector<FileRecord> files;
+    for (const std::string& name : names) {
+        const fs::path path = directory / name;
+        if (is_regular(path)) {
+            files.push_back({name, fs::file_size(path), digest_of_file(path), true});
+        }
+    }
+    return files;
+}
+
+}  // namespace cipherfit::service

@@ -1,0 +1,37 @@
+// What the end of a job's process means for the job.
+#pragma once
+
+#include "service/records.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cipherfit::service {
+
+struct ProcessEnd {
+    const JobRecord& job;
+    const std::filesystem::path& directory;
+    int status = 0;            // as of waitpid()
+    const std::string& words;  // its last line
+    const std::string& killed_for;
+    bool is_cancelled = false;
+    bool is_shutdown = false;
+    bool is_over_time = false;
+};
+
+struct Outcome {
+    JobState state = JobState::failed;  // queued: to go on in another process
+    std::string reason = {};
+    int review_iteration = 0;
+};
+
+Outcome outcome_of(const ProcessEnd& end);
+
+// What a job has made for its owner: the result first, with sizes and digests.
+std::vector<FileRecord> result_files(const std::filesystem::path& directory, JobKind kind);
+
+// SHA-256 of a file, in hex. Throws Error(io_failure).
+std::string digest_of_file(const std::filesystem::path& file);
+
+}  // namespace cipherfit::service

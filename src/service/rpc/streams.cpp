@@ -1,0 +1,382 @@
+#include "service/rpc/streams.h"
+
+#include "service/rpc/messages.h"
+
+#include <optional>
+#include <utility>
+
+namespace cipherfit::service {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
+  public:
+    UploadReactor(Calls& calls, StallWatch& stalls, grpc::CallbackServerContext* context,
+                  v1::FileState* response, bool is_post)
+        : calls_(calls),
+          context_(context),
+          response_(response),
+          is_post_(is_post),
+          stream_(std::make_shared<StallWatch::Stream>()) {
+        stream_->end = [this] {
+            Finish({grpc::StatusCode::DEADLINE_EXCEEDED,
+                    "nothing arrived for too long: go on from what the server has"});
+        };
+        stalls.add(stream_);
+        read();
+    }
+
+    void OnReadDone(bool is_message) override {
+        {
+            const std::lock_guard lock(stream_->mutex);
+            stream_->is_reading = false;
+            if (stream_->is_finished) {
+                return;
+            }
+            if (!is_message) {
+                stream_->is_finished = true;
+            }
+        }
+        calls_.bulk().give([this, is_message] {
+            if (is_message) {
+                take();
+            } else {
+                end();
+            }
+        });
+    }
+    void OnDone() override {
+        if (!client_.empty()) {
+            calls_.close_stream(client_);
+        }
+        delete this;
+    }
+
+  private:
+    void read() {
+        {
+            const std::lock_guard lock(stream_->mutex);
+            stream_->is_reading = true;
+            stream_->since = SteadyClock::now();
+        }
+        StartRead(&request_);
+    }
+    const char* method() const { return is_post_ ? "Post" : "Upload"; }
+
+    void take() {
+        const grpc::Status status = calls_.guarded(*context_, method(), began_, false, [this] {
+            if (!upload_) {
+                const std::string client = calls_.client(*context_);
+                if (!request_.has_header()) {
+                    refuse(Status::invalid_argument, "an upload begins with its header");
+                }
+                calls_.open_stream(client);
+                client_ = client;
+                const v1::UploadHeader& header = request_.header();
+                upload_ = calls_.service().upload(client, {.id = header.id(),
+                                                           .name = header.name(),
+                                                           .bytes = header.bytes(),
+                                                           .sha256 = span_of(header.sha256()),
+                                                           .is_post = is_post_});
+            } else if (!request_.has_chunk()) {
+                refuse(Status::invalid_argument, "after the header there are chunks alone");
+            } else {
+                upload_->append(request_.chunk().offset(), span_of(request_.chunk().data()));
+            }
+        });
+        if (!status.ok()) {
+            finish(status);
+        } else if (upload_->is_done()) {
+            finish_with_file();
+        } else {
+            read();
+        }
+    }
+    // The client has sent everything, or the line is broken: what came decides.
+    void end() {
+        const grpc::Status status = calls_.guarded(*context_, method(), began_, true, [this] {
+            if (!upload_) {
+                refuse(Status::invalid_argument, "an upload begins with its header");
+            }
+            fill(*response_, upload_->finish());
+        });
+        Finish(status);
+    }
+    void finish_with_file() {
+        finish(calls_.guarded(*context_, method(), began_, true,
+                              [this] { fill(*response_, upload_->finish()); }));
+    }
+    void finish(const grpc::Status& status) {
+        {
+            const std::lock_guard lock(stream_->mutex);
+            stream_->is_finished = true;
+        }
+        Finish(status);
+    }
+
+    Calls& calls_;
+    grpc::CallbackServerContext* context_;
+    v1::FileState* response_;
+    bool is_post_;
+    std::shared_ptr<StallWatch::Stream> stream_;
+    SteadyClock::time_point began_ = SteadyClock::now();
+    v1::UploadRequest request_;
+    std::optional<Upload> upload_;
+    std::string client_;
+};
+
+class DownloadReactor final : public grpc::ServerWriteReactor<v1::DownloadResponse> {
+  public:
+    DownloadReactor(Calls& calls, grpc::CallbackServerContext* context,
+                    const v1::DownloadRequest& request)
+        : calls_(calls), context_(context), request_(request) {
+        calls_.bulk().give([this] { begin(); });
+    }
+    void OnWriteDone(bool is_written) override {
+        if (!is_written) {  // the client is gone
+            Finish(grpc::Status::CANCELLED);
+            return;
+        }
+        calls_.bulk().give([this] { go_on(); });
+    }
+    void OnDone() override {
+        if (!client_.empty()) {
+            calls_.close_stream(client_);
+        }
+        delete this;
+    }
+
+  private:
+    void begin() {
+        const grpc::Status status = calls_.guarded(*context_, "Download", began_, false, [this] {
+            const std::string client = calls_.client(*context_);
+            calls_.open_stream(client);
+            client_ = client;
+            download_ = calls_.service().download(client, request_.id(), request_.name(),
+                                                  request_.offset(), span_of(request_.sha256()));
+            fill(*response_.mutable_file(), FileView{download_->file(), download_->file().bytes});
+        });
+        if (!status.ok()) {
+            Finish(status);
+            return;
+        }
+        StartWrite(&response_);
+    }
+    void go_on() {
+        const grpc::Status status = calls_.guarded(*context_, "Download", began_, false, [this] {
+            if (calls_.service().is_ending()) {
+                refuse(Status::unavailable, "the server ends: try again later");
+            }
+            v1::Chunk& chunk = *response_.mutable_chunk();
+            chunk.set_offset(download_->offset());
+            const std::vector<std::uint8_t> bytes = download_->next();
+            chunk.set_data(bytes.data(), bytes.size());
+        });
+        if (!status.ok()) {
+            Finish(status);
+        } else if (response_.chunk().data().empty()) {
+            Finish(calls_.guarded(*context_, "Download", began_, true, [] {}));
+        } else {
+            StartWrite(&response_);
+        }
+    }
+
+    Calls& calls_;
+    grpc::CallbackServerContext* context_;
+    v1::DownloadRequest request_;
+    SteadyClock::time_point began_ = SteadyClock::now();
+    v1::DownloadResponse response_;
+    std::optional<Download> download_;
+    std::string client_;
+};
+
+// One step at a time is given to the workers, or one message is being written: `is_busy_`. Only a
+// step calls Finish().
+template <class Event>
+class WatchReactor final : public grpc::ServerWriteReactor<Event> {
+  public:
+    WatchReactor(Calls& calls, grpc::CallbackServerContext* context, std::string id,
+                 Look<Event> look)
+        : calls_(calls), context_(context), id_(std::move(id)), look_(std::move(look)) {
+        number_ = calls_.service().watchers().add(id_, [this] { change(); });
+        change();
+    }
+    void OnWriteDone(bool is_written) override {
+        {
+            const std::lock_guard lock(mutex_);
+            is_busy_ = false;
+            is_cancelled_ = is_cancelled_ || !is_written;
+            if (!is_changed_ && !is_cancelled_) {
+                return;
+            }
+        }
+        change();
+    }
+    void OnCancel() override {
+        {
+            const std::lock_guard lock(mutex_);
+            is_cancelled_ = true;
+        }
+        change();
+    }
+    void OnDone() override {
+        if (!client_.empty()) {
+            calls_.close_stream(client_);
+        }
+        delete this;
+    }
+
+  private:
+    void change() {
+        const std::lock_guard lock(mutex_);
+        is_changed_ = true;
+        if (is_busy_ || is_finished_) {
+            return;
+        }
+        is_busy_ = true;
+        calls_.quick().give([this] { step(); });
+    }
+    void step() {
+        bool is_cancelled = false;
+        {
+            const std::lock_guard lock(mutex_);
+            is_changed_ = false;
+            is_cancelled = is_cancelled_;
+        }
+        if (is_cancelled) {
+            finish(grpc::Status::CANCELLED);
+            return;
+        }
+        bool is_last = false;
+        Event event;
+        const grpc::Status status = calls_.guarded(*context_, "Watch", began_, false, [&] {
+            const std::string client = calls_.client(*context_);
+            if (client_.empty()) {
+                calls_.open_stream(client);
+                client_ = client;
+            }
+            is_last = look_(client, event);
+        });
+        if (!status.ok()) {
+            finish(status);
+            return;
+        }
+        const std::string text = event.SerializeAsString();
+        if (text == sent_ && !is_last) {
+            bool is_changed = false;
+            {
+                const std::lock_guard lock(mutex_);
+                is_busy_ = false;
+                is_changed = is_changed_;
+            }
+            if (is_changed) {
+                change();
+            }
+            return;
+        }
+        sent_ = text;
+        event_ = std::move(event);
+        if (!is_last) {
+            this->StartWrite(&event_);
+            return;
+        }
+        leave();
+        this->StartWriteAndFinish(&event_, grpc::WriteOptions(),
+                                  calls_.guarded(*context_, "Watch", began_, true, [] {}));
+    }
+    void leave() {
+        {
+            const std::lock_guard lock(mutex_);
+            is_finished_ = true;
+        }
+        calls_.service().watchers().remove(id_, number_);
+    }
+    void finish(const grpc::Status& status) {
+        leave();
+        this->Finish(status);
+    }
+
+    Calls& calls_;
+    grpc::CallbackServerContext* context_;
+    std::string id_;
+    Look<Event> look_;
+    SteadyClock::time_point began_ = SteadyClock::now();
+    std::uint64_t number_ = 0;
+    std::mutex mutex_;
+    bool is_busy_ = false, is_changed_ = false, is_cancelled_ = false, is_finished_ = false;
+    std::string sent_, client_;
+    Event event_;
+};
+
+}  // namespace
+
+StallWatch::StallWatch(double seconds)
+    : limit_(std::chrono::duration_cast<SteadyClock::duration>(
+          std::chrono::duration<double>(seconds))),
+      thread_([this](const std::stop_token& stop) {
+          while (!stop.stop_requested()) {
+              std::this_thread::sleep_for(std::chrono::milliseconds(250));
+              sweep();
+          }
+      }) {}
+
+StallWatch::~StallWatch() = default;
+
+void StallWatch::add(const std::shared_ptr<Stream>& stream) {
+    const std::lock_guard lock(mutex_);
+    streams_.push_back(stream);
+}
+
+void StallWatch::sweep() {
+    std::vector<std::shared_ptr<Stream>> streams;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
+        for (const auto& stream : streams_) {
+            if (auto alive = stream.lock()) {
+                streams.push_back(std::move(alive));
+            }
+        }
+    }
+    const auto now = SteadyClock::now();
+    for (const auto& stream : streams) {
+        {
+            const std::lock_guard lock(stream->mutex);
+            if (!stream->is_reading || stream->is_finished || now - stream->since < limit_) {
+                continue;
+            }
+            stream->is_finished = true;
+        }
+        // The call lives on until this has been done.
+        stream->end();
+    }
+}
+
+grpc::ServerReadReactor<v1::UploadRequest>* start_upload(Calls& calls, StallWatch& stalls,
+                                                         grpc::CallbackServerContext* context,
+                                                         v1::FileState* response, bool is_post) {
+    return new UploadReactor(calls, stalls, context, response, is_post);
+}
+
+grpc::ServerWriteReactor<v1::DownloadResponse>* start_download(Calls& calls,
+                                                               grpc::CallbackServerContext* context,
+                                                               const v1::DownloadRequest& request) {
+    return new DownloadReactor(calls, context, request);
+}
+
+grpc::ServerWriteReactor<v1::JobEvent>* start_watch(Calls& calls,
+                                                    grpc::CallbackServerContext* context,
+                                                    const std::string& id,
+                                                    Look<v1::JobEvent> look) {
+    return new WatchReactor<v1::JobEvent>(calls, context, id, std::move(look));
+}
+
+grpc::ServerWriteReactor<v1::CharterEvent>* start_watch(Calls& calls,
+                                                        grpc::CallbackServerContext* context,
+                                                        const std::string& id,
+                                                        Look<v1::CharterEvent> look) {
+    return new WatchReactor<v1::CharterEvent>(calls, context, id, std::move(look));
+}
+
+}  // namespace cipherfit::service

@@ -1,0 +1,190 @@
+#include "service/sandbox.h"
+
+#include "cipherfit/base/error.h"
+#include "cipherfit/io/file.h"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/close_range.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace cipherfit::service {
+namespace {
+
+void limit(int what, std::uint64_t bytes, const char* name) {
+    if (bytes == 0) {
+        return;
+    }
+    const rlimit limits{bytes, bytes};
+    require(::setrlimit(static_cast<__rlimit_resource>(what), &limits) == 0, ErrorCode::io_failure,
+            "cannot limit {}: {}", name, std::strerror(errno));
+}
+
+bool leave_the_network() {
+    // Without root it takes a user namespace as well.
+    return ::unshare(CLONE_NEWNET) == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+}
+
+constexpr std::uint64_t reading = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+constexpr std::uint64_t everything_of_abi_1 =
+    reading | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+    LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
+    LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+// Since its second version; without them files could not move between directories of the job.
+constexpr std::uint64_t refer = std::uint64_t{1} << 13U;
+constexpr std::uint64_t truncate = std::uint64_t{1} << 14U;
+
+bool allow(int ruleset, const std::filesystem::path& path, std::uint64_t access) {
+    const FileDescriptor directory(::open(path.c_str(), O_PATH | O_CLOEXEC));
+    if (!directory.valid()) {
+        return errno == ENOENT;  // nothing to allow
+    }
+    landlock_path_beneath_attr rule{};
+    rule.allowed_access = access;
+    rule.parent_fd = directory.get();
+    return ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0U) == 0;
+}
+
+bool lock_the_files(const std::filesystem::path& directory) {
+    const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0},
+                                   LANDLOCK_CREATE_RULESET_VERSION);
+    if (version < 1) {
+        return false;
+    }
+    std::uint64_t handled = everything_of_abi_1;
+    handled |= version >= 2 ? refer : 0;
+    handled |= version >= 3 ? truncate : 0;
+    // The later members of the kernel's structure are left out: it takes the shorter one.
+    const std::uint64_t attribute = handled;
+    const FileDescriptor ruleset(static_cast<int>(
+        ::syscall(SYS_landlock_create_ruleset, &attribute, sizeof(attribute), 0U)));
+    if (!ruleset.valid()) {
+        return false;
+    }
+    bool made = allow(ruleset.get(), directory, handled & ~LANDLOCK_ACCESS_FS_EXECUTE);
+    // Libraries, the system's description of itself, OpenSSL's settings.
+    for (const char* path : {"/usr", "/lib", "/lib64", "/proc", "/sys", "/etc/ssl"}) {
+        made = allow(ruleset.get(), path, reading | LANDLOCK_ACCESS_FS_EXECUTE) && made;
+    }
+    for (const char* path : {"/dev/null", "/dev/urandom", "/dev/random", "/etc/ld.so.cache"}) {
+        made = allow(ruleset.get(), path, LANDLOCK_ACCESS_FS_READ_FILE) && made;
+    }
+    return made && ::syscall(SYS_landlock_restrict_self, ruleset.get(), 0U) == 0;
+}
+
+// Calls that a job has no use for: sockets, other programs and processes, the system's settings.
+constexpr std::array refused_calls{SYS_socket,
+                                   SYS_socketpair,
+                                   SYS_connect,
+                                   SYS_bind,
+                                   SYS_listen,
+                                   SYS_accept,
+                                   SYS_accept4,
+                                   SYS_execve,
+                                   SYS_execveat,
+                                   SYS_fork,
+                                   SYS_vfork,
+                                   SYS_ptrace,
+                                   SYS_mount,
+                                   SYS_umount2,
+                                   SYS_pivot_root,
+                                   SYS_chroot,
+                                   SYS_setns,
+                                   SYS_unshare,
+                                   SYS_bpf,
+                                   SYS_keyctl,
+                                   SYS_add_key,
+                                   SYS_request_key,
+                                   SYS_reboot,
+                                   SYS_kexec_load,
+                                   SYS_init_module,
+                                   SYS_finit_module,
+                                   SYS_delete_module,
+                                   SYS_swapon,
+                                   SYS_swapoff,
+                                   SYS_settimeofday,
+                                   SYS_clock_settime,
+                                   SYS_process_vm_readv,
+                                   SYS_kill,
+                                   SYS_perf_event_open,
+                                   SYS_process_vm_writev,
+                                   SYS_userfaultfd,
+                                   SYS_io_uring_setup,
+                                   SYS_open_by_handle_at};
+
+bool refuse_calls() {
+#ifdef __x86_64__
+    std::array<sock_filter, refused_calls.size() + 8> program{};
+    std::size_t size = 0;
+    const auto add = [&](const sock_filter& instruction) { program[size++] = instruction; };
+    add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)));
+    add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
+    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
+    // Calls of the x32 interface, which have a bit more, are others.
+    add(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000U, 0, 1));
+    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    for (std::size_t i = 0; i < refused_calls.size(); ++i) {
+        // To the refusal, which is the last instruction.
+        add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(refused_calls[i]),
+                     static_cast<std::uint8_t>(refused_calls.size() - i), 0));
+    }
+    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+    const sock_fprog filter{static_cast<unsigned short>(size), program.data()};
+    return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+#else
+    return false;
+#endif
+}
+
+void be_considerate() {
+    static_cast<void>(::setpriority(PRIO_PROCESS, 0, 10));
+    constexpr int best_effort = 2 << 13;
+    static_cast<void>(::syscall(SYS_ioprio_set, 1, 0, best_effort | 7));
+}
+
+}  // namespace
+
+std::vector<std::string> confine(const Confinement& confinement) {
+    if (confinement.parent != 0) {
+        static_cast<void>(::prctl(PR_SET_PDEATHSIG, SIGKILL));
+        // It may have gone before that was in force.
+        require(::getppid() == confinement.parent, ErrorCode::io_failure,
+                "the service has ended: start it again");
+    }
+    static_cast<void>(::syscall(SYS_close_range, 3U, ~0U, 0U));
+    be_considerate();
+    limit(RLIMIT_DATA, confinement.memory_bytes, "memory");
+    limit(RLIMIT_FSIZE, confinement.file_bytes, "the size of files");
+    const rlimit none{0, 0};
+    static_cast<void>(::setrlimit(RLIMIT_CORE, &none));
+    std::vector<std::string> lacking;
+    if (!leave_the_network()) {
+        lacking.emplace_back("network namespace");
+    }
+    require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, ErrorCode::io_failure,
+            "cannot give up privileges: {}", std::strerror(errno));
+    if (!lock_the_files(confinement.directory)) {
+        lacking.emplace_back("landlock");
+    }
+    if (!refuse_calls()) {
+        lacking.emplace_back("seccomp");
+    }
+    return lacking;
+}
+
+}  // namespace cipherfit::service

@@ -1,0 +1,24 @@
+// What a job's process gives up before it reads a byte of its owner's: more memory than its plan
+// predicts, the network, other processes, and every file but those of its job.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace cipherfit::service {
+
+struct Confinement {
+    std::filesystem::path directory;  // the only one that it may write to
+    std::uint64_t memory_bytes = 0;   // of writable memory; 0: no limit
+    std::uint64_t file_bytes = 0;     // of each file; 0: no limit
+    int parent = 0;                   // dies with it; 0: does not
+};
+
+// Does what the kernel has, and returns the names of what it has not: "network namespace",
+// "landlock", "seccomp". Call it before there is a second thread. Throws Error(io_failure) where a
+// limit cannot be set, or where the parent is gone already.
+std::vector<std::string> confine(const Confinement& confinement);
+
+}  // namespace cipherfit::service

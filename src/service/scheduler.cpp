@@ -1,0 +1,389 @@
+#include "service/scheduler.h"
+
+#include "cipherfit/protocol/job_files.h"
+#include "cipherfit/protocol/prediction_files.h"
+#include "service/clock.h"
+#include "service/journal.h"
+#include "service/outcome.h"
+
+#include <algorithm>
+#include <csignal>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit::service {
+namespace {
+
+constexpr auto tell_every = std::chrono::milliseconds(250);
+constexpr auto look_every = std::chrono::milliseconds(500);
+constexpr double grace_seconds = 60;  // for the iteration of a job past its limit
+
+std::uint64_t bytes_in(const std::filesystem::path& directory) {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (auto entry = std::filesystem::recursive_directory_iterator(directory, error);
+         !error && entry != std::filesystem::recursive_directory_iterator();
+         entry.increment(error)) {
+        std::error_code none;
+        const auto size = entry->file_size(none);
+        bytes += none ? 0 : size;
+    }
+    return bytes;
+}
+
+// What a job may take beyond its prediction before it is ended.
+std::uint64_t memory_limit_of(std::uint64_t predicted) {
+    return predicted + predicted / 4 + (std::uint64_t{512} << 20U);
+}
+
+std::uint64_t disk_limit_of(std::uint64_t predicted) {
+    return 2 * predicted + (std::uint64_t{1} << 30U);
+}
+
+}  // namespace
+
+struct Scheduler::Running {
+    JobRecord record;
+    std::filesystem::path directory;
+    std::unique_ptr<JobProcess> process;
+    Clock::time_point started = Clock::now();
+    Clock::time_point looked;
+    std::optional<Clock::time_point> training_since;
+    double work_at_start = 0;
+    JobProgress progress;
+    std::string killed_for;  // why this program has killed it
+    bool told_to_stop = false;
+
+    double seconds() const { return std::chrono::duration<double>(Clock::now() - started).count(); }
+};
+
+Scheduler::Scheduler(const Settings& settings, std::uint64_t memory_bytes, Store& store,
+                     AuditLog& audit, Metrics& metrics, Watchers& watchers)
+    : settings_(settings),
+      memory_bytes_(memory_bytes),
+      threads_(settings.threads != 0
+                   ? settings.threads
+                   : std::max(1U, std::thread::hardware_concurrency() / settings.parallel_jobs)),
+      store_(store),
+      audit_(audit),
+      metrics_(metrics),
+      watchers_(watchers),
+      wakened_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    require(wakened_.valid(), ErrorCode::io_failure, "no descriptor is left");
+    store.requeue_running();
+    for (const JobRecord& job : store.jobs_in({JobState::queued})) {
+        queue_.push(job.owner, {job.id, job.cost.memory_bytes});
+    }
+    thread_ = std::thread([this] { run(); });
+}
+
+Scheduler::~Scheduler() {
+    shutdown();
+}
+
+void Scheduler::wake() const {
+    const std::uint64_t one = 1;
+    static_cast<void>(::write(wakened_.get(), &one, sizeof(one)) >= 0);
+}
+
+void Scheduler::add(const JobRecord& job) {
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.push(job.owner, {job.id, job.cost.memory_bytes});
+    }
+    wake();
+}
+
+bool Scheduler::remove(const JobRecord& job) {
+    const std::lock_guard lock(mutex_);
+    return queue_.remove(job.owner, job.id);
+}
+
+void Scheduler::stop(const std::string& id, bool now) {
+    const std::lock_guard lock(mutex_);
+    const auto found = running_.find(id);
+    if (found == running_.end()) {
+        return;
+    }
+    if (now) {
+        found->second->killed_for = "it was deleted";
+        found->second->process->signal(SIGKILL);
+    } else if (!found->second->told_to_stop) {
+        found->second->told_to_stop = true;
+        found->second->process->signal(SIGTERM);
+    }
+}
+
+void Scheduler::wait_for_end(const std::string& id) const {
+    while (true) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!running_.contains(id)) {
+                return;
+            }
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
+std::optional<std::size_t> Scheduler::position(const JobRecord& job) const {
+    const std::lock_guard lock(mutex_);
+    return queue_.position(job.owner, job.id);
+}
+
+std::optional<JobProgress> Scheduler::progress(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = running_.find(id);
+    return found == running_.end() ? std::nullopt : std::optional(found->second->progress);
+}
+
+void Scheduler::shutdown() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (!ends_) {
+            ends_ = true;
+            ends_by_ =
+                Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                   std::chrono::duration<double>(settings_.shutdown_seconds));
+        }
+    }
+    wake();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+void Scheduler::run() {
+    std::vector<pollfd> waits;
+    while (true) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (ends_) {
+                for (auto& [id, job] : running_) {
+                    if (!job->told_to_stop) {
+                        job->told_to_stop = true;
+                        job->process->signal(SIGTERM);
+                    } else if (Clock::now() > ends_by_) {
+                        job->process->signal(SIGKILL);
+                    }
+                }
+                if (running_.empty()) {
+                    return;
+                }
+            }
+        }
+        start_what_fits();
+        waits.clear();
+        waits.push_back({wakened_.get(), POLLIN, 0});
+        for (const auto& [id, job] : running_) {
+            waits.push_back({job->process->descriptor(), POLLIN, 0});
+        }
+        const bool is_idle = running_.empty() && changed_.empty();
+        ::poll(waits.data(), waits.size(), is_idle ? 5000 : 100);
+        std::uint64_t wakes = 0;
+        static_cast<void>(::read(wakened_.get(), &wakes, sizeof(wakes)) >= 0);
+        std::vector<Running*> ended;
+        for (auto& [id, job] : running_) {
+            hear(*job);
+            watch_limits(*job);
+            if (job->process->ended()) {
+                ended.push_back(job.get());
+            }
+        }
+        for (Running* job : ended) {
+            end(*job);
+        }
+        tell_watchers();
+    }
+}
+
+void Scheduler::start_what_fits() {
+    while (true) {
+        QueuedJob next;
+        {
+            const std::lock_guard lock(mutex_);
+            std::uint64_t used = 0;
+            for (const auto& [id, job] : running_) {
+                used += job->record.cost.memory_bytes;
+            }
+            metrics_.show_queue(queue_.size(), running_.size(), used);
+            const QueuedJob* front = queue_.front();
+            // A large one waits until there is room and is not passed by smaller ones.
+            if (ends_ || front == nullptr || running_.size() >= settings_.parallel_jobs ||
+                (!running_.empty() && used + front->memory_bytes > memory_bytes_)) {
+                return;
+            }
+            next = queue_.pop();
+        }
+        start(next);
+    }
+}
+
+void Scheduler::start(const QueuedJob& next) {
+    try {
+        if (!store_.move(next.id, {JobState::queued}, JobState::running)) {
+            return;  // cancelled or deleted a moment ago
+        }
+        const auto record = store_.job(next.id);
+        if (!record) {
+            return;
+        }
+        auto job = std::make_unique<Running>();
+        job->record = *record;
+        job->directory = settings_.data / "jobs" / next.id;
+        const std::lock_guard lock(mutex_);
+        job->process =
+            std::make_unique<JobProcess>(job->record, job->directory, settings_, threads_,
+                                         memory_limit_of(record->cost.memory_bytes));
+        running_.emplace(next.id, std::move(job));
+    } catch (const std::exception& error) {
+        log_warning("job_not_started", {{"job", next.id}, {"error", error.what()}});
+        store_.move(next.id, {JobState::running, JobState::queued}, JobState::failed,
+                    "the server could not start it: start the job again");
+    }
+    audit_.add({.who = "server", .what = "run", .job = next.id});
+    watchers_.notify(next.id);
+}
+
+void Scheduler::hear(Running& job) {
+    job.process->listen([&](const Progress& told) {
+        const std::lock_guard lock(mutex_);
+        job.progress.progress = told;
+        if (told.phase == Progress::Phase::train) {
+            job.progress.iterations = static_cast<int>(told.total);
+            if (!job.training_since) {
+                job.training_since = Clock::now();
+                job.work_at_start = told.work_done;
+            }
+            const double done = told.work_done - job.work_at_start;
+            if (done > 0) {
+                const double spent =
+                    std::chrono::duration<double>(Clock::now() - *job.training_since).count();
+                job.progress.seconds_left = spent * (1 - told.work_done) / done;
+            }
+        }
+        changed_.insert(job.record.id);
+    });
+}
+
+void Scheduler::watch_limits(Running& job) {
+    const auto now = Clock::now();
+    if (now - job.looked < look_every) {
+        return;
+    }
+    job.looked = now;
+    const auto kill_for = [&](std::string reason) {
+        const std::lock_guard lock(mutex_);
+        if (job.killed_for.empty()) {
+            job.killed_for = std::move(reason);
+            job.process->signal(SIGKILL);
+        }
+    };
+    const std::uint64_t most_memory = memory_limit_of(job.record.cost.memory_bytes);
+    if (job.process->resident_bytes() > most_memory) {
+        kill_for(fmt::format("it took more memory than its plan predicts, the limit is {} MB",
+                             most_memory >> 20U));
+    }
+    const std::uint64_t most_disk = disk_limit_of(job.record.cost.disk_bytes);
+    if (bytes_in(job.directory) > most_disk) {
+        kill_for(fmt::format("it took more disk than its plan predicts, the limit is {} MB",
+                             most_disk >> 20U));
+    }
+    const double limit = settings_.job_hours * 3600;
+    if (limit > 0 && job.seconds() > limit) {
+        const std::string reason = fmt::format(
+            "it ran past the server's limit of {} hours: start it again to go on from "
+            "its checkpoint, or ask for a smaller plan",
+            settings_.job_hours);
+        if (job.seconds() > limit + grace_seconds) {
+            kill_for(reason);
+        } else if (!job.told_to_stop) {
+            const std::lock_guard lock(mutex_);
+            job.told_to_stop = true;
+            job.process->signal(SIGTERM);
+        }
+    }
+}
+
+void Scheduler::end(Running& job) {
+    hear(job);  // what it said last
+    const double seconds = job.seconds();
+    try {
+        bool ends = false;
+        {
+            const std::lock_guard lock(mutex_);
+            ends = ends_;
+        }
+        const auto record = store_.job(job.record.id);
+        const double limit = settings_.job_hours * 3600;
+        const Outcome outcome = outcome_of({.job = job.record,
+                                            .directory = job.directory,
+                                            .status = job.process->status(),
+                                            .words = job.process->last_words(),
+                                            .killed_for = job.killed_for,
+                                            .is_cancelled = record && record->cancel_asked,
+                                            .is_shutdown = ends && job.told_to_stop,
+                                            .is_over_time = limit > 0 && seconds > limit});
+        store_.add_usage(job.record.owner, unix_now(), seconds);
+        if (outcome.state == JobState::queued) {  // the next process goes on with it
+            store_.move(job.record.id, {JobState::running}, JobState::queued);
+        } else {
+            finish(job, outcome.state, outcome.reason, outcome.review_iteration);
+        }
+        metrics_.count_finished(std::string(name(job.record.kind)),
+                                std::string(name(outcome.state)), seconds);
+        log_info("job_ended", {{"job", job.record.id},
+                               {"client", job.record.owner},
+                               {"state", name(outcome.state)},
+                               {"reason", outcome.reason},
+                               {"seconds", seconds}});
+    } catch (const std::exception& error) {
+        log_warning("job_end_not_kept", {{"job", job.record.id}, {"error", error.what()}});
+    }
+    const std::string id = job.record.id;
+    {
+        const std::lock_guard lock(mutex_);
+        running_.erase(id);
+    }
+    watchers_.notify(id);
+}
+
+void Scheduler::finish(const Running& job, JobState state, const std::string& reason,
+                       int iteration) {
+    const std::string& id = job.record.id;
+    std::string digest;
+    for (const FileRecord& file : result_files(job.directory, job.record.kind)) {
+        store_.put_file(id, file);
+        if (digest.empty() && state == JobState::succeeded) {
+            digest = file.sha256;
+        }
+    }
+    // A cancelled job could be in any state by now but this one.
+    store_.move(id, {JobState::running}, state, reason, iteration);
+    audit_.add({.who = "server",
+                .what = fmt::format("ended: {}", name(state)),
+                .job = id,
+                .digest = digest,
+                .detail = reason});
+}
+
+void Scheduler::tell_watchers() {
+    std::set<std::string> changed;
+    {
+        const std::lock_guard lock(mutex_);
+        if (changed_.empty() || Clock::now() - told_ < tell_every) {
+            return;
+        }
+        told_ = Clock::now();
+        changed.swap(changed_);
+    }
+    for (const std::string& id : changed) {
+        watchers_.notify(id);
+    }
+}
+
+}  // namespace cipherfit::service

@@ -1,0 +1,76 @@
+// Files on their way in. What came of a file lies in incoming/ and moves into the job's directory
+// once its digest and its form are right; a break loses nothing that was written.
+#pragma once
+
+#include "cipherfit/base/secure.h"
+#include "cipherfit/io/file.h"
+#include "service/records.h"
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace cipherfit::service {
+
+// One file, by whoever has the newest stream of it.
+class Incoming {
+  public:
+    // `received` bytes are at `path`, which is made if it is not there. Throws Error(io_failure).
+    Incoming(std::filesystem::path path, FileRecord file);
+    std::uint64_t received() const noexcept { return received_; }
+    const FileRecord& file() const noexcept { return file_; }
+    const std::filesystem::path& path() const noexcept { return path_; }
+
+    // A stream begins: earlier ones are refused from now on.
+    std::uint64_t take_over() noexcept { return ++stream_; }
+    // Throws Refusal: aborted (another stream has taken over), out_of_range, resource_exhausted
+    // (the disk is full), internal.
+    void append(std::uint64_t stream, std::uint64_t offset, std::span<const std::uint8_t> bytes);
+    // Compares the digest, flushes. Throws Refusal: aborted, out_of_range if bytes are missing,
+    // data_loss, after which nothing has been received.
+    void finish(std::uint64_t stream);
+    // Forgets what came.
+    void drop();
+
+  private:
+    void require_current(std::uint64_t stream) const;
+    void hash_what_is_there();
+
+    std::filesystem::path path_;
+    FileRecord file_;
+    std::mutex mutex_;
+    FileDescriptor descriptor_;
+    std::atomic<std::uint64_t> received_{0};
+    std::uint64_t hashed_ = 0;
+    Sha256 hash_;
+    std::atomic<std::uint64_t> stream_{0};
+};
+
+// Those that are open, by job and name.
+class IncomingFiles {
+  public:
+    explicit IncomingFiles(std::filesystem::path directory);
+    std::filesystem::path path(const std::string& job, const std::string& name) const;
+    // The one of that file, made new if size or digest differ from those of an earlier one.
+    std::shared_ptr<Incoming> open(const std::string& job, const FileRecord& file, bool afresh);
+    std::uint64_t received(const std::string& job, const std::string& name) const;
+    void close(const std::string& job, const std::string& name);
+    // And removes the files.
+    void close_all(const std::string& job);
+    // Removes what belongs to no job that `exists` knows.
+    void sweep(const std::function<bool(const std::string&)>& exists) const;
+
+  private:
+    std::filesystem::path directory_;
+    mutable std::mutex mutex_;
+    std::map<std::pair<std::string, std::string>, std::shared_ptr<Incoming>> open_;
+};
+
+}  // namespace cipherfit::service

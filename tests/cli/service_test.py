@@ -1,0 +1,367 @@
+#!/usr/bin/python3
+"""The service: jobs over the network, breaks, kills, limits, and who may do what."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+import grpc
+
+from cli_support import ProgramTest, run, server
+from service_support import (Client, ServiceTest, chunk_bytes, jobs_pb2, transfer_pb2,
+                             upload_requests)
+
+code = grpc.StatusCode
+
+
+class JobService(ServiceTest):
+    """One job of two iterations, made once and trained by files once."""
+
+    @classmethod
+    def setUpClass(cls):
+        maker = ProgramTest()
+        maker.setUp()
+        cls.addClassCleanup(maker.doCleanups)
+        cls.owner, cls.job = maker.encrypted_job()
+        trained = maker.home / "trained"
+        shutil.copytree(cls.job, trained)
+        maker.succeed("train", "--job", trained, "--quiet")
+        cls.plan = (cls.job / "plan.cft").read_bytes()
+        cls.keys = (cls.job / "evaluation_keys.cft").read_bytes()
+        cls.model = (trained / "model.cft").read_bytes()
+
+    def processes_of(self, running):
+        children = Path(f"/proc/{running.process.pid}/task").glob("*/children")
+        return [int(word) for file in children for word in file.read_text().split()]
+
+    def test_a_job_over_the_network_gives_the_model_of_one_by_files(self):
+        running = self.serve()
+        alice = self.client(running)
+        job = alice.send_job(self.job)
+        events = [event.job for event in alice.watch(job.id)]
+        self.assertEqual(events[-1].state, jobs_pb2.JOB_STATE_SUCCEEDED, events[-1].reason)
+        phases = {event.progress.phase for event in events}
+        self.assertIn(jobs_pb2.JOB_PHASE_TRAIN, phases)
+        self.assertEqual(alice.download(job.id, "model.cft"), self.model)
+        file = alice.files(job.id)["model.cft"]
+        self.assertEqual(alice.download(job.id, "model.cft", 1000, file.sha256),
+                         self.model[1000:])
+        self.assertEqual(self.status_of(alice.download, job.id, "model.cft", 10, b"\0" * 32)[0],
+                         code.FAILED_PRECONDITION)
+        # Calls that are repeated change nothing.
+        self.assertEqual(alice.send_job(self.job).id, job.id)
+        self.assertEqual(alice.start(job.id).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+        options = jobs_pb2.TrainingOptions(review_every=1)
+        self.assertEqual(self.status_of(alice.create, self.plan, "", options)[0],
+                         code.ALREADY_EXISTS)
+        alice.delete(job.id)
+        self.assertEqual(self.status_of(alice.get, job.id)[0], code.NOT_FOUND)
+        self.assertEqual(list((self.data / "jobs").iterdir()), [])
+        self.assertEqual(running.terminate(), 0)
+
+    def test_an_upload_goes_on_where_it_was_and_takes_no_wrong_byte(self):
+        running = self.serve()
+        alice = self.client(running)
+        job = alice.create(self.plan).id
+        name, data = "evaluation_keys.cft", self.keys
+        broken = alice.upload
+        self.assertEqual(self.status_of(broken, job, name, data, until=500_000, size=250_000)[0],
+                         code.OUT_OF_RANGE)  # what was announced did not come
+        self.assertEqual(alice.files(job)[name].received, 500_000)
+        self.assertEqual(self.status_of(broken, job, name, data, offset=100)[0], code.OUT_OF_RANGE)
+        running.kill()
+        port = running.port
+        running = self.serve(port=port)
+        alice = self.client(running)
+        self.assertEqual(alice.files(job)[name].received, 500_000)
+        wrong = bytearray(data)
+        wrong[700_000] ^= 1
+        requests = list(upload_requests(job, name, data, 500_000))
+        requests[1].chunk.data = bytes(wrong[500_000:500_000 + len(requests[1].chunk.data)])
+        self.assertEqual(self.status_of(alice.send, iter(requests))[0], code.DATA_LOSS)
+        self.assertEqual(alice.files(job)[name].received, 0)
+        # A digest that is right of a file that is none.
+        status, details = self.status_of(broken, job, name, bytes(wrong))
+        self.assertEqual(status, code.INVALID_ARGUMENT)
+        self.assertIn(name, details)
+        self.assertNotIn(str(self.home), details)
+        self.assertEqual(self.status_of(alice.start, job)[0], code.FAILED_PRECONDITION)
+        self.assertTrue(alice.upload(job, name, data).complete)
+        self.assertTrue(alice.upload(job, name, data).complete)  # again: nothing is sent
+        self.assertEqual(self.status_of(broken, job, name, data + b"x")[0], code.ALREADY_EXISTS)
+        for strange in ("model.cft", "../plan.cft", "", "batches/batch_00000.cft", "a" * 200):
+            self.assertEqual(self.status_of(broken, job, strange, data)[0], code.INVALID_ARGUMENT)
+
+    def test_a_file_of_another_job_is_refused(self):
+        alice = self.client(self.serve())
+        other = ProgramTest()
+        other.setUp()
+        self.addCleanup(other.doCleanups)
+        _, job = other.encrypted_job("other")
+        mine = alice.create(self.plan).id
+        for name in ("evaluation_keys.cft", "training_data.cft"):
+            status, details = self.status_of(alice.upload, mine, name, (job / name).read_bytes())
+            self.assertEqual(status, code.INVALID_ARGUMENT)
+            self.assertIn("made with another key", details)
+
+    def test_other_clients_jobs_do_not_exist(self):
+        running = self.serve()
+        alice, bob = self.client(running), self.client(running, "bob")
+        job = alice.send_job(self.job).id
+        alice.wait(job)
+        for call, arguments in ((bob.get, (job,)), (bob.files, (job,)), (bob.start, (job,)),
+                                (bob.cancel, (job,)), (bob.delete, (job,)),
+                                (bob.download, (job, "model.cft")), (bob.watch, (job,)),
+                                (bob.upload, (job, "training_data.cft", b"x"))):
+            first = self.status_of(call, *arguments)
+            missing = self.status_of(call, "0" * 32, *arguments[1:])
+            self.assertEqual(first[0], code.NOT_FOUND, call)
+            self.assertEqual(first, missing, call)
+        self.assertNotEqual(bob.create(self.plan).id, job)
+        listed = bob.unary("ListJobs", jobs_pb2.ListJobsRequest(), jobs_pb2.ListJobsResponse)
+        self.assertEqual(len(listed.jobs), 1)
+
+    def test_killed_at_any_moment_it_goes_on(self):
+        running = self.serve()
+        job = self.client(running).send_job(self.job).id
+        moments = (0.05, 0.2, 0.3, 0.35)
+        for moment in moments:
+            time.sleep(moment)
+            running.kill()
+            running = self.serve()
+        alice = self.client(running)
+        self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+        self.assertEqual(alice.download(job, "model.cft"), self.model)
+        result = subprocess.run([server, "audit", "verify", "--data", self.data],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_sigterm_keeps_the_checkpoint_and_the_place(self):
+        running = self.serve()
+        alice = self.client(running)
+        jobs = [alice.send_job(self.job, str(i)).id for i in range(3)]
+        self.wait_until(lambda: alice.get(jobs[0]).state == jobs_pb2.JOB_STATE_RUNNING)
+        self.assertEqual(running.terminate(), 0)
+        running = self.serve()
+        alice = self.client(running)
+        for job in jobs:
+            self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+        self.assertEqual(alice.download(jobs[0], "model.cft"), self.model)
+
+    def test_a_crash_is_that_jobs_alone(self):
+        running = self.serve()
+        alice = self.client(running)
+        job = alice.send_job(self.job).id
+        self.wait_until(lambda: self.processes_of(running))
+        os.kill(self.processes_of(running)[0], signal.SIGSEGV)
+        ended = alice.wait(job)
+        self.assertEqual(ended.state, jobs_pb2.JOB_STATE_FAILED)
+        self.assertIn("crashed", ended.reason)
+        alice.start(job)
+        self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+
+    def test_queue_cancel_and_fair_turns(self):
+        running = self.serve()
+        alice, bob = self.client(running), self.client(running, "bob")
+        first = [alice.send_job(self.job, str(i)).id for i in range(4)]
+        late = bob.send_job(self.job).id
+        self.assertLessEqual(bob.get(late).queue_position, 2)
+        self.assertEqual(alice.cancel(first[3]).state, jobs_pb2.JOB_STATE_CANCELLED)
+        self.wait_until(lambda: alice.get(first[0]).state >= jobs_pb2.JOB_STATE_RUNNING)
+        alice.cancel(first[0])
+        self.assertIn(alice.wait(first[0]).state,
+                      (jobs_pb2.JOB_STATE_CANCELLED, jobs_pb2.JOB_STATE_SUCCEEDED))
+        alice.delete(first[1])
+        self.assertEqual(bob.wait(late).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+        self.assertEqual(alice.wait(first[2]).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+
+    def test_a_review_waits_without_a_process_for_a_signed_answer(self):
+        running = self.serve()
+        alice = self.client(running)
+        options = jobs_pb2.TrainingOptions(review_every=1)
+        job = alice.send_job(self.job, options=options).id
+        waiting = alice.wait(job)
+        self.assertEqual((waiting.state, waiting.review_iteration),
+                         (jobs_pb2.JOB_STATE_AWAITING_REVIEW, 1), waiting.reason)
+        self.assertEqual(self.processes_of(running), [])
+        local = self.home / "local"
+        shutil.copytree(self.job, local)
+        name = "checkpoints/iteration_0001"
+        (local / "checkpoints").mkdir()
+        (local / f"{name}.cft").write_bytes(alice.download(job, f"{name}.cft"))
+        self.succeed("review", "--owner", self.owner, "--job", local, "--answer", "stop",
+                     "--validation", self.test, "--out", self.home / "model")
+        answer = (local / f"{name}.answer.json").read_bytes()
+
+        def send(bytes_, iteration=1):
+            return alice.unary("AnswerReview", jobs_pb2.AnswerReviewRequest(
+                id=job, iteration=iteration, answer=bytes_))
+        forged = answer.replace(b'"stop"', b'"continue"')
+        self.assertEqual(self.status_of(send, forged)[0], code.INVALID_ARGUMENT)
+        self.assertEqual(self.status_of(send, b"x" * 5000)[0], code.INVALID_ARGUMENT)
+        self.assertEqual(self.status_of(send, answer, 2)[0], code.FAILED_PRECONDITION)
+        send(answer)
+        self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_STOPPED)
+        send(answer)  # the same call again
+
+    def test_quotas_retention_and_admission_are_told(self):
+        running = self.serve("--quota-jobs", "1", "--retention-hours", "0.0005")
+        alice = self.client(running)
+        job = alice.send_job(self.job).id
+        status, details = self.status_of(alice.create, self.plan, "second")
+        self.assertEqual(status, code.RESOURCE_EXHAUSTED)
+        self.assertIn("quota", details)
+        alice.wait(job)
+        self.wait_until(lambda: not list((self.data / "jobs").iterdir()))
+        self.assertEqual(running.terminate(), 0)
+        running = self.serve("--memory", "1MB")
+        status, details = self.status_of(self.client(running).create, self.plan)
+        self.assertEqual(status, code.RESOURCE_EXHAUSTED)
+        self.assertIn("memory", details)
+
+    def test_large_slow_and_malformed_calls_leave_it_up(self):
+        running = self.serve("--stall-seconds", "1")
+        alice = self.client(running)
+        job = alice.create(self.plan).id
+        name = "evaluation_keys.cft"
+        header = next(upload_requests(job, name, self.keys))
+        chunk = transfer_pb2.UploadRequest(
+            chunk=transfer_pb2.Chunk(data=bytes(chunk_bytes + (1 << 17))))
+        self.assertEqual(self.status_of(alice.send, iter([header, chunk]))[0],
+                         code.RESOURCE_EXHAUSTED)
+        huge = transfer_pb2.UploadRequest(header=transfer_pb2.UploadHeader(
+            id=job, name=name, bytes=1 << 50, sha256=bytes(32)))
+        self.assertEqual(self.status_of(alice.send, iter([huge]))[0], code.RESOURCE_EXHAUSTED)
+
+        def slowly():
+            yield header
+            time.sleep(3)
+        self.assertEqual(self.status_of(alice.send, slowly())[0], code.DEADLINE_EXCEEDED)
+        for method in ("CreateJob", "GetJob", "StartJob"):
+            call = alice._call("unary_unary", "Jobs", method, bytes, jobs_pb2.Job)
+            # The answer of gRPC itself, whose version decides which of the two.
+            self.assertIn(self.status_of(call, b"\xff" * 50, timeout=10)[0],
+                          (code.INTERNAL, code.UNIMPLEMENTED))
+        self.assertEqual(self.status_of(alice.send, iter([]))[0], code.INVALID_ARGUMENT)
+        self.assertEqual(self.status_of(alice.create, b"no plan")[0], code.INVALID_ARGUMENT)
+        self.assertEqual(self.status_of(alice.create, self.plan, "a/b")[0], code.INVALID_ARGUMENT)
+        self.assertEqual(alice.get(job).state, jobs_pb2.JOB_STATE_UPLOADING)
+
+    def test_health_metrics_and_one_server_a_directory(self):
+        metrics = "127.0.0.1:0"
+        running = self.serve("--metrics", metrics)
+        alice = self.client(running)
+        health = alice.channel.unary_unary("/grpc.health.v1.Health/Check")
+        self.assertEqual(health(b""), b"\x08\x01")  # SERVING
+        alice.info()
+        second = subprocess.run([server, "serve", "--listen", "127.0.0.1:0", "--data", self.data,
+                                 "--pki", self.pki / "server"], capture_output=True, text=True,
+                                check=False, timeout=60)
+        self.assertEqual(second.returncode, 2)
+        self.assertEqual(len(second.stderr.splitlines()), 1, second.stderr)
+
+
+class Certificates(ServiceTest):
+    def openssl(self, *arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+    def test_only_good_certificates_are_served(self):
+        running = self.serve()
+        self.client(running).info()
+        none = Client(running.port, None, ca=(self.pki / "alice/ca.pem").read_bytes())
+        self.addCleanup(none.close)
+        self.assertEqual(self.status_of(none.info)[0], code.UNAVAILABLE)
+        other = self.home / "other"
+        subprocess.run([server, "init-pki", "--out", other, "--server", "localhost", "--client",
+                        "alice"], check=True)
+        wrong = self.client(running, **{
+            "key": (other / "alice/key.pem").read_bytes(),
+            "cert": (other / "alice/cert.pem").read_bytes()})
+        self.assertEqual(self.status_of(wrong.info)[0], code.UNAVAILABLE)
+        # Of the right authority, but of yesterday; and one that names no client.
+        request, extensions = self.home / "request.pem", self.home / "extensions"
+        key = self.pki / "alice/key.pem"
+        self.openssl("req", "-new", "-key", key, "-subj", "/CN=alice", "-out", request)
+        for names, days, expected in (("URI:cipherfit:client:alice", "-1", code.UNAVAILABLE),
+                                      ("URI:someone:else", "1", code.UNAUTHENTICATED)):
+            extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage=clientAuth\n")
+            made = self.home / "made.pem"
+            self.openssl("x509", "-req", "-in", request, "-CA", self.pki / "ca/ca.pem", "-CAkey",
+                         self.pki / "ca/key.pem", "-CAcreateserial", "-days", days, "-extfile",
+                         extensions, "-out", made)
+            client = self.client(running, cert=made.read_bytes())
+            self.assertEqual(self.status_of(client.info)[0], expected, names)
+        self.client(running).info()
+
+    def test_a_revoked_certificate_ends_with_sighup(self):
+        running = self.serve()
+        alice, bob = self.client(running), self.client(running, "bob")
+        bob.info()
+        subprocess.run([server, "init-pki", "--out", self.pki, "--revoke", "bob"], check=True)
+        running.process.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: running.events("certificates_reloaded"))
+        status, details = self.status_of(bob.info)  # on the connection that it has
+        self.assertEqual(status, code.UNAUTHENTICATED)
+        self.assertIn("revoked", details)
+        alice.info()
+        # What cannot be used changes nothing.
+        (self.pki / "server/cert.pem").write_text("none")
+        running.process.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: running.events("certificates_kept"))
+        self.client(running).info()
+
+    def test_the_authoritys_files_are_private_and_are_added_to(self):
+        for path in (self.pki, self.pki / "ca", self.pki / "ca/key.pem", self.pki / "alice/key.pem",
+                     self.pki / "server/key.pem"):
+            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
+        before = (self.pki / "alice/cert.pem").read_bytes()
+        subprocess.run([server, "init-pki", "--out", self.pki, "--client", "carol", "--client",
+                        "alice"], check=True)
+        self.assertEqual((self.pki / "alice/cert.pem").read_bytes(), before)
+        self.client(self.serve(), "carol").info()
+        refused = subprocess.run([server, "init-pki", "--out", self.pki, "--client", "A/B"],
+                                 capture_output=True, text=True, check=False)
+        self.assertEqual(refused.returncode, 2)
+        self.assertEqual(len(refused.stderr.splitlines()), 1)
+
+
+class AuditLog(ServiceTest):
+    def verify(self, *arguments):
+        return subprocess.run([server, "audit", "verify", *arguments], capture_output=True,
+                              text=True, check=False)
+
+    def test_a_changed_byte_names_its_entry(self):
+        running = self.serve()
+        self.client(running).info()
+        running.terminate()
+        log = self.data / "audit.log"
+        whole = log.read_bytes()
+        self.assertEqual(self.verify("--data", self.data).returncode, 0)
+        lines = whole.splitlines(keepends=True)
+        self.assertEqual(len(lines), 2)
+        start = 0
+        for number, line in enumerate(lines, 1):
+            for at in range(0, len(line), 7):
+                changed = bytearray(whole)
+                changed[start + at] ^= 1
+                log.write_bytes(changed)
+                result = self.verify("--file", log)
+                self.assertEqual(result.returncode, 2, (number, at))
+                self.assertRegex(result.stderr, rf"entry {number}\b")
+            start += len(line)
+        log.write_bytes(lines[0])  # the end cut off: only the database knows
+        self.assertEqual(self.verify("--file", log).returncode, 0)
+        result = self.verify("--data", self.data)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("entry 2 is missing", result.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
