@@ -34,6 +34,8 @@ allowed["solver"] = set(engine) | {"train"}
 allowed["protocol"] = set(engine) | {"train", "solver", "io", "parties"}
 # The owner's side of the protocol also featurises images.
 allowed["protocol/owner"] = allowed["protocol"] | {"backbone"}
+# The owner's side of a service that trains: calls, uploads and downloads of a job's directory.
+allowed["remote"] = {"base", "io", "protocol", "parties"}
 # Jobs over a network, for the server's program.
 allowed["service"] = allowed["protocol"] | {"protocol"}
 # What front ends share before there are keys: features, the choice of a model, the plan.

@@ -7,6 +7,7 @@
 #include "cli/output_directory.h"
 #include "cli/owner_steps.h"
 #include "cli/recipe_file.h"
+#include "cli/remote_steps.h"
 #include "cli/report_steps.h"
 #include "cli/server_process.h"
 #include "cli/table_options.h"
@@ -39,6 +40,7 @@ struct FitOptions {
     int checkpoint_every = 1;
     double test_share = 0.2;
     Passphrase passphrase;
+    RemoteOptions remote;
 };
 
 // Seconds of the phases, kept in the owner's directory, so that a run that goes on after a stop can
@@ -110,14 +112,45 @@ int iterations_per_point(const OwnerSetup& setup) {
     return (setup.plan.recipe().iterations + curve_points - 1) / curve_points;
 }
 
+// After how many iterations the server keeps a checkpoint for the curve; 0: none.
+int kept_every(const FitOptions& options, const OwnerSetup& setup) {
+    return !options.no_curve && setup.plan.has_intermediate_models() ? iterations_per_point(setup)
+                                                                     : 0;
+}
+
 std::vector<std::string> server_arguments(const FitOptions& options, const OwnerSetup& setup) {
     std::vector<std::string> arguments{"--checkpoint-every",
                                        std::to_string(options.checkpoint_every)};
-    if (!options.no_curve && setup.plan.has_intermediate_models()) {
-        arguments.insert(arguments.end(),
-                         {"--keep-checkpoints", std::to_string(iterations_per_point(setup))});
+    if (const int every = kept_every(options, setup); every > 0) {
+        arguments.insert(arguments.end(), {"--keep-checkpoints", std::to_string(every)});
     }
     return arguments;
+}
+
+// A service that has the job.
+struct AtService {
+    AtService(const RemoteOptions& options, const JobFiles& files, ProgressLine& line)
+        : run(options, line), job(run.client(), files.directory) {}
+    RemoteRun run;
+    JobExchange job;
+};
+
+// Returns the service, which has the job still; none if the model was there already.
+std::unique_ptr<AtService> train_at_service(const FitOptions& options, const OwnerSetup& setup,
+                                            const JobFiles& job, Timings& timings,
+                                            ProgressLine& line) {
+    if (fs::exists(job.model()) && timings.has("train_seconds")) {
+        return nullptr;
+    }
+    line.phase("service: connecting");
+    auto service = std::make_unique<AtService>(options.remote, job, line);
+    const RemoteTraining training{
+        .keep_every = static_cast<unsigned>(kept_every(options, setup)),
+        .checkpoint_every = static_cast<unsigned>(options.checkpoint_every)};
+    const RemoteResult result = run_at_service(service->run, service->job, job.directory, training);
+    line.finish();
+    timings.set("train_seconds", result.seconds);
+    return service;
 }
 
 void train_in_other_process(const FitOptions& options, const OwnerSetup& setup, const JobFiles& job,
@@ -178,7 +211,12 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
                     [&] { make_keys(session, job, options.passphrase, line); });
     timings.measure("encrypt_seconds", fs::exists(job.plan()),
                     [&] { encrypt_job(session, job, line); });
-    train_in_other_process(options, setup, job, timings, line);
+    std::unique_ptr<AtService> service;
+    if (options.remote.given()) {
+        service = train_at_service(options, setup, job, timings, line);
+    } else {
+        train_in_other_process(options, setup, job, timings, line);
+    }
     std::optional<Head> decrypted;
     timings.measure("decrypt_seconds", false,
                     [&] { decrypted = session.decrypt(DirectoryStore(job.directory)); });
@@ -190,6 +228,9 @@ void execute(FitOptions& options, const OutputDirectory& out, Samples training, 
     result.server = read_server_report(job);
     const nlohmann::json figures = fit_figures(result);
     require_agreement(figures, session);
+    if (service) {  // all of it is here
+        forget_at_service(service->job);
+    }
     write_model(out.model(), {head, state.reference.head}, state);
     const auto models = decrypted_models(session, job, head);
     finish(options, result, figures, options.report.empty() ? out.report() : options.report,
@@ -251,6 +292,7 @@ void check_outputs(const FitOptions& options, const OutputDirectory& out, bool s
     check.reads("--class-weight", options.recipe.class_weight);
     check.reads("--prior", options.recipe.prior);
     check.reads("--passphrase-file", options.passphrase.file());
+    check.keeps("--identity", options.remote.identity);
     check.makes("--out", options.out);
     for (const fs::path& directory : {out.owner(), out.job(), out.model()}) {
         check.keeps("--out", directory);
@@ -274,7 +316,11 @@ void fit(FitOptions& options) {
     const OutputDirectory out(options.out, {options.json, options.report});
     out.check(options.force, simulated);
     check_outputs(options, out, simulated);
-    if (!simulated) {
+    if (options.remote.given()) {
+        require(!simulated, ErrorCode::bad_input,
+                "--server goes with an encrypted run, and this one is simulated: leave one out");
+        static_cast<void>(read_identity(options.remote.identity));
+    } else if (!simulated) {
         static_cast<void>(server_program());
     }
     std::optional<StopAtOnce> planning(std::in_place);
@@ -302,7 +348,8 @@ void add_fit_command(CLI::App& app) {
         "  cipherfit fit --train all.csv --train-rows 0:128 --test all.csv --test-rows 128:256 \\\n"
         "                --iterations 2 --out run --json run.json\n"
         "  cipherfit fit --train train-images-idx3-ubyte --train-rows 0:512 \\\n"
-        "                --test t10k-images-idx3-ubyte --out run\n\n"
+        "                --test t10k-images-idx3-ubyte --out run\n"
+        "  cipherfit fit --train train.csv --out run --server train.example:7443 --identity me\n\n"
         "Leaves OUT/owner (private: the secret key), OUT/job (all that the server gets),\n"
         "OUT/model (weights.npy, model.json) and OUT/report.html. A run that was stopped or killed "
         "goes on where it\n"
@@ -345,6 +392,7 @@ void add_fit_command(CLI::App& app) {
     options->passphrase.add_options(*command);
     add_json_option(*command, options->json);
     add_run_options(*command, options->run);
+    add_remote_options(*command, options->remote);
     command->callback([options] { fit(*options); });
 }
 

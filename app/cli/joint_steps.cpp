@@ -37,6 +37,12 @@ void add_wait_option(CLI::App& app, double& seconds) {
         ->type_name("SECONDS");
 }
 
+std::unique_ptr<RemoteCharter> JointSession::service_of(const MemberPlaces& places) {
+    return places.remote.given() ? std::make_unique<RemoteCharter>(places.remote, places.charter,
+                                                                   places.clients, places.quiet)
+                                 : nullptr;
+}
+
 void add_member_places(CLI::App& app, MemberPlaces& places) {
     app.add_option("--member", places.member, "The member's private directory")
         ->required()
@@ -44,14 +50,27 @@ void add_member_places(CLI::App& app, MemberPlaces& places) {
     app.add_option("--charter", places.charter, "The charter's directory, which all share")
         ->required()
         ->type_name("DIR");
+    add_remote_options(app, places.remote);
+    app.add_option("--clients", places.clients,
+                   "The names in the other members' certificates, once, by whoever makes the "
+                   "charter known to the service")
+        ->group("Service")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->needs("--server")
+        ->type_name("NAME,...");
 }
 
-bool run_steps(const MemberPlaces& places, const std::function<StepReport()>& step,
-               const std::string& done) {
+bool run_steps(const MemberPlaces& places, JointSession& session,
+               const std::function<StepReport()>& step, const std::string& done) {
+    RemoteCharter* service = session.service();
     const auto end = Clock::now() + std::chrono::duration<double>(places.wait_seconds);
     std::set<std::string> told;
     while (true) {
         const StepReport report = step();
+        if (service != nullptr && !report.posted.empty()) {
+            service->synchronise();
+        }
         for (const std::string& sent : report.posted) {
             print_summary("  {:<22}{}\n", "sent", sent);
         }
@@ -73,7 +92,10 @@ bool run_steps(const MemberPlaces& places, const std::function<StepReport()>& st
             return false;
         }
         check_interrupt();
-        std::this_thread::sleep_for(pause);
+        std::this_thread::sleep_for(service != nullptr ? 4 * pause : pause);
+        if (service != nullptr) {
+            service->synchronise();
+        }
     }
 }
 

@@ -36,8 +36,10 @@ void add_common(CLI::App& command, MemberOptions& options) {
     add_run_options(command, options.run);
 }
 
-void check_places(const MemberOptions& options) {
+void check_places(MemberOptions& options) {
+    options.places.quiet = options.run.quiet;
     OutputCheck check;
+    check.keeps("--identity", options.places.remote.identity);
     check.keeps("--member", options.places.member);
     check.keeps("--charter", options.places.charter);
     check.sends("--charter", options.places.charter);
@@ -88,8 +90,11 @@ void step(MemberOptions& options) {
     JointSession session(options.places);
     const bool without_rows = session->is_contributor() && !session->has_rows();
     const bool done = run_steps(
-        options.places, [&] { return session->step(); },
+        options.places, session, [&] { return session->step(); },
         "the keys are made and all statistics are uploaded");
+    if (done && session.service() != nullptr) {
+        session.service()->start_if_ready();
+    }
     if (!done && without_rows) {
         print_summary("  {:<22}bring this member's rows: cipherfit member contribute\n", "next");
     }
@@ -148,7 +153,7 @@ void contribute(ContributeOptions& options) {
     print_summary("  {:<22}{} of {} features, kept for this charter alone\n", "rows",
                   rows.features.rows(), rows.features.cols());
     run_steps(
-        options.places, [&] { return session->step(); },
+        options.places, session, [&] { return session->step(); },
         "the keys are made and all statistics are uploaded");
 }
 
@@ -179,6 +184,9 @@ void verify(MemberOptions& options) {
     check_places(options);
     JointSession session(options.places);
     require_uploads(session);
+    if (session.service() != nullptr) {
+        session.service()->fetch_result();
+    }
     ProgressLine line(options.run.quiet);
     const auto verified = session->verify(shown_progress(line), stop_on_signal());
     line.finish();
@@ -215,7 +223,8 @@ void release(MemberOptions& options) {
     JointSession session(options.places);
     require_uploads(session);
     run_steps(
-        options.places, [&] { return session->release(); }, "this member's part in the release");
+        options.places, session, [&] { return session->release(); },
+        "this member's part in the release");
 }
 
 void add_release(CLI::App& app) {
@@ -271,11 +280,14 @@ void open_model(OpenOptions& options) {
     check_places(options);
     JointSession session(options.places);
     require_uploads(session);
+    if (session.service() != nullptr) {
+        session.service()->fetch_result();
+    }
     std::optional<Head> model;
     std::unique_ptr<FeatureExtractor> extractor;
     ProgressLine line(options.run.quiet);
     run_steps(
-        options.places,
+        options.places, session,
         [&] {
             auto opened =
                 session->open_model(options.holders, shown_progress(line), stop_on_signal());

@@ -7,6 +7,7 @@
 #include "cli/output_check.h"
 #include "cli/owner_files.h"
 #include "cli/predict_steps.h"
+#include "cli/remote_steps.h"
 #include "cli/server_process.h"
 #include "cli/temporary_directory.h"
 #include "common/signals.h"
@@ -28,6 +29,7 @@ struct PredictOptions {
     fs::path owner, job;
     RunOptions run;
     Passphrase passphrase;
+    RemoteOptions remote;
 };
 
 double sent_bytes(const PredictionFiles& files) {
@@ -54,11 +56,44 @@ void add_outputs(OutputCheck& check, const PredictOutput& output) {
     check.writes("--scores", output.scores);
 }
 
+// Returns the seconds that the server took.
+double score_here(const PredictOptions& options, const PredictionFiles& files, ProgressLine& line) {
+    std::vector<std::string> more;
+    if (!options.source.server_model.empty()) {
+        more = {"--model", fs::absolute(options.source.server_model).string()};
+    }
+    line.phase("server: scores");
+    const ServerRun run = run_server(
+        files.directory, options.run.threads, more, [](const Progress&) {},
+        [&line] { line.tick(); });
+    line.finish();
+    return run.seconds;
+}
+
+double score_at_service(const PredictOptions& options, const PredictionFiles& files,
+                        ProgressLine& line) {
+    line.phase("service: connecting");
+    RemoteRun run(options.remote, line);
+    JobExchange job(run.client(), files.directory);
+    const RemoteResult result = run_at_service(run, job, files.directory, {});
+    forget_at_service(job);  // its key is forgotten as well
+    line.finish();
+    return result.seconds;
+}
+
 // The key lives as long as this process.
 void predict(PredictOptions& options) {
     set_thread_count(options.run.threads);
-    static_cast<void>(server_program());
+    if (options.remote.given()) {
+        require(options.source.server_model.empty(), ErrorCode::bad_input,
+                "--server-model goes with a server of your own, which has the model: leave out "
+                "--server, or give --model");
+        static_cast<void>(read_identity(options.remote.identity));
+    } else {
+        static_cast<void>(server_program());
+    }
     OutputCheck check = inputs_of(options);
+    check.keeps("--identity", options.remote.identity);
     add_outputs(check, options.output);
     check.check();
     std::optional<StopAtOnce> reading(std::in_place);
@@ -71,24 +106,16 @@ void predict(PredictOptions& options) {
     const PredictionJob job = new_prediction_job(plan, key);
     ProgressLine line(options.run.quiet);
     write_prediction_job(files, job, key, rows, line);
-    std::vector<std::string> more;
-    if (!options.source.server_model.empty()) {
-        more = {"--model", fs::absolute(options.source.server_model).string()};
-    }
-    line.phase("server: scores");
-    const ServerRun run = run_server(
-        files.directory, options.run.threads, more, [](const Progress&) {},
-        [&line] { line.tick(); });
-    line.finish();
+    const double seconds = options.remote.given() ? score_at_service(options, files, line)
+                                                  : score_here(options, files, line);
     const double up = sent_bytes(files);
     finish_prediction(files, record_of(job, rows), key, DecryptionRecord::that_keeps_nothing(),
                       options.output);
     print_summary("{}", rows.notes);
-    print_summary("  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n",
-                  "under", plan.parameters().log_n(), plan.parameters().security_bits(),
-                  format_bytes(up),
-                  format_bytes(static_cast<double>(fs::file_size(files.scores()))),
-                  format_seconds(run.seconds));
+    print_summary(
+        "  {:<22}N = 2^{}, {}-bit security; {} up, {} down; the server took {}\n", "under",
+        plan.parameters().log_n(), plan.parameters().security_bits(), format_bytes(up),
+        format_bytes(static_cast<double>(fs::file_size(files.scores()))), format_seconds(seconds));
 }
 
 // Stands in the owner's directory while encrypt-rows is at work.
@@ -177,12 +204,15 @@ void add_predict_command(CLI::App& app) {
         "Examples:\n"
         "  cipherfit predict --model run/model --data test.csv --out predictions.csv --top 3\n"
         "  cipherfit predict --model run/model --data new.npy --no-labels --out predictions.csv\n"
-        "  cipherfit predict --server-model theirs --data test.csv --out predictions.csv\n\n"
+        "  cipherfit predict --server-model theirs --data test.csv --out predictions.csv\n"
+        "  cipherfit predict --model run/model --data test.csv --out predictions.csv \\\n"
+        "                    --server train.example:7443 --identity me\n\n"
         "The model is encrypted too, unless it is the server's. A new key is made and forgotten.");
     auto options = std::make_shared<PredictOptions>();
     add_predict_source_options(*command, options->source);
     add_predict_output_options(*command, options->output);
     add_run_options(*command, options->run);
+    add_remote_options(*command, options->remote);
     command->callback([options] { predict(*options); });
 }
 

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/output_check.h"
 #include "cli/owner_steps.h"
+#include "cli/remote_steps.h"
 #include "common/number_option.h"
 #include "common/signals.h"
 #include "common/streams.h"
@@ -29,6 +30,7 @@ struct ReviewOptions {
     int patience = 2;
     RunOptions run;
     Passphrase passphrase;
+    RemoteOptions remote;
 };
 
 struct Reviewed {
@@ -71,6 +73,22 @@ void require_checkpoints(const JobFiles& job, const TrainingPlan& plan) {
     }
 }
 
+// A service whose job waits for the answer; the checkpoints are fetched from it.
+struct ReviewedService {
+    ReviewedService(const ReviewOptions& options, const JobFiles& files)
+        : line(options.run.quiet), run(options.remote, line), job(run.client(), files.directory) {
+        const RemoteJob now = job.find();
+        require(now.state == RemoteState::awaiting_review, ErrorCode::bad_input,
+                "{}: the job is {}, and waits for no answer", options.remote.server,
+                name(now.state));
+        job.fetch();
+        line.finish();
+    }
+    ProgressLine line;
+    RemoteRun run;
+    JobExchange job;
+};
+
 // Stops where the last `patience` checkpoints are no better than the best before them.
 Answer decide(const ReviewOptions& options, const std::vector<Reviewed>& models) {
     if (options.answer != "auto") {
@@ -107,6 +125,10 @@ void review(ReviewOptions& options) {
                                     state.reference.head, options.validation.file.string());
     reading.reset();
     load_key(session, options.passphrase);
+    std::optional<ReviewedService> service;
+    if (options.remote.given()) {
+        service.emplace(options, job);
+    }
     require_checkpoints(job, session.plan());
     session.use_rows(training);
     DirectoryStore store(job.directory);
@@ -131,6 +153,9 @@ void review(ReviewOptions& options) {
         const SharedFiles shared;
         session.answer(store, last.iteration, answer);
     }
+    if (service) {
+        static_cast<void>(service->job.post_answer(last.iteration));
+    }
     print_summary("  {:<22}{}, after iteration {} of {}\n", "answer", name(answer), last.iteration,
                   state.setup.plan.recipe().iterations);
 }
@@ -147,7 +172,8 @@ void add_review_command(CLI::App& app) {
         "Every checkpoint that was kept is decrypted, held to the plaintext twin and tested on "
         "the\n"
         "validation rows. The answer goes into the job directory, and nothing else: the server\n"
-        "learns that the run goes on, or that it ends. To stop, the best model is written first.");
+        "learns that the run goes on, or that it ends. To stop, the best model is written first.\n"
+        "With --server the checkpoints are fetched from the service, and the answer is sent.");
     auto options = std::make_shared<ReviewOptions>();
     command->add_option("--owner", options->owner, "The owner's private directory")
         ->required()
@@ -178,6 +204,7 @@ void add_review_command(CLI::App& app) {
     add_train_options(*command, options->train, false);
     options->passphrase.add_options(*command);
     add_run_options(*command, options->run);
+    add_remote_options(*command, options->remote);
     command->callback([options] { review(*options); });
 }
 

@@ -1,9 +1,14 @@
-// cipherfit train: becomes cipherfit-server. This program can hold a secret key, that one cannot.
+// cipherfit train: becomes cipherfit-server, or has a service train. This program can hold a secret
+// key, those cannot.
+#include "cipherfit/io/file.h"
+#include "cipherfit/protocol/job_files.h"
 #include "cipherfit/train/recipe.h"
 #include "cli/commands.h"
+#include "cli/remote_steps.h"
 #include "cli/server_process.h"
 #include "common/number_option.h"
 #include "common/program.h"
+#include "common/streams.h"
 
 #include <memory>
 #include <string>
@@ -17,7 +22,34 @@ struct TrainOptions {
     RunOptions run;
     int keep_checkpoints = 0, checkpoint_every = 1, review_every = 0;
     double review_wait = 0;
+    RemoteOptions remote;
 };
+
+void train_at_service(const TrainOptions& options) {
+    const auto model = options.job / contents::model;
+    require(std::filesystem::is_directory(options.job), ErrorCode::bad_input,
+            "{}: is no directory of a job", options.job.string());
+    const auto lock = value_or_throw(DirectoryLock::acquire(options.job));
+    if (std::filesystem::exists(model)) {
+        if (!options.run.quiet) {
+            print_error("the model is there already: nothing to do\n");
+        }
+        return;
+    }
+    ProgressLine line(options.run.quiet);
+    RemoteRun run(options.remote, line);
+    JobExchange job(run.client(), options.job);
+    const RemoteTraining training{
+        .keep_every = static_cast<unsigned>(options.keep_checkpoints),
+        .checkpoint_every = static_cast<unsigned>(options.checkpoint_every),
+        .review_every = static_cast<unsigned>(options.review_every)};
+    const RemoteResult result =
+        run_at_service(run, job, options.job, training, options.review_wait);
+    line.finish();
+    if (result.stopped_by_owner) {
+        print_error("the owner has stopped the run\n");
+    }
+}
 
 }  // namespace
 
@@ -27,9 +59,11 @@ void add_train_command(CLI::App& app) {
         "Train on a job directory: the server's part, done by the program cipherfit-server");
     command->footer(
         "Example:\n"
-        "  cipherfit train --job job\n\n"
+        "  cipherfit train --job job\n"
+        "  cipherfit train --job job --server train.example:7443 --identity me\n\n"
         "Leaves job/model.cft. Stopped (Ctrl-C: after the iteration at hand, twice: at once) or\n"
-        "killed, it goes on from its checkpoint when it is started again.");
+        "killed, it goes on from its checkpoint when it is started again. With --server a service "
+        "trains:\nwhat it lacks of the directory is sent, and what comes out is fetched.");
     auto options = std::make_shared<TrainOptions>();
     command->add_option("--job", options->job, "The job directory")->required()->type_name("DIR");
     command
@@ -57,7 +91,12 @@ void add_train_command(CLI::App& app) {
         ->capture_default_str()
         ->check(real_number(0, 1e9));
     add_run_options(*command, options->run);
+    add_remote_options(*command, options->remote);
     command->callback([options] {
+        if (options->remote.given()) {
+            train_at_service(*options);
+            return;
+        }
         std::vector<std::string> arguments{options->job.string(), "--threads",
                                            std::to_string(options->run.threads)};
         if (options->run.quiet) {

@@ -1,5 +1,5 @@
 // The commands of cipherfit-server beside the work on one directory. Each builds a program of its
-// own with that command.
+// own, whose arguments follow the command.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -11,17 +11,20 @@
 #include <array>
 #include <memory>
 #include <string_view>
-#include <utility>
 
 namespace {
 
 using namespace cipherfit;
 
-constexpr std::array<std::pair<std::string_view, void (*)(CLI::App&)>, 4> commands{
-    {{"serve", build_serve},
-     {"init-pki", build_init_pki},
-     {"audit", build_audit},
-     {"run", build_run}}};
+struct Command {
+    std::string_view word;
+    const char* program;
+    void (*build)(CLI::App&);
+};
+constexpr std::array commands{Command{"serve", "cipherfit-server serve", build_serve},
+                              Command{"init-pki", "cipherfit-server init-pki", build_init_pki},
+                              Command{"audit", "cipherfit-server audit", build_audit},
+                              Command{"run", "cipherfit-server run", build_run}};
 
 void build_work(CLI::App& app) {
     app.description(
@@ -57,20 +60,16 @@ void build_work(CLI::App& app) {
     app.callback([options] { work_on(*options); });
 }
 
-// A program whose first word is a command has that command alone.
-void (*builder_of(std::string_view word))(CLI::App&) {
-    for (const auto& [name, build] : commands) {
-        if (word == name) {
-            return build;
-        }
-    }
-    return build_work;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
     open_standard_streams();
     install_signal_handlers();
-    return run_program("cipherfit-server", builder_of(argc > 1 ? argv[1] : ""), argc, argv);
+    // A program whose first word is a command is the program of that command.
+    for (const auto& command : commands) {
+        if (argc > 1 && command.word == argv[1]) {
+            return run_program(command.program, command.build, argc - 1, argv + 1);
+        }
+    }
+    return run_program("cipherfit-server", build_work, argc, argv);
 }

@@ -39,9 +39,8 @@ void verify(const AuditOptions& options) {
 }  // namespace
 
 void build_init_pki(CLI::App& app) {
-    app.require_subcommand(1);
-    CLI::App* command = app.add_subcommand(
-        "init-pki", "Make a small certificate authority, with certificates for a trial");
+    app.description("Make a small certificate authority, with certificates for a trial");
+    CLI::App* command = &app;
     command->footer(
         "Example:\n"
         "  cipherfit-server init-pki --out PKI --server localhost --client alice --client bob\n\n"
@@ -69,10 +68,9 @@ void build_init_pki(CLI::App& app) {
 }
 
 void build_audit(CLI::App& app) {
+    app.description("The service's audit log");
     app.require_subcommand(1);
-    CLI::App* audit = app.add_subcommand("audit", "The service's audit log");
-    audit->require_subcommand(1);
-    CLI::App* command = audit->add_subcommand(
+    CLI::App* command = app.add_subcommand(
         "verify", "Verify the hash chain of an audit log; name the entry where it breaks");
     const auto options = std::make_shared<AuditOptions>();
     auto* data = command->add_option("--data", options->data,

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <system_error>
 #include <thread>
 
 namespace cipherfit {
@@ -42,20 +43,27 @@ void run_job(RunJobOptions& options) {
         print_error("the kernel has no {} for this process\n", what);
     }
     wait_for_directory(options.work.job);
+    const Error too_large(ErrorCode::bad_input,
+                          "it needed more memory than its plan predicts, and was ended");
     try {
         work_on(options.work);
     } catch (const std::bad_alloc&) {
-        throw Error(ErrorCode::bad_input,
-                    "it needed more memory than its plan predicts, and was ended");
+        throw too_large;
+    } catch (const std::system_error& error) {
+        // A thread whose stack found no room.
+        if (error.code() == std::errc::resource_unavailable_try_again) {
+            throw too_large;
+        }
+        throw;
     }
 }
 
 }  // namespace
 
 void build_run(CLI::App& app) {
-    app.require_subcommand(1);
-    CLI::App* command = app.add_subcommand(
-        "run", "Work on a job directory as the service does: no network, no other files, limits");
+    app.description(
+        "Work on a job directory as the service does: no network, no other files, limits");
+    CLI::App* command = &app;
     const auto options = std::make_shared<RunJobOptions>();
     command->add_option("job", options->work.job, "The job directory")->required();
     command

@@ -80,7 +80,7 @@ void serve(const service::Settings& given) {
 }
 
 void add_limits(CLI::App& command, service::Settings& settings) {
-    const CLI::AsSizeValue size(false);
+    const CLI::AsSizeValue size(true);
     command
         .add_option("--memory", settings.memory_bytes,
                     "Memory that jobs may have together, e.g. 12GB; 0: the machine's less a tenth")
@@ -119,9 +119,8 @@ void add_limits(CLI::App& command, service::Settings& settings) {
 }  // namespace
 
 void build_serve(CLI::App& app) {
-    app.require_subcommand(1);
-    CLI::App* command = app.add_subcommand(
-        "serve", "Take jobs from clients with certificates, queue them and run them");
+    app.description("Take jobs from clients with certificates, queue them and run them");
+    CLI::App* command = &app;
     command->footer(
         "Example:\n"
         "  cipherfit-server serve --listen 127.0.0.1:7443 --data DIR --pki PKI/server\n\n"
@@ -130,8 +129,7 @@ void build_serve(CLI::App& app) {
         "moment, it goes on where it was when it is started again.");
     const auto settings = std::make_shared<service::Settings>();
     app.set_config("--config", "", "A file with these options, as 'listen = \"0.0.0.0:7443\"'");
-    command->configurable();
-    command->fallthrough();
+    app.allow_config_extras(false);
     command->add_option("--listen", settings->listen, "Where to listen; port 0: one that is free")
         ->capture_default_str()
         ->type_name("HOST:PORT");

@@ -225,8 +225,8 @@ std::vector<FileView> Service::board(const std::string& client, const std::strin
     const std::string prefix = round ? fmt::format("messages/{:02}-", *round) : std::string();
     std::vector<FileView> views;
     for (const FileRecord& file : store_.files(id)) {
-        if (file.complete && file.name.starts_with(prefix)) {
-            views.push_back({file, file.bytes});
+        if (file.name.starts_with(prefix)) {
+            views.push_back(view(job, file));
         }
     }
     return views;

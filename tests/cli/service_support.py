@@ -34,8 +34,8 @@ class Server:
         self.data, self.log = data, []
         variables = {**os.environ, "CIPHERFIT_TEST_PARAMETERS": "allow", **(environment or {})}
         self.process = subprocess.Popen(
-            [server, "serve", "--listen", f"127.0.0.1:{port}", "--data", data, "--pki", pki,
-             *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [server, "serve", "--listen", f"127.0.0.1:{port}",
+             *(["--data", data, "--pki", pki] if data else []), *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=variables)
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()

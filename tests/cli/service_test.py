@@ -15,7 +15,7 @@ from pathlib import Path
 import grpc
 
 from cli_support import ProgramTest, run, server
-from service_support import (Client, ServiceTest, chunk_bytes, jobs_pb2, transfer_pb2,
+from service_support import (Client, Server, ServiceTest, chunk_bytes, jobs_pb2, transfer_pb2,
                              upload_requests)
 
 code = grpc.StatusCode
@@ -167,6 +167,18 @@ class JobService(ServiceTest):
         alice.start(job)
         self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_SUCCEEDED)
 
+    def test_a_process_beyond_its_limits_says_so_in_one_line(self):
+        for option, value, words in (("--memory-limit", "20000000", "memory"),
+                                     ("--file-limit", "10000", "too large")):
+            job = self.home / f"job{option}"
+            shutil.copytree(self.job, job)
+            result = subprocess.run([server, "run", job, "--quiet", "--threads", "2", option,
+                                     value], capture_output=True, text=True, check=False)
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+            self.assertIn(words, result.stderr)
+            self.assertFalse((job / "model.cft").exists())
+
     def test_queue_cancel_and_fair_turns(self):
         running = self.serve()
         alice, bob = self.client(running), self.client(running, "bob")
@@ -266,6 +278,27 @@ class JobService(ServiceTest):
                                 check=False, timeout=60)
         self.assertEqual(second.returncode, 2)
         self.assertEqual(len(second.stderr.splitlines()), 1, second.stderr)
+
+
+    def test_a_settings_file_has_the_options(self):
+        settings = self.home / "server.toml"
+        lines = [f'data = "{self.data}"', f'pki = "{self.pki / "server"}"', "quota-jobs = 3",
+                 'memory = "2GB"']
+        settings.write_text("\n".join(lines) + "\n")
+        running = self.serve_settings(settings)
+        facts = self.client(running).info()
+        self.assertEqual((facts.quota_jobs, facts.max_memory_bytes), (3, 2 * 10**9))
+        running.terminate()
+        settings.write_text("\n".join([*lines, "quota-job = 4"]) + "\n")
+        refused = subprocess.run([server, "serve", "--config", settings], capture_output=True,
+                                 text=True, check=False, timeout=60)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("quota-job", refused.stderr)
+
+    def serve_settings(self, settings):
+        running = Server(None, None, "--config", settings)
+        self.addCleanup(lambda: running.process.returncode is None and running.kill())
+        return running
 
 
 class Certificates(ServiceTest):

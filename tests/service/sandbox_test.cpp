@@ -1,0 +1,116 @@
+// What a confined process can still do. The kernel may lack a part: that is said, not hidden.
+#include "service/sandbox.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace cipherfit::service {
+namespace {
+
+// The status of a child that is confined to the directory and then does `work`.
+int confined(const std::filesystem::path& directory, const std::function<int()>& work,
+             std::uint64_t memory = 0) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        try {
+            static_cast<void>(confine({.directory = directory,
+                                       .memory_bytes = memory,
+                                       .file_bytes = 1 << 20,
+                                       .parent = ::getppid()}));
+            ::_exit(work());
+        } catch (...) {
+            ::_exit(99);
+        }
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+class Sandbox : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "cipherfit-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        home = name;
+        std::filesystem::create_directory(home / "job");
+        std::filesystem::create_directory(home / "other");
+        std::ofstream(home / "other/secret") << "x";
+    }
+    void TearDown() override { std::filesystem::remove_all(home); }
+
+    std::filesystem::path home;
+};
+
+TEST_F(Sandbox, WritesToItsOwnDirectoryAlone) {
+    const auto opens = [](const std::filesystem::path& path, int flags) {
+        return [path, flags] { return ::open(path.c_str(), flags, 0600) >= 0 ? 0 : 1; };
+    };
+    EXPECT_EQ(confined(home / "job", opens(home / "job/file", O_CREAT | O_WRONLY)), 0);
+    EXPECT_EQ(confined(home / "job", opens(home / "other/secret", O_RDONLY)), 1);
+    EXPECT_EQ(confined(home / "job", opens(home / "other/new", O_CREAT | O_WRONLY)), 1);
+    EXPECT_EQ(confined(home / "job", opens("/etc/passwd", O_RDONLY)), 1);
+}
+
+TEST_F(Sandbox, HasNoSocketsAndStartsNothing) {
+    EXPECT_EQ(confined(home / "job", [] { return ::socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : 1; }),
+              1);
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           ::execl("/bin/true", "true", nullptr);
+                           return 1;
+                       }),
+              1);
+}
+
+TEST_F(Sandbox, GetsNoMoreMemoryAndNoLargerFile) {
+    constexpr std::size_t limit = std::size_t{256} << 20U;
+    EXPECT_EQ(confined(
+                  home / "job",
+                  [] {
+                      try {
+                          std::vector<char> block(2 * limit, 'x');
+                          return block[limit] == 'x' ? 0 : 2;
+                      } catch (const std::bad_alloc&) {
+                          return 1;
+                      }
+                  },
+                  limit),
+              1);
+    EXPECT_EQ(confined(home / "job",
+                       [this] {
+                           ::signal(SIGXFSZ, SIG_IGN);
+                           const int file =
+                               ::open((home / "job/large").c_str(), O_CREAT | O_WRONLY, 0600);
+                           return ::ftruncate(file, 2 << 20) == 0 ? 0 : 1;
+                       }),
+              1);
+}
+
+TEST_F(Sandbox, EndsWithAParentThatIsGone) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        try {
+            static_cast<void>(confine({.directory = home / "job", .parent = 1 << 22}));
+        } catch (...) {
+            ::_exit(7);
+        }
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+}  // namespace
+}  // namespace cipherfit::service

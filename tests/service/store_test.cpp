@@ -1,0 +1,127 @@
+#include "service/store.h"
+
+#include "cipherfit/base/error.h"
+
+#include <cstdlib>
+#include <filesystem>
+
+#include <gtest/gtest.h>
+
+namespace cipherfit::service {
+namespace {
+
+class StoreTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "cipherfit-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        home = name;
+    }
+    void TearDown() override { std::filesystem::remove_all(home); }
+
+    static JobRecord job(const std::string& id, const std::string& owner = "alice") {
+        JobRecord made;
+        made.id = id;
+        made.owner = owner;
+        made.plan_digest = "plan of " + id;
+        made.cost.disk_bytes = 100;
+        made.created = 1;
+        return made;
+    }
+
+    std::filesystem::path home;
+};
+
+TEST_F(StoreTest, KeepsJobsFilesAndUsageOverARestart) {
+    {
+        Store store(home / "db");
+        EXPECT_TRUE(store.add_job(job("1"), {{.name = "keys", .max_bytes = 50}}, {"bob"}));
+        EXPECT_FALSE(store.add_job(job("1"), {}));
+        store.put_file("1", {.name = "keys", .bytes = 40, .sha256 = "ab", .complete = true});
+        store.put_file("none", {.name = "keys", .bytes = 40, .sha256 = "ab"});
+        store.add_usage("alice", 100, 5);
+    }
+    Store store(home / "db");
+    EXPECT_EQ(store.job("1")->plan_digest, "plan of 1");
+    EXPECT_EQ(store.find_job("alice", "plan of 1", "")->id, "1");
+    const auto file = store.file("1", "keys");
+    ASSERT_TRUE(file.has_value());
+    EXPECT_EQ(file->bytes, 40U);
+    EXPECT_EQ(file->max_bytes, 50U);
+    EXPECT_TRUE(file->complete);
+    EXPECT_TRUE(store.is_member("1", "bob"));
+    EXPECT_FALSE(store.is_member("1", "carol"));
+    EXPECT_EQ(store.usage("alice", 0).bytes, 40U);
+    EXPECT_EQ(store.usage("alice", 0).seconds, 5);
+    EXPECT_EQ(store.usage("alice", 101).seconds, 0);
+    EXPECT_EQ(store.promised_bytes(), 60U);
+    store.remove_job("1");
+    EXPECT_TRUE(store.files("1").empty());  // by its foreign key
+    EXPECT_EQ(store.usage("alice", 0).jobs, 0U);
+}
+
+TEST_F(StoreTest, MovesAJobOnlyFromTheStatesThatAreNamed) {
+    Store store(home / "db");
+    store.add_job(job("1"), {});
+    EXPECT_FALSE(store.move("1", {JobState::queued}, JobState::running));
+    EXPECT_TRUE(store.enqueue("1", {JobState::uploading}));
+    EXPECT_FALSE(store.enqueue("1", {JobState::uploading}));
+    EXPECT_FALSE(store.ask_cancel("1"));
+    EXPECT_TRUE(store.move("1", {JobState::queued}, JobState::running));
+    EXPECT_TRUE(store.move("1", {JobState::running}, JobState::failed, "why"));
+    EXPECT_EQ(store.job("1")->reason, "why");
+    EXPECT_GT(store.job("1")->finished, 0);
+    EXPECT_TRUE(store.enqueue("1", {JobState::failed}));
+    EXPECT_EQ(store.job("1")->reason, "");
+    EXPECT_EQ(store.job("1")->finished, 0);
+}
+
+TEST_F(StoreTest, ARestartQueuesWhatRanFirstAndEndsWhatWasCancelled) {
+    Store store(home / "db");
+    for (const char* id : {"1", "2", "3"}) {
+        store.add_job(job(id), {});
+        store.enqueue(id, {JobState::uploading});
+    }
+    store.move("1", {JobState::queued}, JobState::running);
+    store.move("3", {JobState::queued}, JobState::running);
+    EXPECT_TRUE(store.ask_cancel("3"));
+    store.requeue_running();
+    const auto queued = store.jobs_in({JobState::queued});
+    ASSERT_EQ(queued.size(), 2U);
+    EXPECT_EQ(queued[0].id, "1");
+    EXPECT_EQ(queued[1].id, "2");
+    EXPECT_EQ(store.job("3")->state, JobState::cancelled);
+}
+
+TEST_F(StoreTest, ListsTheNewestFirstAndWhatIsOver) {
+    Store store(home / "db");
+    for (const char* id : {"1", "2", "3"}) {
+        store.add_job(job(id), {});
+    }
+    store.add_job(job("4", "bob"), {});
+    const auto two = store.jobs_of("alice", "", 2);
+    ASSERT_EQ(two.size(), 2U);
+    EXPECT_EQ(two[0].id, "3");
+    EXPECT_EQ(store.jobs_of("alice", "2", 9).at(0).id, "1");
+    EXPECT_TRUE(store.expired(1, 1).empty());
+    EXPECT_EQ(store.expired(0, 2).size(), 4U);  // made long ago and never started
+}
+
+TEST_F(StoreTest, RefusesADatabaseOfALaterVersion) {
+    {
+        const Store store(home / "db");
+    }
+    {
+        Database database(home / "db");
+        database.execute("PRAGMA user_version = 99");
+    }
+    try {
+        const Store store(home / "db");
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::unsupported_version);
+    }
+}
+
+}  // namespace
+}  // namespace cipherfit::service
