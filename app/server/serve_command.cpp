@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
@@ -22,6 +23,15 @@ namespace cipherfit {
 namespace {
 
 std::atomic<bool> reload_asked{false};
+
+// Each connection and each file on its way takes a descriptor.
+void allow_descriptors() {
+    rlimit limits{};
+    if (::getrlimit(RLIMIT_NOFILE, &limits) == 0) {
+        limits.rlim_cur = limits.rlim_max;
+        static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limits));
+    }
+}
 
 std::vector<std::string> arguments_of(const service::JobLaunch& launch) {
     const auto text = [](auto number) { return std::to_string(number); };
@@ -54,6 +64,7 @@ void serve(const service::Settings& given) {
     struct sigaction action{};
     action.sa_handler = [](int) { reload_asked = true; };
     static_cast<void>(::sigaction(SIGHUP, &action, nullptr));
+    allow_descriptors();
     service::log_for_grpc();
     service::Certificates certificates(settings.pki);
     service::Service running(settings);

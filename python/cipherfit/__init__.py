@@ -15,9 +15,11 @@ from ._errors import (BusyError, DataError, Error, InputError, Interrupted, Leve
 from ._report import TrainingReport
 from ._server import train
 from ._session import Session
+from ._several_owners import Charter, Member, ReleasedModel, Step
 from ._transformers import CnnFeatures, RandomConvFeatures, RandomFourierFeatures
 
 __version__ = "0.1.0"
-__all__ = ["BusyError", "CnnFeatures", "DataError", "EncryptedClassifier", "Error", "InputError", "Interrupted",
-           "LevelError", "MissingKeyError", "RandomConvFeatures", "RandomFourierFeatures", "Session", "StorageError", "TrainingReport", "ckks", "set_threads",
-           "threads", "train"]
+__all__ = ["BusyError", "Charter", "CnnFeatures", "DataError", "EncryptedClassifier", "Error", "InputError",
+           "Interrupted", "LevelError", "Member", "MissingKeyError", "RandomConvFeatures",
+           "RandomFourierFeatures", "ReleasedModel", "Session", "Step", "StorageError", "TrainingReport",
+           "ckks", "set_threads", "threads", "train"]

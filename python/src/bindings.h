@@ -32,6 +32,12 @@ OutNumbers to_numpy(std::vector<double> numbers);
 void bind_training(nb::module_& module);
 void bind_features(nb::module_& module);
 void bind_ckks(nb::module_& module);
+void bind_parameters(nb::module_& ckks);
+void bind_keys(nb::module_& ckks);
+void bind_polynomials(nb::module_& ckks);
+void bind_ciphertexts(nb::module_& ckks);
+void bind_evaluator(nb::module_& ckks);
 void bind_layouts(nb::module_& module);
+void bind_several_owners(nb::module_& module);
 
 }  // namespace cipherfit::python

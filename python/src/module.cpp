@@ -9,4 +9,5 @@ NB_MODULE(_core, module) {
     bind_features(module);
     bind_ckks(module);
     bind_layouts(module);
+    bind_several_owners(module);
 }

@@ -1,39 +1,29 @@
 #include "options.h"
 
-#include <functional>
-#include <map>
+#include <algorithm>
 #include <nanobind/stl/string.h>
-#include <nanobind/stl/vector.h>
 #include <string>
 
 namespace cipherfit::python {
-namespace {
 
-template <class T>
-T value_of(const std::string& option, const nb::handle& value, const char* kind) {
-    T result{};
-    require(nb::try_cast<T>(value, result), ErrorCode::invalid_argument, "{}={}: give {}", option,
-            nb::repr(value).c_str(), kind);
-    return result;
+void set_options(const nb::dict& given, const OptionSetters& setters) {
+    for (const auto& [key, value] : given) {
+        const std::string option = nb::cast<std::string>(key);
+        const auto setter = setters.find(option);
+        require(setter != setters.end(), ErrorCode::invalid_argument, "there is no option '{}'",
+                option);
+        if (!value.is_none()) {
+            setter->second(option, value);
+        }
+    }
 }
-
-// Sets a field, or what an optional field holds, from the value of an option.
-template <class T, class Field>
-auto into(Field& field, const char* kind) {
-    return [&field, kind](const std::string& option, const nb::handle& value) {
-        field = static_cast<T>(value_of<T>(option, value, kind));
-    };
-}
-
-}  // namespace
 
 std::pair<RecipeOptions, FeatureOptions> options_of(const nb::dict& given) {
     std::pair<RecipeOptions, FeatureOptions> options;
     auto& [recipe, features] = options;
-    using Setter = std::function<void(const std::string&, const nb::handle&)>;
     const char* whole = "a whole number";
     const char* number = "a number";
-    const std::map<std::string, Setter> setters{
+    const OptionSetters setters{
         {"preset", into<std::string>(recipe.preset, "a name")},
         {"iterations", into<int>(recipe.iterations, whole)},
         {"epochs", into<int>(recipe.epochs, whole)},
@@ -46,7 +36,9 @@ std::pair<RecipeOptions, FeatureOptions> options_of(const nb::dict& given) {
         {"final_step", into<double>(recipe.final_step, number)},
         {"rehearse",
          [&recipe = recipe](const std::string& option, const nb::handle& value) {
-             recipe.no_rehearsal = !value_of<bool>(option, value, "True or False");
+             bool rehearse = true;
+             into<bool>(rehearse, "True or False")(option, value);
+             recipe.no_rehearsal = !rehearse;
          }},
         {"prefer_accuracy", into<bool>(recipe.prefer_accuracy, "True or False")},
         {"log_n", into<unsigned>(recipe.log_n, whole)},
@@ -70,15 +62,7 @@ std::pair<RecipeOptions, FeatureOptions> options_of(const nb::dict& given) {
         {"prior", into<std::string>(recipe.prior, "a name")},
         {"seed", into<std::uint64_t>(features.given_seed, whole)},
     };
-    for (const auto& [key, value] : given) {
-        const std::string option = nb::cast<std::string>(key);
-        const auto setter = setters.find(option);
-        require(setter != setters.end(), ErrorCode::invalid_argument, "there is no option '{}'",
-                option);
-        if (!value.is_none()) {
-            setter->second(option, value);
-        }
-    }
+    set_options(given, setters);
     const auto& kinds = feature_kinds();
     require(std::find(kinds.begin(), kinds.end(), features.kind) != kinds.end(),
             ErrorCode::invalid_argument, "features='{}': give one of {}", features.kind,

@@ -4,9 +4,30 @@
 #include "bindings.h"
 #include "cipherfit/fitting/owner/fit_options.h"
 
+#include <functional>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace cipherfit::python {
+
+using OptionSetters =
+    std::map<std::string, std::function<void(const std::string&, const nb::handle&)>>;
+
+// A setter of a field, or of what an optional field holds. `kind` says what a value must be.
+template <class T, class Field>
+auto into(Field& field, const char* kind) {
+    return [&field, kind](const std::string& option, const nb::handle& value) {
+        T given{};
+        require(nb::try_cast<T>(value, given), ErrorCode::invalid_argument, "{}={}: give {}",
+                option, nb::repr(value).c_str(), kind);
+        field = static_cast<T>(given);
+    };
+}
+
+// Members that are None stay as they are. Throws Error(invalid_argument) for a name that has no
+// setter and for values of a wrong type.
+void set_options(const nb::dict& given, const OptionSetters& setters);
 
 // Members that are None or missing stay open. Throws Error(invalid_argument) for a name that is no
 // option and for values of a wrong type.

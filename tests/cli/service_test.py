@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 """The service: jobs over the network, breaks, kills, limits, and who may do what."""
 
-import hashlib
 import os
-import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -267,12 +266,24 @@ class JobService(ServiceTest):
         self.assertEqual(alice.get(job).state, jobs_pb2.JOB_STATE_UPLOADING)
 
     def test_health_metrics_and_one_server_a_directory(self):
-        metrics = "127.0.0.1:0"
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            metrics = f"127.0.0.1:{free.getsockname()[1]}"
         running = self.serve("--metrics", metrics)
         alice = self.client(running)
         health = alice.channel.unary_unary("/grpc.health.v1.Health/Check")
         self.assertEqual(health(b""), b"\x08\x01")  # SERVING
         alice.info()
+        self.status_of(alice.get, "none")
+        with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as page:
+            text = page.read().decode()
+        self.assertIn('cipherfit_calls_total{method="GetServerInfo",status="0"} 1', text)
+        self.assertIn('cipherfit_calls_total{method="GetJob",status="5"} 1', text)
+        self.assertIn("cipherfit_jobs_queued 0", text)
+        # Connections that never say anything do not keep others out.
+        for _ in range(100):
+            silent = socket.create_connection(("127.0.0.1", running.port))
+            self.addCleanup(silent.close)
+        self.client(running, "bob").info()
         second = subprocess.run([server, "serve", "--listen", "127.0.0.1:0", "--data", self.data,
                                  "--pki", self.pki / "server"], capture_output=True, text=True,
                                 check=False, timeout=60)

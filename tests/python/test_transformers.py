@@ -51,6 +51,35 @@ def test_convolutions_are_the_programs(command_line, tmp_path):
     assert np.array_equal(again.transform(X), rows)
 
 
+def test_filters_and_norms_are_the_programs(command_line, tmp_path):
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:200] * 15, y[:200]
+    features = RandomConvFeatures(image_shape=(8, 8), components=12, ridge=1e-3, threshold=0.3,
+                                  filters=24, normalise=True)
+    rows = features.fit_transform(X)
+    weights = command_line(X, y, "--fhe", "simulate", "--features", "random-conv", "--pca", "12",
+                           "--ridge", "1e-3", "--conv-threshold", "0.3", "--conv-filters", "24",
+                           "--conv-normalise", "--iterations", "1")
+    saved = json.loads((tmp_path / "run/model/features.json").read_text())
+    assert json.loads(features.features_.state()) == saved
+    model = EncryptedClassifier(features="random-conv", image_shape=(8, 8), components=12, ridge=1e-3,
+                                conv_threshold=0.3, conv_filters=24, conv_normalise=True, iterations=1,
+                                fhe="simulate").fit(X, y)
+    assert np.array_equal(model.model_.weights, weights)
+    # Each of the two makes a difference.
+    for other in ({"filters": 25}, {"normalise": False}):
+        changed = RandomConvFeatures(**{**features.get_params(), **other}).fit_transform(X)
+        assert not np.allclose(changed, rows)
+
+
+def test_wrong_numbers_of_filters_are_refused():
+    X = np.ones((20, 64))
+    with pytest.raises(cipherfit.InputError, match="conv_filters='many': give a whole number"):
+        RandomConvFeatures(filters="many").fit(X)
+    with pytest.raises(cipherfit.InputError, match="conv_normalise=3: give True or False"):
+        RandomConvFeatures(normalise=3).fit(X)
+
+
 def test_in_a_pipeline(cancer):
     X, y = cancer
     pipeline = make_pipeline(
