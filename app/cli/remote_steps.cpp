@@ -208,9 +208,12 @@ RemoteCharter::RemoteCharter(const RemoteOptions& options, const fs::path& direc
 
 void RemoteCharter::fetch_result() {
     exchange_.start_if_ready();
-    const RemoteJob job = run_.client().watch(Shelf::charter, id_, [](const RemoteJob& now) {
-        return now.state != RemoteState::uploading;
-    });
+    const RemoteJob job = run_.client().watch(
+        Shelf::charter, id_,
+        // The stream of a charter goes on when the training has ended: more may be posted.
+        [](const RemoteJob& now) {
+            return now.state == RemoteState::queued || now.state == RemoteState::running;
+        });
     require(job.state != RemoteState::uploading, ErrorCode::bad_input,
             "{}: messages of members are missing there still: have all of them take their steps "
             "first",

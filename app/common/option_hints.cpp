@@ -42,6 +42,7 @@ constexpr std::array hints{
     Hint{"there is no plan: make one first", "cipherfit plan --owner DIR"},
     Hint{"nothing was encrypted yet: encrypt the rows first", "cipherfit encrypt"},
     Hint{"take the member's steps first", "cipherfit member step"},
+    Hint{"name the other members' clients", "--clients"},
     Hint{"name another feature tensor", "--feature-tensor"},
     Hint{"name a feature tensor", "--feature-tensor"},
     Hint{"a file of labels goes with IDX images", "--labels"},
