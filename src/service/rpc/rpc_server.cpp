@@ -26,6 +26,8 @@ bool ends_watch(JobState state) {
     return state != JobState::queued && state != JobState::running;
 }
 
+}  // namespace
+
 class JobsCalls final : public v1::Jobs::CallbackService {
   public:
     JobsCalls(Calls& calls, StallWatch& stalls) : calls_(calls), stalls_(stalls) {}
@@ -210,6 +212,8 @@ class ChartersCalls final : public v1::Charters::CallbackService {
     Calls& calls_;
     StallWatch& stalls_;
 };
+
+namespace {
 
 void limit_connections(grpc::ServerBuilder& builder) {
     builder.SetMaxReceiveMessageSize(static_cast<int>(largest_chunk) + (64 << 10));
