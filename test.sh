@@ -39,6 +39,8 @@ esac
 
 # Without it ccache leaves files with precompiled headers to the compiler.
 export CCACHE_SLOPPINESS=pch_defines,time_macros
+# A second clone compiles what is new in it.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
 
 jobs=$(nproc)
 passed=0

@@ -113,8 +113,9 @@ function(cipherfit_compile_together pattern)
         get_property(targets DIRECTORY "${directory}" PROPERTY BUILDSYSTEM_TARGETS)
         foreach(target IN LISTS targets)
             get_target_property(type ${target} TYPE)
-            # Generated code is not written for it.
-            if(target MATCHES "${pattern}" AND NOT target STREQUAL "cipherfit_proto" AND NOT type STREQUAL "INTERFACE_LIBRARY")
+            # Nor protobuf's files, which all define the same names.
+            if(target MATCHES "${pattern}" AND NOT target STREQUAL "cipherfit_proto"
+                    AND NOT type STREQUAL "INTERFACE_LIBRARY")
                 set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 15)
                 # The compiler sees more at once to be unsure of, and takes each file for a header.
                 target_compile_options(${target} PRIVATE

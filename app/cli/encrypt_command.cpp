@@ -53,7 +53,7 @@ void encrypt(EncryptOptions& options) {
     session.use_rows(extract(session.state().columns.extractor.get(), std::move(training.data)));
     encrypt_job(session, job, line);
     double bytes = 0;
-    const std::size_t batches = session.plan().batches();
+    const std::size_t batches = session.plan().row_files();
     const bool batched = batches > 1;
     for (std::size_t batch = 0; batch < batches; ++batch) {
         bytes += static_cast<double>(

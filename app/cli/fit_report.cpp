@@ -76,11 +76,11 @@ std::string correct(const json& figures, const char* accuracy) {
 
 // Of the encrypted rows, in one file or in those of the mini-batches.
 json uploaded_bytes(const JobFiles& job, const TrainingPlan& plan) {
-    if (plan.batches() == 1) {
+    if (plan.row_files() == 1) {
         return file_bytes(job.training_data());
     }
     double sum = 0;
-    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+    for (std::size_t batch = 0; batch < plan.row_files(); ++batch) {
         const json bytes = file_bytes(job.batch(batch));
         if (!bytes.is_number()) {
             return nullptr;

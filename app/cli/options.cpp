@@ -169,6 +169,13 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
             ->excludes(file)
             ->capture_default_str()
             ->transform(whole_number(0, largest_batch));
+    app.add_option("--parts", recipe.parts,
+                   "Files in which all samples are sent, read by the server one at a time: less "
+                   "memory, the same model. More than one for one or two iterations over much "
+                   "data unless given")
+        ->group(recipe_group)
+        ->excludes(batch)
+        ->transform(whole_number(1, most_parts));
     app.add_option("--epochs", recipe.epochs,
                    "Passes over all mini-batches, in place of --iterations")
         ->group(recipe_group)

@@ -66,6 +66,9 @@ std::string describe(const nlohmann::json& f) {
     if (f.at("batches").get<std::uint64_t>() > 1) {
         line("mini-batches", fmt::format("{} of {} rows", number("batches"), number("batch")));
     }
+    if (f.at("parts").get<std::uint64_t>() > 1) {
+        line("rows", fmt::format("in {} files, one read after the other", number("parts")));
+    }
     if (f.at("bootstraps").get<std::uint64_t>() > 0) {
         line("bootstrappings", number("bootstraps"));
     }

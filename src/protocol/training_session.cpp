@@ -140,7 +140,7 @@ class TrainingSession::Run {
         }
         const auto load_start = Clock::now();
         EncryptedTrainingData data;
-        if (job_.plan.batches() > 1) {
+        if (job_.plan.row_files() > 1) {
             batches_.emplace(store_, job_);
         } else {
             data = value_or_throw(read_training_data(store_.get(contents::training_data), job_,

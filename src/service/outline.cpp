@@ -70,7 +70,7 @@ Outline outline_of_training(const std::filesystem::path& path, TestParameters te
     const PlanCost cost = plan_cost(job.plan);
     Outline outline;
     add_file(outline, contents::evaluation_keys, cost.evaluation_key_bytes);
-    const std::size_t batches = job.plan.batches();
+    const std::size_t batches = job.plan.row_files();
     if (batches > 1) {
         for (std::size_t batch = 0; batch < batches; ++batch) {
             // Batches differ by a row; each has its rows padded to the same ciphertexts.

@@ -9,12 +9,15 @@
 namespace cipherfit {
 namespace {
 
-// The highest level of a batch's iterations.
+// The highest level of the iterations that go over a file. (A batch below the first wraps around.)
 template <class Level>
 std::size_t highest(const TrainingPlan& plan, std::size_t batch, const Level& level) noexcept {
     int highest = 0;
-    for (std::size_t t = batch; t < plan.levels().size(); t += plan.batches()) {
-        highest = std::max(highest, level(plan.levels()[t]));
+    for (int t = 0; t < plan.recipe().iterations; ++t) {
+        const TrainingPlan::Files files = plan.files_of(t);
+        if (batch - files.first < files.count) {
+            highest = std::max(highest, level(plan.levels()[static_cast<std::size_t>(t)]));
+        }
     }
     return static_cast<std::size_t>(highest);
 }

@@ -59,7 +59,7 @@ PlanCost plan_cost(const TrainingPlan& plan) {
         }
         return bits * static_cast<double>(parameters.n()) / 8;
     };
-    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+    for (std::size_t batch = 0; batch < plan.row_files(); ++batch) {
         for (const SequenceShape& message : plan.messages(batch)) {
             cost.upload_bytes += static_cast<double>(message.count) * packed(message.level);
         }

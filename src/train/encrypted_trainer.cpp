@@ -69,8 +69,8 @@ CircuitData to_circuit(EncryptedTrainingData data) {
 EncryptedTrainer::EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
                                    EncryptedTrainingData data)
     : plan_(plan) {
-    require(plan.batches() == 1, ErrorCode::invalid_argument,
-            "the plan has {} batches: give a source of them", plan.batches());
+    require(plan.row_files() == 1, ErrorCode::invalid_argument,
+            "the plan has {} batches: give a source of them", plan.row_files());
     check_data(plan, data, 0);
     keys.check(plan.keys());
     engine_ = std::make_unique<Engine>(plan, keys);

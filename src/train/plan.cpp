@@ -48,8 +48,9 @@ TrainingPlan::TrainingPlan(const TrainingShape& shape, Recipe recipe, Parameters
         shape_.heads == shape_.classes || shape_.heads == trained_heads(shape_.classes, recipe_),
         ErrorCode::invalid_argument, "{} heads for {} classes; there must be {}", shape_.heads,
         shape_.classes, trained_heads(shape_.classes, recipe_));
-    require(batches() <= static_cast<std::size_t>(recipe_.iterations), ErrorCode::invalid_argument,
-            "{} iterations do not reach all {} mini-batches", recipe_.iterations, batches());
+    require(batch_count(recipe_, shape_.samples) <= static_cast<std::size_t>(recipe_.iterations),
+            ErrorCode::invalid_argument, "{} iterations do not reach all {} mini-batches",
+            recipe_.iterations, row_files());
     check_security();
     solver_->check(*this);
     if (refresh_) {
@@ -136,6 +137,13 @@ std::size_t TrainingPlan::refresh_count() const noexcept {
         levels_.begin(), levels_.end(), [](const IterationLevels& at) { return at.refresh; }));
 }
 
+TrainingPlan::Files TrainingPlan::files_of(int t) const noexcept {
+    if (recipe_.batch == 0) {
+        return {0, row_files()};
+    }
+    return {static_cast<std::size_t>(t) % row_files(), 1};
+}
+
 double TrainingPlan::state_scale() const noexcept {
     return std::ldexp(1.0, static_cast<int>(state_bits_));
 }
@@ -177,7 +185,7 @@ std::vector<SequenceShape> TrainingPlan::state(int iteration) const {
 
 std::size_t TrainingPlan::upload_ciphertexts() const {
     std::size_t count = 0;
-    for (std::size_t batch = 0; batch < batches(); ++batch) {
+    for (std::size_t batch = 0; batch < row_files(); ++batch) {
         for (const SequenceShape& sequence : messages(batch)) {
             count += sequence.count;
         }

@@ -145,7 +145,7 @@ void PlanSearch::consider(const LayoutOffer& offer,
                       refresh_transforms(ring.log_n, log_slots);
     }
     double memory = offer.memory + ring_.extra_memory;
-    const std::size_t batches = batch_count(recipe_, shape_.samples);
+    const std::size_t batches = row_files(recipe_, shape_.samples);
     if (batches > 1) {
         memory += static_cast<double>(offer.ciphertexts / batches) * ciphertext_memory(ring);
     }

@@ -173,6 +173,21 @@ BatchRows batch_rows(const Recipe& recipe, std::size_t samples, std::size_t batc
     return {batch * rows, std::min(rows, samples - batch * rows)};
 }
 
+std::size_t rows_per_file(const Recipe& recipe, std::size_t samples) noexcept {
+    const auto parts = static_cast<std::size_t>(recipe.parts);
+    return recipe.batch == 0 ? (samples + parts - 1) / parts : rows_per_batch(recipe, samples);
+}
+
+std::size_t row_files(const Recipe& recipe, std::size_t samples) noexcept {
+    const std::size_t rows = rows_per_file(recipe, samples);
+    return rows == 0 ? 1 : (samples + rows - 1) / rows;
+}
+
+BatchRows file_rows(const Recipe& recipe, std::size_t samples, std::size_t file) noexcept {
+    const std::size_t rows = rows_per_file(recipe, samples);
+    return {file * rows, std::min(rows, samples - file * rows)};
+}
+
 Expected<void> check(const Recipe& recipe) {
     if (recipe.iterations < 1 || recipe.iterations > max_iterations) {
         return make_error(ErrorCode::invalid_argument, "{} iterations are outside 1..{}",
@@ -202,20 +217,30 @@ Expected<void> check(const Recipe& recipe) {
         return make_error(ErrorCode::invalid_argument, "batches of {} samples are outside 0..{}",
                           recipe.batch, largest_batch);
     }
+    if (recipe.parts < 1 || recipe.parts > (recipe.batch == 0 ? most_parts : 1)) {
+        return make_error(ErrorCode::invalid_argument,
+                          "{} parts of all samples are outside 1..{}; mini-batches have 1",
+                          recipe.parts, most_parts);
+    }
     return {};
 }
 
 nlohmann::json to_json(const Recipe& recipe) {
-    return {{"preset", name(recipe.preset)},
-            {"iterations", recipe.iterations},
-            {"sigmoid", to_json(recipe.sigmoid)},
-            {"steps", recipe.steps},
-            {"etas", recipe.etas},
-            {"gradient_at", name(recipe.gradient_at)},
-            {"model", name(recipe.model)},
-            {"initial_weight", recipe.initial_weight},
-            {"decay", recipe.decay},
-            {"batch", recipe.batch}};
+    nlohmann::json json{{"preset", name(recipe.preset)},
+                        {"iterations", recipe.iterations},
+                        {"sigmoid", to_json(recipe.sigmoid)},
+                        {"steps", recipe.steps},
+                        {"etas", recipe.etas},
+                        {"gradient_at", name(recipe.gradient_at)},
+                        {"model", name(recipe.model)},
+                        {"initial_weight", recipe.initial_weight},
+                        {"decay", recipe.decay},
+                        {"batch", recipe.batch}};
+    // Plans of versions that knew no parts have the same bytes.
+    if (recipe.parts != 1) {
+        json["parts"] = recipe.parts;
+    }
+    return json;
 }
 
 Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
@@ -263,6 +288,11 @@ Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
         batch->get<double>() > largest_batch) {
         return malformed_recipe("has no \"batch\" in 0..2^20");
     }
+    const auto parts = json.find("parts");
+    if (parts != json.end() && (!parts->is_number_integer() || parts->get<double>() < 1.0 ||
+                                parts->get<double>() > most_parts)) {
+        return malformed_recipe("has \"parts\" outside 1..4096");
+    }
     Recipe recipe{*preset,
                   iterations->get<int>(),
                   std::move(*polynomial),
@@ -272,7 +302,8 @@ Expected<Recipe> recipe_from_json(const nlohmann::json& json) {
                   *model,
                   initial_weight->get<double>(),
                   decay->get<double>(),
-                  batch->get<int>()};
+                  batch->get<int>(),
+                  parts == json.end() ? 1 : parts->get<int>()};
     if (const auto usable = check(recipe); !usable) {
         return make_error(ErrorCode::corrupt_data, "{}", usable.error().message);
     }

@@ -69,7 +69,7 @@ double other_bytes(const TrainingPlan& plan, const KeyRequest& request) {
 
 double largest_batch_bytes(const TrainingPlan& plan) {
     double largest = 0;
-    for (std::size_t batch = 0; batch < plan.batches(); ++batch) {
+    for (std::size_t batch = 0; batch < plan.row_files(); ++batch) {
         largest = std::max(largest, data_bytes(plan, batch));
     }
     return largest;
@@ -88,7 +88,7 @@ ServerMemory server_memory(const TrainingPlan& plan) {
         memory.bootstrap_bytes =
             refresh_memory_bytes(plan.parameters().log_n(), bootstrap.literal().log_slots);
     }
-    const std::size_t batches = plan.batches();
+    const std::size_t batches = plan.row_files();
     if (is_too_long_to_trace(plan)) {
         // The data with what is made of it; twice that for what one iteration takes beside them.
         memory.pool_bytes = key_bytes(plan, request) +

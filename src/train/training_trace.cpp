@@ -37,7 +37,7 @@ std::vector<int> kind_of(const TrainingPlan& plan, int t) {
                           t + 1 == plan.recipe().iterations ? 1 : 0,
                           plan.recipe().etas[static_cast<std::size_t>(t)] == 0 ? 1 : 0,
                           plan.solver().variant(plan, t)};
-    for (const SequenceShape& message : plan.messages(plan.batch_of(t))) {
+    for (const SequenceShape& message : plan.messages(plan.files_of(t).first)) {
         kind.push_back(static_cast<int>(message.level));
     }
     for (const int iteration : {t, t + 1}) {
@@ -73,7 +73,7 @@ TrainingTrace trace_training(const TrainingPlan& plan) {
         plan.parameters(), plan.refresh_count() > 0 ? &plan.refresh().value().bootstrap : nullptr);
     Recorder recorder(symbolic);
     const auto input = [&](MessageInfo info) { return recorder.input(Handle::symbolic(info, 2)); };
-    const bool streamed = plan.batches() > 1;
+    const bool streamed = plan.row_files() > 1;
     recorder.phase("data");
     CircuitData data = streamed ? CircuitData{} : circuit_data(plan, 0, input);
     const std::unique_ptr<TrainingCircuit> circuit =

@@ -292,5 +292,49 @@ class MiniBatches(ProgramTest):
         return [float(share) for share in re.findall(r"iteration \d+ +([0-9.]+) % of 30 rows", text)]
 
 
+class Parts(ProgramTest):
+    """All rows in every iteration, from several files."""
+
+    recipe = ("--features", "raw", "--no-rehearsal", "--iterations", "2", "--solver", "primal")
+
+    def setUp(self):
+        super().setUp()
+        write_csv(self.train, rows=rows, seed=1)
+
+    def fit(self, name, *more):
+        out, report = self.home / name, self.home / f"{name}.json"
+        self.succeed("fit", "--train", self.train, "--test", self.test, "--out", out, *self.recipe,
+                     "--json", report, "--quiet", *more)
+        return out, json.loads(report.read_text())
+
+    def test_give_the_model_of_one_file_in_less_memory(self):
+        one, report_of_one = self.fit("one")
+        three, report_of_three = self.fit("three", "--parts", "3")
+        self.assertEqual((report_of_one["parts"], report_of_three["parts"]), (1, 3))
+        self.assertTrue((one / "job" / "training_data.cft").exists())
+        self.assertEqual(sorted(path.name for path in (three / "job" / "batches").iterdir()), names)
+        self.assertFalse((three / "job" / "training_data.cft").exists())
+        weights = [np.load(out / "model" / "weights.npy") for out in (one, three)]
+        bound = (report_of_one["predicted_weight_error_bound"]
+                 + report_of_three["predicted_weight_error_bound"])
+        self.assertLess(np.abs(weights[0] - weights[1]).max(), bound)
+        self.assertLess(bound, 1e-2 * np.abs(weights[0]).max())
+
+    def test_are_planned_with_a_word_on_them(self):
+        result = self.succeed("plan", "--train", self.train, "--owner", self.home / "owner",
+                              *self.recipe, "--parts", "3")
+        self.assertIn("in 3 files, one read after the other", result.stdout + result.stderr)
+
+    def test_that_cannot_be_are_refused(self):
+        for more in (("--parts", "0"), ("--parts", "3", "--batch", "80"),
+                     ("--parts", "3", "--solver", "dual")):
+            options = [word for word in self.recipe if more[-2] != "--solver"
+                       or word not in ("--solver", "primal")]
+            result = run("plan", "--train", self.train, "--owner", self.home / "owner", *options,
+                         *more, "--quiet")
+            self.assertEqual(result.returncode, 2, result.stderr)
+            self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
+
+
 if __name__ == "__main__":
     unittest.main()

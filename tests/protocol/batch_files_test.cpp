@@ -32,13 +32,18 @@ Recipe batched_recipe() {
 }
 
 // What can be run from files beside one upload in one chain.
-enum class Kind { batches, refreshed_batches, refreshed_primal, refreshed_dual };
+enum class Kind { batches, parts, refreshed_batches, refreshed_primal, refreshed_dual };
 
 SmallJob small_job(Kind kind) {
     if (kind == Kind::batches) {
         return SmallJob(batched_recipe());
     }
     Recipe recipe = batched_recipe();
+    if (kind == Kind::parts) {  // the same three files, and all of them in every iteration
+        recipe.batch = 0;
+        recipe.parts = 3;
+        return SmallJob(recipe);
+    }
     if (kind != Kind::refreshed_batches) {
         recipe.batch = 0;
     }
@@ -105,23 +110,24 @@ class BatchFilesTest : public FileTest {
 };
 
 TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
-    for (const Kind kind :
-         {Kind::batches, Kind::refreshed_batches, Kind::refreshed_primal, Kind::refreshed_dual}) {
+    for (const Kind kind : {Kind::batches, Kind::parts, Kind::refreshed_batches,
+                            Kind::refreshed_primal, Kind::refreshed_dual}) {
         SCOPED_TRACE(static_cast<int>(kind));
         fs::remove_all(directory_);
         fs::create_directories(directory_);
         const SmallJob small = small_job(kind);
-        EXPECT_EQ(small.job.plan.refresh_count() > 0, kind != Kind::batches);
+        const bool refreshed = kind != Kind::batches && kind != Kind::parts;
+        EXPECT_EQ(small.job.plan.refresh_count() > 0, refreshed);
         if (kind == Kind::refreshed_dual) {
             EXPECT_LT(largest_carried_logit(
                           PlainRun("dual", borrowed(small.data), small.job.plan.recipe())),
                       SmallJob::largest_refreshed);
-        } else if (kind != Kind::batches) {
+        } else if (refreshed) {
             EXPECT_LT(run_twin(small.data, small.job.plan.recipe()).max_abs_state,
                       SmallJob::largest_refreshed);
         }
         small.write(files());
-        const bool batched = small.job.plan.batches() > 1;
+        const bool batched = small.job.plan.row_files() > 1;
         EXPECT_EQ(fs::exists(files().training_data()), !batched);
         for (std::size_t batch = 0; batched && batch < 3; ++batch) {
             EXPECT_TRUE(fs::exists(files().batch(batch))) << batch;
@@ -138,7 +144,7 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
         EXPECT_GT((state - twin).cwiseAbs().maxCoeff(), 0);
         // The bound tells the right model from others, such as the one of all rows at once.
         EXPECT_LT(bound, 1e-2 * twin.cwiseAbs().maxCoeff());
-        if (batched) {
+        if (kind == Kind::batches || kind == Kind::refreshed_batches) {
             Recipe all = small.job.plan.recipe();
             all.batch = 0;
             EXPECT_GT((run_twin(small.data, all).model() - twin).cwiseAbs().maxCoeff(), 10 * bound);
@@ -147,7 +153,8 @@ TEST_F(BatchFilesTest, EveryKindOfRunEndsWithTheTwinsModel) {
 }
 
 TEST_F(BatchFilesTest, StoppedOrKilledRunsEndWithTheSameBytes) {
-    for (const Kind kind : {Kind::batches, Kind::refreshed_batches, Kind::refreshed_dual}) {
+    for (const Kind kind :
+         {Kind::batches, Kind::parts, Kind::refreshed_batches, Kind::refreshed_dual}) {
         SCOPED_TRACE(static_cast<int>(kind));
         fs::remove_all(directory_);
         fs::create_directories(directory_);

@@ -70,7 +70,7 @@ TEST(OwnerSetup, EpochsAreIterationsOverAllBatches) {
     options.recipe.step = 1;
     const OwnerSetup setup = make_owner_setup(data, options);
     EXPECT_EQ(setup.plan.recipe().iterations, 6);
-    EXPECT_EQ(setup.plan.batches(), 3U);
+    EXPECT_EQ(setup.plan.row_files(), 3U);
     // The same rows, shuffled: none is lost, and the first batch is of more than one class.
     const PreparedData rows = prepare_rows(setup, data.features, data.labels);
     EXPECT_EQ(rows.y.colwise().sum(), one_hot(data.labels, 3).colwise().sum());

@@ -82,7 +82,7 @@ struct SmallJob {
     void write(JobStore& store) const {
         value_or_throw(write_plan(store.put(contents::plan), job));
         value_or_throw(write_evaluation_keys(store.put(contents::evaluation_keys), job, key));
-        if (job.plan.batches() == 1) {
+        if (job.plan.row_files() == 1) {
             value_or_throw(write_training_data(store.put(contents::training_data), job, key, data));
         } else {
             value_or_throw(write_training_batches(store, job, key, data));

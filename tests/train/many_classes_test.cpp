@@ -34,7 +34,7 @@ TEST(ManyClasses, PlanOfAHundredClassesAndThousandsOfFeatures) {
     EXPECT_EQ(plan.shape(), shape);
     EXPECT_EQ(plan.solver().name(), "primal");
     EXPECT_EQ(plan.parameters().security_bits(), 128U);
-    EXPECT_EQ(plan.batches(), 40U);  // 39 of 512 rows, and 32
+    EXPECT_EQ(plan.row_files(), 40U);  // 39 of 512 rows, and 32
     EXPECT_GE(plan.refresh_count(), 1U);
     const LaneLayout& layout = primal_solver(plan).layout();
     EXPECT_EQ(layout.samples(), 512U);
@@ -104,7 +104,7 @@ TEST(ManyClasses, FortyClassesOfThreeHundredFeaturesFollowTheTwin) {
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
     const TrainingRun run(shape, recipe, options, 9);
-    ASSERT_EQ(run.plan.batches(), 3U);
+    ASSERT_EQ(run.plan.row_files(), 3U);
     ASSERT_GT(primal_solver(run.plan).layout().feature_blocks(), 1U);
     EncryptedTrainer trainer(run.plan, run.keys,
                              [&run](std::size_t batch) { return run.upload(batch); });

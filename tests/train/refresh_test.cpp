@@ -144,10 +144,10 @@ void expect_its_twins_model(const RefreshedCase& c, const TrainingRun& run) {
     ASSERT_TRUE(run.plan.refresh().has_value());
     ASSERT_GE(run.plan.refresh_count(), 1U);
     EncryptedTrainer trainer =
-        run.plan.batches() == 1 ? EncryptedTrainer(run.plan, run.keys, run.upload())
-                                : EncryptedTrainer(run.plan, run.keys, [&run](std::size_t batch) {
-                                      return run.upload(batch);
-                                  });
+        run.plan.row_files() == 1 ? EncryptedTrainer(run.plan, run.keys, run.upload())
+                                  : EncryptedTrainer(run.plan, run.keys, [&run](std::size_t batch) {
+                                        return run.upload(batch);
+                                    });
     const Eigen::Index columns = run.prepared.columns();
     const Preprocessing plain{.preset = c.recipe.preset,
                               .mean = Eigen::VectorXd::Zero(columns - 1),

@@ -45,6 +45,11 @@ Recipe with_decay(Recipe recipe, double decay, int batch) {
     return recipe;
 }
 
+Recipe in_parts(Recipe recipe, int parts) {
+    recipe.parts = parts;
+    return recipe;
+}
+
 // Every solver, degree and kind of iteration.
 std::vector<TracedRun> traced_runs() {
     const TrainingShape small{.samples = 20, .features = 9, .classes = 3};
@@ -61,7 +66,9 @@ std::vector<TracedRun> traced_runs() {
         {"primal, no momentum", small, standard(3, 3, Momentum::none)},
         {"primal, preset", blocks, chiang2023_recipe(2, 150)},
         {"primal, mini-batches", small, with_decay(standard(4, 3), 0.01, 8)},
+        {"primal, parts", blocks, in_parts(standard(3, 3), 4)},
         {"primal, groups of classes", classes, standard(2, 3)},
+        {"primal, parts and groups of classes", classes, in_parts(standard(2, 3), 3)},
         {"dual", small, standard(4, 3), "dual"},
         {"dual, degree 1", small, standard(4, 1), "dual"},
         {"dual, degree 7", small, standard(3, 7), "dual"},
@@ -122,7 +129,7 @@ class LoggedRun {
           executed_(evaluator_, bootstrapper_.get()),
           recorder_(executed_) {
         recorder_.phase("data");
-        if (plan_.batches() > 1) {
+        if (plan_.row_files() > 1) {
             circuit_ = training_circuit(plan_, recorder_, CircuitSource([&](std::size_t batch) {
                                             return recorded(run.upload(batch));
                                         }));
@@ -248,14 +255,15 @@ TEST(TrainingTrace, CountsAreThoseOfTheClosedForms) {
                 closed = plan.solver().estimate(plan).iterations.at(static_cast<std::size_t>(t));
             } else {
                 const PrimalSolver& primal = primal_solver(plan);
-                for (std::size_t group = 0; group < primal.class_groups(); ++group) {
+                const std::size_t parts = plan.files_of(t).count;
+                for (std::size_t group = 0; group < parts * primal.class_groups(); ++group) {
                     closed += count_iteration(primal.layout(), primal.shifts(), degree, ring, at);
                 }
             }
-            if (plan.batches() > 1) {
+            for (std::size_t i = 0; i < plan.files_of(t).count && plan.row_files() > 1; ++i) {
                 closed += count_babies(
                     primal_solver(plan).layout(), primal_solver(plan).shifts(), ring,
-                    static_cast<int>(test::message(plan, "features", plan.batch_of(t)).level),
+                    static_cast<int>(test::message(plan, "features", plan.files_of(t).first).level),
                     at.forward >= 0);
             }
             if (at.refresh && together(plan) > 1) {
@@ -318,7 +326,7 @@ TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
 // What a run on one thread adds to the pool is what the replay says, to the byte.
 TEST(TrainingTrace, MemoryIsThatOfThePool) {
     for (const TracedRun& c : traced_runs()) {
-        if (c.refreshed || c.recipe.batch > 0) {
+        if (c.refreshed || c.recipe.batch > 0 || c.recipe.parts > 1) {
             continue;  // measured as a whole, and read while training goes on
         }
         SCOPED_TRACE(c.name);

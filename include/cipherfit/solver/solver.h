@@ -33,8 +33,9 @@ struct SearchSpace;
 struct TrainingCounts;
 class Handle;
 using CircuitData = Sequences<Handle>;
-// Gives the data of a mini-batch, 0..plan.batches()-1. It is asked for one batch an iteration.
-using CircuitSource = std::function<CircuitData(std::size_t batch)>;
+// Gives the data of a file of rows, 0..plan.row_files()-1. It is asked for plan.files_of(t) in
+// iteration t.
+using CircuitSource = std::function<CircuitData(std::size_t file)>;
 
 class SolverKind {
   public:
@@ -54,6 +55,8 @@ class SolverKind {
     virtual std::optional<int> only_degree() const { return std::nullopt; }
     // Whether the planner takes it into account where no solver is asked for.
     virtual bool is_considered(const TrainingShape& shape, const Recipe& recipe) const = 0;
+    // Whether all rows may come in parts, one file after the other.
+    virtual bool takes_parts() const { return false; }
 
     // Levels of an iteration that is not the first.
     virtual std::size_t iteration_depth(const Recipe& recipe) const = 0;

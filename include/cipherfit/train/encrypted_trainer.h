@@ -46,7 +46,8 @@ struct TrainingState {
 // it. Errors: corrupt_data.
 Expected<void> check_state(const TrainingPlan& plan, const TrainingState& state);
 
-// Gives the data of a mini-batch, 0..plan.batches()-1. It is asked for one batch an iteration.
+// Gives the data of a file of rows, 0..plan.row_files()-1. It is asked for plan.files_of(t) in
+// iteration t.
 using BatchSource = std::function<EncryptedTrainingData(std::size_t batch)>;
 
 class EncryptedTrainer {

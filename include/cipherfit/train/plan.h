@@ -42,9 +42,13 @@ class TrainingPlan {
     // Of one refresh: both sequences of a block go through one, or two blocks where there is but
     // one sequence.
     std::size_t bootstraps_per_refresh() const noexcept;
-    // Mini-batches, 1 where every iteration takes all samples, and the rows of one.
-    std::size_t batches() const noexcept { return batch_count(recipe_, shape_.samples); }
-    std::size_t batch_of(int t) const noexcept { return static_cast<std::size_t>(t) % batches(); }
+    // Files in which the rows are sent (recipe.h), and those that iteration t goes over.
+    std::size_t row_files() const noexcept { return cipherfit::row_files(recipe_, shape_.samples); }
+    struct Files {
+        std::size_t first = 0;
+        std::size_t count = 1;
+    };
+    Files files_of(int t) const noexcept;
     // log2 of a level's prime, nearly; and of the states' scale: that, or less where large states
     // need the room.
     unsigned scale_bits() const noexcept { return scale_bits_; }

@@ -8,7 +8,8 @@
 //     U_{t+1} = (1 - etas[t]) M_{t+1} + etas[t] M_t                     the extrapolated sequence
 //
 // for t = 0..iterations-1; the model is M_T or U_T, by `model`. With mini-batches, Xs, Y and Z_0
-// are the rows of batch t modulo the number of batches (batch_rows()). The weight decay is
+// are the rows of batch t modulo the number of batches (batch_rows()). All rows may come in parts,
+// whose Q_t are added up: they change what is in memory together, and nothing else. Weight decay is
 // decoupled from the gradient (Loshchilov and Hutter, ICLR 2019): it shrinks the way from W_0, so
 // that the iterates stay in the row space of Xs and the dual solver's are the same. In the first
 // iteration S_0 = 0 and so Z = Z_0, which the owner knows: zero where initial_weight is zero.
@@ -45,6 +46,7 @@ Expected<Preset> preset_from_name(std::string_view name);
 
 inline constexpr int max_iterations = 10'000;
 inline constexpr int largest_batch = 1 << 20;
+inline constexpr int most_parts = 1 << 12;
 
 struct Recipe {
     Preset preset = Preset::standard;
@@ -57,6 +59,7 @@ struct Recipe {
     double initial_weight = 0.0;  // every entry of W_0 (c x d, unscaled coordinates), |.| <= 1e3
     double decay = 0.0;           // of the weights, an iteration, in [0, 0.5]
     int batch = 0;                // samples an iteration, 0: all; up to largest_batch
+    int parts = 1;                // in which all samples come; 1 with mini-batches; to most_parts
 
     bool operator==(const Recipe&) const = default;
 };
@@ -98,10 +101,19 @@ struct BatchRows {
 // Batches of `samples` rows, one where the recipe takes all of them at once. The last one may have
 // fewer rows than the others.
 std::size_t batch_count(const Recipe& recipe, std::size_t samples) noexcept;
-// Rows of a layout for one batch: the recipe's batch, or `samples` where those are fewer.
+// Rows of one batch: the recipe's batch, or `samples` if those are fewer.
 std::size_t rows_per_batch(const Recipe& recipe, std::size_t samples) noexcept;
 // The rows of batch 0..batch_count-1.
 BatchRows batch_rows(const Recipe& recipe, std::size_t samples, std::size_t batch) noexcept;
+
+// The files in which the rows are sent: a mini-batch each, or a part of all rows. The last one may
+// have fewer rows than the others. There may be fewer files than the recipe has parts, where there
+// are few rows.
+std::size_t row_files(const Recipe& recipe, std::size_t samples) noexcept;
+// Rows of a layout for one file.
+std::size_t rows_per_file(const Recipe& recipe, std::size_t samples) noexcept;
+// The rows of file 0..row_files-1.
+BatchRows file_rows(const Recipe& recipe, std::size_t samples, std::size_t file) noexcept;
 
 // What makes the recipe unusable, if anything. ErrorCode::invalid_argument.
 Expected<void> check(const Recipe& recipe);

@@ -29,6 +29,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
     options.recipe.iterations = recipe.iterations > 0 ? recipe.iterations : default_iterations;
     options.epochs = recipe.epochs;
     options.batch = recipe.batch;
+    options.parts = recipe.parts;
     options.decay = recipe.decay.value_or(0.0);
     options.recipe.momentum = value_or_throw(momentum_from_name(recipe.momentum));
     options.recipe.seed = features.seed();
@@ -78,6 +79,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"iterations", recipe.iterations},
                         {"epochs", recipe.epochs},
                         {"batch", recipe.batch},
+                        {"parts", recipe.parts},
                         {"decay", nullptr},
                         {"momentum", recipe.momentum},
                         {"class_weight", recipe.class_weight},

@@ -113,7 +113,7 @@ Expected<std::uint64_t> write_training_batches(JobStore& store, const Job& job,
     return expected([&] {
         require_key(job, key);
         std::uint64_t written = 0;
-        for (std::size_t batch = 0; batch < job.plan.batches(); ++batch) {
+        for (std::size_t batch = 0; batch < job.plan.row_files(); ++batch) {
             const std::string name = contents::batch(batch);
             if (is_batch_complete(store, name, job, batch)) {  // of a run that was stopped
                 written += value_or_throw(content_bytes(store, name));

@@ -218,7 +218,7 @@ void OwnerSession::encrypt(JobStore& job) {
     const auto hold = value_or_throw(job.hold());
     const Job described{plan(), work_->begun_identity(), AnswerSigner(key).public_key()};
     const ByteProgress progress = work_->bytes_of(Progress::Phase::encrypt);
-    if (plan().batches() > 1) {
+    if (plan().row_files() > 1) {
         // Those that are complete stay; one that was lost on its way is sent again.
         value_or_throw(write_training_batches(job, described, key, work_->the_rows(), progress));
     } else if (!is_complete(job, contents::training_data, ContainerKind::training_data,

@@ -91,6 +91,26 @@ void require_batches(const SetupOptions& options, std::size_t samples) {
             options.batch, samples);
 }
 
+// The parts in which all rows are sent. A short run over much data reads it part by part, which
+// costs it nothing but the rows' babies in a second iteration.
+int parts_of(const SetupOptions& options, const Recipe& recipe, const Dataset& training) {
+    if (options.parts > 0) {
+        return options.parts;
+    }
+    constexpr double values_in_part = 1 << 24;
+    constexpr int short_run = 2;
+    const double rows = static_cast<double>(training.size());
+    const double columns = static_cast<double>(training.feature_count()) + 1;
+    const bool is_tall = rows >= 4 * columns;
+    if (recipe.batch != 0 || recipe.iterations > short_run || !is_tall ||
+        (options.plan.solver &&
+         !value_or_throw(solver_kind(*options.plan.solver))->takes_parts())) {
+        return 1;
+    }
+    return std::clamp(static_cast<int>(std::lround(rows * columns / values_in_part)), 1,
+                      most_parts);
+}
+
 // The recipe with what does not come from a rehearsal.
 Recipe completed(Recipe recipe, const SetupOptions& options) {
     recipe.decay = options.decay;
@@ -196,7 +216,8 @@ PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
                           std::span<const int> labels) {
     PreparedData data = prepare(features, labels, static_cast<int>(setup.plan.shape().classes),
                                 setup.preprocessing, setup.plan.recipe(), setup.plan.shape().heads);
-    return setup.plan.batches() == 1 ? data : in_batch_order(std::move(data), setup.shuffle_seed);
+    return setup.plan.recipe().batch == 0 ? data
+                                          : in_batch_order(std::move(data), setup.shuffle_seed);
 }
 
 PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data) {
@@ -248,6 +269,7 @@ PlannedRun plan_run(const Dataset& training, const SetupOptions& options) {
                                         options.recipe.momentum),
                       options);
     }
+    recipe.parts = parts_of(options, recipe, training);
     take_prior(preprocessing, held_out, options, training.labels);
     const TrainingShape shape{training.size(), training.feature_count() + 1,
                               training.class_count()};

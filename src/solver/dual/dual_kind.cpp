@@ -42,10 +42,10 @@ class DualKind : public SolverKind {
 
     Expected<void> check(const TrainingShape& shape, const Recipe& recipe,
                          const PlanOptions& /*options*/) const override {
-        if (batch_count(recipe, shape.samples) != 1) {
+        if (row_files(recipe, shape.samples) != 1) {
             return make_error(ErrorCode::bad_input,
                               "the dual solver takes all samples in every iteration: use the "
-                              "primal one for mini-batches");
+                              "primal one for mini-batches and parts");
         }
         if (recipe.iterations < 2) {
             return make_error(ErrorCode::bad_input,
@@ -57,7 +57,7 @@ class DualKind : public SolverKind {
 
     bool is_considered(const TrainingShape& shape, const Recipe& recipe) const override {
         return shape.samples <= most_samples && recipe.iterations >= 2 &&
-               batch_count(recipe, shape.samples) == 1;
+               row_files(recipe, shape.samples) == 1;
     }
 
     std::size_t iteration_depth(const Recipe& recipe) const override {

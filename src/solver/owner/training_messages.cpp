@@ -20,8 +20,8 @@ void require_fit(const TrainingPlan& plan, const PreparedData& data) {
 void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,
                       const std::function<void(TrainingMessage)>& use) {
     require_fit(plan, data);
-    require(batch < plan.batches(), ErrorCode::invalid_argument, "there is no batch {} of {}",
-            batch, plan.batches());
+    require(batch < plan.row_files(), ErrorCode::invalid_argument, "there is no batch {} of {}",
+            batch, plan.row_files());
     owner_solver(plan).for_each_message(plan, data, batch, use);
 }
 

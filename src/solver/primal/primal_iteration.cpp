@@ -40,12 +40,40 @@ PrimalIteration::Batch PrimalIteration::prepare(CircuitData data, bool with_forw
 
 CircuitState PrimalIteration::step(const CircuitState& state) {
     const auto t = static_cast<std::size_t>(state.iteration);
-    std::optional<Batch> batch;
+    const TrainingPlan::Files files = plan_.files_of(state.iteration);
+    std::optional<Batch> read;
+    const auto file = [&](std::size_t index) {
+        read.reset();
+        read.emplace(prepare(source_(files.first + index), t > 0));
+    };
     if (source_) {
-        batch.emplace(prepare(source_(plan_.batch_of(state.iteration)), t > 0));
+        file(0);
     }
-    const Batch& rows = batch ? *batch : all_.value();
-    return plan_.levels()[t].refresh ? step(refresh_(state), rows) : step(state, rows);
+    const auto after = [&](const CircuitState& from) {
+        if (files.count == 1) {
+            const Batch& rows = read ? *read : all_.value();
+            return next(from, [&](std::size_t group) { return gradient(from, rows, group); });
+        }
+        std::vector<std::vector<Handle>> sums;
+        for (std::size_t index = 0; index < files.count; ++index) {
+            if (index > 0) {
+                file(index);
+            }
+            for (std::size_t group = 0; group < solver_.class_groups(); ++group) {
+                std::vector<Handle> part = gradient(from, *read, group);
+                if (index == 0) {
+                    sums.push_back(std::move(part));
+                    continue;
+                }
+                for (std::size_t block = 0; block < part.size(); ++block) {
+                    operations_.add_inplace(sums[group][block], part[block]);
+                }
+            }
+        }
+        read.reset();
+        return next(from, [&](std::size_t group) { return std::move(sums[group]); });
+    };
+    return plan_.levels()[t].refresh ? after(refresh_(state)) : after(state);
 }
 
 Handle PrimalIteration::errors(int t, const Batch& batch, std::size_t group,
@@ -98,7 +126,7 @@ std::vector<Handle> PrimalIteration::gradient(const CircuitState& state, const B
     return batch.features.multiply_errors(errors);
 }
 
-CircuitState PrimalIteration::step(const CircuitState& state, const Batch& batch) const {
+CircuitState PrimalIteration::next(const CircuitState& state, const Gradient& gradient) const {
     const int t = state.iteration;
     // The recurrence is joined before the rescaling: the factor of Q goes into its scale, the
     // states come to that scale by exact integers.
@@ -114,11 +142,11 @@ CircuitState PrimalIteration::step(const CircuitState& state, const Batch& batch
         add(state[main_sequence], terms.main);
         return operations_.rescale(sum);
     };
-    CircuitState next{.iteration = t + 1};
+    CircuitState made{.iteration = t + 1};
     std::vector<Handle> main;
     std::vector<Handle> extrapolated;
     for (std::size_t group = 0; group < solver_.class_groups(); ++group) {
-        for (const Handle& q : gradient(state, batch, group)) {
+        for (const Handle& q : gradient(group)) {
             const std::size_t block = std::max(main.size(), extrapolated.size());
             if (const auto terms = recurrence_.main(t)) {
                 main.push_back(joined(q, block, *terms));
@@ -128,9 +156,9 @@ CircuitState PrimalIteration::step(const CircuitState& state, const Batch& batch
             }
         }
     }
-    next[main_sequence] = std::move(main);
-    next[extrapolated_sequence] = std::move(extrapolated);
-    return next;
+    made[main_sequence] = std::move(main);
+    made[extrapolated_sequence] = std::move(extrapolated);
+    return made;
 }
 
 }  // namespace cipherfit

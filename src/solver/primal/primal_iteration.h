@@ -9,6 +9,7 @@
 #include "solver/training_circuit.h"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -23,7 +24,7 @@ class PrimalIteration : public TrainingCircuit {
     CircuitState step(const CircuitState& state) override;
 
   private:
-    // The samples of an iteration: the features with their babies, labels and Z_0.
+    // The samples of a file: the features with their babies, labels and Z_0.
     struct Batch {
         EncryptedFeatures features;
         std::vector<Handle> labels, logits;
@@ -35,7 +36,9 @@ class PrimalIteration : public TrainingCircuit {
     // E_t of a group, replicated over its lanes, block rho.
     Handle errors(int t, const Batch& batch, std::size_t group, const std::vector<Handle>& products,
                   std::size_t rho) const;
-    CircuitState step(const CircuitState& state, const Batch& batch) const;
+    // The state that follows with those Q_t, a group each.
+    using Gradient = std::function<std::vector<Handle>(std::size_t group)>;
+    CircuitState next(const CircuitState& state, const Gradient& gradient) const;
 
     const TrainingPlan& plan_;
     const PrimalSolver& solver_;
@@ -44,8 +47,8 @@ class PrimalIteration : public TrainingCircuit {
     StateRefresh refresh_;
     // 1 where a block has a logit: of the last block, and of all others.
     std::vector<double> last_mask_, mask_;
-    std::optional<Batch> all_;  // of a run without mini-batches
-    CircuitSource source_;      // of one with them
+    std::optional<Batch> all_;  // of a run whose rows come in one file
+    CircuitSource source_;      // of another
 };
 
 }  // namespace cipherfit

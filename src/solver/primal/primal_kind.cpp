@@ -38,16 +38,19 @@ std::size_t groups_of(std::size_t heads, const LaneLayout& layout) {
 // The transforms of all iterations, and of the babies: once, or for every mini-batch.
 double work(const SearchSpace& space, const LaneLayout& layout, const ShiftPlan& shifts) {
     const auto groups = static_cast<double>(groups_of(space.shape.heads, layout));
-    const bool batched = batch_count(space.recipe, space.shape.samples) > 1;
+    const std::size_t files = row_files(space.recipe, space.shape.samples);
+    // Of an iteration.
+    const double parts = space.recipe.batch == 0 ? static_cast<double>(files) : 1.0;
     double sum = 0;
     for (const IterationLevels& at : space.schedule) {
-        sum +=
-            groups * count_iteration(layout, shifts, space.recipe.sigmoid.degree(), space.ring, at)
-                         .limb_transforms;
-        if (batched || &at == space.schedule.data()) {
-            sum += count_babies(layout, shifts, space.ring, std::max(at.forward, at.backward),
-                                space.recipe.iterations > 1)
-                       .limb_transforms;
+        sum += parts * groups *
+               count_iteration(layout, shifts, space.recipe.sigmoid.degree(), space.ring, at)
+                   .limb_transforms;
+        if (files > 1 || &at == space.schedule.data()) {
+            sum +=
+                parts * count_babies(layout, shifts, space.ring, std::max(at.forward, at.backward),
+                                     space.recipe.iterations > 1)
+                            .limb_transforms;
         }
     }
     return sum;
@@ -56,10 +59,10 @@ double work(const SearchSpace& space, const LaneLayout& layout, const ShiftPlan&
 void try_layout(const SearchSpace& space, const LaneLayout& layout, LayoutSearch& search) {
     const std::size_t c = layout.padded_classes();
     const bool forward = space.recipe.iterations > 1;
-    const std::size_t batches = batch_count(space.recipe, space.shape.samples);
+    const std::size_t files = row_files(space.recipe, space.shape.samples);
     const std::size_t groups = groups_of(space.shape.heads, layout);
     const std::size_t ciphertexts =
-        batches * layout.sample_blocks() *
+        files * layout.sample_blocks() *
         (layout.feature_blocks() + groups * (space.recipe.initial_weight != 0 ? 2 : 1));
     if (search.too_many(ciphertexts)) {
         return;
@@ -91,6 +94,8 @@ class PrimalKind : public SolverKind {
         return true;
     }
 
+    bool takes_parts() const override { return true; }
+
     std::size_t iteration_depth(const Recipe& recipe) const override {
         return static_cast<std::size_t>(parts(recipe).depth());
     }
@@ -109,7 +114,7 @@ class PrimalKind : public SolverKind {
     }
 
     void search(const SearchSpace& space, LayoutSearch& search) const override {
-        const std::size_t rows = rows_per_batch(space.recipe, space.shape.samples);
+        const std::size_t rows = rows_per_file(space.recipe, space.shape.samples);
         for (const std::size_t group : class_groups(space.shape.heads)) {
             for (const std::size_t lane : LaneLayout::possible_lanes(space.slots(), group)) {
                 try_layout(
@@ -131,7 +136,7 @@ class PrimalKind : public SolverKind {
                 "groups of {} heads do not fit {}", group, shape.heads);
         const LaneLayout layout =
             LaneLayout::create(slots, json_count(json, "lane"),
-                               rows_per_batch(recipe, shape.samples), shape.features, group);
+                               rows_per_file(recipe, shape.samples), shape.features, group);
         const auto babies_fit = [&](std::size_t babies) {
             return std::has_single_bit(babies) && babies <= layout.padded_classes() &&
                    shifts.inner > 0 && babies % shifts.inner == 0;

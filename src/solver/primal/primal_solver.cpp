@@ -62,7 +62,8 @@ std::shared_ptr<const Solver> PrimalSolver::least(TrainingShape& shape) const {
 
 double PrimalSolver::products_per_iteration(const TrainingPlan& plan) const {
     return static_cast<double>(feature_ciphertexts(plan.shape())) *
-           static_cast<double>(layout_.padded_classes()) * static_cast<double>(class_groups());
+           static_cast<double>(layout_.padded_classes()) * static_cast<double>(class_groups()) *
+           static_cast<double>(plan.files_of(0).count);
 }
 
 double PrimalSolver::kept_copies() const noexcept {
@@ -76,20 +77,21 @@ TrainingCounts PrimalSolver::estimate(const TrainingPlan& plan) const {
                             with_forward);
     };
     TrainingCounts counts;
-    if (plan.batches() == 1) {
+    if (plan.row_files() == 1) {
         counts.preparation = babies(0, plan.recipe().iterations > 1);
     }
     for (int t = 0; t < plan.recipe().iterations; ++t) {
         const IterationLevels& at = plan.levels()[static_cast<std::size_t>(t)];
         OperationCounts& own = counts.iterations.emplace_back(
             count_iteration(layout_, shifts_, plan.recipe().sigmoid.degree(), ring, at));
-        const std::size_t groups = class_groups();
-        own.decompositions *= groups;
-        own.switches *= groups;
-        own.products *= groups;
-        own.limb_transforms *= static_cast<double>(groups);
-        if (plan.batches() > 1) {
-            own += babies(plan.batch_of(t), at.forward >= 0);
+        const TrainingPlan::Files files = plan.files_of(t);
+        const std::size_t times = class_groups() * files.count;
+        own.decompositions *= times;
+        own.switches *= times;
+        own.products *= times;
+        own.limb_transforms *= static_cast<double>(times);
+        for (std::size_t file = 0; file < files.count && plan.row_files() > 1; ++file) {
+            own += babies(files.first + file, at.forward >= 0);
         }
     }
     return counts;

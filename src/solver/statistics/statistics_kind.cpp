@@ -52,8 +52,9 @@ class StatisticsKind : public SolverKind {
         if (recipe.initial_weight != 0.0) {
             return refuse("starts from zero: use the preset standard or another solver");
         }
-        if (batch_count(recipe, shape.samples) != 1) {
-            return refuse("takes sums over all samples: use the primal one for mini-batches");
+        if (row_files(recipe, shape.samples) != 1) {
+            return refuse(
+                "takes sums over all samples: use the primal one for mini-batches and parts");
         }
         if (recipe.iterations < 2) {
             return refuse("takes 2 iterations or more: use the primal one for a single step");

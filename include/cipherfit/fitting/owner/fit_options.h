@@ -52,6 +52,7 @@ struct RecipeOptions {
     std::vector<int> tried_iterations{1, 2, 4, 8};  // by the search, where none are given
     int epochs = 0;                                 // 0: iterations are given
     int batch = 0;                                  // 0: all samples in every iteration
+    int parts = 0;                                  // files of all samples; 0: as many as suit
     std::optional<double> decay;
     std::vector<double> tried_decays{0.0, 0.02, 0.1};  // by the search, where none is given
     std::string momentum = "nesterov";

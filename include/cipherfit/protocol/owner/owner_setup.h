@@ -37,6 +37,7 @@ struct SetupOptions {
     std::optional<RehearsalCandidate> searched = std::nullopt;
     HeldOutScores held_out = {};
     int batch = 0;   // samples an iteration, 0: all
+    int parts = 0;   // files in which all samples come; 0: more than one for short runs over much
     int epochs = 0;  // passes over the batches, in place of recipe.iterations; 0: not given
     double decay = 0.0;
     // What the pinned step falls to, geometrically, over the run; none: it stays.

@@ -8,7 +8,7 @@
 
 namespace cipherfit {
 
-// Calls `use` for every message of a batch, 0..plan.batches()-1, in the order of
+// Calls `use` for every message of a batch, 0..plan.row_files()-1, in the order of
 // TrainingPlan::messages(). `data`: all samples. Throws Error(invalid_argument) where the data's
 // shape or start is not the plan's.
 void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,

@@ -98,7 +98,7 @@ void PrimalOwner::for_each_message(const TrainingPlan& plan, const PreparedData&
     const PrimalSolver& solver = primal_solver(plan);
     const LaneLayout& layout = solver.layout();
     // Rows that a last batch lacks are zero, in the labels too: their errors vanish.
-    const BatchRows rows = batch_rows(plan.recipe(), plan.shape().samples, batch);
+    const BatchRows rows = file_rows(plan.recipe(), plan.shape().samples, batch);
     const auto rows_of = [&](const RowMatrix& matrix, double offset) {
         RowMatrix padded =
             RowMatrix::Zero(static_cast<Eigen::Index>(layout.samples()), matrix.cols());
