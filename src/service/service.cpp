@@ -63,7 +63,7 @@ Service::Service(Settings settings)
             "if that is known",
             (settings_.data / "audit.log").string(), audit_.head().sequence, sequence);
     recover();
-    audit_.add({.who = "server", .what = "start"});
+    note("start");
     scheduler_ =
         std::make_unique<Scheduler>(settings_, memory_bytes_, store_, audit_, metrics_, watchers_);
     housekeeping_ = std::jthread([this](const std::stop_token& stop) {
@@ -88,9 +88,22 @@ void Service::shutdown() {
     scheduler_->shutdown();
     housekeeping_.request_stop();
     housekeeping_.join();
-    audit_.add({.who = "server", .what = "end"});
-    audit_.flush();
-    store_.put_audit_head(audit_.head().sequence, audit_.head().hash);
+    note("end");
+    try {
+        audit_.flush();
+        store_.put_audit_head(audit_.head().sequence, audit_.head().hash);
+    } catch (const std::exception& error) {
+        log_warning("audit", {{"error", error.what()}});
+    }
+}
+
+// A full disk keeps the service neither from its start, where jobs can be deleted, nor its end.
+void Service::note(std::string_view what) {
+    try {
+        audit_.add({.who = "server", .what = what});
+    } catch (const std::exception& error) {
+        log_warning("audit", {{"error", error.what()}});
+    }
 }
 
 // What a sudden end has left half done.
@@ -377,8 +390,9 @@ ServerFacts Service::facts(const std::string& client) const {
 // Retention, and the audit log's end for the next start to compare.
 void Service::keep_house() {
     try {
-        audit_.flush();
+        // The head of what is on the disk for sure: a later one could be lost, and miss at a start.
         const AuditHead head = audit_.head();
+        audit_.flush();
         if (head.sequence != store_.audit_head().first) {
             store_.put_audit_head(head.sequence, head.hash);
         }

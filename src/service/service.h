@@ -23,6 +23,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -137,6 +138,7 @@ class Service {
     void recover();
     void remove_job(const JobRecord& job, const std::string& who);
     void keep_house();
+    void note(std::string_view what);
 
     Settings settings_;
     std::uint64_t memory_bytes_;
