@@ -4,6 +4,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "service/clock.h"
 #include "service/journal.h"
+#include "service/outcome.h"
 #include "service/pki.h"
 
 #include <algorithm>
@@ -107,7 +108,7 @@ void Service::recover() {
         for (const FileRecord& file : store_.files(id)) {
             std::error_code error;
             if (!file.complete && file.bytes > 0 && fs::exists(entry.path() / file.name, error)) {
-                const fs::path place = incoming_.path(id, file.name);
+                const fs::path place = incoming_.path(id, file);
                 fs::create_directories(place.parent_path(), error);
                 fs::rename(entry.path() / file.name, place, error);
             }
@@ -153,7 +154,7 @@ JobView Service::view(const JobRecord& job) const {
 }
 
 FileView Service::view(const JobRecord& job, const FileRecord& file) const {
-    return {file, file.complete ? file.bytes : incoming_.received(job.id, file.name)};
+    return {file, file.complete ? file.bytes : incoming_.received(job.id, file)};
 }
 
 void Service::admit(const std::string& client, const JobCost& cost) const {
@@ -311,6 +312,7 @@ JobView Service::answer(const std::string& client, const std::string& id, int it
                bytes.size());
     }
     const fs::path place = directory(id) / contents::answer(std::max(iteration, 0));
+    require_no_links(directory(id), contents::answer(std::max(iteration, 0)));
     if (job.state != JobState::awaiting_review || job.review_iteration != iteration) {
         const auto there = read_file(place, 4096);
         if (there && std::ranges::equal(*there, bytes)) {
@@ -356,7 +358,10 @@ void Service::remove_job(const JobRecord& job, const std::string& who) {
     scheduler_->remove(job);
     scheduler_->stop(job.id, true);
     scheduler_->wait_for_end(job.id);
-    store_.remove_job(job.id);
+    {
+        const std::lock_guard lock(place_mutex_);
+        store_.remove_job(job.id);
+    }
     incoming_.close_all(job.id);
     std::error_code ignored;
     fs::remove_all(directory(job.id), ignored);

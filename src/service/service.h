@@ -146,6 +146,8 @@ class Service {
     Metrics metrics_;
     Watchers watchers_;
     IncomingFiles incoming_;
+    // Held while a file's record and what lies at its place change together.
+    std::mutex place_mutex_;
     // One plan is looked at at a time: it may take seconds of one processor.
     std::mutex outline_mutex_;
     std::atomic<bool> ending_{false};
