@@ -246,7 +246,9 @@ say "asan"
 if build build-san '(test|fuzz)_.*' "${sanitizer_options[@]}" -DCMAKE_CXX_COMPILER=clang++-19 \
     -DCMAKE_CXX_FLAGS="-O1 -D_GLIBCXX_ASSERTIONS" -DCIPHERFIT_SANITIZE=address,undefined \
     -DCIPHERFIT_FUZZERS=ON; then
-    ASAN_OPTIONS=detect_stack_use_after_return=1 suite asan build-san -E '^cli\.'
+    ASAN_OPTIONS=detect_stack_use_after_return=1 \
+        LSAN_OPTIONS=suppressions=$PWD/tools/leaks_of_others.txt:print_suppressions=0 \
+        suite asan build-san -E '^cli\.'
 fi
 
 say "tsan"

@@ -99,9 +99,17 @@ void AuditLog::add(const AuditEntry& entry) {
     const std::string text = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
     const std::string hash = hash_of(text);
     const std::string line = hash + " " + text + "\n";
-    require(::write(file_.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()),
-            ErrorCode::io_failure, "{}: cannot write the audit log: {}", name_,
-            std::strerror(errno));
+    errno = 0;
+    const ssize_t written = ::write(file_.get(), line.data(), line.size());
+    if (written != static_cast<ssize_t>(line.size())) {
+        const int error = errno != 0 ? errno : ENOSPC;
+        if (written > 0) {  // no part of a line stays before the next one
+            const off_t end = ::lseek(file_.get(), 0, SEEK_END);
+            static_cast<void>(end >= written && ::ftruncate(file_.get(), end - written) == 0);
+        }
+        throw Error(ErrorCode::io_failure,
+                    fmt::format("{}: cannot write the audit log: {}", name_, std::strerror(error)));
+    }
     head_ = {head_.sequence + 1, hash};
 }
 
@@ -111,7 +119,8 @@ AuditHead AuditLog::head() const {
 }
 
 void AuditLog::flush() const {
-    static_cast<void>(::fdatasync(file_.get()) == 0);
+    require(::fdatasync(file_.get()) == 0, ErrorCode::io_failure,
+            "{}: cannot be put on the disk: {}", name_, std::strerror(errno));
 }
 
 Expected<AuditHead> verify_audit_log(const std::filesystem::path& file,

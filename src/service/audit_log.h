@@ -37,9 +37,10 @@ class AuditLog {
     // before it is not read again. Throws Error(io_failure, corrupt_data).
     explicit AuditLog(const std::filesystem::path& file);
 
+    // Throws Error(io_failure), after which the log is as before.
     void add(const AuditEntry& entry);
     AuditHead head() const;
-    // Puts what was added on the disk.
+    // Puts what was added on the disk. Throws Error(io_failure).
     void flush() const;
 
   private:

@@ -19,6 +19,7 @@ namespace {
 
 // A line is shorter; what is longer is cut.
 constexpr std::size_t longest_words = 4096;
+constexpr int most_reads = 64;
 
 // Nothing of the service's environment but what decides how the work is done.
 std::vector<std::string> job_environment() {
@@ -116,7 +117,8 @@ void JobProcess::hear_line(const std::string& line,
 
 void JobProcess::listen(const std::function<void(const Progress&)>& progress) {
     std::array<char, 4096> piece{};
-    while (true) {
+    // One that writes without pause is heard in turns.
+    for (int reads = 0; reads < most_reads; ++reads) {
         const ssize_t got = ::read(errors_.get(), piece.data(), piece.size());
         if (got < 0 && errno == EINTR) {
             continue;
@@ -137,14 +139,21 @@ void JobProcess::listen(const std::function<void(const Progress&)>& progress) {
 
 bool JobProcess::ended() {
     if (!ended_) {
-        const int result = ::waitpid(process_, &status_, WNOHANG);
-        ended_ = result == process_;
+        siginfo_t told{};
+        const auto id = static_cast<id_t>(process_);
+        if (::waitid(P_PID, id, &told, WEXITED | WNOHANG | WNOWAIT) != 0 || told.si_pid == 0) {
+            return false;
+        }
+        // Nothing of its group outlives it; its number is its own until it is waited for.
+        static_cast<void>(::kill(-process_, SIGKILL));
+        ended_ = ::waitpid(process_, &status_, WNOHANG) == process_;
     }
     return ended_;
 }
 
 void JobProcess::signal(int number) const noexcept {
     if (!ended_) {
+        static_cast<void>(::kill(-process_, number));
         static_cast<void>(::kill(process_, number));
     }
 }

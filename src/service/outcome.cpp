@@ -4,6 +4,7 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/prediction_files.h"
+#include "service/refusal.h"
 
 #include <algorithm>
 #include <csignal>
@@ -28,9 +29,21 @@ std::string result_of(JobKind kind) {
     return {};
 }
 
-bool is_regular(const fs::path& path) {
+bool is_link(const fs::path& path) {
     std::error_code error;
-    return fs::is_regular_file(fs::symlink_status(path, error));
+    return fs::is_symlink(fs::symlink_status(path, error));
+}
+
+bool has_link(const fs::path& directory, const fs::path& name) {
+    fs::path path = directory;
+    return std::ranges::any_of(name, [&](const fs::path& part) { return is_link(path /= part); });
+}
+
+// What is behind a link is not the job's.
+bool is_regular(const fs::path& directory, const fs::path& name) {
+    std::error_code error;
+    return !has_link(directory, name) &&
+           fs::is_regular_file(fs::symlink_status(directory / name, error));
 }
 
 // The iteration whose checkpoint waits for an answer; 0: none.
@@ -40,9 +53,9 @@ int unanswered_iteration(const ProcessEnd& end) {
         return 0;
     }
     int found = 0;
-    for (int iteration = every; is_regular(end.directory / contents::kept_checkpoint(iteration));
+    for (int iteration = every; is_regular(end.directory, contents::kept_checkpoint(iteration));
          iteration += every) {
-        if (!is_regular(end.directory / contents::answer(iteration))) {
+        if (!is_regular(end.directory, contents::answer(iteration))) {
             found = iteration;
         }
     }
@@ -81,7 +94,7 @@ Outcome outcome_of(const ProcessEnd& end) {
     const bool by_signal = WIFSIGNALED(end.status);
     const int status = by_signal ? 0 : WEXITSTATUS(end.status);
     if (!by_signal && status == 0) {
-        if (is_regular(end.directory / result_of(end.job.kind))) {
+        if (is_regular(end.directory, result_of(end.job.kind))) {
             return {.state = JobState::succeeded, .reason = {}};
         }
         return {.state = JobState::stopped,
@@ -115,6 +128,13 @@ Outcome outcome_of(const ProcessEnd& end) {
         .reason = !words.empty() ? words : fmt::format("its process ended with status {}", status)};
 }
 
+void require_no_links(const fs::path& directory, const fs::path& name) {
+    if (has_link(directory, name)) {
+        refuse(Status::failed_precondition,
+               "{} is behind a link, which is not followed: delete the job", name.string());
+    }
+}
+
 std::string digest_of_file(const fs::path& file) {
     const auto source = value_or_throw(FileSource::open(file));
     Sha256 hash;
@@ -145,7 +165,7 @@ std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind) {
     std::vector<FileRecord> files;
     for (const std::string& name : names) {
         const fs::path path = directory / name;
-        if (is_regular(path)) {
+        if (is_regular(directory, name)) {
             files.push_back({name, fs::file_size(path), digest_of_file(path), true});
         }
     }

@@ -31,6 +31,9 @@ Outcome outcome_of(const ProcessEnd& end);
 // What a job has made for its owner: the result first, with sizes and digests.
 std::vector<FileRecord> result_files(const std::filesystem::path& directory, JobKind kind);
 
+// Throws Refusal(failed_precondition) if a part of the name is a link in the directory.
+void require_no_links(const std::filesystem::path& directory, const std::filesystem::path& name);
+
 // SHA-256 of a file, in hex. Throws Error(io_failure).
 std::string digest_of_file(const std::filesystem::path& file);
 

@@ -43,6 +43,10 @@ constexpr std::uint64_t everything_of_abi_1 =
     LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_CHAR |
     LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
     LANDLOCK_ACCESS_FS_MAKE_FIFO | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM;
+// Files and directories are all that a job makes: a link could lead its readers elsewhere.
+constexpr std::uint64_t never_in_a_job =
+    LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_SYM | LANDLOCK_ACCESS_FS_MAKE_CHAR |
+    LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO;
 // Since its second version; without them files could not move between directories of the job.
 constexpr std::uint64_t refer = std::uint64_t{1} << 13U;
 constexpr std::uint64_t truncate = std::uint64_t{1} << 14U;
@@ -74,7 +78,7 @@ bool lock_the_files(const std::filesystem::path& directory) {
     if (!ruleset.valid()) {
         return false;
     }
-    bool made = allow(ruleset.get(), directory, handled & ~LANDLOCK_ACCESS_FS_EXECUTE);
+    bool made = allow(ruleset.get(), directory, handled & ~never_in_a_job);
     // Libraries, the system's description of itself, OpenSSL's settings.
     for (const char* path : {"/usr", "/lib", "/lib64", "/proc", "/sys", "/etc/ssl"}) {
         made = allow(ruleset.get(), path, reading | LANDLOCK_ACCESS_FS_EXECUTE) && made;
@@ -123,27 +127,111 @@ constexpr std::array refused_calls{SYS_socket,
                                    SYS_process_vm_writev,
                                    SYS_userfaultfd,
                                    SYS_io_uring_setup,
-                                   SYS_open_by_handle_at};
+                                   SYS_open_by_handle_at,
+                                   SYS_name_to_handle_at,
+                                   SYS_tkill,
+                                   SYS_rt_sigqueueinfo,
+                                   SYS_rt_tgsigqueueinfo,
+                                   SYS_pidfd_open,
+                                   SYS_pidfd_getfd,
+                                   SYS_pidfd_send_signal,
+                                   SYS_setpgid,
+                                   SYS_setsid,
+                                   SYS_setrlimit,
+                                   SYS_sched_setaffinity,
+                                   SYS_sched_setattr,
+                                   SYS_sched_setparam,
+                                   SYS_sched_setscheduler,
+                                   SYS_setpriority,
+                                   SYS_ioprio_set,
+                                   SYS_fchown,
+                                   SYS_chown,
+                                   SYS_lchown,
+                                   SYS_fchownat,
+                                   SYS_setxattr,
+                                   SYS_lsetxattr,
+                                   SYS_fsetxattr,
+                                   SYS_removexattr,
+                                   SYS_lremovexattr,
+                                   SYS_fremovexattr,
+                                   SYS_utime,
+                                   SYS_utimes,
+                                   SYS_futimesat,
+                                   SYS_utimensat,
+                                   SYS_memfd_create,
+                                   SYS_memfd_secret,
+                                   SYS_shmget,
+                                   SYS_shmat,
+                                   SYS_shmctl,
+                                   SYS_msgget,
+                                   SYS_msgsnd,
+                                   SYS_semget,
+                                   SYS_semop,
+                                   SYS_mq_open,
+                                   SYS_mknod,
+                                   SYS_mknodat,
+                                   SYS_symlink,
+                                   SYS_symlinkat,
+                                   SYS_process_madvise,
+                                   SYS_process_mrelease,
+                                   SYS_move_pages,
+                                   SYS_migrate_pages,
+                                   SYS_kcmp,
+                                   SYS_fanotify_init,
+                                   SYS_quotactl,
+                                   SYS_acct,
+                                   SYS_syslog,
+                                   SYS_sethostname,
+                                   SYS_setdomainname,
+                                   SYS_adjtimex,
+                                   SYS_clock_adjtime,
+                                   SYS_io_uring_enter,
+                                   SYS_io_uring_register,
+                                   SYS_open_tree,
+                                   SYS_move_mount,
+                                   SYS_fsopen,
+                                   SYS_fsconfig,
+                                   SYS_fsmount,
+                                   SYS_fspick,
+                                   SYS_mount_setattr};
 
 bool refuse_calls() {
 #ifdef __x86_64__
-    std::array<sock_filter, refused_calls.size() + 8> program{};
+    std::array<sock_filter, 2 * refused_calls.size() + 32> program{};
     std::size_t size = 0;
     const auto add = [&](const sock_filter& instruction) { program[size++] = instruction; };
+    const auto answer = [&](std::uint32_t with) { add(BPF_STMT(BPF_RET | BPF_K, with)); };
+    constexpr std::uint32_t refusal = SECCOMP_RET_ERRNO | EPERM;
     add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, arch)));
     add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0));
-    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
+    answer(SECCOMP_RET_KILL_PROCESS);
     add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)));
     // Calls of the x32 interface, which have a bit more, are others.
     add(BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000U, 0, 1));
-    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
-    for (std::size_t i = 0; i < refused_calls.size(); ++i) {
-        // To the refusal, which is the last instruction.
-        add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(refused_calls[i]),
-                     static_cast<std::uint8_t>(refused_calls.size() - i), 0));
+    answer(SECCOMP_RET_KILL_PROCESS);
+    // The next instruction if it is that call; over `skipped` if not.
+    const auto if_call = [&](long call, std::uint8_t skipped) {
+        add(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<std::uint32_t>(call), 0, skipped));
+    };
+    for (const long call : refused_calls) {
+        if_call(call, 1);
+        answer(refusal);
     }
-    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-    add(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
+    // Its flags cannot be looked at; the C library takes clone() instead.
+    if_call(SYS_clone3, 1);
+    answer(SECCOMP_RET_ERRNO | ENOSYS);
+    // Calls whose first argument, of 32 bits, decides.
+    const auto allow_only = [&](long call, std::uint16_t test, std::uint32_t value) {
+        if_call(call, 4);
+        add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)));
+        add(BPF_JUMP(static_cast<std::uint16_t>(BPF_JMP | BPF_K | test), value, 0, 1));
+        answer(SECCOMP_RET_ALLOW);
+        answer(refusal);
+    };
+    allow_only(SYS_clone, BPF_JSET, CLONE_THREAD);  // threads, no processes
+    allow_only(SYS_tgkill, BPF_JEQ, static_cast<std::uint32_t>(::getpid()));
+    allow_only(SYS_prlimit64, BPF_JEQ, 0);  // its own limits
+    answer(SECCOMP_RET_ALLOW);
     const sock_fprog filter{static_cast<unsigned short>(size), program.data()};
     return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
 #else

@@ -20,6 +20,7 @@ namespace {
 
 constexpr auto tell_every = std::chrono::milliseconds(250);
 constexpr auto look_every = std::chrono::milliseconds(500);
+constexpr auto try_again_after = std::chrono::seconds(1);
 constexpr double grace_seconds = 60;  // for the iteration of a job past its limit
 
 std::uint64_t bytes_in(const std::filesystem::path& directory) {
@@ -57,6 +58,10 @@ struct Scheduler::Running {
     JobProgress progress;
     std::string killed_for;  // why this program has killed it
     bool told_to_stop = false;
+    bool is_deleted = false;
+    bool is_counted = false;  // in its client's hours
+    std::optional<double> ran_seconds;
+    Clock::time_point end_again;  // when its end is kept, after a failure
 
     double seconds() const { return std::chrono::duration<double>(Clock::now() - started).count(); }
 };
@@ -110,6 +115,7 @@ void Scheduler::stop(const std::string& id, bool now) {
         return;
     }
     if (now) {
+        found->second->is_deleted = true;
         found->second->killed_for = "it was deleted";
         found->second->process->signal(SIGKILL);
     } else if (!found->second->told_to_stop) {
@@ -176,11 +182,15 @@ void Scheduler::run() {
                 }
             }
         }
-        start_what_fits();
+        try {
+            start_what_fits();
+        } catch (const std::exception& error) {
+            log_warning("not_started", {{"error", error.what()}});
+        }
         waits.clear();
         waits.push_back({wakened_.get(), POLLIN, 0});
         for (const auto& [id, job] : running_) {
-            waits.push_back({job->process->descriptor(), POLLIN, 0});
+            waits.push_back({job->process->ended() ? -1 : job->process->descriptor(), POLLIN, 0});
         }
         const bool is_idle = running_.empty() && changed_.empty();
         ::poll(waits.data(), waits.size(), is_idle ? 5000 : 100);
@@ -188,11 +198,12 @@ void Scheduler::run() {
         static_cast<void>(::read(wakened_.get(), &wakes, sizeof(wakes)) >= 0);
         std::vector<Running*> ended;
         for (auto& [id, job] : running_) {
-            hear(*job);
-            watch_limits(*job);
             if (job->process->ended()) {
                 ended.push_back(job.get());
+                continue;
             }
+            hear(*job);
+            watch_limits(*job);
         }
         for (Running* job : ended) {
             end(*job);
@@ -240,13 +251,28 @@ void Scheduler::start(const QueuedJob& next) {
             std::make_unique<JobProcess>(job->record, job->directory, settings_, threads_,
                                          memory_limit_of(record->cost.memory_bytes));
         running_.emplace(next.id, std::move(job));
+        // Who asked for its end before it was there had nobody to tell.
+        const auto now = store_.job(next.id);
+        Running& made = *running_.at(next.id);
+        if (now && now->cancel_asked && !made.told_to_stop) {
+            made.told_to_stop = true;
+            made.process->signal(SIGTERM);
+        }
     } catch (const std::exception& error) {
         log_warning("job_not_started", {{"job", next.id}, {"error", error.what()}});
+        if (is_running(next.id)) {
+            return;
+        }
         store_.move(next.id, {JobState::running, JobState::queued}, JobState::failed,
                     "the server could not start it: start the job again");
     }
-    audit_.add({.who = "server", .what = "run", .job = next.id});
     watchers_.notify(next.id);
+    audit_.add({.who = "server", .what = "run", .job = next.id});
+}
+
+bool Scheduler::is_running(const std::string& id) const {
+    const std::lock_guard lock(mutex_);
+    return running_.contains(id);
 }
 
 void Scheduler::hear(Running& job) {
@@ -310,8 +336,13 @@ void Scheduler::watch_limits(Running& job) {
 }
 
 void Scheduler::end(Running& job) {
+    // What the disk or the database did not take is tried again, not at once.
+    if (Clock::now() < job.end_again) {
+        return;
+    }
     hear(job);  // what it said last
-    const double seconds = job.seconds();
+    const double seconds = job.ran_seconds ? *job.ran_seconds : job.seconds();
+    job.ran_seconds = seconds;
     try {
         bool ends = false;
         {
@@ -328,7 +359,10 @@ void Scheduler::end(Running& job) {
                                             .is_cancelled = record && record->cancel_asked,
                                             .is_shutdown = ends && job.told_to_stop,
                                             .is_over_time = limit > 0 && seconds > limit});
-        store_.add_usage(job.record.owner, unix_now(), seconds);
+        if (!job.is_counted) {
+            store_.add_usage(job.record.owner, unix_now(), seconds);
+            job.is_counted = true;
+        }
         if (outcome.state == JobState::queued) {  // the next process goes on with it
             store_.move(job.record.id, {JobState::running}, JobState::queued);
         } else {
@@ -343,6 +377,11 @@ void Scheduler::end(Running& job) {
                                {"seconds", seconds}});
     } catch (const std::exception& error) {
         log_warning("job_end_not_kept", {{"job", job.record.id}, {"error", error.what()}});
+        const std::lock_guard lock(mutex_);
+        if (!ends_ && !job.is_deleted) {  // the next start of the service goes on with it otherwise
+            job.end_again = Clock::now() + try_again_after;
+            return;
+        }
     }
     const std::string id = job.record.id;
     {
@@ -364,11 +403,15 @@ void Scheduler::finish(const Running& job, JobState state, const std::string& re
     }
     // A cancelled job could be in any state by now but this one.
     store_.move(id, {JobState::running}, state, reason, iteration);
-    audit_.add({.who = "server",
-                .what = fmt::format("ended: {}", name(state)),
-                .job = id,
-                .digest = digest,
-                .detail = reason});
+    try {
+        audit_.add({.who = "server",
+                    .what = fmt::format("ended: {}", name(state)),
+                    .job = id,
+                    .digest = digest,
+                    .detail = reason});
+    } catch (const std::exception& error) {  // the job has its end
+        log_warning("audit", {{"job", id}, {"error", error.what()}});
+    }
 }
 
 void Scheduler::tell_watchers() {

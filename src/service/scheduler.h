@@ -55,6 +55,7 @@ class Scheduler {
     void run();
     void start_what_fits();
     void start(const QueuedJob& next);
+    bool is_running(const std::string& id) const;
     void hear(Running& job);
     void watch_limits(Running& job);
     void end(Running& job);

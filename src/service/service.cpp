@@ -4,6 +4,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "service/clock.h"
 #include "service/journal.h"
+#include "service/outcome.h"
 #include "service/pki.h"
 
 #include <algorithm>
@@ -62,7 +63,7 @@ Service::Service(Settings settings)
             "if that is known",
             (settings_.data / "audit.log").string(), audit_.head().sequence, sequence);
     recover();
-    audit_.add({.who = "server", .what = "start"});
+    note("start");
     scheduler_ =
         std::make_unique<Scheduler>(settings_, memory_bytes_, store_, audit_, metrics_, watchers_);
     housekeeping_ = std::jthread([this](const std::stop_token& stop) {
@@ -87,9 +88,22 @@ void Service::shutdown() {
     scheduler_->shutdown();
     housekeeping_.request_stop();
     housekeeping_.join();
-    audit_.add({.who = "server", .what = "end"});
-    audit_.flush();
-    store_.put_audit_head(audit_.head().sequence, audit_.head().hash);
+    note("end");
+    try {
+        audit_.flush();
+        store_.put_audit_head(audit_.head().sequence, audit_.head().hash);
+    } catch (const std::exception& error) {
+        log_warning("audit", {{"error", error.what()}});
+    }
+}
+
+// A full disk keeps the service neither from its start, where jobs can be deleted, nor its end.
+void Service::note(std::string_view what) {
+    try {
+        audit_.add({.who = "server", .what = what});
+    } catch (const std::exception& error) {
+        log_warning("audit", {{"error", error.what()}});
+    }
 }
 
 // What a sudden end has left half done.
@@ -107,7 +121,7 @@ void Service::recover() {
         for (const FileRecord& file : store_.files(id)) {
             std::error_code error;
             if (!file.complete && file.bytes > 0 && fs::exists(entry.path() / file.name, error)) {
-                const fs::path place = incoming_.path(id, file.name);
+                const fs::path place = incoming_.path(id, file);
                 fs::create_directories(place.parent_path(), error);
                 fs::rename(entry.path() / file.name, place, error);
             }
@@ -153,7 +167,7 @@ JobView Service::view(const JobRecord& job) const {
 }
 
 FileView Service::view(const JobRecord& job, const FileRecord& file) const {
-    return {file, file.complete ? file.bytes : incoming_.received(job.id, file.name)};
+    return {file, file.complete ? file.bytes : incoming_.received(job.id, file)};
 }
 
 void Service::admit(const std::string& client, const JobCost& cost) const {
@@ -311,6 +325,7 @@ JobView Service::answer(const std::string& client, const std::string& id, int it
                bytes.size());
     }
     const fs::path place = directory(id) / contents::answer(std::max(iteration, 0));
+    require_no_links(directory(id), contents::answer(std::max(iteration, 0)));
     if (job.state != JobState::awaiting_review || job.review_iteration != iteration) {
         const auto there = read_file(place, 4096);
         if (there && std::ranges::equal(*there, bytes)) {
@@ -356,7 +371,10 @@ void Service::remove_job(const JobRecord& job, const std::string& who) {
     scheduler_->remove(job);
     scheduler_->stop(job.id, true);
     scheduler_->wait_for_end(job.id);
-    store_.remove_job(job.id);
+    {
+        const std::lock_guard lock(place_mutex_);
+        store_.remove_job(job.id);
+    }
     incoming_.close_all(job.id);
     std::error_code ignored;
     fs::remove_all(directory(job.id), ignored);
@@ -372,8 +390,9 @@ ServerFacts Service::facts(const std::string& client) const {
 // Retention, and the audit log's end for the next start to compare.
 void Service::keep_house() {
     try {
-        audit_.flush();
+        // The head of what is on the disk for sure: a later one could be lost, and miss at a start.
         const AuditHead head = audit_.head();
+        audit_.flush();
         if (head.sequence != store_.audit_head().first) {
             store_.put_audit_head(head.sequence, head.hash);
         }

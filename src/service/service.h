@@ -23,6 +23,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -137,6 +138,7 @@ class Service {
     void recover();
     void remove_job(const JobRecord& job, const std::string& who);
     void keep_house();
+    void note(std::string_view what);
 
     Settings settings_;
     std::uint64_t memory_bytes_;
@@ -146,6 +148,8 @@ class Service {
     Metrics metrics_;
     Watchers watchers_;
     IncomingFiles incoming_;
+    // Held while a file's record and what lies at its place change together.
+    std::mutex place_mutex_;
     // One plan is looked at at a time: it may take seconds of one processor.
     std::mutex outline_mutex_;
     std::atomic<bool> ending_{false};

@@ -231,10 +231,10 @@ std::optional<JobRecord> Store::find_job(const std::string& owner, const std::st
 std::vector<JobRecord> Store::jobs_of(const std::string& owner, const std::string& before,
                                       std::uint32_t limit) const {
     const std::lock_guard lock(read_mutex_);
-    Statement rows = read_.prepare(
-        CIPHERFIT_JOB_COLUMNS
-        "WHERE owner = ?1 AND (?2 = '' OR rowid < (SELECT rowid FROM jobs WHERE id = ?2)) "
-        "ORDER BY rowid DESC LIMIT ?3");
+    Statement rows = read_.prepare(CIPHERFIT_JOB_COLUMNS
+                                   "WHERE owner = ?1 AND (?2 = '' OR rowid < (SELECT rowid FROM "
+                                   "jobs WHERE id = ?2 AND owner = ?1)) "
+                                   "ORDER BY rowid DESC LIMIT ?3");
     rows << owner << before << std::int64_t{limit};
     return jobs_from(rows);
 }

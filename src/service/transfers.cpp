@@ -46,6 +46,8 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
         refuse(Status::invalid_argument,
                "an upload begins with the file's size, of 1 byte or more, and its SHA-256");
     }
+    // What is known of the file stays so until the upload has its place.
+    const std::lock_guard lock(place_mutex_);
     const auto known = store_.file(start.id, start.name);
     upload.file_ = {start.name, start.bytes, to_hex(start.sha256), false,
                     known ? known->max_bytes : 0};
@@ -102,8 +104,8 @@ void Upload::append(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
 
 FileView Upload::finish() {
     if (!done_) {
-        incoming_->finish(stream_);
-        service_->accept(*this);
+        incoming_->finish(stream_, [this] { service_->accept(*this); });
+        file_.complete = true;
     }
     return {file_, file_.bytes};
 }
@@ -120,16 +122,26 @@ void Service::accept(Upload& upload) {
             check_upload(directory(id), upload.job_.kind, file, path);
         }
     } catch (const Error& error) {
-        upload.incoming_->drop();
         throw refusal_of(error.info());
     }
-    const fs::path place = directory(id) / file;
-    fs::create_directories(place.parent_path());
-    fs::rename(path, place);
-    flush_directory(place.parent_path());
-    upload.file_.complete = true;
-    store_.put_file(id, upload.file_);
-    incoming_.close(id, file);
+    FileRecord accepted = upload.file_;
+    accepted.complete = true;
+    {
+        const std::lock_guard lock(place_mutex_);
+        const auto known = store_.file(id, file);
+        if (!known || known->complete || known->bytes != accepted.bytes ||
+            known->sha256 != accepted.sha256) {
+            refuse(Status::aborted, "{}: another upload of it has taken over, or the job is gone",
+                   file);
+        }
+        require_no_links(directory(id), file);
+        const fs::path place = directory(id) / file;
+        fs::create_directories(place.parent_path());
+        fs::rename(path, place);
+        flush_directory(place.parent_path());
+        store_.put_file(id, accepted);
+        incoming_.close(id, file);
+    }
     audit_.add({.who = upload.client_,
                 .what = (upload.is_post_ ? "post " : "upload ") + file,
                 .job = id,
@@ -154,6 +166,7 @@ Download Service::download(const std::string& client, const std::string& id,
     Download download;
     download.metrics_ = &metrics_;
     download.file_ = *file;
+    require_no_links(directory(id), name);
     auto source = FileSource::open(directory(id) / name);
     if (!source || (*source)->size() != file->bytes) {
         refuse(Status::internal, "{} cannot be read", name);

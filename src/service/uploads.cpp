@@ -26,6 +26,27 @@ constexpr std::size_t most_open = 256;
     refuse(Status::internal, "{}: the server cannot write it: {}", name, std::strerror(error));
 }
 
+// What the files of all uploads of that name begin with.
+std::string prefix_of(const std::string& name) {
+    std::string prefix = name + "~";
+    std::ranges::replace(prefix, '/', '~');  // no name of a content has that
+    return prefix;
+}
+
+void remove_of(const fs::path& directory, const std::string& prefix) {
+    std::error_code error;
+    std::vector<fs::path> earlier;
+    for (auto entry = fs::directory_iterator(directory, error);
+         !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        if (entry->path().filename().string().starts_with(prefix)) {
+            earlier.push_back(entry->path());
+        }
+    }
+    for (const fs::path& path : earlier) {
+        fs::remove(path, error);
+    }
+}
+
 }  // namespace
 
 Incoming::Incoming(fs::path path, FileRecord file)
@@ -102,9 +123,34 @@ void Incoming::hash_what_is_there() {
     }
 }
 
-void Incoming::finish(std::uint64_t stream) {
+void Incoming::finish(std::uint64_t stream, const std::function<void()>& accept) {
     const std::lock_guard lock(mutex_);
+    if (accepted_) {
+        return;
+    }
+    struct Finishing {
+        std::atomic<bool>& flag;
+        explicit Finishing(std::atomic<bool>& of) : flag(of) { flag = true; }
+        ~Finishing() { flag = false; }
+        Finishing(const Finishing&) = delete;
+        Finishing& operator=(const Finishing&) = delete;
+    };
+    // Before the comparison: who takes over first, and looks at the flag then, misses nothing.
+    const Finishing finishing(finishing_);
     require_current(stream);
+    compare();
+    try {
+        accept();
+    } catch (const Refusal& refusal) {
+        if (refusal.status() != Status::internal) {
+            drop();
+        }
+        throw;
+    }
+    accepted_ = true;
+}
+
+void Incoming::compare() {
     if (received_ < file_.bytes) {
         refuse(Status::out_of_range, "{}: {} of {} bytes came", file_.name, received_.load(),
                file_.bytes);
@@ -113,8 +159,7 @@ void Incoming::finish(std::uint64_t stream) {
     const std::string digest = to_hex(hash_.finish());
     hashed_ = 0;
     if (digest != file_.sha256) {
-        received_ = 0;
-        static_cast<void>(::ftruncate(descriptor_.get(), 0) == 0);
+        drop();
         refuse(Status::data_loss,
                "{}: the bytes have the digest {}, announced was {}: upload the file again",
                file_.name, digest.substr(0, 16), file_.sha256.substr(0, 16));
@@ -125,7 +170,6 @@ void Incoming::finish(std::uint64_t stream) {
 }
 
 void Incoming::drop() {
-    const std::lock_guard lock(mutex_);
     received_ = 0;
     hashed_ = 0;
     static_cast<void>(hash_.finish());
@@ -136,10 +180,8 @@ IncomingFiles::IncomingFiles(fs::path directory) : directory_(std::move(director
     fs::create_directories(directory_);
 }
 
-fs::path IncomingFiles::path(const std::string& job, const std::string& name) const {
-    std::string file = name;
-    std::ranges::replace(file, '/', '~');  // no name of a content has that
-    return directory_ / job / file;
+fs::path IncomingFiles::path(const std::string& job, const FileRecord& file) const {
+    return directory_ / job / (prefix_of(file.name) + file.sha256);
 }
 
 std::shared_ptr<Incoming> IncomingFiles::open(const std::string& job, const FileRecord& file,
@@ -153,30 +195,33 @@ std::shared_ptr<Incoming> IncomingFiles::open(const std::string& job, const File
     }
     if (found != open_.end()) {
         found->second->take_over();
+        if (found->second->is_finishing()) {
+            refuse(Status::aborted, "{}: another upload of it is being checked: try again",
+                   file.name);
+        }
         open_.erase(found);
     }
     if (afresh) {
-        std::error_code ignored;
-        fs::remove(path(job, file.name), ignored);
+        remove_of(directory_ / job, prefix_of(file.name));
     }
     if (open_.size() >= most_open) {
         std::erase_if(open_, [](const auto& entry) { return entry.second.use_count() == 1; });
     }
-    auto made = std::make_shared<Incoming>(path(job, file.name), file);
+    auto made = std::make_shared<Incoming>(path(job, file), file);
     open_.emplace(key, made);
     return made;
 }
 
-std::uint64_t IncomingFiles::received(const std::string& job, const std::string& name) const {
+std::uint64_t IncomingFiles::received(const std::string& job, const FileRecord& file) const {
     {
         const std::lock_guard lock(mutex_);
-        const auto found = open_.find(std::pair(job, name));
+        const auto found = open_.find(std::pair(job, file.name));
         if (found != open_.end()) {
             return found->second->received();
         }
     }
     std::error_code error;
-    const auto bytes = fs::file_size(path(job, name), error);
+    const auto bytes = fs::file_size(path(job, file), error);
     return error ? 0 : bytes;
 }
 

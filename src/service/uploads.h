@@ -33,15 +33,20 @@ class Incoming {
     // Throws Refusal: aborted (another stream has taken over), out_of_range, resource_exhausted
     // (the disk is full), internal.
     void append(std::uint64_t stream, std::uint64_t offset, std::span<const std::uint8_t> bytes);
-    // Compares the digest, flushes. Throws Refusal: aborted, out_of_range if bytes are missing,
-    // data_loss, after which nothing has been received.
-    void finish(std::uint64_t stream);
-    // Forgets what came.
-    void drop();
+    // Compares the digest, flushes, and calls `accept`, which takes the file from its path, in one:
+    // a later stream finds the file accepted, and finishes without more. Throws Refusal: aborted,
+    // out_of_range if bytes are missing, data_loss, after which nothing has been received. What
+    // `accept` throws goes on; after a Refusal but Status::internal nothing has been received.
+    void finish(std::uint64_t stream, const std::function<void()>& accept);
+    // A stream compares and accepts it.
+    bool is_finishing() const noexcept { return finishing_; }
 
   private:
     void require_current(std::uint64_t stream) const;
     void hash_what_is_there();
+    void compare();
+    // Forgets what came.
+    void drop();
 
     std::filesystem::path path_;
     FileRecord file_;
@@ -51,16 +56,20 @@ class Incoming {
     std::uint64_t hashed_ = 0;
     Sha256 hash_;
     std::atomic<std::uint64_t> stream_{0};
+    std::atomic<bool> finishing_{false};
+    bool accepted_ = false;
 };
 
 // Those that are open, by job and name.
 class IncomingFiles {
   public:
     explicit IncomingFiles(std::filesystem::path directory);
-    std::filesystem::path path(const std::string& job, const std::string& name) const;
-    // The one of that file, made new if size or digest differ from those of an earlier one.
+    // A path of each name and digest: what replaces an upload has another one.
+    std::filesystem::path path(const std::string& job, const FileRecord& file) const;
+    // The one of that file; `afresh` or if size or digest differ, it is made new and replaces an
+    // earlier one. Throws Refusal(aborted) if that one is being accepted.
     std::shared_ptr<Incoming> open(const std::string& job, const FileRecord& file, bool afresh);
-    std::uint64_t received(const std::string& job, const std::string& name) const;
+    std::uint64_t received(const std::string& job, const FileRecord& file) const;
     void close(const std::string& job, const std::string& name);
     // And removes the files.
     void close_all(const std::string& job);

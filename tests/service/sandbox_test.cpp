@@ -2,13 +2,19 @@
 #include "service/sandbox.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -71,6 +77,59 @@ TEST_F(Sandbox, HasNoSocketsAndStartsNothing) {
                            return 1;
                        }),
               1);
+}
+
+TEST_F(Sandbox, MakesNoLinksAndNoSpecialFiles) {
+    const std::string secret = (home / "other/secret").string();
+    const std::string made = (home / "job/made").string();
+    const auto fails = [&](const std::function<int()>& call) {
+        return confined(home / "job", [&] { return call() == 0 ? 0 : 1; });
+    };
+    EXPECT_EQ(fails([&] { return ::symlink(secret.c_str(), made.c_str()); }), 1);
+    EXPECT_EQ(fails([&] { return ::link(secret.c_str(), made.c_str()); }), 1);
+    EXPECT_EQ(fails([&] { return ::mkfifo(made.c_str(), 0600); }), 1);
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::symlink_status(made)));
+}
+
+TEST_F(Sandbox, HasThreadsButNoProcessesAndNoSignalsForOthers) {
+    const pid_t other = ::getpid();
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           int value = 1;
+                           std::thread([&] { value = 0; }).join();
+                           return value;
+                       }),
+              0);
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           const pid_t child = ::fork();
+                           if (child == 0) {
+                               ::_exit(0);
+                           }
+                           return child < 0 ? 1 : 0;
+                       }),
+              1);
+    EXPECT_EQ(confined(home / "job",
+                       [&] {
+                           const siginfo_t none{};
+                           const bool is_refused =
+                               ::kill(other, 0) != 0 &&
+                               ::syscall(SYS_tgkill, other, other, 0) != 0 &&
+                               ::syscall(SYS_tkill, other, 0) != 0 &&
+                               ::syscall(SYS_rt_sigqueueinfo, other, 0, &none) != 0 &&
+                               ::syscall(SYS_pidfd_open, other, 0) < 0 &&
+                               ::prlimit(other, RLIMIT_CORE, nullptr, nullptr) != 0 &&
+                               ::setpgid(0, 0) != 0;
+                           return is_refused && errno == EPERM ? 1 : 0;
+                       }),
+              1);
+    // Its own: what abort() does.
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           ::raise(SIGTERM);
+                           return 0;
+                       }),
+              128 + SIGTERM);
 }
 
 TEST_F(Sandbox, GetsNoMoreMemoryAndNoLargerFile) {

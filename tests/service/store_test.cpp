@@ -103,6 +103,7 @@ TEST_F(StoreTest, ListsTheNewestFirstAndWhatIsOver) {
     ASSERT_EQ(two.size(), 2U);
     EXPECT_EQ(two[0].id, "3");
     EXPECT_EQ(store.jobs_of("alice", "2", 9).at(0).id, "1");
+    EXPECT_TRUE(store.jobs_of("bob", "3", 9).empty());  // says nothing of another's job
     EXPECT_TRUE(store.expired(1, 1).empty());
     EXPECT_EQ(store.expired(0, 2).size(), 4U);  // made long ago and never started
 }

@@ -33,7 +33,12 @@ grpc::Status Calls::guarded(grpc::CallbackServerContext& context, const char* me
             context.AddTrailingMetadata("cipherfit-code", refusal.code());
         }
         if (refusal.status() == Status::unauthenticated) {
-            service_.audit().add({.who = "unknown", .what = "refused", .detail = refusal.what()});
+            try {
+                service_.audit().add(
+                    {.who = "unknown", .what = "refused", .detail = refusal.what()});
+            } catch (const std::exception& error) {  // the caller is refused all the same
+                log_warning("audit", {{"error", error.what()}});
+            }
         }
         log_info("refused", {{"method", method},
                              {"peer", context.peer()},

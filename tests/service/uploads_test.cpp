@@ -1,0 +1,131 @@
+// A file on its way in: breaks, retries, and what replaces an upload.
+#include "service/uploads.h"
+
+#include "cipherfit/base/secure.h"
+#include "service/outcome.h"
+#include "service/refusal.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace cipherfit::service {
+namespace {
+
+std::vector<std::uint8_t> bytes_of(std::string_view text) {
+    return {text.begin(), text.end()};
+}
+
+FileRecord file_with(const std::vector<std::uint8_t>& bytes) {
+    return {.name = "messages/01", .bytes = bytes.size(), .sha256 = to_hex(sha256(bytes))};
+}
+
+class UploadsTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string name = (std::filesystem::temp_directory_path() / "cipherfit-XXXXXX").string();
+        ASSERT_NE(::mkdtemp(name.data()), nullptr);
+        home = name;
+    }
+    void TearDown() override { std::filesystem::remove_all(home); }
+
+    static Status status_of(const std::function<void()>& call) {
+        try {
+            call();
+        } catch (const Refusal& refusal) {
+            return refusal.status();
+        }
+        return Status{};
+    }
+
+    std::filesystem::path home;
+    std::vector<std::uint8_t> first = bytes_of("first"), second = bytes_of("other");
+};
+
+TEST_F(UploadsTest, ARetryDuringTheCheckLeavesTheAcceptedFileAlone) {
+    IncomingFiles files(home / "incoming");
+    const auto incoming = files.open("job", file_with(first), true);
+    const auto stream = incoming->take_over();
+    incoming->append(stream, 0, first);
+    int accepted = 0;
+    std::thread retry;
+    incoming->finish(stream, [&] {
+        ++accepted;
+        // The line has broken, and the client has come again.
+        const auto again = files.open("job", file_with(first), false);
+        EXPECT_EQ(again, incoming);
+        const auto later = again->take_over();
+        retry =
+            std::thread([again, later, &accepted] { again->finish(later, [&] { ++accepted; }); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        std::filesystem::rename(incoming->path(), home / "accepted");
+    });
+    retry.join();
+    EXPECT_EQ(accepted, 1);
+    EXPECT_EQ(std::filesystem::file_size(home / "accepted"), first.size());
+}
+
+TEST_F(UploadsTest, WhatIsBeingAcceptedIsNotReplaced) {
+    IncomingFiles files(home / "incoming");
+    const auto incoming = files.open("job", file_with(first), true);
+    const auto stream = incoming->take_over();
+    incoming->append(stream, 0, first);
+    incoming->finish(stream, [&] {
+        EXPECT_EQ(status_of([&] { files.open("job", file_with(second), true); }), Status::aborted);
+        EXPECT_EQ(std::filesystem::file_size(incoming->path()), first.size());
+    });
+}
+
+TEST_F(UploadsTest, AnotherDigestHasAnotherPath) {
+    IncomingFiles files(home / "incoming");
+    const auto incoming = files.open("job", file_with(first), true);
+    const auto stream = incoming->take_over();
+    const auto other = files.open("job", file_with(second), true);
+    EXPECT_NE(other->path(), incoming->path());
+    EXPECT_FALSE(std::filesystem::exists(incoming->path()));
+    EXPECT_EQ(status_of([&] { incoming->append(stream, 0, first); }), Status::aborted);
+    other->append(other->take_over(), 0, second);
+    EXPECT_EQ(files.received("job", file_with(second)), second.size());
+    EXPECT_EQ(IncomingFiles(home / "incoming").received("job", file_with(second)), second.size());
+    EXPECT_EQ(IncomingFiles(home / "incoming").received("job", file_with(first)), 0U);
+}
+
+TEST_F(UploadsTest, AWrongFileIsForgottenAndOneThatCouldNotBeReadIsKept) {
+    IncomingFiles files(home / "incoming");
+    const auto incoming = files.open("job", file_with(first), true);
+    const auto stream = incoming->take_over();
+    incoming->append(stream, 0, first);
+    const auto finish_with = [&](Status status) {
+        return status_of([&] { incoming->finish(stream, [&] { refuse(status, "no"); }); });
+    };
+    EXPECT_EQ(finish_with(Status::internal), Status::internal);
+    EXPECT_EQ(incoming->received(), first.size());
+    EXPECT_EQ(finish_with(Status::invalid_argument), Status::invalid_argument);
+    EXPECT_EQ(incoming->received(), 0U);
+    incoming->append(stream, 0, second);
+    EXPECT_EQ(status_of([&] { incoming->finish(stream, [] {}); }), Status::data_loss);
+    EXPECT_EQ(incoming->received(), 0U);
+}
+
+TEST_F(UploadsTest, LinksOfAJobAreNotFollowed) {
+    std::filesystem::create_directories(home / "job/real");
+    std::ofstream(home / "secret.cft") << "x";
+    std::ofstream(home / "job/real/a.cft") << "x";
+    std::filesystem::create_directory_symlink(home, home / "job/checkpoints");
+    std::filesystem::create_symlink(home / "secret.cft", home / "job/model.cft");
+    EXPECT_EQ(status_of([&] { require_no_links(home / "job", "real/a.cft"); }), Status{});
+    for (const char* name : {"checkpoints/secret.cft", "model.cft"}) {
+        EXPECT_EQ(status_of([&] { require_no_links(home / "job", name); }),
+                  Status::failed_precondition);
+    }
+    EXPECT_TRUE(result_files(home / "job", JobKind::training).empty());
+}
+
+}  // namespace
+}  // namespace cipherfit::service
