@@ -45,7 +45,7 @@ TEST(ReleaseAlone, IsOneReleaseOfWhatWasRecomputed) {
     const Ciphertext other = train_jointly(plan, keys, encrypted());
     const Seed noise = test::seed_of(6);
     const ReleaseAlone alone{.job = test::charter_of(5),
-                             .record = testing::TempDir() + "release." + std::to_string(::getpid()),
+                             .record = ::testing::TempDir() + "release." + std::to_string(::getpid()),
                              .noise_seed = noise};
     std::filesystem::remove(alone.record);
     // Another ciphertext is neither opened nor recorded.
