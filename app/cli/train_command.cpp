@@ -68,20 +68,20 @@ void add_train_command(CLI::App& app) {
     command->add_option("--job", options->job, "The job directory")->required()->type_name("DIR");
     command
         ->add_option("--keep-checkpoints", options->keep_checkpoints,
-                     "Keep the checkpoint of every so many iterations, for the learning curve of "
+                     "Keep the checkpoint of every Nth iteration, for the learning curve of "
                      "the owner's report; 0: none, 1 unless a number is given")
         ->expected(0, 1)
         ->default_str("1")
         ->transform(whole_number(0, max_iterations))
-        ->type_name("EVERY");
+        ->type_name("N");
     command
         ->add_option("--checkpoint-every", options->checkpoint_every,
-                     "Write a checkpoint to go on from after every so many iterations")
+                     "Write a checkpoint to go on from after every N iterations")
         ->capture_default_str()
         ->transform(whole_number(1, max_iterations));
     command
         ->add_option("--review-every", options->review_every,
-                     "Stop after every so many iterations until the owner has answered with "
+                     "Stop after every N iterations until the owner has answered with "
                      "'cipherfit review'; 0: never")
         ->capture_default_str()
         ->transform(whole_number(0, max_iterations));

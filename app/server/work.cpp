@@ -112,22 +112,22 @@ void work_on(const WorkOptions& options) {
 
 void add_training_options(CLI::App& app, WorkOptions& options) {
     app.add_option("--keep-checkpoints", options.training.keep_every,
-                   "Keep the checkpoint of every so many iterations in checkpoints/, for the "
+                   "Keep the checkpoint of every Nth iteration in checkpoints/, for the "
                    "owner's report; 0: none")
         ->capture_default_str()
         ->transform(whole_number(0, max_iterations))
-        ->type_name("EVERY");
+        ->type_name("N");
     app.add_option("--checkpoint-every", options.training.checkpoint_every,
-                   "Write checkpoint.cft, to go on from, after every so many iterations")
+                   "Write checkpoint.cft, to go on from, after every N iterations")
         ->capture_default_str()
         ->transform(whole_number(1, max_iterations))
-        ->type_name("EVERY");
+        ->type_name("N");
     app.add_option("--review-every", options.training.review_every,
-                   "Stop after every so many iterations until the owner has answered to the "
+                   "Stop after every N iterations until the owner has answered to the "
                    "checkpoint; 0: never")
         ->capture_default_str()
         ->transform(whole_number(0, max_iterations))
-        ->type_name("EVERY");
+        ->type_name("N");
     app.add_option("--review-wait", options.training.review_wait_seconds,
                    "Seconds to wait for such an answer before ending, to be started again")
         ->capture_default_str()

@@ -96,6 +96,9 @@ void Certificates::reload() {
             "{}: crl.pem is no list of revoked certificates that this authority has signed", where);
     }
     const std::lock_guard lock(mutex_);
+    // A list that is gone must not give the revoked their access back.
+    require(!state_ || !state_->crl || state->crl, ErrorCode::bad_input,
+            "{}: crl.pem is gone: put it back, or start the service again to do without", where);
     state_ = std::move(state);
     ++generation_;
 }

@@ -70,6 +70,8 @@ std::string reason_of(const ProcessEnd& end) {
         const bool has_slash = words.compare(at + path.size(), 1, "/") == 0;
         words.replace(at, path.size() + (has_slash ? 1 : 0), has_slash ? "" : "the job");
     }
+    // They come from a process that hostile files may have taken over, and go into UTF-8 messages.
+    std::ranges::replace_if(words, [](char c) { return c < ' ' || c > '~'; }, '?');
     return words;
 }
 

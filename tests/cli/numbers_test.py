@@ -41,7 +41,7 @@ class Bounds(ProgramTest):
         for words, text in self.helps():
             for name, line in numeric_options(text).items():
                 kind = line.split(name, 1)[1].split()[0]
-                if re.match(r"(U?INT|FLOAT|EVERY|GB|A|RANGE|SECONDS|COUNT|LOG_N)\b", kind):
+                if re.match(r"(U?INT|N|FLOAT|EVERY|GB|A|RANGE|SECONDS|COUNT|LOG_N)\b", kind):
                     count += 1
                     self.assertRegex(line, r"[\[({]\d", (words, line))
         self.assertGreater(count, 50)

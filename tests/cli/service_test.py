@@ -358,10 +358,15 @@ class Certificates(ServiceTest):
         self.assertEqual(status, code.UNAUTHENTICATED)
         self.assertIn("revoked", details)
         alice.info()
+        # A list that is gone gives nobody's access back.
+        (self.pki / "server/crl.pem").unlink()
+        running.process.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: running.events("certificates_kept"))
+        self.assertEqual(self.status_of(bob.info)[0], code.UNAUTHENTICATED)
         # What cannot be used changes nothing.
         (self.pki / "server/cert.pem").write_text("none")
         running.process.send_signal(signal.SIGHUP)
-        self.wait_until(lambda: running.events("certificates_kept"))
+        self.wait_until(lambda: len(running.events("certificates_kept")) == 2)
         self.client(running).info()
 
     def test_the_authoritys_files_are_private_and_are_added_to(self):
