@@ -117,6 +117,14 @@ function(cipherfit_compile_together pattern)
             if(target MATCHES "${pattern}" AND NOT target STREQUAL "cipherfit_proto"
                     AND NOT type STREQUAL "INTERFACE_LIBRARY")
                 set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 15)
+                # A program takes what it calls alone, as it does of files that are compiled by
+                # themselves: the server has no code of the owner's.
+                if(NOT CIPHERFIT_SANITIZE)
+                    target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
+                    if(type STREQUAL "EXECUTABLE")
+                        target_link_options(${target} PRIVATE -Wl,--gc-sections)
+                    endif()
+                endif()
                 # The compiler sees more at once to be unsure of, and takes each file for a header.
                 target_compile_options(${target} PRIVATE
                     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-subobject-linkage>)

@@ -44,9 +44,10 @@ TEST(ReleaseAlone, IsOneReleaseOfWhatWasRecomputed) {
     const Digest recomputed = digest_of(train_jointly(plan, keys, sum));
     const Ciphertext other = train_jointly(plan, keys, encrypted());
     const Seed noise = test::seed_of(6);
-    const ReleaseAlone alone{.job = test::charter_of(5),
-                             .record = ::testing::TempDir() + "release." + std::to_string(::getpid()),
-                             .noise_seed = noise};
+    const ReleaseAlone alone{
+        .job = test::charter_of(5),
+        .record = ::testing::TempDir() + "release." + std::to_string(::getpid()),
+        .noise_seed = noise};
     std::filesystem::remove(alone.record);
     // Another ciphertext is neither opened nor recorded.
     EXPECT_TRUE(throws(ErrorCode::fingerprint_mismatch, {"not the one that recomputing"},
