@@ -82,9 +82,11 @@ void create(const v1::CreateJobRequest& request) {
 
 void create_charter(const v1::CreateCharterRequest& request) {
     Service& service = *fuzzed().service;
-    const JobView charter =
-        service.create_charter(fuzzed_client, span_of(request.charter()),
-                               {request.identities().begin(), request.identities().end()});
+    const JobView charter = service.create_charter(
+        fuzzed_client, {.charter = span_of(request.charter()),
+                        .identities = {request.identities().begin(), request.identities().end()},
+                        .member = request.member(),
+                        .signature = span_of(request.signature())});
     static_cast<void>(service.board(fuzzed_client, charter.record.id, {}));
     service.remove(fuzzed_client, charter.record.id);
 }

@@ -26,7 +26,7 @@ void verify(const AuditOptions& options) {
         const std::filesystem::path database = options.data / "service.sqlite";
         require(std::filesystem::exists(database), ErrorCode::bad_input,
                 "{}: is no data directory of a service", options.data.string());
-        const auto [sequence, hash] = service::Store(database).audit_head();
+        const auto [sequence, hash] = service::noted_audit_head(database);
         if (sequence > 0) {
             known = service::AuditHead{sequence, hash};
         }

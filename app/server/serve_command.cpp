@@ -6,6 +6,7 @@
 #include "server/commands.h"
 #include "service/journal.h"
 #include "service/rpc/rpc_server.h"
+#include "service/sandbox.h"
 
 #include <atomic>
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <thread>
 #include <vector>
@@ -54,12 +56,22 @@ std::vector<std::string> arguments_of(const service::JobLaunch& launch) {
             text(launch.choices.review_every)};
 }
 
+// The service holds the key of its certificate.
+void keep_memory_private() {
+    const rlimit none{0, 0};
+    static_cast<void>(::setrlimit(RLIMIT_CORE, &none));
+    static_cast<void>(::prctl(PR_SET_DUMPABLE, 0));
+}
+
 void serve(const service::Settings& given) {
+    keep_memory_private();
     service::Settings settings = given;
     settings.tests = test_parameters();
     settings.data = std::filesystem::absolute(settings.data);
     settings.program = std::filesystem::read_symlink("/proc/self/exe");
     settings.arguments = arguments_of;
+    std::filesystem::create_directories(settings.data);
+    settings.lacking = service::lacking_confinement(settings.data);
     const std::stop_token stop = stop_on_signal();
     struct sigaction action{};
     action.sa_handler = [](int) { reload_asked = true; };

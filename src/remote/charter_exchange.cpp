@@ -3,7 +3,9 @@
 #include "cipherfit/io/file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -47,6 +49,23 @@ std::vector<std::string> posts_in(const fs::path& directory) {
     return names;
 }
 
+// The signature of a member that is here already: "signatures/000.sig".
+std::optional<std::pair<std::uint32_t, std::vector<std::uint8_t>>> signature_in(
+    const fs::path& directory) {
+    for (const std::string& name : posts_in(directory)) {
+        std::uint32_t member = 0;
+        const std::string_view number =
+            std::string_view(name).substr(std::min(name.size(), signatures.size()), 3);
+        const auto [end, error] =
+            std::from_chars(number.data(), number.data() + number.size(), member);
+        if (name.starts_with(signatures) && error == std::errc() &&
+            end == number.data() + number.size()) {
+            return std::pair(member, value_or_throw(read_file(directory / name, 4096)));
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 CharterExchange::CharterExchange(ServiceClient& client, fs::path directory, std::string id,
@@ -60,7 +79,15 @@ CharterExchange::CharterExchange(ServiceClient& client, fs::path directory, std:
             "once, to make it known",
             client_.address());
     const auto charter = value_or_throw(read_file(directory_ / "charter.bin", largest_charter));
-    const RemoteJob made = client_.create_charter(charter, clients);
+    const auto signature = signature_in(directory_);
+    require(signature.has_value(), ErrorCode::bad_input,
+            "{}: nobody has signed this charter here, and a member's signature makes it known to a "
+            "service: sign it first",
+            directory_.string());
+    const RemoteJob made = client_.create_charter({.charter = charter,
+                                                   .clients = clients,
+                                                   .member = signature->first,
+                                                   .signature = signature->second});
     require(made.id == id_, ErrorCode::corrupt_data,
             "{}: the service takes the charter for another one ({})", client_.address(), made.id);
 }

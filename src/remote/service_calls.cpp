@@ -209,13 +209,14 @@ Called<RemoteJob> ServiceCalls::create_job(std::span<const std::uint8_t> plan,
     });
 }
 
-Called<RemoteJob> ServiceCalls::create_charter(std::span<const std::uint8_t> charter,
-                                               const std::vector<std::string>& clients) {
+Called<RemoteJob> ServiceCalls::create_charter(const SentCharter& charter) {
     v1::CreateCharterRequest request;
-    request.set_charter(as_bytes(charter));
-    for (const std::string& client : clients) {
+    request.set_charter(as_bytes(charter.charter));
+    for (const std::string& client : charter.clients) {
         request.add_identities(client);
     }
+    request.set_member(charter.member);
+    request.set_signature(as_bytes(charter.signature));
     return rpc_->ask_job([&](auto* context, auto* queue) {
         return rpc_->charters().AsyncCreateCharter(context, request, queue);
     });

@@ -40,6 +40,12 @@ struct SentFile {
     ByteSource* bytes = nullptr;
     Digest sha256{};
 };
+struct SentCharter {
+    std::span<const std::uint8_t> charter;
+    std::vector<std::string> clients;  // who may take part
+    std::uint32_t member = 0;          // who has signed it
+    std::span<const std::uint8_t> signature;
+};
 struct WantedFile {
     std::string id, name;
     std::uint64_t offset = 0;
@@ -60,8 +66,7 @@ class ServiceCalls {
     Called<ServerFacts> server_info();
     Called<RemoteJob> create_job(std::span<const std::uint8_t> plan, const std::string& label,
                                  const RemoteTraining& training);
-    Called<RemoteJob> create_charter(std::span<const std::uint8_t> charter,
-                                     const std::vector<std::string>& clients);
+    Called<RemoteJob> create_charter(const SentCharter& charter);
     Called<RemoteJob> job(Shelf shelf, const std::string& id);
     Called<std::vector<RemoteJob>> jobs(unsigned limit);
     Called<std::vector<RemoteFile>> files(Shelf shelf, const std::string& id);

@@ -137,9 +137,8 @@ std::optional<RemoteJob> ServiceClient::charter(const std::string& id) {
     });
 }
 
-RemoteJob ServiceClient::create_charter(std::span<const std::uint8_t> charter,
-                                        const std::vector<std::string>& clients) {
-    return persist([&] { return calls_.create_charter(charter, clients); });
+RemoteJob ServiceClient::create_charter(const SentCharter& charter) {
+    return persist([&] { return calls_.create_charter(charter); });
 }
 
 RemoteJob ServiceClient::job(Shelf shelf, const std::string& id) {

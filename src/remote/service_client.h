@@ -56,8 +56,7 @@ class ServiceClient {
                          const RemoteTraining& training);
     // None if there is no such charter for this client.
     std::optional<RemoteJob> charter(const std::string& id);
-    RemoteJob create_charter(std::span<const std::uint8_t> charter,
-                             const std::vector<std::string>& clients);
+    RemoteJob create_charter(const SentCharter& charter);
     RemoteJob job(Shelf shelf, const std::string& id);
     std::vector<RemoteJob> jobs(unsigned limit);
     std::vector<RemoteFile> files(Shelf shelf, const std::string& id);

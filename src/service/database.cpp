@@ -95,16 +95,21 @@ struct Database::Prepared {
     std::unordered_map<const char*, sqlite3_stmt*> statements;
 };
 
-Database::Database(const std::filesystem::path& file) : prepared_(std::make_unique<Prepared>()) {
+Database::Database(const std::filesystem::path& file, Access access)
+    : prepared_(std::make_unique<Prepared>()) {
+    const int flags = access == Access::read_only ? SQLITE_OPEN_READONLY
+                                                  : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     const int opened =
-        sqlite3_open_v2(file.c_str(), &handle_,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+        sqlite3_open_v2(file.c_str(), &handle_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
     if (opened != SQLITE_OK) {
         const std::string why = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
         sqlite3_close(std::exchange(handle_, nullptr));
         throw Error(ErrorCode::io_failure, fmt::format("{}: {}", file.string(), why));
     }
     sqlite3_busy_timeout(handle_, 10'000);
+    if (access == Access::read_only) {
+        return;
+    }
     execute("PRAGMA journal_mode = WAL");
     execute("PRAGMA synchronous = FULL");
     execute("PRAGMA foreign_keys = ON");

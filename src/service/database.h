@@ -14,6 +14,11 @@ struct sqlite3_stmt;
 
 namespace cipherfit::service {
 
+// SQLite's integers have a sign, and no file has so many bytes.
+inline std::int64_t signed_bytes(std::uint64_t bytes) noexcept {
+    return static_cast<std::int64_t>(bytes);
+}
+
 // One prepared statement at work: bind what it asks for, then step. It is reset on destruction.
 class Statement {
   public:
@@ -52,8 +57,10 @@ class Statement {
 // One connection, for one thread at a time.
 class Database {
   public:
-    // Opens or makes the file: write-ahead log, foreign keys, every commit on the disk.
-    explicit Database(const std::filesystem::path& file);
+    enum class Access { read_only, read_write };
+    // Opens or makes the file: write-ahead log, foreign keys, every commit on the disk. What is
+    // only read is neither made nor changed.
+    explicit Database(const std::filesystem::path& file, Access access = Access::read_write);
     ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace cipherfit::service {
 
@@ -24,6 +25,16 @@ class FairQueue {
             turns_.push_back(owner);
         }
         jobs.push_back(std::move(job));
+        ++size_;
+    }
+    // What was taken and could not be served is the next again.
+    void put_back(const std::string& owner, QueuedJob job) {
+        auto& jobs = owners_[owner];
+        if (!jobs.empty()) {
+            turns_.remove(owner);
+        }
+        turns_.push_front(owner);
+        jobs.push_front(std::move(job));
         ++size_;
     }
     // The one that is served next.

@@ -57,6 +57,11 @@ struct Metrics::Parts {
                                     .Help("Memory that running jobs are predicted to take")
                                     .Register(*registry)
                                     .Add({});
+    prometheus::Family<prometheus::Gauge>& confinement =
+        BuildGauge()
+            .Name("cipherfit_confinement_lacking")
+            .Help("1 where the kernel lacks a part of the confinement of jobs")
+            .Register(*registry);
     std::unique_ptr<prometheus::Exposer> exposer;
 };
 
@@ -96,6 +101,10 @@ void Metrics::count_downloaded(std::uint64_t bytes) {
 void Metrics::count_finished(const std::string& kind, const std::string& state, double seconds) {
     parts_->finished.Add({{"kind", kind}, {"state", state}}).Increment();
     parts_->seconds.Increment(seconds);
+}
+
+void Metrics::show_confinement(const std::string& part, bool is_lacking) {
+    parts_->confinement.Add({{"part", part}}).Set(is_lacking ? 1 : 0);
 }
 
 void Metrics::show_queue(std::size_t queued, std::size_t running, std::uint64_t memory_bytes) {

@@ -19,6 +19,8 @@ class Metrics {
     void count_uploaded(std::uint64_t bytes);
     void count_downloaded(std::uint64_t bytes);
     void count_finished(const std::string& kind, const std::string& state, double seconds);
+    // A part of jobs' confinement, and whether the kernel lacks it.
+    void show_confinement(const std::string& part, bool is_lacking);
     void show_queue(std::size_t queued, std::size_t running, std::uint64_t memory_bytes);
 
   private:

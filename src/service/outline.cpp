@@ -130,9 +130,21 @@ Outline outline_of_charter(const Charter& charter, TestParameters tests) {
     Outline outline;
     outline.kind = JobKind::charter;
     outline.cost.memory_bytes = joint.server_memory_bytes();
+    const double release = static_cast<double>(sizeof(std::uint64_t) * joint.parameters().n() *
+                                               (joint.release_level() + 1));
+    const auto times = [](std::size_t count, double bytes) {
+        return static_cast<double>(count) * bytes;
+    };
+    const double columns = static_cast<double>(charter.features.size() + charter.classes.size());
+    // Keys and points from dealers, sums and rows from contributors, shares for recipients, and
+    // small messages.
     outline.cost.disk_bytes = with_room(
-        static_cast<double>(charter.dealers().size() * joint.dealer_upload_bytes() +
-                            charter.contributors().size() * joint.contributor_upload_bytes()));
+        times(charter.dealers().size(), static_cast<double>(joint.dealer_upload_bytes()) +
+                                            times(charter.holders().size(), 2 * release)) +
+        times(charter.contributors().size(),
+              static_cast<double>(joint.contributor_upload_bytes()) + 16 * columns * columns) +
+        times(charter.holders().size() * charter.recipients().size(), 2 * release) +
+        times(charter.members.size(), 1 << 16));
     return outline;
 }
 

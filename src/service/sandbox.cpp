@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace cipherfit::service {
@@ -271,6 +272,60 @@ std::vector<std::string> confine(const Confinement& confinement) {
     }
     if (!refuse_calls()) {
         lacking.emplace_back("seccomp");
+    }
+    return lacking;
+}
+
+std::vector<std::string> lacking_confinement(const std::filesystem::path& directory) {
+    std::array<int, 2> ends{};
+    require(::pipe2(ends.data(), O_CLOEXEC) == 0, ErrorCode::io_failure, "no pipe is left: {}",
+            std::strerror(errno));
+    const FileDescriptor told(ends[0]);
+    FileDescriptor says(ends[1]);
+    const pid_t child = ::fork();
+    require(child >= 0, ErrorCode::io_failure, "no process can be started: {}",
+            std::strerror(errno));
+    if (child == 0) {
+        // All descriptors but the first three are closed in it.
+        if (::dup2(says.get(), STDOUT_FILENO) < 0) {
+            ::_exit(1);
+        }
+        try {
+            std::string text;
+            for (const std::string& what : confine({.directory = directory})) {
+                text += what + "\n";
+            }
+            ::_exit(::write(STDOUT_FILENO, text.data(), text.size()) ==
+                            static_cast<ssize_t>(text.size())
+                        ? 0
+                        : 1);
+        } catch (...) {
+            ::_exit(1);
+        }
+    }
+    says = FileDescriptor();
+    std::string text;
+    std::array<char, 256> piece{};
+    while (true) {
+        const ssize_t got = ::read(told.get(), piece.data(), piece.size());
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            break;
+        }
+        text.append(piece.data(), static_cast<std::size_t>(got));
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    require(WIFEXITED(status) && WEXITSTATUS(status) == 0, ErrorCode::io_failure,
+            "a process for a trial could not be confined to {}", directory.string());
+    std::vector<std::string> lacking;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = text.find('\n', at);
+        lacking.push_back(text.substr(at, end - at));
+        at = end + 1;
     }
     return lacking;
 }

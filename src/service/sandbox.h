@@ -21,4 +21,8 @@ struct Confinement {
 // limit cannot be set, or where the parent is gone already.
 std::vector<std::string> confine(const Confinement& confinement);
 
+// What confine() would return, found out by a process that is confined to the directory and ends.
+// Call it before there is a second thread. Throws Error(io_failure) if that cannot be found out.
+std::vector<std::string> lacking_confinement(const std::filesystem::path& directory);
+
 }  // namespace cipherfit::service

@@ -2,6 +2,7 @@
 
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/prediction_files.h"
+#include "service/admission.h"
 #include "service/clock.h"
 #include "service/journal.h"
 #include "service/outcome.h"
@@ -21,50 +22,9 @@ namespace {
 constexpr auto tell_every = std::chrono::milliseconds(250);
 constexpr auto look_every = std::chrono::milliseconds(500);
 constexpr auto try_again_after = std::chrono::seconds(1);
-constexpr double grace_seconds = 60;  // for the iteration of a job past its limit
-
-std::uint64_t bytes_in(const std::filesystem::path& directory) {
-    std::uint64_t bytes = 0;
-    std::error_code error;
-    for (auto entry = std::filesystem::recursive_directory_iterator(directory, error);
-         !error && entry != std::filesystem::recursive_directory_iterator();
-         entry.increment(error)) {
-        std::error_code none;
-        const auto size = entry->file_size(none);
-        bytes += none ? 0 : size;
-    }
-    return bytes;
-}
-
-// What a job may take beyond its prediction before it is ended.
-std::uint64_t memory_limit_of(std::uint64_t predicted) {
-    return predicted + predicted / 4 + (std::uint64_t{512} << 20U);
-}
-
-std::uint64_t disk_limit_of(std::uint64_t predicted) {
-    return 2 * predicted + (std::uint64_t{1} << 30U);
-}
+constexpr int most_starts = 5;  // of one job's process, one after the other
 
 }  // namespace
-
-struct Scheduler::Running {
-    JobRecord record;
-    std::filesystem::path directory;
-    std::unique_ptr<JobProcess> process;
-    Clock::time_point started = Clock::now();
-    Clock::time_point looked;
-    std::optional<Clock::time_point> training_since;
-    double work_at_start = 0;
-    JobProgress progress;
-    std::string killed_for;  // why this program has killed it
-    bool told_to_stop = false;
-    bool is_deleted = false;
-    bool is_counted = false;  // in its client's hours
-    std::optional<double> ran_seconds;
-    Clock::time_point end_again;  // when its end is kept, after a failure
-
-    double seconds() const { return std::chrono::duration<double>(Clock::now() - started).count(); }
-};
 
 Scheduler::Scheduler(const Settings& settings, std::uint64_t memory_bytes, Store& store,
                      AuditLog& audit, Metrics& metrics, Watchers& watchers)
@@ -192,11 +152,11 @@ void Scheduler::run() {
         for (const auto& [id, job] : running_) {
             waits.push_back({job->process->ended() ? -1 : job->process->descriptor(), POLLIN, 0});
         }
-        const bool is_idle = running_.empty() && changed_.empty();
+        const bool is_idle = running_.empty() && changed_.empty() && Clock::now() >= not_before_;
         ::poll(waits.data(), waits.size(), is_idle ? 5000 : 100);
         std::uint64_t wakes = 0;
         static_cast<void>(::read(wakened_.get(), &wakes, sizeof(wakes)) >= 0);
-        std::vector<Running*> ended;
+        std::vector<RunningJob*> ended;
         for (auto& [id, job] : running_) {
             if (job->process->ended()) {
                 ended.push_back(job.get());
@@ -205,7 +165,7 @@ void Scheduler::run() {
             hear(*job);
             watch_limits(*job);
         }
-        for (Running* job : ended) {
+        for (RunningJob* job : ended) {
             end(*job);
         }
         tell_watchers();
@@ -224,7 +184,8 @@ void Scheduler::start_what_fits() {
             metrics_.show_queue(queue_.size(), running_.size(), used);
             const QueuedJob* front = queue_.front();
             // A large one waits until there is room and is not passed by smaller ones.
-            if (ends_ || front == nullptr || running_.size() >= settings_.parallel_jobs ||
+            if (ends_ || front == nullptr || Clock::now() < not_before_ ||
+                running_.size() >= settings_.parallel_jobs ||
                 (!running_.empty() && used + front->memory_bytes > memory_bytes_)) {
                 return;
             }
@@ -235,39 +196,69 @@ void Scheduler::start_what_fits() {
 }
 
 void Scheduler::start(const QueuedJob& next) {
+    std::string owner;
     try {
-        if (!store_.move(next.id, {JobState::queued}, JobState::running)) {
+        const auto record = store_.job(next.id);
+        // One that is "running" could not be put back into the queue by its record.
+        if (!record || (record->state != JobState::queued && record->state != JobState::running)) {
             return;  // cancelled or deleted a moment ago
         }
-        const auto record = store_.job(next.id);
-        if (!record) {
-            return;
+        owner = record->owner;
+        if (!has_hours(settings_, store_, owner)) {
+            store_.move(next.id, {record->state}, JobState::failed,
+                        hours_are_used(settings_, owner));
+        } else {
+            audit_.add({.who = "server", .what = "run", .job = next.id});
+            if (!store_.move(next.id, {JobState::queued, JobState::running}, JobState::running)) {
+                return;
+            }
+            launch(*record);
         }
-        auto job = std::make_unique<Running>();
-        job->record = *record;
-        job->directory = settings_.data / "jobs" / next.id;
-        const std::lock_guard lock(mutex_);
-        job->process =
-            std::make_unique<JobProcess>(job->record, job->directory, settings_, threads_,
-                                         memory_limit_of(record->cost.memory_bytes));
-        running_.emplace(next.id, std::move(job));
-        // Who asked for its end before it was there had nobody to tell.
-        const auto now = store_.job(next.id);
-        Running& made = *running_.at(next.id);
-        if (now && now->cancel_asked && !made.told_to_stop) {
-            made.told_to_stop = true;
-            made.process->signal(SIGTERM);
-        }
+        starts_.erase(next.id);
     } catch (const std::exception& error) {
         log_warning("job_not_started", {{"job", next.id}, {"error", error.what()}});
-        if (is_running(next.id)) {
-            return;
+        if (!is_running(next.id)) {
+            put_back(next, owner);
         }
-        store_.move(next.id, {JobState::running, JobState::queued}, JobState::failed,
-                    "the server could not start it: start the job again");
     }
     watchers_.notify(next.id);
-    audit_.add({.who = "server", .what = "run", .job = next.id});
+}
+
+void Scheduler::launch(const JobRecord& record) {
+    auto job = std::make_unique<RunningJob>();
+    job->record = record;
+    job->directory = settings_.data / "jobs" / record.id;
+    const std::lock_guard lock(mutex_);
+    job->process = std::make_unique<JobProcess>(job->record, job->directory, settings_, threads_,
+                                                memory_limit_of(record.cost.memory_bytes));
+    running_.emplace(record.id, std::move(job));
+    // Who asked for its end before it was there had nobody to tell.
+    const auto now = store_.job(record.id);
+    RunningJob& made = *running_.at(record.id);
+    if (now && now->cancel_asked && !made.told_to_stop) {
+        made.told_to_stop = true;
+        made.process->signal(SIGTERM);
+    }
+}
+
+// The system was short of something: all wait a little, then this one is tried again.
+void Scheduler::put_back(const QueuedJob& next, const std::string& owner) {
+    const int starts = ++starts_[next.id];
+    not_before_ =
+        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+                           settings_.retry_seconds * (1U << (starts - 1))));
+    if (starts >= most_starts) {
+        starts_.erase(next.id);
+        not_before_ = {};
+        store_.move(next.id, {JobState::running, JobState::queued}, JobState::failed,
+                    "the server could not start its process: start the job again");
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        queue_.put_back(owner, next);
+    }
+    store_.move(next.id, {JobState::running}, JobState::queued);
 }
 
 bool Scheduler::is_running(const std::string& id) const {
@@ -275,67 +266,32 @@ bool Scheduler::is_running(const std::string& id) const {
     return running_.contains(id);
 }
 
-void Scheduler::hear(Running& job) {
+void Scheduler::hear(RunningJob& job) {
     job.process->listen([&](const Progress& told) {
         const std::lock_guard lock(mutex_);
-        job.progress.progress = told;
-        if (told.phase == Progress::Phase::train) {
-            job.progress.iterations = static_cast<int>(told.total);
-            if (!job.training_since) {
-                job.training_since = Clock::now();
-                job.work_at_start = told.work_done;
-            }
-            const double done = told.work_done - job.work_at_start;
-            if (done > 0) {
-                const double spent =
-                    std::chrono::duration<double>(Clock::now() - *job.training_since).count();
-                job.progress.seconds_left = spent * (1 - told.work_done) / done;
-            }
-        }
+        job.note(told);
         changed_.insert(job.record.id);
     });
 }
 
-void Scheduler::watch_limits(Running& job) {
+void Scheduler::watch_limits(RunningJob& job) {
     const auto now = Clock::now();
     if (now - job.looked < look_every) {
         return;
     }
     job.looked = now;
-    const auto kill_for = [&](std::string reason) {
-        const std::lock_guard lock(mutex_);
-        if (job.killed_for.empty()) {
-            job.killed_for = std::move(reason);
-            job.process->signal(SIGKILL);
-        }
-    };
-    const std::uint64_t most_memory = memory_limit_of(job.record.cost.memory_bytes);
-    if (job.process->resident_bytes() > most_memory) {
-        kill_for(fmt::format("it took more memory than its plan predicts, the limit is {} MB",
-                             most_memory >> 20U));
-    }
-    const std::uint64_t most_disk = disk_limit_of(job.record.cost.disk_bytes);
-    if (bytes_in(job.directory) > most_disk) {
-        kill_for(fmt::format("it took more disk than its plan predicts, the limit is {} MB",
-                             most_disk >> 20U));
-    }
-    const double limit = settings_.job_hours * 3600;
-    if (limit > 0 && job.seconds() > limit) {
-        const std::string reason = fmt::format(
-            "it ran past the server's limit of {} hours: start it again to go on from "
-            "its checkpoint, or ask for a smaller plan",
-            settings_.job_hours);
-        if (job.seconds() > limit + grace_seconds) {
-            kill_for(reason);
-        } else if (!job.told_to_stop) {
-            const std::lock_guard lock(mutex_);
-            job.told_to_stop = true;
-            job.process->signal(SIGTERM);
-        }
+    const BrokenLimit broken = broken_limit(job, settings_);
+    const std::lock_guard lock(mutex_);
+    if (broken.overrun == Overrun::kill && job.killed_for.empty()) {
+        job.killed_for = broken.reason;
+        job.process->signal(SIGKILL);
+    } else if (broken.overrun == Overrun::ask && !job.told_to_stop) {
+        job.told_to_stop = true;
+        job.process->signal(SIGTERM);
     }
 }
 
-void Scheduler::end(Running& job) {
+void Scheduler::end(RunningJob& job) {
     // What the disk or the database did not take is tried again, not at once.
     if (Clock::now() < job.end_again) {
         return;
@@ -391,8 +347,7 @@ void Scheduler::end(Running& job) {
     watchers_.notify(id);
 }
 
-void Scheduler::finish(const Running& job, JobState state, const std::string& reason,
-                       int iteration) {
+void Scheduler::finish(RunningJob& job, JobState state, const std::string& reason, int iteration) {
     const std::string& id = job.record.id;
     std::string digest;
     for (const FileRecord& file : result_files(job.directory, job.record.kind)) {
@@ -401,17 +356,16 @@ void Scheduler::finish(const Running& job, JobState state, const std::string& re
             digest = file.sha256;
         }
     }
-    // A cancelled job could be in any state by now but this one.
-    store_.move(id, {JobState::running}, state, reason, iteration);
-    try {
+    if (!job.is_noted) {
         audit_.add({.who = "server",
                     .what = fmt::format("ended: {}", name(state)),
                     .job = id,
                     .digest = digest,
                     .detail = reason});
-    } catch (const std::exception& error) {  // the job has its end
-        log_warning("audit", {{"job", id}, {"error", error.what()}});
+        job.is_noted = true;
     }
+    // A cancelled job could be in any state by now but this one.
+    store_.move(id, {JobState::running}, state, reason, iteration);
 }
 
 void Scheduler::tell_watchers() {

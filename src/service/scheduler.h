@@ -3,9 +3,9 @@
 
 #include "service/audit_log.h"
 #include "service/fair_queue.h"
-#include "service/job_process.h"
 #include "service/metrics.h"
 #include "service/records.h"
+#include "service/running_job.h"
 #include "service/settings.h"
 #include "service/store.h"
 #include "service/watchers.h"
@@ -50,16 +50,17 @@ class Scheduler {
 
   private:
     using Clock = std::chrono::steady_clock;
-    struct Running;
 
     void run();
     void start_what_fits();
     void start(const QueuedJob& next);
+    void launch(const JobRecord& record);
+    void put_back(const QueuedJob& next, const std::string& owner);
     bool is_running(const std::string& id) const;
-    void hear(Running& job);
-    void watch_limits(Running& job);
-    void end(Running& job);
-    void finish(const Running& job, JobState state, const std::string& reason, int iteration = 0);
+    void hear(RunningJob& job);
+    void watch_limits(RunningJob& job);
+    void end(RunningJob& job);
+    void finish(RunningJob& job, JobState state, const std::string& reason, int iteration = 0);
     void tell_watchers();
     void wake() const;
 
@@ -74,7 +75,11 @@ class Scheduler {
     mutable std::mutex mutex_;
     FairQueue queue_;
     // Only the thread adds and removes; others read under the mutex.
-    std::map<std::string, std::unique_ptr<Running>> running_;
+    std::map<std::string, std::unique_ptr<RunningJob>> running_;
+    // Of the thread alone: how often a process of the job could not be started, one after the
+    // other.
+    std::map<std::string, int> starts_;
+    Clock::time_point not_before_;
     std::set<std::string> changed_;
     Clock::time_point told_;
     bool ends_ = false;

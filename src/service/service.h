@@ -15,8 +15,10 @@
 #include "service/watchers.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -35,6 +37,13 @@ struct CreateJob {
     std::span<const std::uint8_t> plan;
     std::string label;
     RunChoices choices;
+};
+
+struct CreateCharter {
+    std::span<const std::uint8_t> charter;
+    std::vector<std::string> identities;
+    std::uint32_t member = 0;  // whose signature of the charter it is
+    std::span<const std::uint8_t> signature;
 };
 
 struct UploadStart {
@@ -111,8 +120,7 @@ class Service {
     void remove(const std::string& client, const std::string& id);
     ServerFacts facts(const std::string& client) const;
 
-    JobView create_charter(const std::string& client, std::span<const std::uint8_t> charter,
-                           const std::vector<std::string>& identities);
+    JobView create_charter(const std::string& client, const CreateCharter& request);
     std::vector<FileView> board(const std::string& client, const std::string& id,
                                 std::optional<std::uint32_t> round) const;
     std::uint32_t board_entries(const std::string& id) const;
@@ -133,11 +141,20 @@ class Service {
     JobView view(const JobRecord& job) const;
     FileView view(const JobRecord& job, const FileRecord& file) const;
     void admit(const std::string& client, const JobCost& cost) const;
+    void require_hours(const std::string& client) const;
+    void require_room(const std::string& id, const std::string& name, std::uint64_t bytes) const;
+    void require_reserve(const std::string& name, std::uint64_t from, std::uint64_t bytes) const;
+    void require_board_room(const JobRecord& job, const std::string& name,
+                            std::uint64_t bytes) const;
+    // Notes the entry, then acts: nothing happens that has no entry. What is not done after all has
+    // a second one.
+    bool audited(const AuditEntry& entry, const std::function<bool()>& act);
     void accept(Upload& upload);
     Charter charter_of(const std::string& id) const;
     void recover();
     void remove_job(const JobRecord& job, const std::string& who);
     void keep_house();
+    void sweep();
     void note(std::string_view what);
 
     Settings settings_;
@@ -152,6 +169,9 @@ class Service {
     std::mutex place_mutex_;
     // One plan is looked at at a time: it may take seconds of one processor.
     std::mutex outline_mutex_;
+    // Held while there is room, and until it is taken.
+    std::mutex admission_mutex_;
+    std::chrono::steady_clock::time_point swept_;
     std::atomic<bool> ending_{false};
     std::unique_ptr<Scheduler> scheduler_;
     std::jthread housekeeping_;

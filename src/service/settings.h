@@ -41,7 +41,14 @@ struct Settings {
     double quota_hours = 0;  // in 30 days
     double retention_hours = 24.0 * 14;
     double stall_seconds = 60;      // of an upload on which nothing arrives
+    double least_rate = 1024;       // bytes a second of an upload that is older than that
     double shutdown_seconds = 600;  // for iterations to end
+    double grace_seconds = 60;      // for the iteration of a job past its limit
+    double retry_seconds = 1;       // after a process could not be started; doubled each time
+    // Of the disk that `data` lies on; empty: what the system says.
+    std::function<std::uint64_t()> free_bytes;
+    // What the kernel has not for the processes of jobs (sandbox.h).
+    std::vector<std::string> lacking;
     TestParameters tests = TestParameters::refuse;
 };
 

@@ -16,7 +16,7 @@
 
 namespace cipherfit::service {
 
-inline constexpr int schema_version = 1;
+inline constexpr int schema_version = 2;
 
 struct Usage {
     std::uint64_t bytes = 0;  // announced by uploads, and of results
@@ -41,8 +41,11 @@ class Store {
     std::vector<JobRecord> jobs_in(std::initializer_list<JobState> states) const;
     std::uint32_t count(JobState state) const;
     void remove_job(const std::string& id);
-    // Jobs that retention removes: final before `finished`, or without a start before `created`.
-    std::vector<JobRecord> expired(std::int64_t finished, std::int64_t created) const;
+    // Jobs that retention removes: without a change since `changed`, and over or waiting for their
+    // owner. Charters wait for their members without an end.
+    std::vector<JobRecord> expired(std::int64_t changed) const;
+    // Something has happened to it now.
+    void touch(const std::string& id);
     bool is_member(const std::string& id, const std::string& identity) const;
 
     // Moves the job if it is in one of the states `from`; false otherwise. `reason` replaces the
@@ -57,6 +60,8 @@ class Store {
 
     std::vector<FileRecord> files(const std::string& id) const;
     std::optional<FileRecord> file(const std::string& id, const std::string& name) const;
+    // Those that were announced and are not complete, with their jobs' ids.
+    std::vector<std::pair<std::string, FileRecord>> open_uploads() const;
     // Adds or replaces.
     void put_file(const std::string& id, const FileRecord& file);
     void remove_file(const std::string& id, const std::string& name);
@@ -75,5 +80,8 @@ class Store {
     mutable std::mutex write_mutex_, read_mutex_;
     mutable Database write_, read_;
 };
+
+// As Store::audit_head(), of a database that is not changed.
+std::pair<std::int64_t, std::string> noted_audit_head(const std::filesystem::path& file);
 
 }  // namespace cipherfit::service

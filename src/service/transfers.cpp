@@ -1,14 +1,9 @@
-// The service's uploads and downloads, and the charters' boards.
+// The service's uploads and downloads.
 #include "cipherfit/io/file.h"
-#include "cipherfit/parties/charter_files.h"
-#include "service/clock.h"
 #include "service/outcome.h"
-#include "service/pki.h"
 #include "service/service.h"
 
 #include <algorithm>
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace cipherfit::service {
 namespace {
@@ -16,21 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t sent_at_once = std::size_t{1} << 20U;
-constexpr std::size_t most_identities = 256;
-
-// A file that was moved there is found there after a power cut.
-void flush_directory(const fs::path& path) {
-    const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    static_cast<void>(directory.valid() && ::fsync(directory.get()) == 0);
-}
 
 }  // namespace
-
-Charter Service::charter_of(const std::string& id) const {
-    const auto bytes =
-        value_or_throw(read_file(directory(id) / "charter.bin", largest_charter_bytes));
-    return value_or_throw(charter_from_bytes(bytes));
-}
 
 Upload Service::upload(const std::string& client, const UploadStart& start) {
     Upload upload;
@@ -82,14 +64,16 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
             refuse(Status::resource_exhausted, "{}: its {} bytes are more than '{}' has left",
                    start.name, start.bytes, upload.job_.owner);
         }
-        if (start.bytes + settings_.disk_reserve_bytes > fs::space(settings_.data).available) {
-            refuse(Status::resource_exhausted, "{}: the server's disk is full", start.name);
+        if (start.is_post) {
+            require_board_room(upload.job_, start.name, start.bytes);
         }
+        require_room(start.id, start.name, start.bytes);
         upload.incoming_ = incoming_.open(start.id, upload.file_, true);
         store_.put_file(start.id, upload.file_);
     } else {
         upload.incoming_ = incoming_.open(start.id, upload.file_, false);
     }
+    store_.touch(start.id);
     upload.stream_ = upload.incoming_->take_over();
     return upload;
 }
@@ -98,6 +82,7 @@ void Upload::append(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
     if (bytes.size() > largest_chunk) {
         refuse(Status::resource_exhausted, "a chunk has at most {} bytes", largest_chunk);
     }
+    service_->require_reserve(file_.name, offset, bytes.size());
     incoming_->append(stream_, offset, bytes);
     service_->metrics_.count_uploaded(bytes.size());
 }
@@ -136,16 +121,19 @@ void Service::accept(Upload& upload) {
         }
         require_no_links(directory(id), file);
         const fs::path place = directory(id) / file;
-        fs::create_directories(place.parent_path());
-        fs::rename(path, place);
-        flush_directory(place.parent_path());
-        store_.put_file(id, accepted);
+        const std::string what = (upload.is_post_ ? "post " : "upload ") + file;
+        audited({.who = upload.client_, .what = what, .job = id, .digest = accepted.sha256}, [&] {
+            if (fs::create_directories(place.parent_path())) {
+                flush_directory(directory(id));
+            }
+            fs::rename(path, place);
+            flush_directory(place.parent_path());
+            store_.put_file(id, accepted);
+            return true;
+        });
+        store_.touch(id);
         incoming_.close(id, file);
     }
-    audit_.add({.who = upload.client_,
-                .what = (upload.is_post_ ? "post " : "upload ") + file,
-                .job = id,
-                .digest = upload.file_.sha256});
     watchers_.notify(id);
 }
 
@@ -186,69 +174,6 @@ std::vector<std::uint8_t> Download::next() {
         metrics_->count_downloaded(bytes.size());
     }
     return bytes;
-}
-
-JobView Service::create_charter(const std::string& client, std::span<const std::uint8_t> bytes,
-                                const std::vector<std::string>& identities) {
-    if (bytes.empty() || bytes.size() > largest_plan_bytes) {
-        refuse(Status::invalid_argument, "the charter has {} bytes, it must have 1 to {}",
-               bytes.size(), largest_plan_bytes);
-    }
-    if (identities.size() > most_identities ||
-        !std::ranges::all_of(identities, [](const auto& name) { return is_client_name(name); })) {
-        refuse(Status::invalid_argument,
-               "the identities are not names of up to {} clients, as their certificates have them",
-               most_identities);
-    }
-    const auto charter = charter_from_bytes(bytes);
-    if (!charter) {
-        throw refusal_of(charter.error());
-    }
-    JobRecord job;
-    job.id = to_hex(charter_digest(*charter));
-    job.owner = client;
-    job.kind = JobKind::charter;
-    job.plan_digest = to_hex(sha256(bytes));
-    job.created = unix_now();
-    if (store_.job(job.id)) {
-        return view(visible_job(client, job.id));
-    }
-    Outline outline;
-    try {
-        const std::lock_guard lock(outline_mutex_);
-        outline = outline_of_charter(*charter, settings_.tests);
-    } catch (const Error& error) {
-        throw refusal_of(error.info());
-    }
-    job.cost = outline.cost;
-    admit(client, job.cost);
-    const CharterFiles files{directory(job.id)};
-    value_or_throw(write_charter(files, *charter));
-    outline.files.push_back({"charter.bin", bytes.size(), job.plan_digest, true});
-    if (!store_.add_job(job, outline.files, identities)) {
-        return view(visible_job(client, job.id));
-    }
-    audit_.add({.who = client, .what = "create charter", .job = job.id, .digest = job.plan_digest});
-    return view(job);
-}
-
-std::vector<FileView> Service::board(const std::string& client, const std::string& id,
-                                     std::optional<std::uint32_t> round) const {
-    const JobRecord job = visible_job(client, id);
-    const std::string prefix = round ? fmt::format("messages/{:02}-", *round) : std::string();
-    std::vector<FileView> views;
-    for (const FileRecord& file : store_.files(id)) {
-        if (file.name.starts_with(prefix)) {
-            views.push_back(view(job, file));
-        }
-    }
-    return views;
-}
-
-std::uint32_t Service::board_entries(const std::string& id) const {
-    const auto files = store_.files(id);
-    return static_cast<std::uint32_t>(
-        std::ranges::count_if(files, [](const FileRecord& file) { return file.complete; }));
 }
 
 }  // namespace cipherfit::service

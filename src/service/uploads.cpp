@@ -49,6 +49,11 @@ void remove_of(const fs::path& directory, const std::string& prefix) {
 
 }  // namespace
 
+void flush_directory(const fs::path& path) {
+    const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    static_cast<void>(directory.valid() && ::fsync(directory.get()) == 0);
+}
+
 Incoming::Incoming(fs::path path, FileRecord file)
     : path_(std::move(path)), file_(std::move(file)) {
     fs::create_directories(path_.parent_path());

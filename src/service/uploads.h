@@ -19,6 +19,9 @@
 
 namespace cipherfit::service {
 
+// What was made or moved in a directory is found there after a power cut.
+void flush_directory(const std::filesystem::path& path);
+
 // One file, by whoever has the newest stream of it.
 class Incoming {
   public:

@@ -1,11 +1,15 @@
-// A fixed number of threads that do what they are given, in order.
+// A fixed number of threads that do what they are given: in order for each client, and one of each
+// client in turn.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace cipherfit::service {
@@ -32,10 +36,14 @@ class Workers {
     Workers& operator=(const Workers&) = delete;
 
     // `work` must not throw.
-    void give(std::function<void()> work) {
+    void give(const std::string& client, std::function<void()> work) {
         {
             const std::lock_guard lock(mutex_);
-            queue_.push_back(std::move(work));
+            auto& given = clients_[client];
+            if (given.empty()) {
+                turns_.push_back(client);
+            }
+            given.push_back(std::move(work));
         }
         given_.notify_one();
     }
@@ -44,21 +52,37 @@ class Workers {
     void run() {
         std::unique_lock lock(mutex_);
         while (true) {
-            given_.wait(lock, [this] { return ended_ || !queue_.empty(); });
-            if (queue_.empty()) {
+            given_.wait(lock, [this] { return ended_ || !turns_.empty(); });
+            if (turns_.empty()) {
                 return;
             }
-            const std::function<void()> work = std::move(queue_.front());
-            queue_.pop_front();
-            lock.unlock();
-            work();
+            {
+                const std::function<void()> work = take();
+                lock.unlock();
+                work();
+            }
             lock.lock();
         }
     }
 
+    std::function<void()> take() {
+        const std::string client = std::move(turns_.front());
+        turns_.pop_front();
+        const auto given = clients_.find(client);
+        std::function<void()> work = std::move(given->second.front());
+        given->second.pop_front();
+        if (given->second.empty()) {
+            clients_.erase(given);
+        } else {
+            turns_.push_back(client);
+        }
+        return work;
+    }
+
     std::mutex mutex_;
     std::condition_variable given_;
-    std::deque<std::function<void()>> queue_;
+    std::map<std::string, std::deque<std::function<void()>>> clients_;
+    std::deque<std::string> turns_;
     bool ended_ = false;
     std::vector<std::thread> threads_;
 };

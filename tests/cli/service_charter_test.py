@@ -8,7 +8,7 @@ import unittest
 import grpc
 
 from several_owners_test import Study
-from service_support import Client, Server, charters_pb2, jobs_pb2, make_pki
+from service_support import Client, Server, charters_pb2, jobs_pb2, make_pki, upload_requests
 
 code = grpc.StatusCode
 
@@ -47,7 +47,15 @@ class Charter(Study):
         expected = (self.study / "result.bin").read_bytes()
 
         charter = (local / "charter.bin").read_bytes()
-        create = charters_pb2.CreateCharterRequest(charter=charter, identities=["bob"])
+        signed = (local / "signatures/001.sig").read_bytes()
+        # Who has only seen the charter does not make it known, and says not who may take part.
+        for member, given in ((0, b""), (0, signed), (99, signed), (1, signed[:-1] + b"x")):
+            squat = charters_pb2.CreateCharterRequest(charter=charter, identities=["eve"],
+                                                      member=member, signature=given)
+            self.assertEqual(self.status_of(eve.unary, "CreateCharter", squat,
+                                            service="Charters"), code.INVALID_ARGUMENT)
+        create = charters_pb2.CreateCharterRequest(charter=charter, identities=["bob"], member=1,
+                                                   signature=signed)
         job = alice.unary("CreateCharter", create, service="Charters")
         self.id = job.id
         self.assertEqual(bob.unary("CreateCharter", create, service="Charters").id, job.id)
@@ -71,6 +79,16 @@ class Charter(Study):
         self.assertEqual(self.status_of(self.post, bob, "signatures/001.sig", signature),
                          code.INVALID_ARGUMENT)
         self.assertEqual(self.status_of(self.post, eve, name, message), code.NOT_FOUND)
+
+        # No more than the charter was admitted with: here all that a large message may have.
+        disk = alice.unary("GetCharter", charters_pb2.GetCharterRequest(id=self.id),
+                           service="Charters").cost.disk_bytes
+        large = "messages/01-04-000-all.msg"
+        self.assertLess(disk, 1 << 30)
+        header = next(upload_requests(self.id, large, b"x"))
+        header.header.bytes = disk
+        self.assertEqual(self.status_of(bob.send, iter([header]), "Charters", "Post"),
+                         code.RESOURCE_EXHAUSTED)
 
         files = sorted(str(path.relative_to(local)) for folder in ("signatures", "messages")
                        for path in (local / folder).iterdir())

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import grpc
 
-from cli_support import ProgramTest, run, server
-from service_support import (Client, Server, ServiceTest, chunk_bytes, jobs_pb2, transfer_pb2,
-                             upload_requests)
+from cli_support import ProgramTest, server
+from service_support import ServiceTest, jobs_pb2, upload_requests
 
 code = grpc.StatusCode
 
@@ -240,34 +239,6 @@ class JobService(ServiceTest):
         self.assertEqual(status, code.RESOURCE_EXHAUSTED)
         self.assertIn("memory", details)
 
-    def test_large_slow_and_malformed_calls_leave_it_up(self):
-        running = self.serve("--stall-seconds", "1")
-        alice = self.client(running)
-        job = alice.create(self.plan).id
-        name = "evaluation_keys.cft"
-        header = next(upload_requests(job, name, self.keys))
-        chunk = transfer_pb2.UploadRequest(
-            chunk=transfer_pb2.Chunk(data=bytes(chunk_bytes + (1 << 17))))
-        self.assertEqual(self.status_of(alice.send, iter([header, chunk]))[0],
-                         code.RESOURCE_EXHAUSTED)
-        huge = transfer_pb2.UploadRequest(header=transfer_pb2.UploadHeader(
-            id=job, name=name, bytes=1 << 50, sha256=bytes(32)))
-        self.assertEqual(self.status_of(alice.send, iter([huge]))[0], code.RESOURCE_EXHAUSTED)
-
-        def slowly():
-            yield header
-            time.sleep(3)
-        self.assertEqual(self.status_of(alice.send, slowly())[0], code.DEADLINE_EXCEEDED)
-        for method in ("CreateJob", "GetJob", "StartJob"):
-            call = alice._call("unary_unary", "Jobs", method, bytes, jobs_pb2.Job)
-            # The answer of gRPC itself, whose version decides which of the two.
-            self.assertIn(self.status_of(call, b"\xff" * 50, timeout=10)[0],
-                          (code.INTERNAL, code.UNIMPLEMENTED))
-        self.assertEqual(self.status_of(alice.send, iter([]))[0], code.INVALID_ARGUMENT)
-        self.assertEqual(self.status_of(alice.create, b"no plan")[0], code.INVALID_ARGUMENT)
-        self.assertEqual(self.status_of(alice.create, self.plan, "a/b")[0], code.INVALID_ARGUMENT)
-        self.assertEqual(alice.get(job).state, jobs_pb2.JOB_STATE_UPLOADING)
-
     def test_health_metrics_and_one_server_a_directory(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
             metrics = f"127.0.0.1:{free.getsockname()[1]}"
@@ -282,6 +253,16 @@ class JobService(ServiceTest):
         self.assertIn('cipherfit_calls_total{method="GetServerInfo",status="0"} 1', text)
         self.assertIn('cipherfit_calls_total{method="GetJob",status="5"} 1', text)
         self.assertIn("cipherfit_jobs_queued 0", text)
+        # What the kernel lacks of the confinement stands in the log and there.
+        lacking = [part for event in running.events("confinement_lacking")
+                   for part in event["parts"]]
+        self.assertEqual(bool(lacking), not running.events("jobs_confined"))
+        for part in ("network namespace", "landlock", "seccomp"):
+            self.assertIn(f'cipherfit_confinement_lacking{{part="{part}"}} {int(part in lacking)}',
+                          text)
+        # The key of its certificate is in no core dump.
+        limits = Path(f"/proc/{running.process.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size +0 +0 ")
         # Connections that never say anything do not keep others out.
         for _ in range(100):
             silent = socket.create_connection(("127.0.0.1", running.port))
@@ -292,127 +273,6 @@ class JobService(ServiceTest):
                                 check=False, timeout=60)
         self.assertEqual(second.returncode, 2)
         self.assertEqual(len(second.stderr.splitlines()), 1, second.stderr)
-
-
-    def test_a_settings_file_has_the_options(self):
-        settings = self.home / "server.toml"
-        lines = [f'data = "{self.data}"', f'pki = "{self.pki / "server"}"', "quota-jobs = 3",
-                 'memory = "2GB"']
-        settings.write_text("\n".join(lines) + "\n")
-        running = self.serve_settings(settings)
-        facts = self.client(running).info()
-        self.assertEqual((facts.quota_jobs, facts.max_memory_bytes), (3, 2 * 10**9))
-        running.terminate()
-        settings.write_text("\n".join([*lines, "quota-job = 4"]) + "\n")
-        refused = subprocess.run([server, "serve", "--config", settings], capture_output=True,
-                                 text=True, check=False, timeout=60)
-        self.assertEqual(refused.returncode, 2)
-        self.assertIn("quota-job", refused.stderr)
-
-    def serve_settings(self, settings):
-        running = Server(None, None, "--config", settings)
-        self.addCleanup(lambda: running.process.returncode is None and running.kill())
-        return running
-
-
-class Certificates(ServiceTest):
-    def openssl(self, *arguments):
-        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-    def test_only_good_certificates_are_served(self):
-        running = self.serve()
-        self.client(running).info()
-        none = Client(running.port, None, ca=(self.pki / "alice/ca.pem").read_bytes())
-        self.addCleanup(none.close)
-        self.assertEqual(self.status_of(none.info)[0], code.UNAVAILABLE)
-        other = self.home / "other"
-        subprocess.run([server, "init-pki", "--out", other, "--server", "localhost", "--client",
-                        "alice"], check=True)
-        wrong = self.client(running, **{
-            "key": (other / "alice/key.pem").read_bytes(),
-            "cert": (other / "alice/cert.pem").read_bytes()})
-        self.assertEqual(self.status_of(wrong.info)[0], code.UNAVAILABLE)
-        # Of the right authority, but of yesterday; and one that names no client.
-        request, extensions = self.home / "request.pem", self.home / "extensions"
-        key = self.pki / "alice/key.pem"
-        self.openssl("req", "-new", "-key", key, "-subj", "/CN=alice", "-out", request)
-        for names, days, expected in (("URI:cipherfit:client:alice", "-1", code.UNAVAILABLE),
-                                      ("URI:someone:else", "1", code.UNAUTHENTICATED)):
-            extensions.write_text(f"subjectAltName={names}\nextendedKeyUsage=clientAuth\n")
-            made = self.home / "made.pem"
-            self.openssl("x509", "-req", "-in", request, "-CA", self.pki / "ca/ca.pem", "-CAkey",
-                         self.pki / "ca/key.pem", "-CAcreateserial", "-days", days, "-extfile",
-                         extensions, "-out", made)
-            client = self.client(running, cert=made.read_bytes())
-            self.assertEqual(self.status_of(client.info)[0], expected, names)
-        self.client(running).info()
-
-    def test_a_revoked_certificate_ends_with_sighup(self):
-        running = self.serve()
-        alice, bob = self.client(running), self.client(running, "bob")
-        bob.info()
-        subprocess.run([server, "init-pki", "--out", self.pki, "--revoke", "bob"], check=True)
-        running.process.send_signal(signal.SIGHUP)
-        self.wait_until(lambda: running.events("certificates_reloaded"))
-        status, details = self.status_of(bob.info)  # on the connection that it has
-        self.assertEqual(status, code.UNAUTHENTICATED)
-        self.assertIn("revoked", details)
-        alice.info()
-        # A list that is gone gives nobody's access back.
-        (self.pki / "server/crl.pem").unlink()
-        running.process.send_signal(signal.SIGHUP)
-        self.wait_until(lambda: running.events("certificates_kept"))
-        self.assertEqual(self.status_of(bob.info)[0], code.UNAUTHENTICATED)
-        # What cannot be used changes nothing.
-        (self.pki / "server/cert.pem").write_text("none")
-        running.process.send_signal(signal.SIGHUP)
-        self.wait_until(lambda: len(running.events("certificates_kept")) == 2)
-        self.client(running).info()
-
-    def test_the_authoritys_files_are_private_and_are_added_to(self):
-        for path in (self.pki, self.pki / "ca", self.pki / "ca/key.pem", self.pki / "alice/key.pem",
-                     self.pki / "server/key.pem"):
-            self.assertEqual(path.stat().st_mode & 0o077, 0, path)
-        before = (self.pki / "alice/cert.pem").read_bytes()
-        subprocess.run([server, "init-pki", "--out", self.pki, "--client", "carol", "--client",
-                        "alice"], check=True)
-        self.assertEqual((self.pki / "alice/cert.pem").read_bytes(), before)
-        self.client(self.serve(), "carol").info()
-        refused = subprocess.run([server, "init-pki", "--out", self.pki, "--client", "A/B"],
-                                 capture_output=True, text=True, check=False)
-        self.assertEqual(refused.returncode, 2)
-        self.assertEqual(len(refused.stderr.splitlines()), 1)
-
-
-class AuditLog(ServiceTest):
-    def verify(self, *arguments):
-        return subprocess.run([server, "audit", "verify", *arguments], capture_output=True,
-                              text=True, check=False)
-
-    def test_a_changed_byte_names_its_entry(self):
-        running = self.serve()
-        self.client(running).info()
-        running.terminate()
-        log = self.data / "audit.log"
-        whole = log.read_bytes()
-        self.assertEqual(self.verify("--data", self.data).returncode, 0)
-        lines = whole.splitlines(keepends=True)
-        self.assertEqual(len(lines), 2)
-        start = 0
-        for number, line in enumerate(lines, 1):
-            for at in range(0, len(line), 7):
-                changed = bytearray(whole)
-                changed[start + at] ^= 1
-                log.write_bytes(changed)
-                result = self.verify("--file", log)
-                self.assertEqual(result.returncode, 2, (number, at))
-                self.assertRegex(result.stderr, rf"entry {number}\b")
-            start += len(line)
-        log.write_bytes(lines[0])  # the end cut off: only the database knows
-        self.assertEqual(self.verify("--file", log).returncode, 0)
-        result = self.verify("--data", self.data)
-        self.assertEqual(result.returncode, 2)
-        self.assertIn("entry 2 is missing", result.stderr)
 
 
 if __name__ == "__main__":

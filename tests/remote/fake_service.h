@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <grpc/grpc.h>
 #include <grpcpp/grpcpp.h>
 #include <iterator>
 #include <map>
@@ -20,7 +21,19 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 namespace cipherfit::remote_test {
+
+// gRPC cleans up behind the back of whoever gave up its last object. Here the last is this one's,
+// and it waits, so that a leak checker sees nothing of gRPC's at the end.
+class GrpcEnvironment final : public testing::Environment {
+  public:
+    void SetUp() override { grpc_init(); }
+    void TearDown() override { grpc_shutdown_blocking(); }
+};
+inline testing::Environment* const grpc_environment =
+    testing::AddGlobalTestEnvironment(new GrpcEnvironment);
 
 inline std::filesystem::path pki() {
     return std::filesystem::path(CIPHERFIT_TEST_SOURCES) / "remote/fixtures/pki";

@@ -1,8 +1,8 @@
 #include "service/store.h"
 
 #include "cipherfit/base/error.h"
+#include "service/temporary_home.h"
 
-#include <cstdlib>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -10,15 +10,8 @@
 namespace cipherfit::service {
 namespace {
 
-class StoreTest : public testing::Test {
+class StoreTest : public service_test::TemporaryHome {
   protected:
-    void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "cipherfit-XXXXXX").string();
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        home = name;
-    }
-    void TearDown() override { std::filesystem::remove_all(home); }
-
     static JobRecord job(const std::string& id, const std::string& owner = "alice") {
         JobRecord made;
         made.id = id;
@@ -28,8 +21,6 @@ class StoreTest : public testing::Test {
         made.created = 1;
         return made;
     }
-
-    std::filesystem::path home;
 };
 
 TEST_F(StoreTest, KeepsJobsFilesAndUsageOverARestart) {
@@ -104,8 +95,58 @@ TEST_F(StoreTest, ListsTheNewestFirstAndWhatIsOver) {
     EXPECT_EQ(two[0].id, "3");
     EXPECT_EQ(store.jobs_of("alice", "2", 9).at(0).id, "1");
     EXPECT_TRUE(store.jobs_of("bob", "3", 9).empty());  // says nothing of another's job
-    EXPECT_TRUE(store.expired(1, 1).empty());
-    EXPECT_EQ(store.expired(0, 2).size(), 4U);  // made long ago and never started
+    EXPECT_TRUE(store.expired(1).empty());
+    EXPECT_EQ(store.expired(2).size(), 4U);  // made long ago and never started
+}
+
+TEST_F(StoreTest, RetentionCountsFromTheLastChange) {
+    Store store(home / "db");
+    JobRecord charter = job("charter");
+    charter.kind = JobKind::charter;
+    store.add_job(charter, {});
+    for (const char* id : {"untouched", "touched", "over", "waits"}) {
+        store.add_job(job(id), {});
+    }
+    store.touch("touched");
+    store.enqueue("over", {JobState::uploading});
+    store.move("over", {JobState::queued}, JobState::failed, "why");
+    store.enqueue("waits", {JobState::uploading});
+    store.move("waits", {JobState::queued}, JobState::awaiting_review, "", 1);
+    const auto long_ago = store.expired(2);
+    ASSERT_EQ(long_ago.size(), 1U);
+    EXPECT_EQ(long_ago[0].id, "untouched");
+    const std::int64_t later = store.job("over")->finished + 1000;
+    EXPECT_EQ(store.expired(later).size(), 4U);  // all but the charter
+}
+
+TEST_F(StoreTest, AddsTheTimeOfTheLastChangeToADatabaseOfTheFirstVersion) {
+    {
+        Store store(home / "db");
+        store.add_job(job("1"), {});
+        store.enqueue("1", {JobState::uploading});
+        store.move("1", {JobState::queued}, JobState::failed);
+    }
+    {
+        Database database(home / "db");
+        database.execute("ALTER TABLE jobs DROP COLUMN changed");
+        database.execute("PRAGMA user_version = 1");
+    }
+    const Store store(home / "db");
+    const std::int64_t finished = store.job("1")->finished;
+    EXPECT_TRUE(store.expired(finished).empty());
+    EXPECT_EQ(store.expired(finished + 1).size(), 1U);
+}
+
+TEST_F(StoreTest, TheNotedEndOfTheAuditLogIsReadWithoutAChange) {
+    {
+        Store store(home / "db");
+        store.put_audit_head(7, "ab");
+    }
+    const auto before = std::filesystem::last_write_time(home / "db");
+    EXPECT_EQ(noted_audit_head(home / "db"), std::pair(std::int64_t{7}, std::string("ab")));
+    EXPECT_EQ(std::filesystem::last_write_time(home / "db"), before);
+    EXPECT_THROW(noted_audit_head(home / "none"), Error);
+    EXPECT_FALSE(std::filesystem::exists(home / "none"));
 }
 
 TEST_F(StoreTest, RefusesADatabaseOfALaterVersion) {

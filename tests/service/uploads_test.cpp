@@ -4,8 +4,8 @@
 #include "cipherfit/base/secure.h"
 #include "service/outcome.h"
 #include "service/refusal.h"
+#include "service/temporary_home.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -26,15 +26,8 @@ FileRecord file_with(const std::vector<std::uint8_t>& bytes) {
     return {.name = "messages/01", .bytes = bytes.size(), .sha256 = to_hex(sha256(bytes))};
 }
 
-class UploadsTest : public testing::Test {
+class UploadsTest : public service_test::TemporaryHome {
   protected:
-    void SetUp() override {
-        std::string name = (std::filesystem::temp_directory_path() / "cipherfit-XXXXXX").string();
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        home = name;
-    }
-    void TearDown() override { std::filesystem::remove_all(home); }
-
     static Status status_of(const std::function<void()>& call) {
         try {
             call();
@@ -44,7 +37,6 @@ class UploadsTest : public testing::Test {
         return Status{};
     }
 
-    std::filesystem::path home;
     std::vector<std::uint8_t> first = bytes_of("first"), second = bytes_of("other");
 };
 

@@ -5,11 +5,6 @@
 #include <nlohmann/json.hpp>
 
 namespace cipherfit::service {
-namespace {
-
-constexpr unsigned most_streams = 256;  // of one client
-
-}  // namespace
 
 std::string Calls::client(const grpc::CallbackServerContext& context) const {
     if (service_.is_ending()) {
@@ -27,18 +22,21 @@ grpc::Status Calls::guarded(grpc::CallbackServerContext& context, const char* me
                             std::chrono::steady_clock::time_point began, bool ends,
                             const std::function<void()>& body) {
     grpc::Status status;
+    const auto failed = [&](const char* why) {  // a path of the server is nobody's business
+        log_warning("failed", {{"method", method}, {"error", why}});
+        status = {grpc::StatusCode::INTERNAL, "the server could not do it; its log has why"};
+    };
     const auto refused = [&](const Refusal& refusal) {
+        if (refusal.status() == Status::internal) {
+            failed(refusal.what());
+            return;
+        }
         status = grpc::Status(static_cast<grpc::StatusCode>(refusal.status()), refusal.what());
         if (!refusal.code().empty()) {
             context.AddTrailingMetadata("cipherfit-code", refusal.code());
         }
         if (refusal.status() == Status::unauthenticated) {
-            try {
-                service_.audit().add(
-                    {.who = "unknown", .what = "refused", .detail = refusal.what()});
-            } catch (const std::exception& error) {  // the caller is refused all the same
-                log_warning("audit", {{"error", error.what()}});
-            }
+            note_refused(refusal.what());
         }
         log_info("refused", {{"method", method},
                              {"peer", context.peer()},
@@ -50,16 +48,9 @@ grpc::Status Calls::guarded(grpc::CallbackServerContext& context, const char* me
     } catch (const Refusal& refusal) {
         refused(refusal);
     } catch (const Error& error) {
-        const Refusal refusal = refusal_of(error.info());
-        if (refusal.status() == Status::internal) {  // a path of the server is nobody's business
-            log_warning("failed", {{"method", method}, {"error", error.what()}});
-            status = {grpc::StatusCode::INTERNAL, "the server could not do it; its log has why"};
-        } else {
-            refused(refusal);
-        }
+        refused(refusal_of(error.info()));
     } catch (const std::exception& error) {
-        log_warning("failed", {{"method", method}, {"error", error.what()}});
-        status = {grpc::StatusCode::INTERNAL, "the server could not do it; its log has why"};
+        failed(error.what());
     }
     if (ends || !status.ok()) {
         const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - began;
@@ -73,27 +64,34 @@ grpc::ServerUnaryReactor* Calls::unary(grpc::CallbackServerContext* context, con
                                        std::function<void(const std::string& client)> body) {
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     const auto began = std::chrono::steady_clock::now();
-    workers.give([this, context, method, began, reactor, body = std::move(body)] {
-        reactor->Finish(guarded(*context, method, began, true, [&] { body(client(*context)); }));
+    std::string who;
+    const grpc::Status refused = guarded(*context, method, began, false, [&] {
+        who = client(*context);
+        unary_.open(who);
+    });
+    if (!refused.ok()) {
+        reactor->Finish(refused);
+        return reactor;
+    }
+    workers.give(who, [this, context, method, began, reactor, who, body = std::move(body)] {
+        const grpc::Status status =
+            guarded(*context, method, began, true, [&] { body(client(*context)); });
+        unary_.close(who);
+        reactor->Finish(status);
     });
     return reactor;
 }
 
-void Calls::open_stream(const std::string& client) {
-    const std::lock_guard lock(mutex_);
-    unsigned& streams = streams_[client];
-    if (streams >= most_streams) {
-        refuse(Status::resource_exhausted, "'{}' has {} streams open, which is the most", client,
-               streams);
+void Calls::note_refused(const std::string& why) {
+    const auto before = refused_.next();
+    if (!before) {
+        return;
     }
-    ++streams;
-}
-
-void Calls::close_stream(const std::string& client) {
-    const std::lock_guard lock(mutex_);
-    const auto found = streams_.find(client);
-    if (found != streams_.end() && --found->second == 0) {
-        streams_.erase(found);
+    const std::string more = *before == 0 ? "" : fmt::format(" ({} more before it)", *before);
+    try {
+        service_.audit().add({.who = "unknown", .what = "refused", .detail = why + more});
+    } catch (const std::exception& error) {  // the caller is refused all the same
+        log_warning("audit", {{"error", error.what()}});
     }
 }
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include "service/certificates.h"
+#include "service/client_counts.h"
 #include "service/clock.h"
 #include "service/journal.h"
+#include "service/rare_notes.h"
 #include "service/service.h"
 #include "service/workers.h"
 
@@ -11,8 +13,6 @@
 #include <functional>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
-#include <map>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -24,9 +24,11 @@ class Calls {
         : service_(service), certificates_(certificates) {}
 
     Service& service() noexcept { return service_; }
-    // For what is over in milliseconds, and for what reads, writes or computes for longer.
+    // For what is over in milliseconds, for what reads or writes for longer, and for plans, each of
+    // which may take a processor for seconds.
     Workers& quick() noexcept { return quick_; }
     Workers& bulk() noexcept { return bulk_; }
+    Workers& plans() noexcept { return plans_; }
 
     // Throws Refusal: unauthenticated, unavailable while the service ends.
     std::string client(const grpc::CallbackServerContext& context) const;
@@ -35,21 +37,22 @@ class Calls {
                          std::chrono::steady_clock::time_point began, bool ends,
                          const std::function<void()>& body);
 
-    // A call of one message each way.
+    // A call of one message each way. A client has so many of them under way, and no more.
     grpc::ServerUnaryReactor* unary(grpc::CallbackServerContext* context, const char* method,
                                     Workers& workers,
                                     std::function<void(const std::string& client)> body);
 
-    // Streams that a client has open; throws Refusal(resource_exhausted) beyond the limit.
-    void open_stream(const std::string& client);
-    void close_stream(const std::string& client);
+    // The streams that clients have open.
+    ClientCounts& streams() noexcept { return streams_; }
 
   private:
+    void note_refused(const std::string& why);
+
     Service& service_;
     const Certificates& certificates_;
-    std::mutex mutex_;
-    std::map<std::string, unsigned> streams_;
-    Workers quick_{4}, bulk_{3};
+    ClientCounts streams_{"streams", 256}, unary_{"calls", 128};
+    RareNotes refused_{60};
+    Workers quick_{4}, bulk_{3}, plans_{1};
 };
 
 }  // namespace cipherfit::service

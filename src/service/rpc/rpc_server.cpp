@@ -35,7 +35,7 @@ class JobsCalls final : public v1::Jobs::CallbackService {
     grpc::ServerUnaryReactor* CreateJob(CallbackServerContext* context,
                                         const v1::CreateJobRequest* request,
                                         v1::Job* response) override {
-        return calls_.unary(context, "CreateJob", calls_.bulk(), [=, this](const auto& client) {
+        return calls_.unary(context, "CreateJob", calls_.plans(), [=, this](const auto& client) {
             fill(*response,
                  core().create_job(client, {.plan = span_of(request->plan()),
                                             .label = request->label(),
@@ -151,11 +151,15 @@ class ChartersCalls final : public v1::Charters::CallbackService {
     grpc::ServerUnaryReactor* CreateCharter(CallbackServerContext* context,
                                             const v1::CreateCharterRequest* request,
                                             v1::Job* response) override {
-        return calls_.unary(context, "CreateCharter", calls_.bulk(), [=, this](const auto& client) {
-            fill(*response, core().create_charter(
-                                client, span_of(request->charter()),
-                                {request->identities().begin(), request->identities().end()}));
-        });
+        return calls_.unary(
+            context, "CreateCharter", calls_.plans(), [=, this](const auto& client) {
+                fill(*response,
+                     core().create_charter(client, {.charter = span_of(request->charter()),
+                                                    .identities = {request->identities().begin(),
+                                                                   request->identities().end()},
+                                                    .member = request->member(),
+                                                    .signature = span_of(request->signature())}));
+            });
     }
     grpc::ServerUnaryReactor* ListBoard(CallbackServerContext* context,
                                         const v1::ListBoardRequest* request,

@@ -38,7 +38,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
                 stream_->is_finished = true;
             }
         }
-        calls_.bulk().give([this, is_message] {
+        calls_.bulk().give(client_, [this, is_message] {
             if (is_message) {
                 take();
             } else {
@@ -48,7 +48,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
     }
     void OnDone() override {
         if (!client_.empty()) {
-            calls_.close_stream(client_);
+            calls_.streams().close(client_);
         }
         delete this;
     }
@@ -71,7 +71,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
                 if (!request_.has_header()) {
                     refuse(Status::invalid_argument, "an upload begins with its header");
                 }
-                calls_.open_stream(client);
+                calls_.streams().open(client);
                 client_ = client;
                 const v1::UploadHeader& header = request_.header();
                 upload_ = calls_.service().upload(client, {.id = header.id(),
@@ -83,6 +83,8 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
                 refuse(Status::invalid_argument, "after the header there are chunks alone");
             } else {
                 upload_->append(request_.chunk().offset(), span_of(request_.chunk().data()));
+                came_ += request_.chunk().data().size();
+                require_rate();
             }
         });
         if (!status.ok()) {
@@ -91,6 +93,16 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
             finish_with_file();
         } else {
             read();
+        }
+    }
+    // A byte now and then would keep a stream for good.
+    void require_rate() const {
+        const Settings& settings = calls_.service().settings();
+        const double spent = std::chrono::duration<double>(SteadyClock::now() - began_).count();
+        if (spent > settings.stall_seconds &&
+            static_cast<double>(came_) < settings.least_rate * spent) {
+            refuse(Status::deadline_exceeded,
+                   "bytes come too slowly: go on from what the server has");
         }
     }
     // The client has sent everything, or the line is broken: what came decides.
@@ -122,6 +134,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
     std::shared_ptr<StallWatch::Stream> stream_;
     SteadyClock::time_point began_ = SteadyClock::now();
     v1::UploadRequest request_;
+    std::uint64_t came_ = 0;
     std::optional<Upload> upload_;
     std::string client_;
 };
@@ -131,18 +144,18 @@ class DownloadReactor final : public grpc::ServerWriteReactor<v1::DownloadRespon
     DownloadReactor(Calls& calls, grpc::CallbackServerContext* context,
                     const v1::DownloadRequest& request)
         : calls_(calls), context_(context), request_(request) {
-        calls_.bulk().give([this] { begin(); });
+        calls_.bulk().give(client_, [this] { begin(); });
     }
     void OnWriteDone(bool is_written) override {
         if (!is_written) {  // the client is gone
             Finish(grpc::Status::CANCELLED);
             return;
         }
-        calls_.bulk().give([this] { go_on(); });
+        calls_.bulk().give(client_, [this] { go_on(); });
     }
     void OnDone() override {
         if (!client_.empty()) {
-            calls_.close_stream(client_);
+            calls_.streams().close(client_);
         }
         delete this;
     }
@@ -151,7 +164,7 @@ class DownloadReactor final : public grpc::ServerWriteReactor<v1::DownloadRespon
     void begin() {
         const grpc::Status status = calls_.guarded(*context_, "Download", began_, false, [this] {
             const std::string client = calls_.client(*context_);
-            calls_.open_stream(client);
+            calls_.streams().open(client);
             client_ = client;
             download_ = calls_.service().download(client, request_.id(), request_.name(),
                                                   request_.offset(), span_of(request_.sha256()));
@@ -222,7 +235,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
     }
     void OnDone() override {
         if (!client_.empty()) {
-            calls_.close_stream(client_);
+            calls_.streams().close(client_);
         }
         delete this;
     }
@@ -235,7 +248,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
             return;
         }
         is_busy_ = true;
-        calls_.quick().give([this] { step(); });
+        calls_.quick().give(client_, [this] { step(); });
     }
     void step() {
         bool is_cancelled = false;
@@ -253,7 +266,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
         const grpc::Status status = calls_.guarded(*context_, "Watch", began_, false, [&] {
             const std::string client = calls_.client(*context_);
             if (client_.empty()) {
-                calls_.open_stream(client);
+                calls_.streams().open(client);
                 client_ = client;
             }
             is_last = look_(client, event);

@@ -1,0 +1,125 @@
+// Charters of several owners: made known by a member, and their boards.
+#include "cipherfit/io/file.h"
+#include "cipherfit/parties/charter_files.h"
+#include "service/clock.h"
+#include "service/pki.h"
+#include "service/service.h"
+
+#include <algorithm>
+
+namespace cipherfit::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t most_identities = 256;
+
+// Whoever has seen a charter could make it known first, and say who may take part: a member's
+// signature is wanted.
+void require_member(const Charter& charter, std::uint32_t member,
+                    std::span<const std::uint8_t> given) {
+    Signature signature{};
+    if (given.size() != signature.size() || member >= charter.members.size()) {
+        refuse(Status::invalid_argument,
+               "a charter is made known by one of its members, with its signature: sign it first");
+    }
+    std::ranges::copy(given, signature.begin());
+    if (const auto added = SignedCharter(charter).add(member, signature); !added) {
+        throw refusal_of(added.error());
+    }
+}
+
+}  // namespace
+
+Charter Service::charter_of(const std::string& id) const {
+    const auto bytes =
+        value_or_throw(read_file(directory(id) / "charter.bin", largest_charter_bytes));
+    return value_or_throw(charter_from_bytes(bytes));
+}
+
+JobView Service::create_charter(const std::string& client, const CreateCharter& request) {
+    const auto& [bytes, identities, member, given] = request;
+    if (bytes.empty() || bytes.size() > largest_plan_bytes) {
+        refuse(Status::invalid_argument, "the charter has {} bytes, it must have 1 to {}",
+               bytes.size(), largest_plan_bytes);
+    }
+    if (identities.size() > most_identities ||
+        !std::ranges::all_of(identities, [](const auto& name) { return is_client_name(name); })) {
+        refuse(Status::invalid_argument,
+               "the identities are not names of up to {} clients, as their certificates have them",
+               most_identities);
+    }
+    const auto charter = charter_from_bytes(bytes);
+    if (!charter) {
+        throw refusal_of(charter.error());
+    }
+    JobRecord job;
+    job.id = to_hex(charter_digest(*charter));
+    job.owner = client;
+    job.kind = JobKind::charter;
+    job.plan_digest = to_hex(sha256(bytes));
+    job.created = unix_now();
+    if (store_.job(job.id)) {
+        return view(visible_job(client, job.id));
+    }
+    require_member(*charter, member, given);
+    Outline outline;
+    try {
+        const std::lock_guard lock(outline_mutex_);
+        outline = outline_of_charter(*charter, settings_.tests);
+    } catch (const Error& error) {
+        throw refusal_of(error.info());
+    }
+    job.cost = outline.cost;
+    outline.files.push_back({"charter.bin", bytes.size(), job.plan_digest, true});
+    const std::lock_guard lock(admission_mutex_);
+    if (store_.job(job.id)) {
+        return view(visible_job(client, job.id));  // made known a moment ago
+    }
+    admit(client, job.cost);
+    try {
+        value_or_throw(write_charter(CharterFiles{directory(job.id)}, *charter));
+        flush_directory(settings_.data / "jobs");
+        audited({.who = client, .what = "create charter", .job = job.id, .digest = job.plan_digest},
+                [&] { return store_.add_job(job, outline.files, identities); });
+    } catch (...) {
+        std::error_code ignored;
+        fs::remove_all(directory(job.id), ignored);
+        throw;
+    }
+    return view(job);
+}
+
+// What all members post together is bounded by what the charter was admitted with.
+void Service::require_board_room(const JobRecord& job, const std::string& name,
+                                 std::uint64_t bytes) const {
+    std::uint64_t posted = bytes;
+    for (const FileRecord& file : store_.files(job.id)) {
+        posted += file.name == name ? 0 : file.bytes;
+    }
+    if (posted > job.cost.disk_bytes) {
+        refuse(Status::resource_exhausted,
+               "{}: its {} bytes are more than messages of this charter take", name, bytes);
+    }
+}
+
+std::vector<FileView> Service::board(const std::string& client, const std::string& id,
+                                     std::optional<std::uint32_t> round) const {
+    const JobRecord job = visible_job(client, id);
+    const std::string prefix = round ? fmt::format("messages/{:02}-", *round) : std::string();
+    std::vector<FileView> views;
+    for (const FileRecord& file : store_.files(id)) {
+        if (file.name.starts_with(prefix)) {
+            views.push_back(view(job, file));
+        }
+    }
+    return views;
+}
+
+std::uint32_t Service::board_entries(const std::string& id) const {
+    const auto files = store_.files(id);
+    return static_cast<std::uint32_t>(
+        std::ranges::count_if(files, [](const FileRecord& file) { return file.complete; }));
+}
+
+}  // namespace cipherfit::service

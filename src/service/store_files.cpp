@@ -1,0 +1,131 @@
+// The part of the store beside the jobs themselves: files, use, the audit log's end.
+#include "service/store.h"
+
+namespace cipherfit::service {
+namespace {
+
+FileRecord file_of(const Statement& row) {
+    return {row.text(0), static_cast<std::uint64_t>(row.integer(1)), row.text(2),
+            row.integer(3) != 0, static_cast<std::uint64_t>(row.integer(4))};
+}
+
+std::pair<std::int64_t, std::string> audit_head_in(Database& database) {
+    Statement row = database.prepare("SELECT sequence, hash FROM audit_head");
+    return row.step() ? std::pair(row.integer(0), row.text(1))
+                      : std::pair(std::int64_t{0}, std::string());
+}
+
+}  // namespace
+
+std::vector<FileRecord> Store::files(const std::string& id) const {
+    const std::lock_guard lock(read_mutex_);
+    Statement rows = read_.prepare(
+        "SELECT name, bytes, sha256, complete, max_bytes FROM files WHERE job = ? ORDER BY name");
+    rows << id;
+    std::vector<FileRecord> files;
+    while (rows.step()) {
+        files.push_back(file_of(rows));
+    }
+    return files;
+}
+
+std::optional<FileRecord> Store::file(const std::string& id, const std::string& name) const {
+    const std::lock_guard lock(read_mutex_);
+    Statement row = read_.prepare(
+        "SELECT name, bytes, sha256, complete, max_bytes FROM files WHERE job = ? AND name = ?");
+    row << id << name;
+    return row.step() ? std::optional(file_of(row)) : std::nullopt;
+}
+
+std::vector<std::pair<std::string, FileRecord>> Store::open_uploads() const {
+    const std::lock_guard lock(read_mutex_);
+    Statement rows = read_.prepare(
+        "SELECT name, bytes, sha256, complete, max_bytes, job FROM files WHERE complete = 0 AND "
+        "bytes > 0");
+    std::vector<std::pair<std::string, FileRecord>> files;
+    while (rows.step()) {
+        files.emplace_back(rows.text(5), file_of(rows));
+    }
+    return files;
+}
+
+void Store::put_file(const std::string& id, const FileRecord& file) {
+    const std::lock_guard lock(write_mutex_);
+    // Nothing for a job that was deleted meanwhile.
+    Statement row = write_.prepare(
+        "INSERT INTO files (job, name, bytes, sha256, complete) "
+        "SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1) "
+        "ON CONFLICT (job, name) DO UPDATE SET bytes = ?3, sha256 = ?4, complete = ?5");
+    row << id << file.name << signed_bytes(file.bytes) << file.sha256
+        << std::int64_t{file.complete};
+    row.run();
+}
+
+void Store::remove_file(const std::string& id, const std::string& name) {
+    const std::lock_guard lock(write_mutex_);
+    Statement row = write_.prepare("DELETE FROM files WHERE job = ? AND name = ?");
+    row << id << name;
+    row.run();
+}
+
+void Store::add_usage(const std::string& owner, std::int64_t at, double seconds) {
+    const std::lock_guard lock(write_mutex_);
+    Transaction transaction(write_);
+    Statement old = write_.prepare("DELETE FROM usage WHERE at < ?");
+    old << at - std::int64_t{60} * 86'400;
+    old.run();
+    Statement row = write_.prepare("INSERT INTO usage (owner, at, seconds) VALUES (?, ?, ?)");
+    row << owner << at << seconds;
+    row.run();
+    transaction.commit();
+}
+
+Usage Store::usage(const std::string& owner, std::int64_t since) const {
+    const std::lock_guard lock(read_mutex_);
+    Usage usage;
+    Statement bytes = read_.prepare(
+        "SELECT coalesce(sum(bytes), 0) FROM files JOIN jobs ON files.job = jobs.id WHERE owner = "
+        "?");
+    bytes << owner;
+    bytes.step();
+    usage.bytes = static_cast<std::uint64_t>(bytes.integer(0));
+    Statement jobs = read_.prepare("SELECT count(*) FROM jobs WHERE owner = ?");
+    jobs << owner;
+    jobs.step();
+    usage.jobs = static_cast<std::uint32_t>(jobs.integer(0));
+    Statement hours =
+        read_.prepare("SELECT coalesce(sum(seconds), 0.0) FROM usage WHERE owner = ? AND at >= ?");
+    hours << owner << since;
+    hours.step();
+    usage.seconds = hours.real(0);
+    return usage;
+}
+
+std::uint64_t Store::promised_bytes() const {
+    const std::lock_guard lock(read_mutex_);
+    Statement row = read_.prepare(
+        "SELECT coalesce(sum(max(0, disk_bytes - (SELECT coalesce(sum(bytes), 0) FROM files WHERE "
+        "job = jobs.id AND complete = 1))), 0) FROM jobs WHERE state IN (1, 2, 3, 4)");
+    row.step();
+    return static_cast<std::uint64_t>(row.integer(0));
+}
+
+void Store::put_audit_head(std::int64_t sequence, const std::string& hash) {
+    const std::lock_guard lock(write_mutex_);
+    Statement row =
+        write_.prepare("INSERT OR REPLACE INTO audit_head (one, sequence, hash) VALUES (1, ?, ?)");
+    row << sequence << hash;
+    row.run();
+}
+
+std::pair<std::int64_t, std::string> Store::audit_head() const {
+    const std::lock_guard lock(read_mutex_);
+    return audit_head_in(read_);
+}
+
+std::pair<std::int64_t, std::string> noted_audit_head(const std::filesystem::path& file) {
+    Database database(file, Database::Access::read_only);
+    return audit_head_in(database);
+}
+
+}  // namespace cipherfit::service
