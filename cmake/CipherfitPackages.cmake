@@ -24,7 +24,9 @@ set(CPACK_DEBIAN_SERVER_PACKAGE_NAME cipherfit-server)
 set(CPACK_COMPONENT_SERVER_DESCRIPTION "The server's program: training on ciphertexts, and a service")
 # The settings that an operator has changed stay.
 file(WRITE "${CMAKE_BINARY_DIR}/packages/conffiles" "/etc/cipherfit/server.toml\n")
-set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA "${CMAKE_BINARY_DIR}/packages/conffiles")
+set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA "${CMAKE_BINARY_DIR}/packages/conffiles"
+    "${PROJECT_SOURCE_DIR}/packaging/postinst")
+set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 install(FILES packaging/cipherfit-server.service DESTINATION lib/systemd/system
     COMPONENT server EXCLUDE_FROM_ALL)
 install(FILES packaging/server.toml DESTINATION /etc/cipherfit COMPONENT server EXCLUDE_FROM_ALL)

@@ -14,6 +14,7 @@ void add_keygen_command(CLI::App& app);
 void add_encrypt_command(CLI::App& app);
 void add_train_command(CLI::App& app);
 void add_review_command(CLI::App& app);
+void add_jobs_command(CLI::App& app);
 void add_decrypt_command(CLI::App& app);
 void add_evaluate_command(CLI::App& app);
 void add_predict_command(CLI::App& app);

@@ -29,18 +29,22 @@ void build(CLI::App& app) {
         "Step by step:  plan, keygen, encrypt | train (on the server) | decrypt, evaluate, report\n"
         "To hand on:    export writes what may be published of a model\n"
         "Several owners: charter, member, recipient\n"
+        "At a service:  jobs lists, cancels and deletes what is there\n"
         "'cipherfit COMMAND --help' explains a command.");
     app.set_version_flag("--version", version());
     app.require_subcommand(1);
     app.get_formatter()->column_width(32);
-    for (const auto add :
-         {add_extract_command,        add_fit_command,     add_rehearse_command,
-          add_plan_command,           add_keygen_command,  add_encrypt_command,
-          add_train_command,          add_review_command,  add_decrypt_command,
-          add_evaluate_command,       add_report_command,  add_export_command,
-          add_pipeline_command,       add_predict_command, add_encrypt_rows_command,
-          add_decrypt_scores_command, add_inspect_command, add_info_command,
-          add_charter_command,        add_member_command,  add_recipient_command}) {
+    for (const auto add : {add_extract_command,      add_fit_command,
+                           add_rehearse_command,     add_plan_command,
+                           add_keygen_command,       add_encrypt_command,
+                           add_train_command,        add_review_command,
+                           add_decrypt_command,      add_evaluate_command,
+                           add_report_command,       add_export_command,
+                           add_pipeline_command,     add_predict_command,
+                           add_encrypt_rows_command, add_decrypt_scores_command,
+                           add_inspect_command,      add_info_command,
+                           add_charter_command,      add_member_command,
+                           add_recipient_command,    add_jobs_command}) {
         add(app);
     }
 }

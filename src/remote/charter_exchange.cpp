@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t largest_charter = std::size_t{4} << 20U;
+constexpr std::uint64_t largest_entry = std::uint64_t{2} << 30U;  // twice a message's payload
 constexpr std::string_view signatures = "signatures/";
 constexpr std::string_view messages = "messages/";
 constexpr std::string_view result = "result.bin";
@@ -103,7 +104,7 @@ void CharterExchange::synchronise() {
         const fs::path path = directory_ / name;
         if ((is_post(name) || name == result) && !fs::exists(path)) {
             fs::create_directories(path.parent_path());
-            client_.download(Shelf::charter, id_, name, path);
+            client_.download(Shelf::charter, id_, name, path, largest_entry);
         }
     }
     for (const std::string& name : posts_in(directory_)) {

@@ -115,7 +115,22 @@ RemoteJob JobExchange::follow(const std::function<bool(const RemoteJob&)>& event
     return job_;
 }
 
+// What comes back are the server's states, of the kind that was sent: no result is larger than what
+// was sent together, twice over.
+std::uint64_t JobExchange::most_bytes_of_a_result() const {
+    constexpr std::uint64_t room = std::uint64_t{64} << 20U;
+    std::uint64_t sent = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(directory_)) {
+        const std::string name = fs::relative(entry.path(), directory_).generic_string();
+        if (entry.is_regular_file() && is_upload(name)) {
+            sent += entry.file_size();
+        }
+    }
+    return 2 * sent + room;
+}
+
 void JobExchange::fetch() {
+    const std::uint64_t most_bytes = most_bytes_of_a_result();
     for (const RemoteFile& file : client_.files(Shelf::job, job_.id)) {
         if (!file.complete || file.required || !is_result(file.name)) {
             continue;
@@ -125,7 +140,7 @@ void JobExchange::fetch() {
             continue;
         }
         make_private_folder(path.parent_path());
-        client_.download(Shelf::job, job_.id, file.name, path);
+        client_.download(Shelf::job, job_.id, file.name, path, most_bytes);
     }
 }
 

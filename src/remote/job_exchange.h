@@ -33,6 +33,7 @@ class JobExchange {
     const std::string& id() const noexcept { return job_.id; }
 
   private:
+    std::uint64_t most_bytes_of_a_result() const;
     void send(const RemoteFile& file);
     std::filesystem::path plan_file() const;
     std::filesystem::path note() const { return directory_ / ".service"; }

@@ -1,24 +1,13 @@
 #include "remote/service_calls.h"
 
-#include "remote/service_messages.h"
+#include "remote/rpc.h"
 
-#include <algorithm>
-#include <chrono>
-#include <cipherfit/v1/charters.grpc.pb.h>
-#include <cipherfit/v1/jobs.grpc.pb.h>
 #include <cstdlib>
 #include <grpc/support/log.h>
-#include <grpcpp/grpcpp.h>
 #include <mutex>
-#include <utility>
 
 namespace cipherfit {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-using Seconds = std::chrono::duration<double>;
-
-constexpr std::chrono::milliseconds tick{200};
 
 // gRPC writes to the standard error on its own; what it has to say comes back as a status.
 void keep_library_quiet() {
@@ -30,68 +19,9 @@ void keep_library_quiet() {
     });
 }
 
-// A call with one operation under way at a time, whose tags are all the same.
-class Pending {
-  public:
-    explicit Pending(const std::function<void()>& idle) : idle_(idle) {}
-    Pending(const Pending&) = delete;
-    Pending& operator=(const Pending&) = delete;
+}  // namespace
 
-    grpc::ClientContext context;
-    grpc::CompletionQueue queue;
-
-    static void* tag() noexcept { return nullptr; }
-
-    // Whether the operation under way succeeded. After `seconds` the call is cancelled.
-    bool wait(double seconds) {
-        const auto end = Clock::now() + Seconds(seconds);
-        while (true) {
-            void* which = nullptr;
-            bool ok = false;
-            const auto next = queue.AsyncNext(&which, &ok, std::chrono::system_clock::now() + tick);
-            if (Clock::now() - idled_ >= tick) {
-                idled_ = Clock::now();
-                idle_();
-            }
-            if (next != grpc::CompletionQueue::TIMEOUT) {
-                return ok && next == grpc::CompletionQueue::GOT_EVENT;
-            }
-            if (!timed_out_ && Clock::now() >= end) {
-                timed_out_ = true;
-                context.TryCancel();
-            }
-        }
-    }
-    bool timed_out() const noexcept { return timed_out_; }
-
-    // Ends what is still under way, so that all it refers to may go.
-    void drain() noexcept {
-        context.TryCancel();
-        queue.Shutdown();
-        void* which = nullptr;
-        bool ok = false;
-        while (queue.Next(&which, &ok)) {
-        }
-    }
-
-  private:
-    const std::function<void()>& idle_;
-    Clock::time_point idled_ = Clock::now();
-    bool timed_out_ = false;
-};
-
-class Drain {
-  public:
-    explicit Drain(Pending& pending) noexcept : pending_(pending) {}
-    ~Drain() { pending_.drain(); }
-    Drain(const Drain&) = delete;
-    Drain& operator=(const Drain&) = delete;
-
-  private:
-    Pending& pending_;
-};
-
-CallError error_of(const Pending& pending, const grpc::Status& status) {
+CallError call_error_of(const PendingCall& pending, const grpc::Status& status) {
     if (pending.timed_out()) {
         return {CallFailure::transient,
                 {ErrorCode::io_failure, "the service did not answer in time"}};
@@ -104,8 +34,8 @@ CallError error_of(const Pending& pending, const grpc::Status& status) {
     return call_error(static_cast<int>(status.error_code()), status.error_message(), code);
 }
 
-std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
-                                            const ServiceIdentity& identity) {
+std::shared_ptr<grpc::Channel> service_channel(const std::string& address,
+                                               const ServiceIdentity& identity) {
     keep_library_quiet();
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(5 << 20);
@@ -124,57 +54,6 @@ std::shared_ptr<grpc::Channel> make_channel(const std::string& address,
                                                    .pem_cert_chain = identity.certificate});
     return grpc::CreateCustomChannel(address, credentials, arguments);
 }
-
-std::string as_bytes(std::span<const std::uint8_t> bytes) {
-    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-}  // namespace
-
-class ServiceCalls::Rpc {
-  public:
-    Rpc(const std::string& address, const ServiceIdentity& identity, std::function<void()> idle,
-        const CallTimes& times)
-        : idle_(std::move(idle)),
-          times_(times),
-          channel_(make_channel(address, identity)),
-          jobs_(v1::Jobs::NewStub(channel_)),
-          charters_(v1::Charters::NewStub(channel_)) {}
-
-    const CallTimes& times() const noexcept { return times_; }
-    const std::function<void()>& idle() const noexcept { return idle_; }
-    v1::Jobs::Stub& jobs() noexcept { return *jobs_; }
-    v1::Charters::Stub& charters() noexcept { return *charters_; }
-
-    // `begin(context, queue)` starts the call.
-    template <class Response, class Begin>
-    Called<Response> ask(Begin&& begin) {
-        Pending pending(idle_);
-        grpc::Status status;
-        Response response;
-        const auto reader = begin(&pending.context, &pending.queue);
-        const Drain drain(pending);
-        reader->Finish(&response, &status, Pending::tag());
-        static_cast<void>(pending.wait(times_.answer_seconds));
-        if (!status.ok() || pending.timed_out()) {
-            return tl::unexpected(error_of(pending, status));
-        }
-        return response;
-    }
-    template <class Begin>
-    Called<RemoteJob> ask_job(Begin&& begin) {
-        return ask<v1::Job>(std::forward<Begin>(begin)).map([](const v1::Job& job) {
-            return remote_job(job);
-        });
-    }
-
-  private:
-    std::function<void()> idle_;
-    CallTimes times_;
-    std::shared_ptr<grpc::Channel> channel_;
-    std::unique_ptr<v1::Jobs::Stub> jobs_;
-    std::unique_ptr<v1::Charters::Stub> charters_;
-};
 
 ServiceCalls::ServiceCalls(const std::string& address, const ServiceIdentity& identity,
                            std::function<void()> idle, const CallTimes& times)
@@ -331,138 +210,6 @@ Called<void> ServiceCalls::remove(Shelf shelf, const std::string& id) {
             return rpc_->jobs().AsyncDeleteJob(context, request, queue);
         })
         .map(nothing);
-}
-
-Called<RemoteFile> ServiceCalls::upload(Shelf shelf, const SentFile& file, std::uint64_t offset,
-                                        const std::function<void(std::uint64_t)>& sent) {
-    Pending pending(rpc_->idle());
-    const CallTimes& times = rpc_->times();
-    grpc::Status status;
-    v1::FileState response;
-    v1::UploadRequest request;
-    const auto writer =
-        shelf == Shelf::charter
-            ? rpc_->charters().AsyncPost(&pending.context, &response, &pending.queue,
-                                         Pending::tag())
-            : rpc_->jobs().AsyncUpload(&pending.context, &response, &pending.queue, Pending::tag());
-    const Drain drain(pending);
-    bool open = pending.wait(times.answer_seconds);
-    if (open) {
-        auto& header = *request.mutable_header();
-        header.set_id(file.id);
-        header.set_name(file.name);
-        header.set_bytes(file.bytes->size());
-        header.set_sha256(as_bytes(file.sha256));
-        writer->Write(request, Pending::tag());
-        open = pending.wait(times.stall_seconds);
-    }
-    std::vector<std::uint8_t> piece(chunk_bytes);
-    while (open && offset < file.bytes->size()) {
-        const auto part = std::span(piece).first(static_cast<std::size_t>(
-            std::min<std::uint64_t>(piece.size(), file.bytes->size() - offset)));
-        value_or_throw(file.bytes->read_at(offset, part));
-        auto& chunk = *request.mutable_chunk();
-        chunk.set_offset(offset);
-        chunk.set_data(part.data(), part.size());
-        writer->Write(request, Pending::tag());
-        offset += part.size();
-        sent(offset);
-        open = pending.wait(times.stall_seconds);
-    }
-    if (open) {
-        writer->WritesDone(Pending::tag());
-        open = pending.wait(times.stall_seconds);
-    }
-    // The server may have ended the call before it got everything: its status says why.
-    writer->Finish(&status, Pending::tag());
-    static_cast<void>(pending.wait(open ? times.accept_seconds : times.answer_seconds));
-    if (!status.ok() || pending.timed_out()) {
-        return tl::unexpected(error_of(pending, status));
-    }
-    return remote_file(response);
-}
-
-namespace {
-
-// Reads a stream of the server's to its end, or until `take` returns false.
-template <class Response, class Reader, class Take>
-Called<void> read_all(Pending& pending, Reader& reader, double stall_seconds, Take&& take) {
-    grpc::Status status;
-    Response response;
-    const Drain drain(pending);  // before what the operations refer to goes
-    bool open = pending.wait(stall_seconds);
-    while (open) {
-        reader.Read(&response, Pending::tag());
-        open = pending.wait(stall_seconds);
-        if (open && !take(response)) {
-            return {};
-        }
-    }
-    reader.Finish(&status, Pending::tag());
-    static_cast<void>(pending.wait(stall_seconds));
-    if (!status.ok() || pending.timed_out()) {
-        return tl::unexpected(error_of(pending, status));
-    }
-    return {};
-}
-
-}  // namespace
-
-Called<void> ServiceCalls::download(
-    Shelf shelf, const WantedFile& wanted, const std::function<bool(const RemoteFile&)>& begin,
-    const std::function<void(std::span<const std::uint8_t>)>& piece) {
-    v1::DownloadRequest request;
-    request.set_id(wanted.id);
-    request.set_name(wanted.name);
-    request.set_offset(wanted.offset);
-    if (wanted.sha256) {
-        request.set_sha256(as_bytes(*wanted.sha256));
-    }
-    Pending pending(rpc_->idle());
-    const auto reader =
-        shelf == Shelf::charter
-            ? rpc_->charters().AsyncFetch(&pending.context, request, &pending.queue, Pending::tag())
-            : rpc_->jobs().AsyncDownload(&pending.context, request, &pending.queue, Pending::tag());
-    bool told = false;
-    std::uint64_t offset = wanted.offset;
-    return read_all<v1::DownloadResponse>(
-        pending, *reader, rpc_->times().stall_seconds, [&](const v1::DownloadResponse& response) {
-            if (response.has_file()) {
-                require(!told, ErrorCode::corrupt_data, "the service begins '{}' a second time",
-                        wanted.name);
-                told = true;
-                return begin(remote_file(response.file()));
-            }
-            const v1::Chunk& chunk = response.chunk();
-            require(told && chunk.offset() == offset, ErrorCode::corrupt_data,
-                    "the service sends '{}' with a gap at byte {}", wanted.name, offset);
-            offset += chunk.data().size();
-            piece(
-                {reinterpret_cast<const std::uint8_t*>(chunk.data().data()), chunk.data().size()});
-            return true;
-        });
-}
-
-Called<void> ServiceCalls::watch(Shelf shelf, const std::string& id,
-                                 const std::function<bool(const RemoteJob&)>& event) {
-    Pending pending(rpc_->idle());
-    const double stall = rpc_->times().stall_seconds;
-    if (shelf == Shelf::charter) {
-        v1::WatchCharterRequest request;
-        request.set_id(id);
-        const auto reader = rpc_->charters().AsyncWatchCharter(&pending.context, request,
-                                                               &pending.queue, Pending::tag());
-        return read_all<v1::CharterEvent>(
-            pending, *reader, stall,
-            [&](const v1::CharterEvent& told) { return event(remote_job(told.job())); });
-    }
-    v1::WatchJobRequest request;
-    request.set_id(id);
-    const auto reader =
-        rpc_->jobs().AsyncWatchJob(&pending.context, request, &pending.queue, Pending::tag());
-    return read_all<v1::JobEvent>(pending, *reader, stall, [&](const v1::JobEvent& told) {
-        return event(remote_job(told.job()));
-    });
 }
 
 }  // namespace cipherfit

@@ -241,7 +241,8 @@ void ServiceClient::upload(Shelf shelf, const std::string& id, const std::string
 }
 
 Called<void> ServiceClient::download_once(Shelf shelf, const std::string& id,
-                                          const std::string& name, const fs::path& target) {
+                                          const std::string& name, const fs::path& target,
+                                          std::uint64_t most_bytes) {
     PartFile part(target);
     std::uint64_t total = 0;
     bool changed = false;
@@ -252,6 +253,9 @@ Called<void> ServiceClient::download_once(Shelf shelf, const std::string& id,
         [&](const RemoteFile& file) {
             require(file.sha256.has_value(), ErrorCode::corrupt_data,
                     "{}: the service says no digest of '{}'", address_, name);
+            require(file.bytes <= most_bytes, ErrorCode::corrupt_data,
+                    "{}: the service's '{}' has {} bytes, where at most {} make sense", address_,
+                    name, file.bytes, most_bytes);
             total = file.bytes;
             if (digest && *digest != *file.sha256) {
                 part.discard();
@@ -299,12 +303,12 @@ Called<void> ServiceClient::download_once(Shelf shelf, const std::string& id,
 }
 
 void ServiceClient::download(Shelf shelf, const std::string& id, const std::string& name,
-                             const fs::path& target) {
+                             const fs::path& target, std::uint64_t most_bytes) {
     Patience patience(*this);
     int losses = 0;
     while (true) {
         const std::uint64_t before = count_.downloaded;
-        const auto result = download_once(shelf, id, name, target);
+        const auto result = download_once(shelf, id, name, target, most_bytes);
         if (result) {
             contacted_ = true;
             return;

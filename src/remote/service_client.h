@@ -72,9 +72,10 @@ class ServiceClient {
     void upload(Shelf shelf, const std::string& id, const std::string& name,
                 const std::filesystem::path& file);
     // Gets the file under `target`, whole or not at all and only for its owner to read. What came
-    // before a break, or before this process, lies beside it until then.
+    // before a break, or before this process, lies beside it until then. A file of more than
+    // `most_bytes` is refused before anything of it is written.
     void download(Shelf shelf, const std::string& id, const std::string& name,
-                  const std::filesystem::path& target);
+                  const std::filesystem::path& target, std::uint64_t most_bytes);
     // Follows the job until it is in a state that needs somebody else, and returns it. `event`
     // returns whether to go on.
     RemoteJob watch(Shelf shelf, const std::string& id,
@@ -89,7 +90,7 @@ class ServiceClient {
     template <class Attempt>
     auto persist(Attempt&& attempt);
     Called<void> download_once(Shelf shelf, const std::string& id, const std::string& name,
-                               const std::filesystem::path& target);
+                               const std::filesystem::path& target, std::uint64_t most_bytes);
     [[noreturn]] void fail(const CallError& error) const;
 
     std::string address_, identity_;

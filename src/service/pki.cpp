@@ -135,9 +135,29 @@ Authority make_authority(const fs::path& directory) {
     return authority;
 }
 
+// Neither over nor revoked.
+bool is_in_force(const fs::path& certificate_file, const fs::path& crl_file) {
+    const std::string text = load(certificate_file);
+    const CertificateHandle certificate(
+        PEM_read_bio_X509(reader_of(text).get(), nullptr, nullptr, nullptr));
+    if (!certificate || X509_cmp_current_time(X509_get0_notAfter(certificate.get())) <= 0) {
+        return false;
+    }
+    if (!fs::exists(crl_file)) {
+        return true;
+    }
+    const std::string list = load(crl_file);
+    const CrlHandle crl(PEM_read_bio_X509_CRL(reader_of(list).get(), nullptr, nullptr, nullptr));
+    X509_REVOKED* entry = nullptr;
+    return !crl || X509_CRL_get0_by_serial(crl.get(), &entry,
+                                           X509_get_serialNumber(certificate.get())) == 0;
+}
+
+// What is there and in force stays.
 void make_party(const fs::path& directory, const Authority& authority, const std::string& subject,
                 const std::string& names, const char* usage, int days) {
-    if (fs::exists(directory / "cert.pem")) {
+    if (fs::exists(directory / "cert.pem") &&
+        is_in_force(directory / "cert.pem", directory.parent_path() / "server/crl.pem")) {
         return;
     }
     make_private_directory(directory);

@@ -56,6 +56,10 @@ class Certificates(ServiceTest):
         self.assertEqual(status, code.UNAUTHENTICATED)
         self.assertIn("revoked", details)
         alice.info()
+        # Named again, who was revoked gets another certificate.
+        subprocess.run([server, "init-pki", "--out", self.pki, "--client", "bob"], check=True)
+        self.client(running, "bob").info()
+        self.assertEqual(self.status_of(bob.info)[0], code.UNAUTHENTICATED)
         # A list that is gone gives nobody's access back.
         (self.pki / "server/crl.pem").unlink()
         running.process.send_signal(signal.SIGHUP)

@@ -30,6 +30,36 @@ class ServiceTest(ProgramTest):
 
 
 
+class Jobs(ServiceTest):
+    def jobs(self, word, *arguments, **options):
+        return self.succeed("jobs", word, *arguments, *self.remote(**options)).stdout.splitlines()
+
+    def test_jobs_are_listed_cancelled_and_deleted_by_their_owner(self):
+        _, job = self.encrypted_job()
+        self.assertEqual(self.jobs("list"), [])
+        self.succeed("train", "--job", job, "--quiet", *self.remote())
+        (line,) = self.jobs("list")
+        number, state = line.split()[0], line.split()[-1]
+        self.assertEqual(state, "succeeded")
+        self.assertEqual(self.jobs("list", client="bob"), [])
+        self.refuse("jobs", "cancel", number, *self.remote(client="bob"), words=["no such job"])
+        self.refuse("jobs", "delete", number, *self.remote(client="bob"), words=["no such job"])
+        self.assertEqual(self.jobs("cancel", number), [line], "what is over stays what it is")
+        self.assertEqual(self.jobs("delete", number), [f"{number}  deleted"])
+        self.refuse("jobs", "delete", number, *self.remote(), words=["no such job"])
+        self.assertEqual(self.jobs("list"), [])
+        self.refuse("jobs", "list", words=["--server"])
+        # One whose files are on their way has not begun, and ends at once.
+        other = self.home / "other"
+        shutil.copytree(job, other, ignore=shutil.ignore_patterns("model.cft", ".service"))
+        keys = other / "evaluation_keys.cft"
+        keys.rename(self.home / "keys")
+        self.refuse("train", "--job", other, "--quiet", *self.remote())
+        (line,) = self.jobs("list")
+        self.assertTrue(line.endswith("waits for files"), line)
+        self.assertEqual(self.jobs("cancel", line.split()[0])[0].split()[-1], "cancelled")
+
+
 class SameAsByFiles(ServiceTest):
     def test_a_job_trained_by_the_service_gives_the_bytes_that_a_server_gives(self):
         owner, job = self.encrypted_job()

@@ -217,7 +217,7 @@ TEST_F(ServiceClientTest, DownloadsGoOnAndAppearWhole) {
     service_.faults.cut_downloads = {100'000, 0, 400'000, 1};
     ServiceClient there = client();
     const fs::path target = directory_.path() / "model.cft";
-    there.download(Shelf::job, "42", "model.cft", target);
+    there.download(Shelf::job, "42", "model.cft", target, 1 << 24);
     EXPECT_EQ(text_of(target), bytes);
     EXPECT_EQ(parts(), 0U);
     EXPECT_EQ(there.count().downloaded, bytes.size());
@@ -235,17 +235,17 @@ TEST_F(ServiceClientTest, APartOfAnEarlierRunIsUsedIfTheFileIsTheSame) {
     const auto part = directory_.path() / (".model.cft." + to_hex(digest) + ".part");
     std::ofstream(part, std::ios::binary) << bytes.substr(0, 250'000);
     ServiceClient there = client();
-    there.download(Shelf::job, "42", "model.cft", target);
+    there.download(Shelf::job, "42", "model.cft", target, 1 << 24);
     EXPECT_EQ(text_of(target), bytes);
     EXPECT_EQ(there.count().downloaded, 350'000U);
     // Of another file, and with other bytes: neither gets into the result.
     service_.offer("model.cft", bytes + "more");
     std::ofstream(part, std::ios::binary) << bytes.substr(0, 250'000);
-    there.download(Shelf::job, "42", "model.cft", target);
+    there.download(Shelf::job, "42", "model.cft", target, 1 << 24);
     EXPECT_EQ(text_of(target), bytes + "more");
     service_.offer("model.cft", bytes);
     std::ofstream(part, std::ios::binary) << std::string(250'000, 'x');
-    there.download(Shelf::job, "42", "model.cft", target);
+    there.download(Shelf::job, "42", "model.cft", target, 1 << 24);
     EXPECT_EQ(text_of(target), bytes);
     EXPECT_EQ(parts(), 0U);
 }
@@ -256,19 +256,24 @@ TEST_F(ServiceClientTest, ADownloadThatIsNotWhatWasAnnouncedLeavesNothing) {
     ServiceClient there = client();
     service_.faults.changed_bytes = true;
     EXPECT_NE(message(ErrorCode::corrupt_data,
-                      [&] { there.download(Shelf::job, "42", "model.cft", target); })
+                      [&] { there.download(Shelf::job, "42", "model.cft", target, 1 << 24); })
                   .find("digest"),
               std::string::npos);
     service_.faults.changed_bytes = false;
     service_.faults.gap = true;
     EXPECT_NE(message(ErrorCode::corrupt_data,
-                      [&] { there.download(Shelf::job, "42", "model.cft", target); })
+                      [&] { there.download(Shelf::job, "42", "model.cft", target, 1 << 24); })
                   .find("gap"),
               std::string::npos);
-    EXPECT_NE(
-        message(ErrorCode::bad_input, [&] { there.download(Shelf::job, "42", "none.cft", target); })
-            .find("no file of that name"),
-        std::string::npos);
+    service_.faults.gap = false;
+    EXPECT_NE(message(ErrorCode::corrupt_data,
+                      [&] { there.download(Shelf::job, "42", "model.cft", target, 199'999); })
+                  .find("at most 199999 make sense"),
+              std::string::npos);
+    EXPECT_NE(message(ErrorCode::bad_input,
+                      [&] { there.download(Shelf::job, "42", "none.cft", target, 1 << 24); })
+                  .find("no file of that name"),
+              std::string::npos);
     EXPECT_FALSE(fs::exists(target));
 }
 
