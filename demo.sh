@@ -63,22 +63,7 @@ echo "== set up"
 tools/setup.sh build data backbone
 
 echo "== build"
-configure=(-S . -B build -G Ninja)
-if [ ! -f build/CMakeCache.txt ]; then
-    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF
-        -DCIPHERFIT_UNITY=ON)
-fi
-if command -v ccache >/dev/null; then
-    configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-mkdir -p out
-for step in "cmake ${configure[*]}" "cmake --build build --target cipherfit cipherfit-server"; do
-    if ! $step >out/build.log 2>&1; then
-        tail -n 30 out/build.log >&2
-        echo "demo: '$step' failed; the whole output is in out/build.log" >&2
-        exit 2
-    fi
-done
+tools/build_programs.sh
 
 echo "== features of the images (set-up and build took $((SECONDS - started)) s)"
 threads=$(nproc)

@@ -41,7 +41,8 @@ def shapes():
                ("--solver", "primal", "--batch", rows // 2, "--iterations", 2))
     for solver in ("primal", "dual"):
         yield ("bootstrapped " + solver, 60, 20, 3,
-               ("--solver", solver, "--iterations", 24, "--sigmoid-degree", 3))
+               ("--solver", solver, "--iterations", 24, "--sigmoid-degree", 3,
+                "--decay", 0.1))
 
 
 def measure(binaries, home, shape, threads):

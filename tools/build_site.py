@@ -41,12 +41,15 @@ nav:
   - Guides:
       - Python: docs/guides/python.md
       - What encrypted training is: docs/guides/concepts.md
+      - Several hospitals, one model: docs/guides/several-hospitals.md
+      - Run a service: docs/guides/run-a-service.md
       - Your own features: docs/guides/your-own-features.md
       - Your own images: docs/guides/your-own-images.md
   - Reference:
       - Python: docs/reference/python.md
       - Command line: docs/reference/cli.md
       - Report: docs/reference/report.md
+      - The service's interface: docs/reference/api.md
       - Files: docs/reference/format.md
       - Pipelines: docs/reference/pipeline.md
   - Figures:

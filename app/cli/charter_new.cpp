@@ -4,7 +4,6 @@
 #include "cipherfit/fitting/owner/new_charter.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/charter_files.h"
-#include "cipherfit/parties/contribution.h"
 #include "cipherfit/parties/member_card.h"
 #include "cli/joint_steps.h"
 #include "cli/output_check.h"
@@ -49,22 +48,14 @@ std::vector<MemberCard> read_cards(const std::vector<fs::path>& paths) {
 }  // namespace
 
 std::string caution_of(const Charter& charter, const CharterPlan& plan) {
-    std::uint64_t numbers = 0;
-    for (const PooledRound& round : value_or_throw(pooled_rounds(charter))) {
-        numbers += round.numbers();
-    }
-    const std::uint64_t columns = plan.terms().features;
-    const bool products = takes_components(plan.terms().preparation);
-    const bool mapped = plan.terms().map.kind != JointMapKind::none;
-    const std::uint64_t few =
-        products && !mapped ? std::max(numbers / columns, columns) : numbers / columns;
-    if ((!products && !mapped) || charter.smallest_rows > few) {
+    const auto sums = solvable_sums(charter, plan);
+    if (!sums) {
         return {};
     }
     return fmt::format(
         "  {:<22}{} sums are published of rows with {} columns: {} rows or fewer could be\n"
         "  {:<22}solved for, and the charter asks for {}\n",
-        "CAUTION", numbers, columns, few, "", charter.smallest_rows);
+        "CAUTION", sums->numbers, sums->columns, sums->rows, "", charter.smallest_rows);
 }
 
 namespace {

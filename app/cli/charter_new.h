@@ -12,8 +12,7 @@ namespace cipherfit {
 
 void add_charter_new(CLI::App& app);
 
-// Lines that say so where the sums that are published leave few rows no secrets: equations for each
-// value of the rows, or a covariance of as many columns as there are rows. Empty elsewhere.
+// Lines about solvable_sums(), empty where there are none.
 std::string caution_of(const Charter& charter, const CharterPlan& plan);
 
 }  // namespace cipherfit

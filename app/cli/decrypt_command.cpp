@@ -22,9 +22,7 @@ void decrypt_job(DecryptOptions& options) {
     set_thread_count(options.run.threads);
     OutputCheck check;
     check.reads("--passphrase-file", options.passphrase.file());
-    check.keeps("--owner", options.owner);
-    check.keeps("--job", options.job);
-    check.sends("--job", options.job);
+    check.keeps_owner_and_job(options.owner, options.job);
     check.makes("--out", options.out);
     check.check();
     OwnerSession session = OwnerSession::open(options.owner);

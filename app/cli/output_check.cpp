@@ -121,6 +121,12 @@ void OutputCheck::sends(const std::string& option, const fs::path& directory) {
     }
 }
 
+void OutputCheck::keeps_owner_and_job(const fs::path& owner, const fs::path& job) {
+    keeps("--owner", owner);
+    keeps("--job", job);
+    sends("--job", job);
+}
+
 void OutputCheck::makes(const std::string& option, const fs::path& directory) {
     if (!directory.empty()) {
         made_.push_back(place_of(option, directory));

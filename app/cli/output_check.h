@@ -24,6 +24,8 @@ class OutputCheck {
     void keeps(const std::string& option, const std::filesystem::path& directory);
     // The same of a directory that goes to the server, where nothing private may be.
     void sends(const std::string& option, const std::filesystem::path& directory);
+    // --owner and --job, where the command reads or writes in both.
+    void keeps_owner_and_job(const std::filesystem::path& owner, const std::filesystem::path& job);
     // A directory that the command makes unless it is there. Implies keeps().
     void makes(const std::string& option, const std::filesystem::path& directory);
     // A file that the user named.

@@ -174,9 +174,7 @@ void decrypt_scores_command(PredictOptions& options) {
     set_thread_count(options.run.threads);
     OutputCheck check;
     check.reads("--passphrase-file", options.passphrase.file());
-    check.keeps("--owner", options.owner);
-    check.keeps("--job", options.job);
-    check.sends("--job", options.job);
+    check.keeps_owner_and_job(options.owner, options.job);
     add_outputs(check, options.output);
     check.check();
     const PredictionRecord record = read_prediction_record(options.owner);

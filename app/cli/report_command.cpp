@@ -66,9 +66,7 @@ void report(ReportOptions& options) {
     check.reads("--train", options.train);
     check.reads("--test", options.test);
     check.reads("--passphrase-file", options.passphrase.file());
-    check.keeps("--owner", options.owner);
-    check.keeps("--job", options.job);
-    check.sends("--job", options.job);
+    check.keeps_owner_and_job(options.owner, options.job);
     check.writes("--out", options.out);
     check.check();
     std::optional<StopAtOnce> reading(std::in_place);

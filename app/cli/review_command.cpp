@@ -108,9 +108,7 @@ void review(ReviewOptions& options) {
     check.reads("--train", options.train);
     check.reads("--validation", options.validation);
     check.reads("--passphrase-file", options.passphrase.file());
-    check.keeps("--owner", options.owner);
-    check.keeps("--job", options.job);
-    check.sends("--job", options.job);
+    check.keeps_owner_and_job(options.owner, options.job);
     check.makes("--out", options.out);
     check.check();
     std::optional<StopAtOnce> reading(std::in_place);

@@ -40,11 +40,6 @@ HELP
         ;;
 esac
 
-fail() {
-    echo "hospitals: $*" >&2
-    exit 2
-}
-
 given_train=false
 for argument in "$@"; do
     case "$argument" in --train | --train=*) given_train=true ;; esac
@@ -55,21 +50,5 @@ if [ "$given_train" = false ]; then
     "$root/tools/setup.sh" data backbone
 fi
 echo "== build"
-configure=(-S "$root" -B "$root/build" -G Ninja)
-if [ ! -f "$root/build/CMakeCache.txt" ]; then
-    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF)
-fi
-if command -v ccache >/dev/null; then
-    configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-mkdir -p "$root/out"
-log=$root/out/build.log
-logged() {
-    if ! "$@" >"$log" 2>&1; then
-        tail -n 30 "$log" >&2
-        fail "'$*' failed; the whole output is in $log"
-    fi
-}
-logged cmake "${configure[@]}"
-logged cmake --build "$root/build" --target cipherfit cipherfit-server
+"$root/tools/build_programs.sh"
 exec /usr/bin/python3 -B "$root/examples/hospitals/hospitals.py" --root "$root" "$@"

@@ -89,24 +89,7 @@ echo "== set up"
 "$root/tools/setup.sh" build data
 
 echo "== build"
-configure=(-S "$root" -B "$root/build" -G Ninja)
-if [ ! -f "$root/build/CMakeCache.txt" ]; then
-    configure+=(-DCMAKE_BUILD_TYPE=Release -DCIPHERFIT_TESTS=OFF -DCIPHERFIT_BENCHMARKS=OFF)
-fi
-if command -v ccache >/dev/null; then
-    configure+=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-fi
-mkdir -p "$root/out"
-log=$root/out/build.log
-# logged COMMAND...: keeps the output, and shows its end when the command fails.
-logged() {
-    if ! "$@" >"$log" 2>&1; then
-        tail -n 30 "$log" >&2
-        fail "'$*' failed; the whole output is in $log"
-    fi
-}
-logged cmake "${configure[@]}"
-logged cmake --build "$root/build" --target cipherfit cipherfit-server
+"$root/tools/build_programs.sh"
 
 echo "== train on encrypted data (set-up and build took $((SECONDS - started)) s)"
 default --train "$root/data/mnist/train-images-idx3-ubyte"

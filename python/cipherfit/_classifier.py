@@ -18,14 +18,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from . import _core
+from ._client import Client
 from ._errors import InputError
 from ._progress import Report, shown
-from ._server import run_server, server_figures
+from ._server import run_server, server_figures, trained_seconds
 from ._report import TrainingReport, cost_of, plan_of
 from ._validation import checked, seed_of
 
 # Parameters that go to the library as they are.
-_OPTIONS = ("features", "components", "iterations", "epochs", "batch", "decay", "momentum", "ridge",
+_OPTIONS = ("features", "components", "iterations", "epochs", "batch", "parts", "decay", "momentum", "ridge",
             "rbf_width", "rbf_cosines", "whitening", "conv_threshold", "conv_filters", "conv_normalise",
             "preset", "solver", "kernel",
             "sigmoid_degree", "sigmoid_range", "step", "final_step", "rehearse", "prefer_accuracy",
@@ -76,13 +77,16 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         parameters goes on where an earlier one was stopped. The key is stored there in the clear,
         readable by its user alone. None: a temporary directory for the job, and the key stays in
         memory.
+    server, identity : str and path, optional
+        "HOST:PORT" of a service (``cipherfit-server serve``) that trains in place of the local
+        server process, and the directory with this client's certificate (``Client``).
     checkpoint_every : int
         Iterations after which the server writes a checkpoint to go on from.
     threads : int, optional
         Threads of this process and of the server; all unless given.
     progress : bool, "auto" or callable
         Progress bars (if tqdm is installed), or a function of (phase, share, detail).
-    epochs, batch, decay, momentum, ridge, rbf_width, rbf_cosines, whitening, conv_threshold, \
+    epochs, batch, parts, decay, momentum, ridge, rbf_width, rbf_cosines, whitening, conv_threshold, \
 conv_filters, conv_normalise, preset, \
 solver, kernel, sigmoid_degree, sigmoid_range, step, final_step, rehearse, prefer_accuracy, security, \
 log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
@@ -105,9 +109,11 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
                  class_weight: Mapping[Any, float] | str | None = None,
                  prior: Mapping[Any, float] | str | None = None,
                  random_state: Any = None, image_shape: tuple[int, int] | None = None,
-                 workdir: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
+                 workdir: str | os.PathLike[str] | None = None, server: str | None = None,
+                 identity: str | os.PathLike[str] | None = None, checkpoint_every: int = 1,
                  threads: int | None = None, progress: bool | str | Report = "auto",
-                 epochs: int | None = None, batch: int | None = None, decay: float | None = None,
+                 epochs: int | None = None, batch: int | None = None, parts: int | None = None,
+                 decay: float | None = None,
                  momentum: str = "nesterov", ridge: float | None = None,
                  rbf_width: float | None = None, rbf_cosines: int = 1024,
                  whitening: float | None = None, conv_threshold: float | None = None,
@@ -127,11 +133,14 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         self.random_state = random_state
         self.image_shape = image_shape
         self.workdir = workdir
+        self.server = server
+        self.identity = identity
         self.checkpoint_every = checkpoint_every
         self.threads = threads
         self.progress = progress
         self.epochs = epochs
         self.batch = batch
+        self.parts = parts
         self.decay = decay
         self.momentum = momentum
         self.ridge = ridge
@@ -168,6 +177,7 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         if self.fhe not in ("execute", "simulate", "disable"):
             raise InputError(f"fhe={self.fhe!r}: give 'execute', 'simulate' or 'disable'",
                              "invalid_argument")
+        client = self._client()
         rows = self._rows(X, y)
         with shown(self.progress) as report, self._directories() as (owner, job):
             started = time.monotonic()
@@ -175,7 +185,7 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
             timings = {"plan_seconds": time.monotonic() - started}
             server: dict[str, Any] = {}
             if self.fhe == "execute":
-                model, server = self._execute(planned, job, timings, report)
+                model, server = self._execute(planned, job, client, timings, report)
             elif self.fhe == "simulate":
                 model = planned.simulate(rows.seed, report)
             else:
@@ -238,7 +248,12 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
                 "bad_input")
         return numbers.astype(np.float64)
 
-    def _execute(self, planned: Any, job: str, timings: dict[str, float],
+    def _client(self) -> Client | None:
+        if (self.server is None) != (self.identity is None):
+            raise InputError("server and identity go together: give both, or none", "invalid_argument")
+        return None if self.server is None else Client(self.server, self.identity)
+
+    def _execute(self, planned: Any, job: str, client: Client | None, timings: dict[str, float],
                  report: Report | None) -> tuple[Any, dict[str, Any]]:
         def timed(name: str, step: Any, *arguments: Any) -> Any:
             started = time.monotonic()
@@ -247,8 +262,14 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
             return result
 
         timed("send_seconds", planned.send, job, report)
-        timed("train_seconds", run_server, job, self.threads, self.checkpoint_every, report)
+        if client is None:
+            timed("train_seconds", run_server, job, self.threads, self.checkpoint_every, report)
+        elif not Path(job, "model.cft").exists():
+            timed("service_seconds", client._train, job, self.checkpoint_every, report)
+            timings["train_seconds"] = trained_seconds(job)
         model = timed("decrypt_seconds", planned.decrypt, job, report)
+        if "service_seconds" in timings:
+            client._forget_quietly(job)
         return model, server_figures(job)
 
     @contextlib.contextmanager

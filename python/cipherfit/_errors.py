@@ -58,6 +58,10 @@ class Interrupted(Error):
     """The work was stopped; what was finished is kept."""
 
 
+class CautionWarning(UserWarning):
+    """What can be done, and may tell more than was meant."""
+
+
 _kinds: dict[str, type[Error]] = {
     "invalid_argument": InputError,
     "insecure_parameters": InputError,

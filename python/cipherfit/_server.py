@@ -32,6 +32,11 @@ def server_figures(job: str) -> dict[str, Any]:
     return figures | {"sent_bytes": sent}
 
 
+def trained_seconds(job: str) -> float:
+    """The seconds of its work that the server reports."""
+    return float(server_figures(job).get("total_seconds", 0.0))
+
+
 def train(job: str | os.PathLike[str], *, threads: int | None = None, checkpoint_every: int = 1,
           progress: bool | str | Report = "auto") -> float:
     """The server's work on a job directory, in a process of its own; returns its seconds.

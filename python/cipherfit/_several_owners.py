@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
 
 from . import _core, _programs
-from ._errors import InputError
+from ._errors import CautionWarning, InputError
 from ._progress import Report, shown
 
 _pause = 0.25  # seconds between two looks at what the others have sent
@@ -71,6 +72,8 @@ class Charter:
             As the options of ``cipherfit charter new``: preparation, extractor, iterations,
             components, ridge, whitening_ridge, lowest, row_bound, kappa, smallest_rows,
             smallest_contributors, filters, cosines, width, seed.
+
+        Warns where the sums that it publishes could be solved for few rows (``caution``).
         """
         names = ([f"x{j + 1}" for j in range(features)] if isinstance(features, int)
                  else [str(name) for name in features])
@@ -78,7 +81,9 @@ class Charter:
         _core.create_charter(path, title, _cards(members), _cards(contributors), _cards(holders),
                              _card(recipient), names, [str(label) for label in classes],
                              {"threshold": threshold, **terms})
-        return cls(path)
+        charter = cls(path)
+        charter._warn(stacklevel=3)
+        return charter
 
     def _figures(self) -> dict[str, Any]:
         return json.loads(_core.charter_figures(self.directory))
@@ -92,6 +97,22 @@ class Charter:
     def digest(self) -> str:
         """SHA-256 of all that the charter says: what the members compare by another way."""
         return str(self._figures()["digest"])
+
+    @property
+    def caution(self) -> str | None:
+        """Of published sums that could be solved for few rows; None where there are none such."""
+        figures = self._figures()
+        solvable = figures["solvable_sums"]
+        if solvable is None:
+            return None
+        return (f"{solvable['sums']} sums are published of rows with {solvable['columns']} columns: "
+                f"{solvable['rows']} rows or fewer could be solved for, and the charter asks for "
+                f"{figures['smallest_rows']}: give a larger smallest_rows, or publish less")
+
+    def _warn(self, stacklevel: int) -> None:
+        caution = self.caution
+        if caution is not None:
+            warnings.warn(caution, CautionWarning, stacklevel=stacklevel)
 
     @property
     def unsigned(self) -> list[str]:
@@ -149,8 +170,10 @@ class Member:
     def sign(self, charter: Charter, digest: str | None = None) -> str:
         """Agrees to the charter; returns its digest.
 
-        ``digest``: the one that was agreed on; another charter is then refused (DataError).
+        ``digest``: the one that was agreed on; another charter is then refused (DataError). Warns of
+        what ``Charter.caution`` says.
         """
+        charter._warn(stacklevel=3)
         return str(self._home.sign(charter.directory, digest))
 
     def contribute(self, charter: Charter, X: Any, y: Any, *, wait: float = 0) -> Step:

@@ -25,6 +25,17 @@ auto into(Field& field, const char* kind) {
     };
 }
 
+// A setter of a whole number that is not negative.
+template <class Field>
+auto count_into(Field& field) {
+    return [&field](const std::string& option, const nb::handle& value) {
+        int given = 0;
+        require(nb::try_cast<int>(value, given) && given >= 0, ErrorCode::invalid_argument,
+                "{}={}: give a whole number, 0 or more", option, nb::repr(value).c_str());
+        field = static_cast<Field>(given);
+    };
+}
+
 // Members that are None stay as they are. Throws Error(invalid_argument) for a name that has no
 // setter and for values of a wrong type.
 void set_options(const nb::dict& given, const OptionSetters& setters);

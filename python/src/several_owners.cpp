@@ -95,6 +95,10 @@ std::string charter_figures(const fs::path& directory) {
                            {"signed", charter.signatures[i].has_value()},
                            {"fingerprint", fingerprint(member.identity, member.sealing)}});
     }
+    nlohmann::json solvable;
+    if (const auto sums = solvable_sums(text, plan)) {
+        solvable = {{"sums", sums->numbers}, {"columns", sums->columns}, {"rows", sums->rows}};
+    }
     return nlohmann::json{{"digest", to_hex(charter_digest(text))},
                           {"title", text.title},
                           {"members", members},
@@ -104,6 +108,8 @@ std::string charter_figures(const fs::path& directory) {
                           {"iterations", plan.joint().task().iterations},
                           {"preparation", name(plan.terms().preparation)},
                           {"published_sums", text.published_sums},
+                          {"smallest_rows", text.smallest_rows},
+                          {"solvable_sums", solvable},
                           {"security_bits", plan.security_bits()},
                           {"log_n", plan.parameters().log_n()},
                           {"dealer_upload_bytes", plan.joint().dealer_upload_bytes()},

@@ -87,6 +87,23 @@ def test_encrypted_models_are_the_clear_ones_within_the_bound(blobs):
     assert "Trained on encrypted data: 120 rows" in str(report)
 
 
+def test_rows_in_parts_give_the_same_model(blobs, tmp_path, command_line):
+    X, y = blobs
+    options = {"features": "standardised", "iterations": 2, "solver": "primal"}
+    whole = EncryptedClassifier(fhe="simulate", **options).fit(X, y)
+    split = EncryptedClassifier(parts=3, workdir=tmp_path / "w", **options).fit(X, y)
+    assert len(list((tmp_path / "w/job/batches").glob("*.cft"))) == 3
+    assert 0 < split.report_.weight_error < split.report_.weight_error_bound
+    assert np.array_equal(split.predict(X), whole.predict(X))
+    assert np.array_equal(
+        EncryptedClassifier(fhe="simulate", parts=3, **options).fit(X, y).model_.weights,
+        command_line(X, y, "--fhe", "simulate", "--features", "standardised", "--iterations", "2",
+                     "--solver", "primal", "--parts", "3"))
+    for wrong in ({"parts": -1}, {"parts": 2.5}, {"parts": 5000}, {"parts": 2, "batch": 30}):
+        with pytest.raises(cipherfit.InputError, match="parts"):
+            EncryptedClassifier(**{"fhe": "simulate", **options, **wrong}).fit(X, y)
+
+
 def test_two_classes_have_coefficients_of_the_columns(cancer):
     X, y = cancer
     model = EncryptedClassifier(fhe="simulate", features="standardised").fit(X, y)

@@ -2,6 +2,7 @@
 
 import stat
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -113,3 +114,20 @@ def test_charters_that_cannot_be_are_refused(study):
         Member(home / "nobody")
     with pytest.raises(cipherfit.Error):
         Charter.create(home / "none", threshold=2, **{**terms, "recipient": b"no card"})
+
+
+def test_sums_that_few_rows_could_be_solved_from_are_warned_of(study):
+    home, safe, clinics, registry, _, _ = study
+    assert safe.caution is None
+    terms = {"title": "x", "members": clinics, "recipient": registry, "threshold": 2,
+             "features": 4, "classes": [0, 1], "preparation": "whitened", "components": 3}
+    with pytest.warns(cipherfit.CautionWarning, match="4 rows or fewer could be solved for.*give a larger"):
+        charter = Charter.create(home / "few", smallest_rows=0, **terms)
+    shown = subprocess.run([build / "cipherfit", "charter", "show", charter.directory],
+                           capture_output=True, text=True, check=True).stdout
+    assert "CAUTION" in shown and charter.caution.split(":")[0] in shown
+    with pytest.warns(cipherfit.CautionWarning):
+        clinics[0].sign(charter)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Charter.create(home / "many", smallest_rows=500, **terms).caution is None

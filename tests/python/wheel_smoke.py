@@ -44,7 +44,7 @@ x = np.linspace(0, 1, 100)
 a = key.encrypt(x, evaluator=evaluator)
 assert key.precision(a * a, x * x).worst_bits > 12
 
-from cipherfit import _cnn  # noqa: E402, F401  the networks' libraries are there
+from cipherfit import _cnn, _remote  # noqa: E402, F401  the networks' libraries are there, and gRPC
 
 program = Path(sys.executable).parent / "cipherfit"
 assert subprocess.run([program, "info"], capture_output=True, check=True).stdout

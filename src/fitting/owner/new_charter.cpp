@@ -1,5 +1,6 @@
 #include "cipherfit/fitting/owner/new_charter.h"
 
+#include "cipherfit/parties/contribution.h"
 #include "cipherfit/protocol/owner/joint_preparation.h"
 
 #include <algorithm>
@@ -93,6 +94,22 @@ Charter new_charter(const CharterRequest& request) {
     check_joint_map(plan);
     plan.write_to(charter);
     return charter;
+}
+
+std::optional<SolvableSums> solvable_sums(const Charter& charter, const CharterPlan& plan) {
+    std::uint64_t numbers = 0;
+    for (const PooledRound& round : value_or_throw(pooled_rounds(charter))) {
+        numbers += round.numbers();
+    }
+    const std::uint64_t columns = plan.terms().features;
+    const bool products = takes_components(plan.terms().preparation);
+    const bool mapped = plan.terms().map.kind != JointMapKind::none;
+    const std::uint64_t few =
+        products && !mapped ? std::max(numbers / columns, columns) : numbers / columns;
+    if ((!products && !mapped) || charter.smallest_rows > few) {
+        return std::nullopt;
+    }
+    return SolvableSums{numbers, columns, few};
 }
 
 }  // namespace cipherfit

@@ -36,4 +36,14 @@ std::vector<std::string> numbered_columns(std::size_t count);
 // and terms that do not go together.
 Charter new_charter(const CharterRequest& request);
 
+// Sums that leave few rows no secrets: equations for each value of the rows, or a covariance of as
+// many columns as there are rows.
+struct SolvableSums {
+    std::uint64_t numbers = 0;  // that are published
+    std::uint64_t columns = 0;
+    std::uint64_t rows = 0;  // so many or fewer could be solved for
+};
+// None where the charter publishes no such sums, or asks for more rows.
+std::optional<SolvableSums> solvable_sums(const Charter& charter, const CharterPlan& plan);
+
 }  // namespace cipherfit
