@@ -7,8 +7,9 @@
 # A wheel holds the extension, the programs and every library that is not glibc's or libstdc++
 # (auditwheel). One wheel serves CPython 3.12 and later (the stable ABI). Interpreters are those on
 # PATH, Debian's, or pyenv's (`pyenv install 3.13`); a version that is not there is left out, and the
-# script says so and ends with status 3. What the compilation needs: tools/setup.sh build. The clean
-# environment: a new virtual environment, no compiler on PATH, an empty environment, and no library
+# script says so and ends with status 3. What else is missing it installs: Debian's packages by
+# tools/setup.sh, build tools from PyPI. CMAKE_BUILD_PARALLEL_LEVEL limits the compilers at work; two
+# need about 3 GB. The clean environment: a new virtual environment, no compiler on PATH, an empty environment, and no library
 # of the build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -35,6 +36,8 @@ sys.exit(not (sys.version.startswith(sys.argv[1] + ".")
     done
 }
 
+tools/setup.sh build wheel
+export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out" "$work/raw"

@@ -88,6 +88,9 @@ def queue(home, options):
                 done += 1
                 if done % 100 == 0:
                     memory[done] = running.resident_bytes()
+                    print(f"{done} jobs in {time.monotonic() - begin:.0f} s, status p99 "
+                          f"{percentile(watch.seconds, .99) * 1e3:.0f} ms, memory "
+                          f"{memory[done] / 1e6:.1f} MB", file=sys.stderr, flush=True)
         return ended
 
     begin = time.monotonic()

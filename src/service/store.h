@@ -62,7 +62,7 @@ class Store {
     std::optional<FileRecord> file(const std::string& id, const std::string& name) const;
     // Those that were announced and are not complete, with their jobs' ids.
     std::vector<std::pair<std::string, FileRecord>> open_uploads() const;
-    // Adds or replaces.
+    // Adds or replaces; the job has changed.
     void put_file(const std::string& id, const FileRecord& file);
     void remove_file(const std::string& id, const std::string& name);
 

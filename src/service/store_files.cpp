@@ -1,6 +1,8 @@
 // The part of the store beside the jobs themselves: files, use, the audit log's end.
 #include "service/store.h"
 
+#include <ctime>
+
 namespace cipherfit::service {
 namespace {
 
@@ -51,6 +53,7 @@ std::vector<std::pair<std::string, FileRecord>> Store::open_uploads() const {
 
 void Store::put_file(const std::string& id, const FileRecord& file) {
     const std::lock_guard lock(write_mutex_);
+    Transaction transaction(write_);
     // Nothing for a job that was deleted meanwhile.
     Statement row = write_.prepare(
         "INSERT INTO files (job, name, bytes, sha256, complete) "
@@ -59,6 +62,10 @@ void Store::put_file(const std::string& id, const FileRecord& file) {
     row << id << file.name << signed_bytes(file.bytes) << file.sha256
         << std::int64_t{file.complete};
     row.run();
+    Statement job = write_.prepare("UPDATE jobs SET changed = ?2 WHERE id = ?1");
+    job << id << std::int64_t{std::time(nullptr)};
+    job.run();
+    transaction.commit();
 }
 
 void Store::remove_file(const std::string& id, const std::string& name) {

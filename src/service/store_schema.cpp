@@ -54,6 +54,7 @@ CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEG
                                       R"sql(
 ALTER TABLE jobs ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
 UPDATE jobs SET changed = max(created, queued, started, finished);
+CREATE INDEX IF NOT EXISTS open_uploads ON files(job) WHERE complete = 0 AND bytes > 0;
 )sql"};
 static_assert(std::size(migrations) == schema_version);
 

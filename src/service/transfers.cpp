@@ -72,8 +72,8 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
         store_.put_file(start.id, upload.file_);
     } else {
         upload.incoming_ = incoming_.open(start.id, upload.file_, false);
+        store_.touch(start.id);
     }
-    store_.touch(start.id);
     upload.stream_ = upload.incoming_->take_over();
     return upload;
 }
@@ -131,7 +131,6 @@ void Service::accept(Upload& upload) {
             store_.put_file(id, accepted);
             return true;
         });
-        store_.touch(id);
         incoming_.close(id, file);
     }
     watchers_.notify(id);

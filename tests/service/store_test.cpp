@@ -104,9 +104,10 @@ TEST_F(StoreTest, RetentionCountsFromTheLastChange) {
     JobRecord charter = job("charter");
     charter.kind = JobKind::charter;
     store.add_job(charter, {});
-    for (const char* id : {"untouched", "touched", "over", "waits"}) {
+    for (const char* id : {"untouched", "touched", "sent", "over", "waits"}) {
         store.add_job(job(id), {});
     }
+    store.put_file("sent", {.name = "keys", .bytes = 40, .sha256 = "ab"});
     store.touch("touched");
     store.enqueue("over", {JobState::uploading});
     store.move("over", {JobState::queued}, JobState::failed, "why");
@@ -116,7 +117,7 @@ TEST_F(StoreTest, RetentionCountsFromTheLastChange) {
     ASSERT_EQ(long_ago.size(), 1U);
     EXPECT_EQ(long_ago[0].id, "untouched");
     const std::int64_t later = store.job("over")->finished + 1000;
-    EXPECT_EQ(store.expired(later).size(), 4U);  // all but the charter
+    EXPECT_EQ(store.expired(later).size(), 5U);  // all but the charter
 }
 
 TEST_F(StoreTest, AddsTheTimeOfTheLastChangeToADatabaseOfTheFirstVersion) {
