@@ -21,6 +21,7 @@ from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
 tidy = "clang-tidy-19"
+sources = {"src", "app", "tests", "bench", "fuzz", "examples", "python"}
 
 
 def output_of(command, cwd):
@@ -34,6 +35,13 @@ def last_changed_first(files):
     for name in modified + log:
         rank.setdefault(name, len(rank))
     return sorted(files, key=lambda file: rank.get(str(file.relative_to(root)), -1))
+
+
+def is_ours(file):
+    """A source of the repository, or one that includes several of them: not what others' tools made."""
+    if root not in file.parents:
+        return False
+    return file.name.startswith("unity_") or file.relative_to(root).parts[0] in sources
 
 
 def for_clang(entry):
@@ -71,7 +79,7 @@ def main():
     ]
     entries = {Path(entry["file"]): entry for entry in commands}
     wanted = [Path(name).resolve() for name in sys.argv[3:]] or entries
-    files = last_changed_first(file for file in wanted if root in file.parents)
+    files = last_changed_first(file for file in wanted if is_ours(file))
     memory = build / "tidy"
     memory.mkdir(exist_ok=True)
     (memory / "compile_commands.json").write_text(json.dumps(commands))

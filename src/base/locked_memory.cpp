@@ -26,7 +26,7 @@ void lock_memory(const void* data, std::size_t bytes) noexcept {
     }
     const auto address = reinterpret_cast<std::uintptr_t>(data);
     const std::uintptr_t first = address / page_bytes() * page_bytes();
-    auto* pages = reinterpret_cast<void*>(first);
+    auto* pages = reinterpret_cast<void*>(first);  // NOLINT(performance-no-int-to-ptr): a page
     const std::size_t size = whole_pages(address + bytes - first);
     static_cast<void>(::mlock(pages, size));
     static_cast<void>(::madvise(pages, size, MADV_DONTDUMP));
@@ -37,7 +37,7 @@ void unlock_memory(const void* data, std::size_t bytes) noexcept {
     const std::uintptr_t first = whole_pages(address);
     const std::uintptr_t end = (address + bytes) / page_bytes() * page_bytes();
     if (data != nullptr && end > first) {
-        auto* pages = reinterpret_cast<void*>(first);
+        auto* pages = reinterpret_cast<void*>(first);  // NOLINT(performance-no-int-to-ptr): a page
         static_cast<void>(::munlock(pages, end - first));
         static_cast<void>(::madvise(pages, end - first, MADV_DODUMP));
     }

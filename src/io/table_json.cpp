@@ -100,6 +100,7 @@ Expected<TableEncoding> table_encoding_from_json(const nlohmann::json& json) {
     }
     const bool named = encoding.has_names();
     std::vector<std::string_view> names;
+    names.reserve(encoding.columns.size());
     for (const TableColumn& column : encoding.columns) {
         names.push_back(column.name);
     }

@@ -48,6 +48,8 @@ Ring::Level Ring::make_level(std::size_t level) const {
     Level result;
     std::vector<Modulus> q_moduli;
     std::vector<Modulus> p_moduli;
+    q_moduli.reserve(level + 1);
+    p_moduli.reserve(p_count());
     for (std::size_t i = 0; i <= level; ++i) {
         q_moduli.push_back(modulus(i));
     }

@@ -16,6 +16,7 @@ Ciphertext multiply_by_power(const Ring& ring, const Ciphertext& a, std::size_t 
         return a.copy();
     }
     std::vector<RnsPoly> parts;
+    parts.reserve(a.size());
     for (std::size_t part = 0; part < a.size(); ++part) {
         parts.emplace_back(n, a.level() + 1);
     }

@@ -46,6 +46,7 @@ std::vector<RnsPoly> uniform_polys(const Parameters& parameters, const Seed& com
     const std::size_t limbs = share.polys[0].limbs();
     const Seed seed = uniform_seed(common, share.kind, share.id, share.level);
     std::vector<RnsPoly> result;
+    result.reserve(share.polys.size());
     for (std::size_t digit = 0; digit < share.polys.size(); ++digit) {
         result.emplace_back(ring.n(), limbs);
     }
