@@ -7,7 +7,7 @@ import unittest
 
 import numpy as np
 
-from several_owners_test import Study, classes, features
+from several_owners_support import Study, classes, features
 
 
 def shells(rows, seed):

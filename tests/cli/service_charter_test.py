@@ -7,7 +7,7 @@ import unittest
 
 import grpc
 
-from several_owners_test import Study
+from several_owners_support import Study
 from service_support import Client, Server, charters_pb2, jobs_pb2, make_pki, upload_requests
 
 code = grpc.StatusCode

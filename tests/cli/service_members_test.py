@@ -6,7 +6,7 @@ import unittest
 
 from cli_support import run
 from remote_support import Service
-from several_owners_test import Study
+from several_owners_support import Study
 
 
 class Members(Study):

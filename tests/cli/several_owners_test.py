@@ -1,100 +1,18 @@
 #!/usr/bin/python3
-"""Several owners: the commands from cards to a model, with members who are killed at every durable
-call, messages that are lost, changed and exchanged, and a server that does not do as it should."""
+"""Several owners: the commands from cards to a model, messages that are lost, changed and exchanged,
+and a server that does not do as it should."""
 
 import json
 import os
 import shutil
-import signal
 import subprocess
 import unittest
 from pathlib import Path
 
 import numpy as np
 
-from cli_support import ProgramTest, cipherfit, run, server, write_csv
-
-support = Path(__file__).resolve().parent.parent / "support"
-kill_source = support / "kill_at_call.c"
-exchange_source = support / "exchange_at_read.c"
-classes, features = 3, 6
-
-
-class Study(ProgramTest):
-    """Three clinics, any two of whom open the model, and a recipient who is none of them."""
-
-    names = ("a", "b", "c")
-
-    def setUp(self):
-        super().setUp()
-        os.environ["CIPHERFIT_TEST_PARAMETERS"] = "allow"
-        self.addCleanup(os.environ.pop, "CIPHERFIT_TEST_PARAMETERS")
-        self.study = self.home / "study"
-        self.values = {name: write_csv(self.home / f"{name}.csv", rows=24, features=features,
-                                       classes=classes, seed=10 + i)
-                       for i, name in enumerate(self.names)}
-        for name in (*self.names, "r"):
-            self.succeed("member", "new", "--member", self.private(name), "--name",
-                         f"Clinic {name}", "--card", self.home / f"{name}.card")
-        self.succeed(*self.charter_arguments(self.study))
-
-    def private(self, name):
-        return self.home / f"private-{name}"
-
-    def charter_arguments(self, out, *more):
-        members = [word for name in self.names for word in ("--member", self.home / f"{name}.card")]
-        return ("charter", "new", "--out", out, "--title", "three clinics", "--threshold", "2",
-                *members, "--recipient", self.home / "r.card", "--feature-count", features,
-                "--classes", "0,1,2", "--iterations", "2", "--ridge", "0.05",
-                "--insecure-for-tests-only", *more)
-
-    def sign(self, study=None):
-        for name in (*self.names, "r"):
-            self.succeed("charter", "sign", study or self.study, "--member", self.private(name))
-
-    def places(self, name, study=None):
-        return ("--member", self.private(name), "--charter", study or self.study)
-
-    def contribute(self, name, file=None, study=None):
-        return ("member", "contribute", *self.places(name, study), "--train",
-                file or self.home / f"{name}.csv", "--quiet")
-
-    def upload_everything(self):
-        self.sign()
-        for name in self.names:
-            self.succeed(*self.contribute(name))
-        for _ in range(9):
-            for name in (*self.names, "r"):
-                self.succeed("member", "step", *self.places(name), "--quiet")
-
-    def serve(self):
-        return subprocess.run([str(server), str(self.study), "--quiet"], capture_output=True,
-                              text=True, check=False, timeout=600)
-
-    def trained(self):
-        self.upload_everything()
-        result = self.serve()
-        self.assertEqual(result.returncode, 0, result.stderr)
-
-    def open(self, *more):
-        return ("recipient", "open", *self.places("r"), "--out", self.home / "model", "--quiet", *more)
-
-    def released_after_verification(self):
-        self.succeed("member", "verify", *self.places("c"))
-        self.released()
-
-    def released(self):
-        self.succeed(*self.open("--holders", "1,3"))
-        for _ in range(2):
-            for name in ("a", "c"):
-                self.succeed("member", "release", *self.places(name))
-        return self.succeed(*self.open("--holders", "1,3"))
-
-    def message(self, number, kind, sender, recipient="all"):
-        return self.study / f"messages/{number:02}-{kind:02}-{sender:03}-{recipient}.msg"
-
-    def shares(self):
-        return sorted(path.name for path in (self.study / "messages").glob("*-13-*"))
+from cli_support import cipherfit, run, write_csv
+from several_owners_support import Study, classes, exchange_source, features
 
 
 class Commands(Study):
@@ -407,57 +325,6 @@ class RecipientWhoHolds(Study):
         weights = np.load(self.home / "model/weights.npy")
         predicted = self.test_values @ weights[:, 1:].T + weights[:, 0]
         self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
-
-
-class KilledAnywhere(Study):
-    def started(self, command, **variables):
-        return subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                              check=False, stdin=subprocess.DEVNULL, timeout=600, cwd=self.home,
-                              env={**os.environ, **variables})
-
-    def test_every_party_is_killed_before_every_durable_call(self):
-        """Each command is killed before its first such call, then before its second, and so on,
-        each time going on from what the run before left, until one comes to its end."""
-        library = self.home / "kill_at_call.so"
-        subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, kill_source, "-ldl"], check=True)
-        seen, kills = {}, 0
-        self.sign()
-
-        def look():
-            for path in (self.study / "messages").iterdir():
-                if path.suffix == ".msg":
-                    self.assertEqual(seen.setdefault(path.name, path.read_bytes()),
-                                     path.read_bytes(), path.name)
-
-        def killed(*command):
-            nonlocal kills
-            for call in range(1, 200):
-                result = self.started(command, LD_PRELOAD=str(library), KILL_AT_CALL=str(call))
-                look()
-                if result.returncode != -signal.SIGKILL:
-                    self.assertEqual(result.returncode, 0, result.stderr)
-                    return result
-                kills += 1
-            raise AssertionError("never came to an end")
-
-        for turn in range(8):
-            for name in self.names:
-                killed(cipherfit, *self.contribute(name))
-            killed(cipherfit, "member", "step", *self.places("r"))
-        killed(server, self.study, "--quiet")
-        for name in ("a", "c"):
-            killed(cipherfit, "member", "verify", *self.places(name), "--quiet")
-        killed(cipherfit, *self.open("--holders", "1,3"))
-        for name in ("a", "c", "a"):
-            killed(cipherfit, "member", "release", *self.places(name))
-        killed(cipherfit, *self.open("--holders", "1,3"))
-        self.assertGreater(kills, 100)
-        weights = np.load(self.home / "model/weights.npy")
-        predicted = self.test_values @ weights[:, 1:].T + weights[:, 0]
-        self.assertGreater((predicted.argmax(axis=1) == self.test_labels).mean(), 0.9)
-        leftovers = [path for path in self.home.rglob(".cipherfit-*.tmp")
-                     if "messages" not in path.parts and "signatures" not in path.parts]
-        self.assertEqual(leftovers, [])
 
 
 if __name__ == "__main__":
