@@ -14,7 +14,7 @@ struct sqlite3_stmt;
 
 namespace cipherfit::service {
 
-// SQLite's integers have a sign, and no file has so many bytes.
+// SQLite's integers have a sign. No file is as large as the largest of them.
 inline std::int64_t signed_bytes(std::uint64_t bytes) noexcept {
     return static_cast<std::int64_t>(bytes);
 }

@@ -35,7 +35,7 @@ class LimitsTest : public service_test::TemporaryHome {
         settings.retry_seconds = 0.01;
     }
 
-    // A training of that client, whose files may have so many bytes.
+    // A training of that client, whose files may have that size in all.
     void add_job(const std::string& id, const std::string& owner, std::uint64_t most,
                  JobState state = JobState::uploading) {
         std::filesystem::create_directories(settings.data / "jobs" / id);

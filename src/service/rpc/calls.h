@@ -37,7 +37,7 @@ class Calls {
                          std::chrono::steady_clock::time_point began, bool ends,
                          const std::function<void()>& body);
 
-    // A call of one message each way. A client has so many of them under way, and no more.
+    // A call of one message each way. The number that one client has under way is limited.
     grpc::ServerUnaryReactor* unary(grpc::CallbackServerContext* context, const char* method,
                                     Workers& workers,
                                     std::function<void(const std::string& client)> body);

@@ -41,7 +41,7 @@ Charter new_charter(const CharterRequest& request);
 struct SolvableSums {
     std::uint64_t numbers = 0;  // that are published
     std::uint64_t columns = 0;
-    std::uint64_t rows = 0;  // so many or fewer could be solved for
+    std::uint64_t rows = 0;  // the most rows that the sums can be solved for
 };
 // None where the charter publishes no such sums, or asks for more rows.
 std::optional<SolvableSums> solvable_sums(const Charter& charter, const CharterPlan& plan);
