@@ -1,5 +1,5 @@
-// Passes on a limited number of notes a minute and counts the others: whoever is refused must not be
-// able to fill the disk with it.
+// Passes on a limited number of notes a minute and counts the others: whoever is refused must not
+// be able to fill the disk with it.
 #pragma once
 
 #include <chrono>
