@@ -52,16 +52,22 @@ std::vector<std::pair<std::string, FileRecord>> Store::open_uploads() const {
 }
 
 void Store::put_file(const std::string& id, const FileRecord& file) {
+    put_files(id, {file});
+}
+
+void Store::put_files(const std::string& id, const std::vector<FileRecord>& files) {
     const std::lock_guard lock(write_mutex_);
     Transaction transaction(write_);
-    // Nothing for a job that was deleted meanwhile.
-    Statement row = write_.prepare(
-        "INSERT INTO files (job, name, bytes, sha256, complete) "
-        "SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1) "
-        "ON CONFLICT (job, name) DO UPDATE SET bytes = ?3, sha256 = ?4, complete = ?5");
-    row << id << file.name << signed_bytes(file.bytes) << file.sha256
-        << std::int64_t{file.complete};
-    row.run();
+    for (const FileRecord& file : files) {
+        // Nothing for a job that was deleted meanwhile.
+        Statement row = write_.prepare(
+            "INSERT INTO files (job, name, bytes, sha256, complete) "
+            "SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1) "
+            "ON CONFLICT (job, name) DO UPDATE SET bytes = ?3, sha256 = ?4, complete = ?5");
+        row << id << file.name << signed_bytes(file.bytes) << file.sha256
+            << std::int64_t{file.complete};
+        row.run();
+    }
     Statement job = write_.prepare("UPDATE jobs SET changed = ?2 WHERE id = ?1");
     job << id << std::int64_t{std::time(nullptr)};
     job.run();

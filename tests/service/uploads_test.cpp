@@ -119,5 +119,37 @@ TEST_F(UploadsTest, LinksOfAJobAreNotFollowed) {
     EXPECT_TRUE(result_files(home / "job", JobKind::training).empty());
 }
 
+TEST_F(UploadsTest, OfWhatAJobMakesOnlyResultsAndCheckpointsAreItsOwners) {
+    std::filesystem::create_directories(home / "job/checkpoints");
+    for (const char* name :
+         {"model.cft", "junk.cft", "checkpoints/iteration_0003.cft", "checkpoints/iteration_3.cft",
+          "checkpoints/iteration_0003.cft.cft", "checkpoints/more.cft",
+          "checkpoints/iteration_0000.cft", "checkpoints/iteration_12345.cft"}) {
+        std::ofstream(home / "job" / name) << "x";
+    }
+    std::vector<std::string> names;
+    for (const FileRecord& file : result_files(home / "job", JobKind::training)) {
+        names.push_back(file.name);
+    }
+    EXPECT_EQ(names, (std::vector<std::string>{"model.cft", "checkpoints/iteration_0003.cft",
+                                               "checkpoints/iteration_12345.cft"}));
+}
+
+TEST_F(UploadsTest, WhatAJobHasNotTouchedSinceItsStartIsNotReadAgain) {
+    std::filesystem::create_directories(home / "job");
+    std::ofstream(home / "job/model.cft") << "x";
+    const FileRecord noted{.name = "model.cft", .bytes = 1, .sha256 = "noted", .complete = true};
+    const auto digest = [&](const FileRecord& file, std::chrono::hours started) {
+        const auto now = std::filesystem::file_time_type::clock::now();
+        return result_files(home / "job", JobKind::training, {{file}, now + started}).at(0).sha256;
+    };
+    const std::string real = to_hex(sha256(bytes_of("x")));
+    EXPECT_EQ(digest(noted, std::chrono::hours(1)), "noted");
+    EXPECT_EQ(digest(noted, std::chrono::hours(-1)), real);
+    FileRecord other = noted;
+    other.bytes = 2;
+    EXPECT_EQ(digest(other, std::chrono::hours(1)), real);
+}
+
 }  // namespace
 }  // namespace cipherfit::service
