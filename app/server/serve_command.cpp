@@ -134,7 +134,7 @@ void add_limits(CLI::App& command, service::Settings& settings) {
         ->check(real_number(0, 1e6));
     command
         .add_option("--retention-hours", settings.retention_hours,
-                    "For how long a job that has ended is kept")
+                    "For how long a job that has ended is kept; 0: for ever")
         ->capture_default_str()
         ->check(real_number(0, 1e6));
 }

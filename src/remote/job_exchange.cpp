@@ -99,7 +99,7 @@ RemoteJob JobExchange::submit() {
     if (!begins) {
         return job_;
     }
-    if (job_.state == RemoteState::uploading) {
+    if (job_.state != RemoteState::failed) {
         for (const RemoteFile& file : client_.files(Shelf::job, job_.id)) {
             if (file.required && !file.complete) {
                 send(file);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "service/audit_log.h"
+#include "service/ballast.h"
 #include "service/metrics.h"
 #include "service/outline.h"
 #include "service/records.h"
@@ -152,9 +153,12 @@ class Service {
     void accept(Upload& upload);
     Charter charter_of(const std::string& id) const;
     void recover();
-    void remove_job(const JobRecord& job, const std::string& who);
+    // Only if retention's rule still holds, where that time is given.
+    void remove_job(const JobRecord& job, const std::string& who,
+                    std::optional<std::int64_t> unchanged_since = {});
     void keep_house();
     void sweep();
+    void keep_ballast();
     void note(std::string_view what);
 
     Settings settings_;
@@ -165,6 +169,7 @@ class Service {
     Metrics metrics_;
     Watchers watchers_;
     IncomingFiles incoming_;
+    Ballast ballast_;
     // Held while a file's record and what lies at its place change together.
     std::mutex place_mutex_;
     // One plan is looked at at a time: it may take seconds of one processor.

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <mutex>
 #include <optional>
@@ -40,9 +41,14 @@ class Store {
                                    std::uint32_t limit) const;
     std::vector<JobRecord> jobs_in(std::initializer_list<JobState> states) const;
     std::uint32_t count(JobState state) const;
-    void remove_job(const std::string& id);
+    // Calls `take_away` when the record is gone for all but a failure of it or of the disk. False
+    // if there is no such job, or if retention's rule (below) does not hold of it where
+    // `unchanged_since` is given.
+    bool remove_job(
+        const std::string& id, const std::optional<std::int64_t>& unchanged_since = {},
+        const std::function<void()>& take_away = [] {});
     // Jobs that retention removes: without a change since `changed`, and over or waiting for their
-    // owner. Charters wait for their members without an end.
+    // owner. Charters wait for their members without an end, until they have succeeded.
     std::vector<JobRecord> expired(std::int64_t changed) const;
     // Something has happened to it now.
     void touch(const std::string& id);
@@ -64,6 +70,7 @@ class Store {
     std::vector<std::pair<std::string, FileRecord>> open_uploads() const;
     // Adds or replaces; the job has changed.
     void put_file(const std::string& id, const FileRecord& file);
+    void put_files(const std::string& id, const std::vector<FileRecord>& files);
     void remove_file(const std::string& id, const std::string& name);
 
     void add_usage(const std::string& owner, std::int64_t at, double seconds);

@@ -11,6 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t sent_at_once = std::size_t{1} << 20U;
+// Of an upload, after which its job counts as changed.
+constexpr std::uint64_t noted_every = std::uint64_t{16} << 20U;
 
 }  // namespace
 
@@ -46,7 +48,9 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
         upload.done_ = true;
         return upload;
     }
-    if (!start.is_post && upload.job_.state != JobState::uploading) {
+    // One that was cancelled while files were missing can go on.
+    if (!start.is_post && upload.job_.state != JobState::uploading &&
+        upload.job_.state != JobState::cancelled) {
         refuse(Status::failed_precondition, "the job is {} and takes no more files",
                name(upload.job_.state));
     }
@@ -85,6 +89,9 @@ void Upload::append(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
     service_->require_reserve(file_.name, offset, bytes.size());
     incoming_->append(stream_, offset, bytes);
     service_->metrics_.count_uploaded(bytes.size());
+    if (offset / noted_every != (offset + bytes.size()) / noted_every) {
+        service_->store_.touch(job_.id);
+    }
 }
 
 FileView Upload::finish() {
@@ -128,7 +135,13 @@ void Service::accept(Upload& upload) {
             }
             fs::rename(path, place);
             flush_directory(place.parent_path());
-            store_.put_file(id, accepted);
+            try {
+                store_.put_file(id, accepted);
+            } catch (...) {  // the next try finds it where it was
+                std::error_code ignored;
+                fs::rename(place, path, ignored);
+                throw;
+            }
             return true;
         });
         incoming_.close(id, file);

@@ -244,21 +244,6 @@ void IncomingFiles::close_all(const std::string& job) {
         entry.second->take_over();
         return true;
     });
-    std::error_code ignored;
-    fs::remove_all(directory_ / job, ignored);
-}
-
-void IncomingFiles::sweep(const std::function<bool(const std::string&)>& exists) const {
-    std::vector<fs::path> strange;
-    for (const auto& entry : fs::directory_iterator(directory_)) {
-        if (!exists(entry.path().filename().string())) {
-            strange.push_back(entry.path());
-        }
-    }
-    for (const fs::path& path : strange) {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
 }
 
 }  // namespace cipherfit::service

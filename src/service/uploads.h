@@ -74,10 +74,9 @@ class IncomingFiles {
     std::shared_ptr<Incoming> open(const std::string& job, const FileRecord& file, bool afresh);
     std::uint64_t received(const std::string& job, const FileRecord& file) const;
     void close(const std::string& job, const std::string& name);
-    // And removes the files.
     void close_all(const std::string& job);
-    // Removes what belongs to no job that `exists` knows.
-    void sweep(const std::function<bool(const std::string&)>& exists) const;
+    // Where the files of a job lie.
+    std::filesystem::path directory(const std::string& job) const { return directory_ / job; }
 
   private:
     std::filesystem::path directory_;

@@ -3,6 +3,7 @@
 #include "cipherfit/base/error.h"
 #include "service/temporary_home.h"
 
+#include <ctime>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -118,6 +119,36 @@ TEST_F(StoreTest, RetentionCountsFromTheLastChange) {
     EXPECT_EQ(long_ago[0].id, "untouched");
     const std::int64_t later = store.job("over")->finished + 1000;
     EXPECT_EQ(store.expired(later).size(), 5U);  // all but the charter
+    // One that was started too early goes on waiting; one that has succeeded is over.
+    store.enqueue("charter", {JobState::uploading});
+    store.move("charter", {JobState::queued}, JobState::failed, "a signature is missing");
+    EXPECT_EQ(store.expired(later).size(), 5U);
+    store.enqueue("charter", {JobState::failed});
+    store.move("charter", {JobState::queued}, JobState::succeeded);
+    EXPECT_EQ(store.expired(later).size(), 6U);
+}
+
+TEST_F(StoreTest, RetentionLooksAgainBeforeItRemoves) {
+    Store store(home / "db");
+    for (const char* id : {"untouched", "touched", "started"}) {
+        store.add_job(job(id), {});
+    }
+    ASSERT_EQ(store.expired(2).size(), 3U);
+    store.touch("touched");
+    store.enqueue("started", {JobState::uploading});
+    int taken_away = 0;
+    const auto take = [&] { ++taken_away; };
+    const std::int64_t later = std::time(nullptr) + 1000;
+    EXPECT_FALSE(store.remove_job("touched", 2, take));
+    EXPECT_FALSE(store.remove_job("started", later, take));
+    EXPECT_EQ(taken_away, 0);
+    EXPECT_TRUE(store.remove_job("untouched", 2, take));
+    EXPECT_EQ(taken_away, 1);
+    EXPECT_THROW(store.remove_job("touched", {}, [] { throw Error(ErrorCode::io_failure, ""); }),
+                 Error);
+    EXPECT_TRUE(store.job("touched").has_value());
+    EXPECT_TRUE(store.remove_job("touched"));
+    EXPECT_FALSE(store.remove_job("touched"));
 }
 
 TEST_F(StoreTest, AddsTheTimeOfTheLastChangeToADatabaseOfTheFirstVersion) {
