@@ -1,8 +1,8 @@
 #include "cipherfit/circuit/memory.h"
 
+#include "cipherfit/base/error.h"
 #include "circuit/bootstrap_memory.h"
 #include "circuit/replay_pool.h"
-#include "cipherfit/base/error.h"
 
 #include <algorithm>
 #include <array>
@@ -85,7 +85,8 @@ Blocks MemoryReplay::State::work(const Tape& tape, const TapeEntry& entry) {
         case Operation::relinearize:
         case Operation::relinearize_rescale:
             return digits_of([&] {
-                return pool.switch_key(level, entry.operation == Operation::relinearize_rescale, false);
+                return pool.switch_key(level, entry.operation == Operation::relinearize_rescale,
+                                       false);
             });
         case Operation::multiply_by_power: {
             Blocks result = plain();

@@ -42,9 +42,7 @@ class ReplayPool {
     // How many of so many tasks run at a time.
     std::size_t threads_of(std::size_t tasks) const noexcept { return std::min(threads_, tasks); }
     // Buffers of so many limbs that every thread, or each of `tasks` tasks, has for its work.
-    void work(std::size_t tasks, std::size_t limbs) {
-        give(take(threads_of(tasks), limbs));
-    }
+    void work(std::size_t tasks, std::size_t limbs) { give(take(threads_of(tasks), limbs)); }
     void work_words(std::size_t tasks, std::size_t words) {
         give(take_words(threads_of(tasks), words));
     }

@@ -177,9 +177,9 @@ EncodedMatrix::EncodedMatrix(const Parameters& parameters, const DiagonalMatrix&
             for (std::size_t j = 0; j < diagonal.period; ++j) {
                 rotated[j] = values[(j + back) % matrix.size];
             }
-            giants_[giant].push_back({diagonal.baby, slots / diagonal.period,
-                                      encode_sparse(parameters.ring(),
-                                                    sparse_coefficients(rotated, scale), level)});
+            giants_[giant].push_back(
+                {diagonal.baby, slots / diagonal.period,
+                 encode_sparse(parameters.ring(), sparse_coefficients(rotated, scale), level)});
         }
     }
 }

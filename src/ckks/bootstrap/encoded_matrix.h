@@ -44,7 +44,7 @@ struct MatrixShape {
         std::size_t baby;
         std::size_t period;  // the smallest power of two, at least 2, with which it repeats
     };
-    std::int64_t stride = 0;                                // of one giant step
+    std::int64_t stride = 0;                               // of one giant step
     std::map<std::int64_t, std::vector<Diagonal>> giants;  // by the giant step
 };
 MatrixShape shape_of(const DiagonalMatrix& matrix);
