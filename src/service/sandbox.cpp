@@ -36,11 +36,10 @@ void limit(int what, std::uint64_t bytes, const char* name) {
 
 // A process that was started by root has all of them, and in a user namespace of its own every one
 // has.
-void give_up_capabilities() {
+bool give_up_capabilities() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-    require(::syscall(SYS_capset, &header, none.data()) == 0, ErrorCode::io_failure,
-            "cannot give up capabilities: {}", std::strerror(errno));
+    return ::syscall(SYS_capset, &header, none.data()) == 0;
 }
 
 bool leave_the_network() {
@@ -209,7 +208,9 @@ std::vector<std::string> confine(const Confinement& confinement) {
     if (!leave_the_network()) {
         lacking.emplace_back("network namespace");
     }
-    give_up_capabilities();
+    if (!give_up_capabilities()) {
+        lacking.emplace_back("capabilities");
+    }
     require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, ErrorCode::io_failure,
             "cannot give up privileges: {}", std::strerror(errno));
     if (!lock_the_files(confinement.directory)) {

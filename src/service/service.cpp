@@ -80,7 +80,8 @@ Service::Service(Settings settings)
     require_same_log(audit_, settings_.data / "audit.log", {sequence, hash});
     recover();
     note("start");
-    for (const char* part : {"network namespace", "landlock", "landlock truncate", "seccomp"}) {
+    for (const char* part :
+         {"network namespace", "capabilities", "landlock", "landlock truncate", "seccomp"}) {
         metrics_.show_confinement(part, std::ranges::count(settings_.lacking, part) > 0);
     }
     if (settings_.lacking.empty()) {

@@ -49,12 +49,12 @@ double refresh_transforms(unsigned log_n, unsigned log_slots) {
 }
 
 double refresh_memory_bytes(unsigned log_n, unsigned log_slots) {
-    // Of 2^11 slots, 4.18 GB in all less 2.99 GB of keys; of 2^15 2.67 GB, the matrices' diagonals
-    // being longer (docs/benchmarks.md).
-    constexpr double matrices_and_work = 1.2e9;
-    constexpr double longer_diagonals = 1.5e9;
-    const double share = std::exp2(static_cast<int>(log_slots) - 15);
-    return std::exp2(static_cast<int>(log_n) - 16) * (matrices_and_work + longer_diagonals * share);
+    // From the replay (circuit/memory.h) of N = 2^16 with up to 10 levels left: work of 0.4 to
+    // 0.9 GB, and matrices that double with the slots up to 1.6 GB at 2^14.
+    constexpr double work = 0.9e9;
+    constexpr double matrices = 1.6e9;
+    const double share = std::exp2(std::min(0, static_cast<int>(log_slots) - 14));
+    return std::exp2(static_cast<int>(log_n) - 16) * (work + matrices * share);
 }
 
 double refresh_rounding_error(const BootstrapPlan& bootstrap, std::size_t period) {

@@ -35,8 +35,9 @@ unsigned refreshed_bits(unsigned state_bits, int range_bits, std::size_t togethe
 // Cost of one in the planner's unit, the transform of a limb of N = 2^16 (train/cost.h).
 double refresh_transforms(unsigned log_n, unsigned log_slots);
 
-// The server's memory for one beside the keys: matrices, and the ciphertexts and decompositions of
-// the highest levels.
+// About the most of the server's memory that one takes beside the keys, for the search of a plan:
+// matrices, and the ciphertexts and decompositions of the highest levels. The plan that is found is
+// held to the replay of its own bootstrapping (circuit/memory.h).
 double refresh_memory_bytes(unsigned log_n, unsigned log_slots);
 
 // Errors of a result, in a slot's real part (docs/design/bootstrapping.md). Roundings, those of

@@ -83,16 +83,17 @@ ServerMemory server_memory(const TrainingPlan& plan) {
     ServerMemory memory;
     const KeyRequest request = plan.keys();
     memory.other_bytes = other_bytes(plan, request);
-    if (plan.refresh_count() > 0) {
-        const BootstrapPlan& bootstrap = plan.refresh().value().bootstrap;
-        memory.bootstrap_bytes =
-            refresh_memory_bytes(plan.parameters().log_n(), bootstrap.literal().log_slots);
-    }
+    const BootstrapPlan* bootstrap =
+        plan.refresh_count() > 0 ? &plan.refresh().value().bootstrap : nullptr;
     const std::size_t batches = plan.row_files();
     if (is_too_long_to_trace(plan)) {
         // The data with what is made of it; twice that for what one iteration takes beside them.
         memory.pool_bytes = key_bytes(plan, request) +
                             (plan.solver().kept_copies() + 2) * largest_batch_bytes(plan);
+        if (bootstrap != nullptr) {
+            memory.pool_bytes +=
+                refresh_memory_bytes(plan.parameters().log_n(), bootstrap->literal().log_slots);
+        }
         return memory;
     }
     const TrainingTrace trace = trace_training(plan);
@@ -100,6 +101,9 @@ ServerMemory server_memory(const TrainingPlan& plan) {
     for_each_key(plan, request, [&](KeyId /*id*/, const KeyShape& shape) {
         replay.hold(2 * shape.digits, shape.limbs());
     });
+    if (bootstrap != nullptr) {
+        replay.hold_bootstrapper(*bootstrap);
+    }
     replay.read_ciphertext(plan.messages().front().level);
     replay.run(trace.tape, trace.tape.entries);
     // A second batch is read while one is in use.

@@ -326,8 +326,8 @@ TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
 // What a run on one thread adds to the pool is what the replay says, to the byte.
 TEST(TrainingTrace, MemoryIsThatOfThePool) {
     for (const TracedRun& c : traced_runs()) {
-        if (c.refreshed || c.recipe.batch > 0 || c.recipe.parts > 1) {
-            continue;  // measured as a whole, and read while training goes on
+        if (c.recipe.batch > 0 || c.recipe.parts > 1) {
+            continue;  // data are read while training goes on
         }
         SCOPED_TRACE(c.name);
         const TrainingRun run(c.shape, c.recipe, options_of(c), 5);
@@ -335,10 +335,21 @@ TEST(TrainingTrace, MemoryIsThatOfThePool) {
             const LoggedRun logged(run);
             const Tape& tape = logged.tape();
             MemoryReplay replay(training_ring(run.plan));
+            if (c.refreshed) {
+                replay.hold_bootstrapper(run.plan.refresh().value().bootstrap);
+            }
             replay.run(tape, tape.phase(0));
             const std::size_t data = replay.pooled_bytes();
             replay.run(tape, std::span(tape.entries).subspan(tape.phases.at(1).first));
-            EXPECT_EQ(logged.grown_bytes(), replay.pooled_bytes() - data);
+            const std::size_t grown = replay.pooled_bytes() - data;
+            if (c.refreshed) {
+                // The run has let go of a limb that encoding the matrices has left idle.
+                EXPECT_GE(logged.grown_bytes(), grown);
+                EXPECT_LE(logged.grown_bytes(),
+                          grown + block_bytes(std::size_t{1} << run.plan.parameters().log_n()));
+            } else {
+                EXPECT_EQ(logged.grown_bytes(), grown);
+            }
             return 0;
         });
     }

@@ -4,6 +4,7 @@
 
 #include "cipherfit/circuit/folds.h"
 #include "cipherfit/circuit/tape.h"
+#include "cipherfit/ckks/bootstrap.h"
 
 #include <cstddef>
 #include <memory>
@@ -14,7 +15,7 @@ namespace cipherfit {
 class MemoryReplay {
   public:
     // On that many threads: a sum of rotations works on as many limbs at a time. On one thread the
-    // result is exact, the working memory of bootstrappings apart; on more it is an upper bound.
+    // result is exact; on more it is an upper bound.
     explicit MemoryReplay(const RingShape& ring, std::size_t threads = 1);
     ~MemoryReplay();
     MemoryReplay(const MemoryReplay&) = delete;
@@ -22,6 +23,9 @@ class MemoryReplay {
 
     // `polynomials` of so many limbs that stay to the end: keys.
     void hold(std::size_t polynomials, std::size_t limbs);
+    // What a bootstrapper holds to the end, its keys apart. Tapes that bootstrap need it, and throw
+    // Error(invalid_argument) without.
+    void hold_bootstrapper(const BootstrapPlan& plan);
     // A ciphertext of fresh data as it is read: one polynomial is copied.
     void read_ciphertext(std::size_t level);
     // Entries of one tape, in order; values may have been made by entries before.
@@ -34,8 +38,8 @@ class MemoryReplay {
     std::size_t peak_bytes() const noexcept;
 
   private:
-    class Pool;
-    std::unique_ptr<Pool> pool_;
+    class State;
+    std::unique_ptr<State> state_;
 };
 
 }  // namespace cipherfit

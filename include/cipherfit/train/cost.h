@@ -37,11 +37,9 @@ struct ServerMemory {
     // What the pool of polynomials comes to hold: keys and data, then the plan's tape replayed
     // against the pool's policy (circuit/memory.h).
     double pool_bytes = 0;
-    // Bootstrapping's matrices and work, as measured.
-    double bootstrap_bytes = 0;
     // The ring's tables, masks, what is read from and written to files, and the program itself.
     double other_bytes = 0;
-    double total() const noexcept { return pool_bytes + bootstrap_bytes + other_bytes; }
+    double total() const noexcept { return pool_bytes + other_bytes; }
 };
 ServerMemory server_memory(const TrainingPlan& plan);
 

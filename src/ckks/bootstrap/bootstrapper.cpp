@@ -108,6 +108,7 @@ std::vector<Ciphertext> Bootstrapper::coefficients(Ciphertext x) const {
     const double scale = x.scale() * matrices.back().scale();
     const SwitchingKey& key = keys_->get(KeyId::conjugation(), x.level());
     RaisedPair slots = matrices.back().apply_raised(*keys_, x);
+    x = {};
     std::vector<Ciphertext> result;
     if (plan_.stages().side_by_side()) {
         result.push_back(lower(ring, add_automorphism(ring, std::move(slots), key), scale, true));

@@ -142,6 +142,21 @@ KeyRequest matrix_keys(const DiagonalMatrix& matrix, const Parameters& parameter
     return request;
 }
 
+MatrixShape shape_of(const DiagonalMatrix& matrix) {
+    const BabyGiantSteps split = split_offsets(matrix);
+    MatrixShape shape;
+    shape.stride = split.stride;
+    for (const auto& [offset, diagonal] : matrix.diagonals) {
+        const auto [baby, giant] = split.steps.at(offset);
+        shape.giants[giant].push_back({offset, baby, period_of(diagonal)});
+    }
+    return shape;
+}
+
+std::size_t expanded_words(std::size_t n) noexcept {
+    return std::min(block_size, n) * most_babies;
+}
+
 EncodedMatrix::EncodedMatrix(const Parameters& parameters, const DiagonalMatrix& matrix,
                              std::size_t level, double scale)
     : level_(level), scale_(scale) {
@@ -151,21 +166,21 @@ EncodedMatrix::EncodedMatrix(const Parameters& parameters, const DiagonalMatrix&
             ErrorCode::invalid_argument,
             "cannot encode a matrix of size {} at level {} and scale {} for {} slots and {} levels",
             matrix.size, level, scale, slots, parameters.max_level());
-    const BabyGiantSteps split = split_offsets(matrix);
-    stride_ = split.stride;
+    const MatrixShape shape = shape_of(matrix);
+    stride_ = shape.stride;
     const auto size = static_cast<std::int64_t>(matrix.size);
-    for (const auto& [offset, diagonal] : matrix.diagonals) {
-        const auto [baby, giant] = split.steps.at(offset);
+    for (const auto& [giant, diagonals] : shape.giants) {
         const auto back = static_cast<std::size_t>((size - giant * stride_ % size) % size);
-        std::vector<Complex> rotated(matrix.size);
-        for (std::size_t j = 0; j < matrix.size; ++j) {
-            rotated[j] = diagonal[(j + back) % matrix.size];
+        for (const MatrixShape::Diagonal& diagonal : diagonals) {
+            const std::vector<Complex>& values = matrix.diagonals.at(diagonal.offset);
+            std::vector<Complex> rotated(diagonal.period);
+            for (std::size_t j = 0; j < diagonal.period; ++j) {
+                rotated[j] = values[(j + back) % matrix.size];
+            }
+            giants_[giant].push_back(
+                {diagonal.baby, slots / diagonal.period,
+                 encode_sparse(parameters.ring(), sparse_coefficients(rotated, scale), level)});
         }
-        const std::size_t period = period_of(rotated);
-        const auto coefficients =
-            sparse_coefficients(std::span<const Complex>(rotated).first(period), scale);
-        giants_[giant].push_back(
-            {baby, slots / period, encode_sparse(parameters.ring(), coefficients, level)});
     }
 }
 

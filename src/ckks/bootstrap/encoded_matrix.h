@@ -37,6 +37,21 @@ BabyGiantSteps split_offsets(const DiagonalMatrix& matrix);
 KeyRequest matrix_keys(const DiagonalMatrix& matrix, const Parameters& parameters,
                        std::size_t level);
 
+// What is encoded of a matrix, without the values.
+struct MatrixShape {
+    struct Diagonal {
+        std::size_t offset;
+        std::size_t baby;
+        std::size_t period;  // the smallest power of two, at least 2, with which it repeats
+    };
+    std::int64_t stride = 0;                               // of one giant step
+    std::map<std::int64_t, std::vector<Diagonal>> giants;  // by the giant step
+};
+MatrixShape shape_of(const DiagonalMatrix& matrix);
+
+// Words of work that each thread has while the babies are multiplied, in a ring of dimension n.
+std::size_t expanded_words(std::size_t n) noexcept;
+
 class EncodedMatrix {
   public:
     // For ciphertexts at exactly `level` >= 1 whose slots repeat with the matrix' size, a divisor

@@ -36,6 +36,10 @@ class EvalMod {
     // Throws Error(invalid_argument) for what is out of range.
     static EvalMod create(const EvalModLiteral& literal);
 
+    const Polynomial& sine() const noexcept { return sine_; }
+    unsigned double_angles() const noexcept { return double_angles_; }
+    const Polynomial& arcsine() const noexcept { return arcsine_; }
+
     // Levels it takes.
     std::size_t depth() const noexcept;
     // The same polynomials in double precision.
