@@ -285,7 +285,8 @@ class JobService(ServiceTest):
         lacking = [part for event in running.events("confinement_lacking")
                    for part in event["parts"]]
         self.assertEqual(bool(lacking), not running.events("jobs_confined"))
-        for part in ("network namespace", "capabilities", "landlock", "landlock truncate", "seccomp"):
+        for part in ("network namespace", "capabilities", "landlock", "landlock truncate",
+                     "seccomp"):
             self.assertIn(f'cipherfit_confinement_lacking{{part="{part}"}} {int(part in lacking)}',
                           text)
         # The key of its certificate is in no core dump.
