@@ -56,19 +56,6 @@ Models followed(const TrainingRun& run, std::uint64_t seed) {
     return {model_of(run, state.iteration, exact), model_of(run, state.iteration, noisy)};
 }
 
-RowMatrix encrypted(const TrainingRun& run) {
-    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
-    TrainingState state;
-    for (int t = 0; t < run.plan.recipe().iterations; ++t) {
-        state = trainer.step(state);
-    }
-    SlotBlocks blocks;
-    for (const Ciphertext& block : trainer.model(state)) {
-        blocks.push_back(run.owner.decrypt_real(block));
-    }
-    return model_of(run, state.iteration, blocks);
-}
-
 double distance(const RowMatrix& a, const RowMatrix& b) {
     return (a - b).cwiseAbs().maxCoeff();
 }
@@ -98,7 +85,7 @@ TEST(NoiseReference, EveryOperationsErrorsAreWhatIsMeasured) {
                 // In numbers without errors the circuit is the twin.
                 EXPECT_LT(distance(models.exact, twin), 1e-10);
                 of_operations = std::max(of_operations, distance(models.noisy, models.exact));
-                measured = std::max(measured, distance(encrypted(run), twin));
+                measured = std::max(measured, distance(test::encrypted_model(run), twin));
             }
             const double of_solver = test::state_error_bound(run.plan, run.prepared);
             std::cout << kind->name() << ", degree " << degree << ": measured " << measured

@@ -33,20 +33,6 @@ PlanOptions small_options(std::string_view solver, bool refreshed) {
     return options;
 }
 
-// The model of an encrypted run, c x d.
-RowMatrix encrypted_model(const TrainingRun& run) {
-    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
-    TrainingState state;
-    for (int t = 0; t < run.plan.recipe().iterations; ++t) {
-        state = trainer.step(state);
-    }
-    SlotBlocks blocks;
-    for (const Ciphertext& block : trainer.model(state)) {
-        blocks.push_back(run.owner.decrypt_real(block));
-    }
-    return owner_solver(run.plan).reader(run.plan, run.prepared.xs)->model(state.iteration, blocks);
-}
-
 // Planned as an owner does: the range of bootstrappings is what the twin needs.
 TrainingRun planned_run(const TrainingShape& shape, const Recipe& recipe,
                         const PlanOptions& options, int seed) {
@@ -70,7 +56,7 @@ Shares shares_of_bound(const TrainingShape& shape, const Recipe& recipe, const P
     for (int seed = 1; seed <= keys; ++seed) {
         const TrainingRun run = planned_run(shape, recipe, options, seed);
         const RowMatrix twin = test::twin_model(run.plan.solver().form(), run.prepared, recipe);
-        const double measured = (encrypted_model(run) - twin).cwiseAbs().maxCoeff();
+        const double measured = (test::encrypted_model(run) - twin).cwiseAbs().maxCoeff();
         const double share = measured / test::state_error_bound(run.plan, run.prepared);
         result.largest = std::max(result.largest, share);
         result.above_bound += share < 1 ? 0 : 1;
