@@ -1,6 +1,6 @@
 # cpack -G DEB: cipherfit-owner with the program of the data's owner, cipherfit-server with that of
-# the machine that trains. Both need nothing but Debian 12's own packages, which dpkg-shlibdeps reads
-# from the programs.
+# the machine that trains. Both need nothing but the packages of the Debian that they are made on, which
+# dpkg-shlibdeps reads from the programs. cpack itself needs `tools/setup.sh package`.
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME cipherfit)
 set(CPACK_PACKAGE_VENDOR cipherfit)
@@ -24,10 +24,16 @@ set(CPACK_DEBIAN_SERVER_PACKAGE_NAME cipherfit-server)
 set(CPACK_COMPONENT_SERVER_DESCRIPTION "The server's program: training on ciphertexts, and a service")
 # The settings that an operator has changed stay.
 file(WRITE "${CMAKE_BINARY_DIR}/packages/conffiles" "/etc/cipherfit/server.toml\n")
+set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS passwd)  # useradd
 set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA "${CMAKE_BINARY_DIR}/packages/conffiles"
-    "${PROJECT_SOURCE_DIR}/packaging/postinst")
+    "${PROJECT_SOURCE_DIR}/packaging/postinst" "${PROJECT_SOURCE_DIR}/packaging/prerm"
+    "${PROJECT_SOURCE_DIR}/packaging/postrm")
 set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 install(FILES packaging/cipherfit-server.service DESTINATION lib/systemd/system
     COMPONENT server EXCLUDE_FROM_ALL)
 install(FILES packaging/server.toml DESTINATION /etc/cipherfit COMPONENT server EXCLUDE_FROM_ALL)
+foreach(component owner server)
+    install(FILES LICENSE DESTINATION share/doc/cipherfit-${component} RENAME copyright
+        COMPONENT ${component} EXCLUDE_FROM_ALL)
+endforeach()
 include(CPack)

