@@ -46,19 +46,21 @@ TEST_F(UploadsTest, ARetryDuringTheCheckLeavesTheAcceptedFileAlone) {
     const auto stream = incoming->take_over();
     incoming->append(stream, 0, first);
     int accepted = 0;
-    std::thread retry;
+    std::uint64_t later = 0;
     incoming->finish(stream, [&] {
         ++accepted;
-        // The line has broken, and the client has come again.
+        // The line has broken, and the client has come again: it does not keep a thread waiting.
         const auto again = files.open("job", file_with(first), false);
         EXPECT_EQ(again, incoming);
-        const auto later = again->take_over();
-        retry =
-            std::thread([again, later, &accepted] { again->finish(later, [&] { ++accepted; }); });
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        later = again->take_over();
+        std::thread([&] {
+            EXPECT_EQ(status_of([&] { again->append(later, 0, first); }), Status::aborted);
+            EXPECT_EQ(status_of([&] { again->finish(later, [&] { ++accepted; }); }),
+                      Status::aborted);
+        }).join();
         std::filesystem::rename(incoming->path(), home / "accepted");
     });
-    retry.join();
+    incoming->finish(later, [&] { ++accepted; });
     EXPECT_EQ(accepted, 1);
     EXPECT_EQ(std::filesystem::file_size(home / "accepted"), first.size());
 }
