@@ -115,11 +115,13 @@ void Service::recover() {
         // A file that was moved into its place, and not noted yet, is checked again.
         const std::string id = path.filename().string();
         for (const FileRecord& file : store_.files(id)) {
+            const fs::path came = incoming_.path(id, file);
+            const fs::path place = path / plain_name(file.name);
             std::error_code error;
-            if (!file.complete && file.bytes > 0 && fs::exists(path / file.name, error)) {
-                const fs::path place = incoming_.path(id, file);
-                fs::create_directories(place.parent_path(), error);
-                fs::rename(path / file.name, place, error);
+            if (!file.complete && file.bytes > 0 && fs::exists(place, error) &&
+                !fs::exists(came, error)) {
+                fs::create_directories(came.parent_path(), error);
+                fs::rename(place, came, error);
             }
         }
     }
@@ -198,7 +200,7 @@ void Service::keep_ballast() {
     }
 }
 
-// A removal that failed.
+// Removals that failed, and parts of posts.
 void Service::sweep() {
     constexpr auto seldom = std::chrono::hours(1);
     const auto now = std::chrono::steady_clock::now();
@@ -208,6 +210,24 @@ void Service::sweep() {
     swept_ = now;
     for (const fs::path& path : entries_of(settings_.data / "removed")) {
         remove_tree(path);
+    }
+    drop_old_parts();
+}
+
+// What members of a charter have begun to post and not gone on with.
+void Service::drop_old_parts() {
+    constexpr auto old = std::chrono::hours(24);
+    const auto now = fs::file_time_type::clock::now();
+    for (const auto& [job, file] : store_.open_uploads()) {
+        if (!is_part(file.name)) {
+            continue;
+        }
+        const std::lock_guard lock(place_mutex_);
+        const auto changed = incoming_.changed(job, file);
+        if (!changed || now - *changed > old) {
+            incoming_.drop(job, file);
+            store_.remove_file(job, file.name);
+        }
     }
 }
 

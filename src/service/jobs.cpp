@@ -113,12 +113,7 @@ std::vector<JobView> Service::jobs(const std::string& client, const std::string&
 }
 
 std::vector<FileView> Service::files(const std::string& client, const std::string& id) const {
-    const JobRecord job = visible_job(client, id);
-    std::vector<FileView> views;
-    for (const FileRecord& file : store_.files(id)) {
-        views.push_back(view(job, file));
-    }
-    return views;
+    return views_of(visible_job(client, id), client);
 }
 
 JobView Service::start(const std::string& client, const std::string& id) {
@@ -133,6 +128,7 @@ JobView Service::start(const std::string& client, const std::string& id) {
         }
     }
     require_hours(job.owner);
+    require_quota(job, 0);
     if (audited({.who = client, .what = "start", .job = id}, [&] {
             return store_.enqueue(id, {JobState::uploading, JobState::failed, JobState::cancelled,
                                        JobState::stopped});

@@ -17,10 +17,12 @@
 
 namespace cipherfit::service {
 
-inline constexpr int schema_version = 2;
+inline constexpr int schema_version = 3;
 
 struct Usage {
-    std::uint64_t bytes = 0;  // announced by uploads, and of results
+    // Announced by uploads, and of results; of jobs that are not over at least what they are
+    // predicted to take. Parts of posts are not counted.
+    std::uint64_t bytes = 0;
     std::uint32_t jobs = 0;
     double seconds = 0;  // of running, since the time that was asked for
 };
@@ -71,6 +73,8 @@ class Store {
     // Adds or replaces; the job has changed.
     void put_file(const std::string& id, const FileRecord& file);
     void put_files(const std::string& id, const std::vector<FileRecord>& files);
+    // Adds or replaces a post in the place of all its parts.
+    void put_post(const std::string& id, const FileRecord& file);
     void remove_file(const std::string& id, const std::string& name);
 
     void add_usage(const std::string& owner, std::int64_t at, double seconds);

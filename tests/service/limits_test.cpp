@@ -114,6 +114,23 @@ TEST_F(LimitsTest, WhatOpenUploadsHaveAnnouncedIsNotPromisedTwice) {
     begin(service, "bob", "b", 39 * megabyte);
 }
 
+TEST_F(LimitsTest, TheQuotaCountsWhatJobsArePredictedToTake) {
+    add_job("a", "alice", 90 * megabyte);
+    add_job("b", "alice", 90 * megabyte);
+    Database(settings.data / "service.sqlite")
+        .execute("UPDATE jobs SET disk_bytes = 50000000 WHERE id = 'a'");
+    settings.quota_bytes = 80 * megabyte;
+    Service service(settings);
+    EXPECT_EQ(service.facts("alice").usage.bytes, 50 * megabyte);
+    // Within what the one was admitted with, and what is left to the other.
+    begin(service, "alice", "a", 49 * megabyte);
+    begin(service, "alice", "b", 30 * megabyte);
+    EXPECT_EQ(status_of_call([&] { begin(service, "alice", "b", 31 * megabyte); }),
+              Status::resource_exhausted);
+    EXPECT_EQ(status_of_call([&] { begin(service, "alice", "a", 51 * megabyte); }),
+              Status::resource_exhausted);
+}
+
 TEST_F(LimitsTest, AnUploadEndsWhenOthersHaveFilledTheDiskAndGoesOnLater) {
     add_job("a", "alice", 90 * megabyte);
     Service service(settings);
