@@ -252,6 +252,7 @@ void simulate(const FitOptions& options, const OutputDirectory& out, Samples tra
     const SimulatedTraining simulated =
         simulate_training(planned, options.features.seed(), iterations_per_point(state.setup));
     std::vector<ReportModel> models;
+    models.reserve(simulated.models.size());
     for (const SimulatedModel& model : simulated.models) {
         models.push_back({model.iteration, model.head});
     }

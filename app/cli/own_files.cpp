@@ -63,6 +63,7 @@ bool is_link(const fs::path& path) {
 
 std::vector<fs::path> own_files(const fs::path& directory) {
     std::vector<fs::path> found;
+    found.reserve(names.size() + 1);
     for (const std::string_view name : names) {
         found.push_back(directory / name);
     }

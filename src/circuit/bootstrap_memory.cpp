@@ -179,7 +179,7 @@ class Run {
         for (const std::int64_t side : {1, -1}) {
             const std::int64_t outermost = side > 0 ? sums.rbegin()->first : -sums.begin()->first;
             for (std::int64_t giant = outermost; giant > 0; --giant) {
-                const Blocks sum = sum_of(side * giant);
+                const Blocks& sum = sum_of(side * giant);
                 sum_of(side * (giant - 1));
                 rotate_raised_pair({sum[1]}, level);
                 pool_.give({sum[0]});

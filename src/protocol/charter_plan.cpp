@@ -186,7 +186,7 @@ Expected<CharterPlan> CharterPlan::of(const Charter& charter, TestParameters tes
         agreed.threshold = charter.threshold;
         agreed.contributors = static_cast<unsigned>(charter.contributors().size());
         agreed.kappa = charter.kappa;
-        const CharterPlan plan(terms, std::move(joint));
+        CharterPlan plan(terms, std::move(joint));
         Charter planned = charter;
         plan.write_to(planned);
         if (planned != charter || agreed != plan.joint().task()) {

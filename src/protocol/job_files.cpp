@@ -167,6 +167,7 @@ Expected<TrainingState> read_state(ContentSource from, ContainerKind kind, const
             reader.section(tag_list, 0, sizeof(std::uint32_t) * (1 + sequences.size()))));
         const std::uint32_t iteration = in.u32();
         std::vector<std::uint32_t> counts;
+        counts.reserve(sequences.size());
         for (std::size_t i = 0; i < sequences.size(); ++i) {
             counts.push_back(in.u32());
         }

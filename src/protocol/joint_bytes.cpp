@@ -44,6 +44,7 @@ void write_contribution(ByteWriter& out, const JointPlan& plan,
 JointContribution read_contribution(ByteReader& in, const JointPlan& plan) {
     const auto read = [&](double scale) {
         std::vector<RnsPoly> parts;
+        parts.reserve(2);
         for (int part = 0; part < 2; ++part) {
             parts.push_back(read_poly(in, plan.parameters(), plan.upload_level()));
         }

@@ -109,19 +109,23 @@ std::string JointMap::to_text() const {
 }
 
 Expected<JointMap> JointMap::from_text(std::string_view text) {
+    const auto unreadable = [] {
+        return make_error(ErrorCode::bad_input,
+                          "the charter's extractor cannot be read: was it written by another "
+                          "program?");
+    };
     try {
-        const JointMap map =
+        JointMap map =
             text == name(JointMapKind::none) ? JointMap{} : from_json(nlohmann::json::parse(text));
-        if (map.to_text() == text) {
-            return map;
+        if (map.to_text() != text) {
+            return unreadable();
         }
+        return map;
     } catch (const nlohmann::json::exception&) {
-        // said below
+        return unreadable();
     } catch (const Error& error) {
         return tl::unexpected<ErrorInfo>(error.info());
     }
-    return make_error(ErrorCode::bad_input,
-                      "the charter's extractor cannot be read: was it written by another program?");
 }
 
 }  // namespace cipherfit

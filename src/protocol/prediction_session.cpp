@@ -101,7 +101,8 @@ class PredictionSession::Run {
     std::optional<ScaledModel> model_;
 };
 
-PredictionSession::PredictionSession(JobStore& store, PredictionOptions options, Observer* observer)
+PredictionSession::PredictionSession(JobStore& store, const PredictionOptions& options,
+                                     Observer* observer)
     : run_(std::make_unique<Run>(store, options, observer)) {}
 PredictionSession::~PredictionSession() = default;
 PredictionSession::PredictionSession(PredictionSession&&) noexcept = default;

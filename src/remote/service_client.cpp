@@ -80,7 +80,7 @@ class ServiceClient::Patience {
     std::minstd_rand random_{std::random_device{}()};
 };
 
-ServiceClient::ServiceClient(std::string address, const ServiceIdentity& identity,
+ServiceClient::ServiceClient(const std::string& address, const ServiceIdentity& identity,
                              ServiceObserver& observer, const RetryLimits& limits,
                              const CallTimes& times)
     : address_(checked_address(address)),

@@ -47,8 +47,9 @@ struct TransferCount {
 class ServiceClient {
   public:
     // `observer` must outlive the client. Nothing is sent yet.
-    ServiceClient(std::string address, const ServiceIdentity& identity, ServiceObserver& observer,
-                  const RetryLimits& limits = {}, const CallTimes& times = {});
+    ServiceClient(const std::string& address, const ServiceIdentity& identity,
+                  ServiceObserver& observer, const RetryLimits& limits = {},
+                  const CallTimes& times = {});
 
     // Whether the server is there, takes this identity and speaks this version.
     ServerFacts greet();

@@ -149,7 +149,8 @@ Transaction::~Transaction() {
     if (open_) {
         try {
             database_.execute("ROLLBACK");
-        } catch (...) {  // SQLite has rolled back already
+        } catch (...) {
+            open_ = false;  // SQLite has rolled back already
         }
     }
 }

@@ -24,9 +24,10 @@ std::string_view Solver::model_sequence(const TrainingPlan& plan, int /*iteratio
 
 void Solver::check(const TrainingPlan& /*plan*/) const {}
 
-std::unique_ptr<TrainingCircuit> Solver::circuit(const TrainingPlan& /*plan*/,
-                                                 Operations& /*operations*/,
-                                                 CircuitSource /*source*/) const {
+std::unique_ptr<TrainingCircuit> Solver::circuit(
+    const TrainingPlan& /*plan*/, Operations& /*operations*/,
+    // NOLINTNEXTLINE(performance-unnecessary-value-param)
+    CircuitSource /*source*/) const {
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("the {} solver takes all samples at once: give its data", name()));
 }

@@ -13,7 +13,6 @@ namespace cipherfit {
 // TrainingState (encrypted_trainer.h), as handles.
 struct CircuitState {
     int iteration = 0;
-    // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
     Sequences<Handle> sequences = {};
 
     const std::vector<Handle>& operator[](std::string_view name) const { return sequences[name]; }

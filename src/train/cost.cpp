@@ -18,6 +18,7 @@ TrainingCounts count_operations(const TrainingPlan& plan) {
         const TrainingTrace trace = trace_training(plan);
         const Tape& tape = trace.tape;
         std::vector<OperationCounts> phases;
+        phases.reserve(tape.phases.size());
         for (std::size_t phase = 0; phase < tape.phases.size(); ++phase) {
             phases.push_back(count_operations(tape, tape.phase(phase), ring));
         }

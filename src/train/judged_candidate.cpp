@@ -44,7 +44,7 @@ bool usable(const Judged& judged) {
 
 Judged judge(ModelCandidate candidate, const RowMatrix& scores, std::span<const int> labels,
              const Eigen::VectorXd& weights, int degree) {
-    Judged judged{std::move(candidate), held_out_loss(scores, labels, weights), degree};
+    Judged judged{candidate, held_out_loss(scores, labels, weights), degree};
     judged.candidate.accuracy = judged.held_out.accuracy;
     judged.candidate.loss = judged.held_out.mean_loss;
     judged.candidate.work = work_of(judged.candidate, degree);
@@ -138,6 +138,7 @@ void add_features(const Judged& judged, std::vector<ModelCandidate>& chosen) {
 void add_best_features(const std::vector<Judged>& judged, std::size_t most,
                        std::vector<ModelCandidate>& chosen) {
     std::vector<const Judged*> by_loss;
+    by_loss.reserve(judged.size());
     for (const Judged& of : judged) {
         by_loss.push_back(&of);
     }

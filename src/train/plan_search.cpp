@@ -147,7 +147,8 @@ void PlanSearch::consider(const LayoutOffer& offer,
     double memory = offer.memory + ring_.extra_memory;
     const std::size_t batches = row_files(recipe_, shape_.samples);
     if (batches > 1) {
-        memory += static_cast<double>(offer.ciphertexts / batches) * ciphertext_memory(ring);
+        const std::size_t at_a_time = offer.ciphertexts / batches;
+        memory += static_cast<double>(at_a_time) * ciphertext_memory(ring);
     }
     const double estimated = memory;
     memory *= memory_factor_;

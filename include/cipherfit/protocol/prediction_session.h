@@ -32,7 +32,7 @@ class PredictionSession {
     // Throws Error: busy; bad_input for a model of another shape, for one that is given although
     // the job brings one, for one that is missing, and for a plan that needs more memory; and what
     // the readers report.
-    explicit PredictionSession(JobStore& store, PredictionOptions options = {},
+    explicit PredictionSession(JobStore& store, const PredictionOptions& options = {},
                                Observer* observer = nullptr);
     ~PredictionSession();
     PredictionSession(PredictionSession&&) noexcept;

@@ -33,7 +33,6 @@ using EncryptedTrainingData = Sequences<Ciphertext>;
 // only the sequence that the recipe takes as the model is there.
 struct TrainingState {
     int iteration = 0;
-    // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
     Sequences<Ciphertext> sequences = {};
 
     const std::vector<Ciphertext>& operator[](std::string_view name) const {

@@ -40,7 +40,6 @@ struct NoiseModel {
     // Entries of M and of U before the iterations that are named, each in 1..iterations-1.
     double refresh_std = 0.0;
     double refresh_loss = 0.0;  // no deviation: both are multiplied by 1 less this
-    // NOLINTNEXTLINE(readability-redundant-member-init): for designated initialisers
     std::vector<int> refreshes = {};
     // Of the weights by which a dual run adds up its errors for models in between, one draw for
     // each E_t and sequence, and the length of the segments ; 0: there are none.

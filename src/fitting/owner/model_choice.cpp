@@ -202,6 +202,7 @@ ModelChoice choose_model(const TrainingRows& training, const RecipeOptions& reci
                                             is_wide ? most_wide_rows : most_rows),
                     features.seed());
     std::vector<int> labels;
+    labels.reserve(sample.size());
     for (const Eigen::Index row : sample) {
         labels.push_back(training.data.labels[static_cast<std::size_t>(row)]);
     }

@@ -87,7 +87,7 @@ Expected<ReleaseRequest> ReleaseCeremony::read_request(const RoundView& view) co
                           member_.charter().describe(plan_.recipient), asked.error().message);
     }
     try {
-        const ReleaseRequest request = request_of(asked->ciphertext, asked->holders);
+        ReleaseRequest request = request_of(asked->ciphertext, asked->holders);
         require_valid(parameters_, request);
         return request;
     } catch (const Error& error) {

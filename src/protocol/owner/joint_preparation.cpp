@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include <Eigen/Cholesky>
+
 namespace cipherfit {
 namespace {
 

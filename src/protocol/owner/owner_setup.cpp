@@ -223,7 +223,7 @@ PreparedData prepare_rows(const OwnerSetup& setup, const RowMatrix& features,
 PlainRuns plain_runs(const OwnerSetup& setup, std::shared_ptr<const PreparedData> data) {
     const Recipe& recipe = setup.plan.recipe();
     const auto weights = std::make_shared<const PlainRun>(weights_solver().form(), data, recipe);
-    return {data, weights, states_of(setup.plan, weights)};
+    return {std::move(data), weights, states_of(setup.plan, weights)};
 }
 
 OwnerSetup make_owner_setup(const Dataset& training, const SetupOptions& options) {

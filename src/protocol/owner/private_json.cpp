@@ -62,7 +62,7 @@ void write_sealed_json(const fs::path& path, nlohmann::json json) {
 nlohmann::json read_sealed_json(const fs::path& path) {
     nlohmann::json json = read_json(path);
     if (const auto found = json.find("checksum"); found != json.end()) {
-        const nlohmann::json checksum = *found;
+        const nlohmann::json checksum = std::move(*found);
         json.erase(found);
         if (checksum != checksum_of(json)) {
             changed(path);

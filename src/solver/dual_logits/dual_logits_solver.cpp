@@ -63,8 +63,7 @@ double DualLogitsSolver::segment_capacity(const TrainingPlan& plan) const noexce
            static_cast<double>(plan.parameters().q(1)) / (4 * coefficient_scale(plan));
 }
 
-std::size_t DualLogitsSolver::segment_ciphertexts(const TrainingPlan& plan,
-                                                  int iteration) const noexcept {
+std::size_t DualLogitsSolver::segment_ciphertexts(const TrainingPlan& plan, int iteration) const {
     const int every = models_every(plan);
     // Iteration t, from 1, ends in the segment of (t - 1) / every, from 0.
     if (every == 0 || iteration == 0 ||

@@ -41,7 +41,7 @@ class DualLogitsSolver : public DualSolver {
     double segment_capacity(const TrainingPlan& plan) const noexcept;
     // Ciphertexts of a state's sums over its segment: of M and, with momentum, of U; none in the
     // first state, and none after the last boundary before the end.
-    std::size_t segment_ciphertexts(const TrainingPlan& plan, int iteration) const noexcept;
+    std::size_t segment_ciphertexts(const TrainingPlan& plan, int iteration) const;
 
   protected:
     bool logits_join_sigmoid() const noexcept override { return true; }

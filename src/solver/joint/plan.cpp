@@ -286,6 +286,7 @@ const Tape& JointPlan::tape() const {
         SymbolicOperations symbolic(parameters_);
         Recorder recorder(symbolic);
         std::vector<Handle> gram;
+        gram.reserve(gram_ciphertexts());
         for (std::size_t i = 0; i < gram_ciphertexts(); ++i) {
             gram.push_back(recorder.input(Handle::symbolic({upload_level(), upload_scale_}, 2)));
         }

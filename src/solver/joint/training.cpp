@@ -112,6 +112,7 @@ Ciphertext train_jointly(const JointPlan& plan, const EvaluationKeys& keys,
     const Evaluator evaluator(keys);
     EvaluatorOperations operations(evaluator);
     std::vector<Handle> gram;
+    gram.reserve(sum.gram.size());
     for (const Ciphertext& block : sum.gram) {
         gram.emplace_back(block.copy());
     }

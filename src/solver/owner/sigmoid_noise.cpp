@@ -96,10 +96,9 @@ double least_state_scale(const TrainingPlan& plan) {
     if (!refresh || plan.refresh_count() == 0) {
         return plan.state_scale();
     }
-    const auto together =
-        static_cast<double>(refresh->bootstrap.slots() / plan.solver().state_period());
-    return std::min(plan.state_scale(),
-                    together * refresh->bootstrap.output_scale() / refresh->range());
+    const std::size_t together = refresh->bootstrap.slots() / plan.solver().state_period();
+    return std::min(plan.state_scale(), static_cast<double>(together) *
+                                            refresh->bootstrap.output_scale() / refresh->range());
 }
 
 void add_refreshes(NoiseModel& noise, const TrainingPlan& plan, double room) {

@@ -80,6 +80,7 @@ std::vector<ReleasePoint> Dealer::release_points(unsigned holders, unsigned thre
     const SecretSeed seed = derive_seed(seed_, "points", context);
     // NTT values of uniform polynomials are uniform: the coefficients of f are drawn as such.
     std::vector<RnsPoly> values;
+    values.reserve(holders);
     for (unsigned j = 0; j < holders; ++j) {
         values.emplace_back(ring.n(), level + 1, true);
     }
@@ -102,6 +103,7 @@ std::vector<ReleasePoint> Dealer::release_points(unsigned holders, unsigned thre
         }
     });
     std::vector<ReleasePoint> result;
+    result.reserve(holders);
     for (unsigned j = 0; j < holders; ++j) {
         result.emplace_back(parameters(), j + 1, level, std::move(values[j]));
     }
