@@ -111,7 +111,7 @@ void add_limits(CLI::App& command, service::Settings& settings) {
         ->transform(size);
     command
         .add_option("--max-work", settings.most_work,
-                    "The most work of a plan, in transforms of a residue polynomial; 0: no limit")
+                    "The most work of a training, in transforms of a residue polynomial; 0: no limit")
         ->capture_default_str()
         ->check(real_number(0, 1e30));
     command
@@ -134,7 +134,7 @@ void add_limits(CLI::App& command, service::Settings& settings) {
         ->check(real_number(0, 1e6));
     command
         .add_option("--retention-hours", settings.retention_hours,
-                    "For how long a job that has ended is kept")
+                    "For how long a job that has ended is kept; 0: for ever")
         ->capture_default_str()
         ->check(real_number(0, 1e6));
 }

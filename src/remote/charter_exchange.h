@@ -29,6 +29,7 @@ class CharterExchange {
     ServiceClient& client_;
     std::filesystem::path directory_;
     std::string id_;
+    std::size_t members_ = 0;
 };
 
 }  // namespace cipherfit

@@ -5,6 +5,8 @@
 #include "remote/part_file.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,14 +19,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t largest_plan = std::size_t{4} << 20U;
 constexpr std::size_t largest_answer = std::size_t{4} << 10U;
-
-// A name from outside that becomes a path: only those of results are.
-bool is_result(const std::string& name) {
-    return is_content_name(name) &&
-           (name == contents::model || name == contents::server_report ||
-            name == contents::scores ||
-            (name.starts_with(contents::checkpoints) && name.ends_with(".cft")));
-}
 
 bool is_upload(const std::string& name) {
     return is_content_name(name) &&
@@ -50,6 +44,18 @@ void make_private_folder(const fs::path& folder) {
 }
 
 }  // namespace
+
+bool is_result(const std::string& name, int iterations) {
+    if (name == contents::model || name == contents::server_report || name == contents::scores) {
+        return true;
+    }
+    const auto first = std::ranges::find_if(name, [](char c) { return c >= '0' && c <= '9'; });
+    int iteration = 0;
+    const auto [end, error] =
+        std::from_chars(name.data() + (first - name.begin()), name.data() + name.size(), iteration);
+    return error == std::errc() && iteration >= 1 && iteration <= iterations &&
+           contents::kept_checkpoint(iteration) == name;
+}
 
 JobExchange::JobExchange(ServiceClient& client, fs::path directory)
     : client_(client), directory_(std::move(directory)) {
@@ -99,7 +105,7 @@ RemoteJob JobExchange::submit() {
     if (!begins) {
         return job_;
     }
-    if (job_.state == RemoteState::uploading) {
+    if (job_.state != RemoteState::failed) {
         for (const RemoteFile& file : client_.files(Shelf::job, job_.id)) {
             if (file.required && !file.complete) {
                 send(file);
@@ -129,10 +135,22 @@ std::uint64_t JobExchange::most_bytes_of_a_result() const {
     return 2 * sent + room;
 }
 
+// Of a training, by the plan that the owner has made.
+int JobExchange::iterations() const {
+    const fs::path plan = directory_ / contents::plan;
+    return fs::exists(plan)
+               ? value_or_throw(read_plan(plan, TestParameters::allow)).plan.recipe().iterations
+               : 0;
+}
+
 void JobExchange::fetch() {
+    // Each kept checkpoint is about as large as the model, which is far smaller than what was sent.
+    constexpr std::uint64_t results = 16;
     const std::uint64_t most_bytes = most_bytes_of_a_result();
+    const int most_iterations = iterations();
+    std::uint64_t left = results * most_bytes;
     for (const RemoteFile& file : client_.files(Shelf::job, job_.id)) {
-        if (!file.complete || file.required || !is_result(file.name)) {
+        if (!file.complete || file.required || !is_result(file.name, most_iterations)) {
             continue;
         }
         const fs::path path = directory_ / file.name;
@@ -140,7 +158,9 @@ void JobExchange::fetch() {
             continue;
         }
         make_private_folder(path.parent_path());
-        client_.download(Shelf::job, job_.id, file.name, path, most_bytes);
+        const std::uint64_t most = std::min(most_bytes, left);
+        client_.download(Shelf::job, job_.id, file.name, path, most);
+        left -= std::min(left, fs::file_size(path));
     }
 }
 

@@ -33,6 +33,7 @@ class JobExchange {
     const std::string& id() const noexcept { return job_.id; }
 
   private:
+    int iterations() const;
     std::uint64_t most_bytes_of_a_result() const;
     void send(const RemoteFile& file);
     std::filesystem::path plan_file() const;
@@ -42,6 +43,10 @@ class JobExchange {
     std::filesystem::path directory_;
     RemoteJob job_;
 };
+
+// Whether a name that the service says is one of a job's results, for a training of so many
+// iterations: it becomes a path.
+bool is_result(const std::string& name, int iterations);
 
 // Throws Error for a job that has no result: it failed, was cancelled or stopped.
 void require_success(const ServiceClient& client, const RemoteJob& job);

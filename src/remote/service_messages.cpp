@@ -79,9 +79,13 @@ RemoteState state_of(v1::JobState state) {
 
 std::string one_line(std::string_view text) {
     std::string line(text.substr(0, longest_line));
-    for (char& c : line) {
-        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') {
-            c = ' ';
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(line[at]); };
+        if (byte(i) < ' ' || byte(i) == 0x7f) {
+            line[i] = ' ';
+        } else if (byte(i) == 0xc2 && i + 1 < line.size() && byte(i + 1) >= 0x80 &&
+                   byte(i + 1) < 0xa0) {  // the control characters from U+0080 on, in UTF-8
+            line[i] = line[i + 1] = ' ';
         }
     }
     while (!line.empty() && (line.back() == ' ' || line.back() == '.')) {

@@ -70,6 +70,24 @@ void Service::admit(const std::string& client, const JobCost& cost) const {
     }
 }
 
+// A job that is not over counts as if it had all that it is predicted to take.
+void Service::require_quota(const JobRecord& job, std::uint64_t bytes) const {
+    if (settings_.quota_bytes == 0) {
+        return;
+    }
+    std::uint64_t has = 0;
+    for (const FileRecord& file : store_.files(job.id)) {
+        has += is_part(file.name) ? 0 : file.bytes;
+    }
+    const std::uint64_t counted = is_final(job.state) ? has : std::max(has, job.cost.disk_bytes);
+    const std::uint64_t wanted = std::max(has + bytes, job.cost.disk_bytes);
+    const std::uint64_t used = store_.usage(job.owner, 0).bytes;
+    if (used - std::min(used, counted) + wanted > settings_.quota_bytes) {
+        refuse(Status::resource_exhausted, "the job needs {} bytes, more than '{}' has left",
+               wanted, job.owner);
+    }
+}
+
 // What all uploads have announced and not sent yet counts as if it were there.
 void Service::require_room(const std::string& id, const std::string& name,
                            std::uint64_t bytes) const {

@@ -28,6 +28,15 @@ CertificateHandle parse_certificate(const std::string& text) {
     return CertificateHandle(PEM_read_bio_X509(bio_of(text).get(), nullptr, nullptr, nullptr));
 }
 
+// The one thing of its kind in the text; nothing if there are none or several.
+template <class Handle, auto read>
+Handle only_one_of(const std::string& text) {
+    const BioHandle from = bio_of(text);
+    Handle first(read(from.get(), nullptr, nullptr, nullptr));
+    const Handle second(read(from.get(), nullptr, nullptr, nullptr));
+    return second ? Handle() : std::move(first);
+}
+
 // The name in the URI of the project, or empty.
 std::string client_name_of(X509* certificate) {
     const NamesHandle names(static_cast<GENERAL_NAMES*>(
@@ -56,12 +65,14 @@ std::string client_name_of(X509* certificate) {
 
 struct Certificates::State {
     ServerIdentity identity;
+    CertificateHandle authority;
     CrlHandle crl;
 };
 
 struct Certificates::Caller {
     std::string name;
     std::shared_ptr<X509> certificate;
+    bool is_of_authority = false;  // signed by it, and not by one that it has signed
 };
 
 Certificates::Certificates(std::filesystem::path directory) : directory_(std::move(directory)) {
@@ -74,13 +85,14 @@ void Certificates::reload() {
     auto state = std::make_shared<State>();
     state->identity = {text_of(directory_ / "ca.pem"), text_of(directory_ / "cert.pem"),
                        text_of(directory_ / "key.pem")};
-    const CertificateHandle authority = parse_certificate(state->identity.authority);
+    state->authority = only_one_of<CertificateHandle, PEM_read_bio_X509>(state->identity.authority);
+    const CertificateHandle& authority = state->authority;
     const CertificateHandle own = parse_certificate(state->identity.certificate);
     const KeyHandle key(
         PEM_read_bio_PrivateKey(bio_of(state->identity.key).get(), nullptr, nullptr, nullptr));
     const std::string where = directory_.string();
     require(authority && own && key, ErrorCode::bad_input,
-            "{}: ca.pem, cert.pem and key.pem must be an authority, a certificate and its key in "
+            "{}: ca.pem, cert.pem and key.pem must be one authority, a certificate and its key in "
             "PEM",
             where);
     require(X509_check_private_key(own.get(), key.get()) == 1, ErrorCode::bad_input,
@@ -89,17 +101,21 @@ void Certificates::reload() {
             "{}: cert.pem has expired: make a new one", where);
     if (std::filesystem::exists(directory_ / "crl.pem")) {
         const std::string text = text_of(directory_ / "crl.pem");
-        state->crl.reset(PEM_read_bio_X509_CRL(bio_of(text).get(), nullptr, nullptr, nullptr));
+        state->crl = only_one_of<CrlHandle, PEM_read_bio_X509_CRL>(text);
         require(
             state->crl && X509_CRL_verify(state->crl.get(), X509_get0_pubkey(authority.get())) == 1,
             ErrorCode::bad_input,
             "{}: crl.pem is no list of revoked certificates that this authority has signed", where);
+        const ASN1_TIME* next = X509_CRL_get0_nextUpdate(state->crl.get());
+        require(next == nullptr || X509_cmp_current_time(next) > 0, ErrorCode::bad_input,
+                "{}: crl.pem is out of date: have the authority make a new one", where);
     }
     const std::lock_guard lock(mutex_);
     // A list that is gone must not give the revoked their access back.
     require(!state_ || !state_->crl || state->crl, ErrorCode::bad_input,
             "{}: crl.pem is gone: put it back, or start the service again to do without", where);
     state_ = std::move(state);
+    callers_.clear();
     ++generation_;
 }
 
@@ -125,6 +141,8 @@ std::string Certificates::client_of(const std::string& certificate) const {
                 std::shared_ptr<X509>(parse_certificate(certificate).release(), X509_free);
             if (caller.certificate) {
                 caller.name = client_name_of(caller.certificate.get());
+                caller.is_of_authority = X509_verify(caller.certificate.get(),
+                                                     X509_get0_pubkey(state->authority.get())) == 1;
             }
             if (callers_.size() >= most_callers) {
                 callers_.clear();
@@ -139,6 +157,12 @@ std::string Certificates::client_of(const std::string& certificate) const {
                "the certificate names no client: it needs the subject alternative name "
                "URI:{}NAME",
                client_uri);
+    }
+    // A list of revoked certificates holds those of its authority alone.
+    if (!caller.is_of_authority) {
+        refuse(Status::unauthenticated,
+               "the certificate of '{}' was not signed by the service's authority itself",
+               caller.name);
     }
     if (X509_cmp_current_time(X509_get0_notAfter(caller.certificate.get())) <= 0) {
         refuse(Status::unauthenticated, "the certificate of '{}' has expired", caller.name);

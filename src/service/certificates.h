@@ -14,8 +14,9 @@ struct ServerIdentity {
     std::string authority, certificate, key;
 };
 
-// DIR/ca.pem, cert.pem, key.pem and, where it is there, crl.pem. Both are replaced as a whole by
-// reload(), and stay as they are where the new ones cannot be used.
+// DIR/ca.pem, cert.pem, key.pem and, where it is there, crl.pem: of one authority, which has signed
+// the clients' certificates itself, so that the list tells of each of them. They are replaced as a
+// whole by reload(), and stay as they are where the new ones cannot be used.
 class Certificates {
   public:
     // Throws Error(bad_input, io_failure) for what cannot be used.

@@ -13,6 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t most_identities = 256;
+constexpr std::size_t most_known_charters = 16;
 
 // Whoever has seen a charter could make it known first, and say who may take part: a member's
 // signature is wanted.
@@ -31,10 +32,22 @@ void require_member(const Charter& charter, std::uint32_t member,
 
 }  // namespace
 
-Charter Service::charter_of(const std::string& id) const {
+std::shared_ptr<const Charter> Service::charter_of(const std::string& id) const {
+    {
+        const std::lock_guard lock(charters_mutex_);
+        if (const auto found = charters_.find(id); found != charters_.end()) {
+            return found->second;
+        }
+    }
     const auto bytes =
         value_or_throw(read_file(directory(id) / "charter.bin", largest_charter_bytes));
-    return value_or_throw(charter_from_bytes(bytes));
+    auto charter = std::make_shared<const Charter>(value_or_throw(charter_from_bytes(bytes)));
+    const std::lock_guard lock(charters_mutex_);
+    if (charters_.size() >= most_known_charters) {
+        charters_.clear();
+    }
+    charters_.insert_or_assign(id, charter);
+    return charter;
 }
 
 JobView Service::create_charter(const std::string& client, const CreateCharter& request) {
@@ -90,29 +103,43 @@ JobView Service::create_charter(const std::string& client, const CreateCharter& 
     return view(job);
 }
 
-// What all members post together is bounded by what the charter was admitted with.
-void Service::require_board_room(const JobRecord& job, const std::string& name,
+// What was posted, with what this client is about to post, is bounded by what the charter was
+// admitted with. What others are about to post is not counted: it would keep this one out.
+void Service::require_board_room(const JobRecord& job, const std::string& part,
                                  std::uint64_t bytes) const {
+    const std::string client = part.substr(plain_name(part).size());
     std::uint64_t posted = bytes;
     for (const FileRecord& file : store_.files(job.id)) {
-        posted += file.name == name ? 0 : file.bytes;
+        const bool counts = !is_part(file.name) || file.name.ends_with(client);
+        posted += file.name != part && counts ? file.bytes : 0;
     }
     if (posted > job.cost.disk_bytes) {
         refuse(Status::resource_exhausted,
-               "{}: its {} bytes are more than messages of this charter take", name, bytes);
+               "{}: its {} bytes are more than messages of this charter take", plain_name(part),
+               bytes);
     }
+}
+
+std::vector<FileView> Service::views_of(const JobRecord& job, const std::string& client) const {
+    std::vector<FileView> views;
+    for (const FileRecord& file : store_.files(job.id)) {
+        FileView one = view(job, file);
+        if (is_part(file.name)) {
+            one.record.name = plain_name(file.name);
+            if (file.name != part_name(one.record.name, client)) {
+                continue;
+            }
+        }
+        views.push_back(std::move(one));
+    }
+    return views;
 }
 
 std::vector<FileView> Service::board(const std::string& client, const std::string& id,
                                      std::optional<std::uint32_t> round) const {
-    const JobRecord job = visible_job(client, id);
     const std::string prefix = round ? fmt::format("messages/{:02}-", *round) : std::string();
-    std::vector<FileView> views;
-    for (const FileRecord& file : store_.files(id)) {
-        if (file.name.starts_with(prefix)) {
-            views.push_back(view(job, file));
-        }
-    }
+    std::vector<FileView> views = views_of(visible_job(client, id), client);
+    std::erase_if(views, [&](const FileView& one) { return !one.record.name.starts_with(prefix); });
     return views;
 }
 

@@ -15,12 +15,14 @@ namespace cipherfit::service {
 struct QueuedJob {
     std::string id;
     std::uint64_t memory_bytes = 0;
+    std::string owner = {};  // set by the queue
 };
 
 class FairQueue {
   public:
     void push(const std::string& owner, QueuedJob job) {
         auto& jobs = owners_[owner];
+        job.owner = owner;
         if (jobs.empty()) {
             turns_.push_back(owner);
         }
@@ -28,7 +30,8 @@ class FairQueue {
         ++size_;
     }
     // What was taken and could not be served is the next again.
-    void put_back(const std::string& owner, QueuedJob job) {
+    void put_back(QueuedJob job) {
+        const std::string owner = job.owner;
         auto& jobs = owners_[owner];
         if (!jobs.empty()) {
             turns_.remove(owner);

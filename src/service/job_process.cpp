@@ -166,4 +166,24 @@ std::uint64_t JobProcess::resident_bytes() const {
     return in ? resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
+// The number after a name in a file of the process.
+std::uint64_t JobProcess::number_in(const char* file, std::string_view name) const {
+    std::ifstream in("/proc/" + std::to_string(process_) + "/" + file);
+    std::uint64_t number = 0;
+    for (std::string line; std::getline(in, line);) {
+        if (line.starts_with(name)) {
+            number = std::strtoull(line.c_str() + name.size(), nullptr, 10);
+        }
+    }
+    return number;
+}
+
+std::uint64_t JobProcess::written_bytes() const {
+    return number_in("io", "write_bytes:");
+}
+
+std::uint64_t JobProcess::threads() const {
+    return number_in("status", "Threads:");
+}
+
 }  // namespace cipherfit::service

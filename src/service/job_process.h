@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace cipherfit::service {
 
@@ -36,8 +37,12 @@ class JobProcess {
     const std::string& last_words() const noexcept { return last_words_; }
     void signal(int number) const noexcept;
     std::uint64_t resident_bytes() const;
+    // What it has written to disks since it began; 0 where the system does not say.
+    std::uint64_t written_bytes() const;
+    std::uint64_t threads() const;
 
   private:
+    std::uint64_t number_in(const char* file, std::string_view name) const;
     void hear_line(const std::string& line, const std::function<void(const Progress&)>& progress);
 
     int process_ = -1;

@@ -65,7 +65,7 @@ JobView Service::create_job(const std::string& client, const CreateJob& request)
         Outline outline;
         {
             const std::lock_guard lock(outline_mutex_);
-            outline = outline_of_plan(place / name, settings_.tests);
+            outline = outline_of_plan(place / name, job.choices, settings_.tests);
         }
         job.kind = outline.kind;
         job.cost = outline.cost;
@@ -113,12 +113,7 @@ std::vector<JobView> Service::jobs(const std::string& client, const std::string&
 }
 
 std::vector<FileView> Service::files(const std::string& client, const std::string& id) const {
-    const JobRecord job = visible_job(client, id);
-    std::vector<FileView> views;
-    for (const FileRecord& file : store_.files(id)) {
-        views.push_back(view(job, file));
-    }
-    return views;
+    return views_of(visible_job(client, id), client);
 }
 
 JobView Service::start(const std::string& client, const std::string& id) {
@@ -133,6 +128,7 @@ JobView Service::start(const std::string& client, const std::string& id) {
         }
     }
     require_hours(job.owner);
+    require_quota(job, 0);
     if (audited({.who = client, .what = "start", .job = id}, [&] {
             return store_.enqueue(id, {JobState::uploading, JobState::failed, JobState::cancelled,
                                        JobState::stopped});
@@ -183,11 +179,19 @@ JobView Service::cancel(const std::string& client, const std::string& id) {
         return view(job);
     }
     audited({.who = client, .what = "cancel", .job = id}, [&] {
-        if (store_.move(id, {JobState::queued, JobState::uploading, JobState::awaiting_review},
-                        JobState::cancelled)) {
-            scheduler_->remove(job);
-            watchers_.notify(id);
-            return true;
+        // Out of the queue first: once it is cancelled it may be started, and queued, again.
+        const bool was_queued = scheduler_->remove(job);
+        try {
+            if (store_.move(id, {JobState::queued, JobState::uploading, JobState::awaiting_review},
+                            JobState::cancelled)) {
+                watchers_.notify(id);
+                return true;
+            }
+        } catch (...) {
+            if (was_queued) {
+                scheduler_->add(job);
+            }
+            throw;
         }
         if (store_.ask_cancel(id)) {
             scheduler_->stop(id, false);
@@ -200,24 +204,6 @@ JobView Service::cancel(const std::string& client, const std::string& id) {
 
 void Service::remove(const std::string& client, const std::string& id) {
     remove_job(own_job(client, id), client);
-}
-
-void Service::remove_job(const JobRecord& job, const std::string& who) {
-    audited({.who = who, .what = "delete", .job = job.id}, [&] {
-        store_.move(job.id, {JobState::queued}, JobState::cancelled);
-        scheduler_->remove(job);
-        scheduler_->stop(job.id, true);
-        scheduler_->wait_for_end(job.id);
-        {
-            const std::lock_guard lock(place_mutex_);
-            store_.remove_job(job.id);
-        }
-        incoming_.close_all(job.id);
-        std::error_code ignored;  // what stays is swept away later
-        fs::remove_all(directory(job.id), ignored);
-        return true;
-    });
-    watchers_.notify(job.id);
 }
 
 }  // namespace cipherfit::service

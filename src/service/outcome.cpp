@@ -7,6 +7,7 @@
 #include "service/refusal.h"
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstring>
 #include <span>
@@ -60,6 +61,15 @@ int unanswered_iteration(const ProcessEnd& end) {
         }
     }
     return found;
+}
+
+// Whether it is the name of the checkpoint of some iteration.
+bool is_kept_checkpoint(const std::string& name) {
+    const auto first = std::ranges::find_if(name, [](char c) { return c >= '0' && c <= '9'; });
+    int iteration = 0;
+    const auto [end, error] =
+        std::from_chars(name.data() + (first - name.begin()), name.data() + name.size(), iteration);
+    return error == std::errc() && iteration > 0 && contents::kept_checkpoint(iteration) == name;
 }
 
 // Without the paths of the server's machine.
@@ -150,16 +160,16 @@ std::string digest_of_file(const fs::path& file) {
     return to_hex(hash.finish());
 }
 
-std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind) {
+std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind,
+                                     const KnownFiles& known) {
     std::vector<std::string> names{result_of(kind), std::string(contents::server_report)};
     std::error_code error;
     std::vector<std::string> kept;
     for (auto entry = fs::directory_iterator(directory / contents::checkpoints, error);
          !error && entry != fs::directory_iterator(); entry.increment(error)) {
-        const std::string name =
-            std::string(contents::checkpoints) + entry->path().filename().string();
-        if (name.ends_with(".cft") && is_content_name(name)) {
-            kept.push_back(name);
+        std::string name = std::string(contents::checkpoints) + entry->path().filename().string();
+        if (is_kept_checkpoint(name)) {
+            kept.push_back(std::move(name));
         }
     }
     std::ranges::sort(kept);
@@ -167,8 +177,19 @@ std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind) {
     std::vector<FileRecord> files;
     for (const std::string& name : names) {
         const fs::path path = directory / name;
-        if (is_regular(directory, name)) {
-            files.push_back({name, fs::file_size(path), digest_of_file(path), true});
+        if (!is_regular(directory, name)) {
+            continue;
+        }
+        const std::uint64_t bytes = fs::file_size(path);
+        const auto same = std::ranges::find_if(known.files, [&](const FileRecord& file) {
+            return file.complete && file.name == name && file.bytes == bytes;
+        });
+        // Clocks of files tick seldom.
+        if (same == known.files.end() ||
+            fs::last_write_time(path) >= known.launched - std::chrono::seconds(1)) {
+            files.push_back({name, bytes, digest_of_file(path), true});
+        } else {
+            files.push_back(*same);
         }
     }
     return files;

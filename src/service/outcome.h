@@ -28,8 +28,15 @@ struct Outcome {
 
 Outcome outcome_of(const ProcessEnd& end);
 
+// What is recorded of a job's files: one that is complete and was not touched since `launched` is
+// what it was.
+struct KnownFiles {
+    std::vector<FileRecord> files = {};
+    std::filesystem::file_time_type launched = std::filesystem::file_time_type::min();
+};
 // What a job has made for its owner: the result first, with sizes and digests.
-std::vector<FileRecord> result_files(const std::filesystem::path& directory, JobKind kind);
+std::vector<FileRecord> result_files(const std::filesystem::path& directory, JobKind kind,
+                                     const KnownFiles& known = {});
 
 // Throws Refusal(failed_precondition) if a part of the name is a link in the directory.
 void require_no_links(const std::filesystem::path& directory, const std::filesystem::path& name);

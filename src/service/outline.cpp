@@ -9,6 +9,7 @@
 #include "protocol/physical_memory.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -70,7 +71,8 @@ void add_file(Outline& outline, std::string_view name, double bytes) {
     outline.files.push_back({.name = std::string(name), .max_bytes = with_room(bytes)});
 }
 
-Outline outline_of_training(const std::filesystem::path& path, TestParameters tests) {
+Outline outline_of_training(const std::filesystem::path& path, const RunChoices& choices,
+                            TestParameters tests) {
     const Job job = value_or_throw(read_plan(path, tests));
     // Products of sizes first: a plan may ask for more than can be counted in reasonable time.
     require_memory(largest_batch_bytes(job.plan), 0, "the plan",
@@ -91,9 +93,13 @@ Outline outline_of_training(const std::filesystem::path& path, TestParameters te
     }
     const double iterations = job.plan.recipe().iterations;
     outline.cost.memory_bytes = static_cast<std::uint64_t>(cost.peak_memory_bytes);
+    double kept = 0;  // checkpoints, for the owner to look at
+    for (const int every : {choices.keep_every, choices.review_every}) {
+        kept += every > 0 ? std::floor(iterations / every) : 0;
+    }
     // What came, the model, a checkpoint and the one that takes its place.
-    outline.cost.disk_bytes =
-        with_room(cost.evaluation_key_bytes + cost.upload_bytes + 4 * cost.download_bytes);
+    outline.cost.disk_bytes = with_room(cost.evaluation_key_bytes + cost.upload_bytes +
+                                        (4 + 2 * kept) * cost.download_bytes);
     outline.cost.work =
         cost.preparation.limb_transforms + cost.iterations.limb_transforms * iterations;
     return outline;
@@ -127,8 +133,9 @@ std::string plan_name(std::span<const std::uint8_t> plan) {
     return std::string(contents::prediction_plan);
 }
 
-Outline outline_of_plan(const std::filesystem::path& plan, TestParameters tests) {
-    return plan.filename() == contents::plan ? outline_of_training(plan, tests)
+Outline outline_of_plan(const std::filesystem::path& plan, const RunChoices& choices,
+                        TestParameters tests) {
+    return plan.filename() == contents::plan ? outline_of_training(plan, choices, tests)
                                              : outline_of_prediction(plan, tests);
 }
 

@@ -23,7 +23,8 @@ struct Outline {
 };
 
 // Of a plan's file, whose kind decides. Throws Error as the readers do.
-Outline outline_of_plan(const std::filesystem::path& plan, TestParameters tests);
+Outline outline_of_plan(const std::filesystem::path& plan, const RunChoices& choices,
+                        TestParameters tests);
 // The name of that file in a job's directory. Throws Error.
 std::string plan_name(std::span<const std::uint8_t> plan);
 Outline outline_of_charter(const Charter& charter, TestParameters tests);

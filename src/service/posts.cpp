@@ -1,71 +1,14 @@
 // Charters' messages: what a client may post, and whether it is what its name says.
 #include "cipherfit/io/file.h"
-#include "cipherfit/parties/board.h"
 #include "cipherfit/parties/message.h"
+#include "cipherfit/parties/post_place.h"
 #include "service/outline.h"
 
-#include <charconv>
-#include <optional>
-#include <string_view>
+#include <algorithm>
+#include <vector>
 
 namespace cipherfit::service {
 namespace {
-
-struct PostPlace {
-    bool is_signature = false;
-    std::uint32_t round = 0;
-    MessageSlot slot;
-};
-
-std::optional<std::uint32_t> digits(std::string_view text) {
-    std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc() && end == text.data() + text.size() && !text.empty()
-               ? std::optional(value)
-               : std::nullopt;
-}
-
-// "signatures/003.sig" and "messages/02-04-001-all.msg"; the name made of it again must be the
-// same.
-std::optional<PostPlace> place_of(const Charter& charter, const std::string& name) {
-    const auto members = static_cast<std::uint32_t>(charter.members.size());
-    PostPlace place;
-    constexpr std::string_view signatures = "signatures/";
-    constexpr std::string_view messages = "messages/";
-    if (name.starts_with(signatures)) {
-        const auto sender = digits(std::string_view(name).substr(signatures.size(), 3));
-        if (!sender || *sender >= members ||
-            name != fmt::format("{}{:03}.sig", signatures, *sender)) {
-            return {};
-        }
-        place.is_signature = true;
-        place.slot.sender = *sender;
-        return place;
-    }
-    if (!name.starts_with(messages)) {
-        return {};
-    }
-    const std::string_view file = std::string_view(name).substr(messages.size());
-    if (file.size() < 17) {  // RR-KK-SSS-RRR.msg
-        return {};
-    }
-    const auto round = digits(file.substr(0, 2));
-    const auto kind = digits(file.substr(3, 2));
-    const auto sender = digits(file.substr(6, 3));
-    const std::string_view recipient = file.substr(10, 3);
-    const auto number = recipient == "all" ? std::optional(to_everyone) : digits(recipient);
-    if (!round || !kind || !sender || !number || *sender >= members ||
-        (*number != to_everyone && *number >= members)) {
-        return {};
-    }
-    place.round = *round;
-    place.slot = {static_cast<PartyMessageKind>(*kind), *sender, *number};
-    constexpr auto last = static_cast<std::uint32_t>(PartyMessageKind::release_share);
-    if (*kind < 1 || *kind > last || Board::file_name(place.round, place.slot) != file) {
-        return {};
-    }
-    return place;
-}
 
 void check_signature_file(const Charter& charter, std::uint32_t member,
                           const std::filesystem::path& file) {
@@ -81,7 +24,7 @@ void check_signature_file(const Charter& charter, std::uint32_t member,
 }  // namespace
 
 std::uint64_t largest_post(const Charter& charter, const std::string& name) {
-    const auto place = place_of(charter, name);
+    const auto place = post_place(name, charter.members.size());
     if (!place) {
         return 0;
     }
@@ -91,7 +34,7 @@ std::uint64_t largest_post(const Charter& charter, const std::string& name) {
 
 void check_post(const Charter& charter, const std::string& name,
                 const std::filesystem::path& file) {
-    const auto place = place_of(charter, name);
+    const auto place = post_place(name, charter.members.size());
     require(place.has_value(), ErrorCode::bad_input, "'{}' is no place of a message", name);
     if (place->is_signature) {
         check_signature_file(charter, place->slot.sender, file);

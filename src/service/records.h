@@ -66,6 +66,19 @@ struct FileRecord {
     std::uint64_t max_bytes = 0;  // of what the job needs; 0: it does not need the file
 };
 
+// What came of a post is recorded under a name of each client's own, so that none replaces
+// another's.
+inline std::string part_name(const std::string& name, const std::string& client) {
+    return name + "~" + client;
+}
+// The name of the post; what is no part has no '~'.
+inline std::string plain_name(const std::string& name) {
+    return name.substr(0, name.find('~'));
+}
+inline bool is_part(const std::string& name) {
+    return name.find('~') != std::string::npos;
+}
+
 // A running job's progress, as its process tells it.
 struct JobProgress {
     Progress progress;

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cipherfit::service {
 
@@ -22,7 +24,11 @@ struct RunningJob {
     std::unique_ptr<JobProcess> process;
     Clock::time_point started = Clock::now();
     Clock::time_point looked;
-    std::uint64_t disk_bytes = 0;  // when it was looked at
+    // What it had on the disk, and had written, when the disk was last seen not to be full.
+    std::uint64_t disk_bytes = 0, written_bytes = 0;
+    std::filesystem::file_time_type launched;
+    std::future<std::vector<FileRecord>> looking;  // at what it has made
+    std::optional<std::vector<FileRecord>> files;  // that
     std::optional<Clock::time_point> training_since;
     double work_at_start = 0;
     JobProgress progress;
@@ -38,6 +44,14 @@ struct RunningJob {
     void note(const Progress& told);
 };
 
+// What a directory takes of the disk; each entry counts as a block of it. Stops counting beyond
+// `most`.
+struct DiskUse {
+    std::uint64_t bytes = 0;
+    bool is_hidden = false;  // a part of it cannot be read
+};
+DiskUse disk_use_of(const std::filesystem::path& directory, std::uint64_t most = ~std::uint64_t{0});
+
 // What a job may take beyond its prediction before it is ended.
 std::uint64_t memory_limit_of(std::uint64_t predicted) noexcept;
 
@@ -46,7 +60,7 @@ struct BrokenLimit {
     Overrun overrun = Overrun::none;
     std::string reason;
 };
-// Looks at its memory, its disk and its time.
+// Looks at its memory, its threads, its disk and its time.
 BrokenLimit broken_limit(RunningJob& job, const Settings& settings);
 
 }  // namespace cipherfit::service

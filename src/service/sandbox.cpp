@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -31,6 +32,14 @@ void limit(int what, std::uint64_t bytes, const char* name) {
     const rlimit limits{bytes, bytes};
     require(::setrlimit(static_cast<__rlimit_resource>(what), &limits) == 0, ErrorCode::io_failure,
             "cannot limit {}: {}", name, std::strerror(errno));
+}
+
+// A process that was started by root has all of them, and in a user namespace of its own every one
+// has.
+bool give_up_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    return ::syscall(SYS_capset, &header, none.data()) == 0;
 }
 
 bool leave_the_network() {
@@ -63,9 +72,13 @@ bool allow(int ruleset, const std::filesystem::path& path, std::uint64_t access)
     return ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0U) == 0;
 }
 
+long landlock_version() {
+    return ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0},
+                     LANDLOCK_CREATE_RULESET_VERSION);
+}
+
 bool lock_the_files(const std::filesystem::path& directory) {
-    const long version = ::syscall(SYS_landlock_create_ruleset, nullptr, std::size_t{0},
-                                   LANDLOCK_CREATE_RULESET_VERSION);
+    const long version = landlock_version();
     if (version < 1) {
         return false;
     }
@@ -81,124 +94,45 @@ bool lock_the_files(const std::filesystem::path& directory) {
     }
     bool made = allow(ruleset.get(), directory, handled & ~never_in_a_job);
     // Libraries, the system's description of itself, OpenSSL's settings.
-    for (const char* path : {"/usr", "/lib", "/lib64", "/proc", "/sys", "/etc/ssl"}) {
+    for (const char* path : {"/usr", "/lib", "/lib64", "/proc", "/sys", "/etc/ssl/certs"}) {
         made = allow(ruleset.get(), path, reading | LANDLOCK_ACCESS_FS_EXECUTE) && made;
     }
-    for (const char* path : {"/dev/null", "/dev/urandom", "/dev/random", "/etc/ld.so.cache"}) {
+    for (const char* path :
+         {"/dev/null", "/dev/urandom", "/dev/random", "/etc/ld.so.cache", "/etc/ssl/openssl.cnf"}) {
         made = allow(ruleset.get(), path, LANDLOCK_ACCESS_FS_READ_FILE) && made;
     }
     return made && ::syscall(SYS_landlock_restrict_self, ruleset.get(), 0U) == 0;
 }
 
+constexpr int fchmodat2_call = 452;  // on every architecture, unknown to older headers
+
 // Calls that a job has no use for: sockets, other programs and processes, the system's settings.
-constexpr std::array refused_calls{SYS_socket,
-                                   SYS_socketpair,
-                                   SYS_connect,
-                                   SYS_bind,
-                                   SYS_listen,
-                                   SYS_accept,
-                                   SYS_accept4,
-                                   SYS_execve,
-                                   SYS_execveat,
-                                   SYS_fork,
-                                   SYS_vfork,
-                                   SYS_ptrace,
-                                   SYS_mount,
-                                   SYS_umount2,
-                                   SYS_pivot_root,
-                                   SYS_chroot,
-                                   SYS_setns,
-                                   SYS_unshare,
-                                   SYS_bpf,
-                                   SYS_keyctl,
-                                   SYS_add_key,
-                                   SYS_request_key,
-                                   SYS_reboot,
-                                   SYS_kexec_load,
-                                   SYS_init_module,
-                                   SYS_finit_module,
-                                   SYS_delete_module,
-                                   SYS_swapon,
-                                   SYS_swapoff,
-                                   SYS_settimeofday,
-                                   SYS_clock_settime,
-                                   SYS_process_vm_readv,
-                                   SYS_kill,
-                                   SYS_perf_event_open,
-                                   SYS_process_vm_writev,
-                                   SYS_userfaultfd,
-                                   SYS_io_uring_setup,
-                                   SYS_open_by_handle_at,
-                                   SYS_name_to_handle_at,
-                                   SYS_tkill,
-                                   SYS_rt_sigqueueinfo,
-                                   SYS_rt_tgsigqueueinfo,
-                                   SYS_pidfd_open,
-                                   SYS_pidfd_getfd,
-                                   SYS_pidfd_send_signal,
-                                   SYS_setpgid,
-                                   SYS_setsid,
-                                   SYS_setrlimit,
-                                   SYS_sched_setaffinity,
-                                   SYS_sched_setattr,
-                                   SYS_sched_setparam,
-                                   SYS_sched_setscheduler,
-                                   SYS_setpriority,
-                                   SYS_ioprio_set,
-                                   SYS_fchown,
-                                   SYS_chown,
-                                   SYS_lchown,
-                                   SYS_fchownat,
-                                   SYS_setxattr,
-                                   SYS_lsetxattr,
-                                   SYS_fsetxattr,
-                                   SYS_removexattr,
-                                   SYS_lremovexattr,
-                                   SYS_fremovexattr,
-                                   SYS_utime,
-                                   SYS_utimes,
-                                   SYS_futimesat,
-                                   SYS_utimensat,
-                                   SYS_memfd_create,
-                                   SYS_memfd_secret,
-                                   SYS_shmget,
-                                   SYS_shmat,
-                                   SYS_shmctl,
-                                   SYS_msgget,
-                                   SYS_msgsnd,
-                                   SYS_semget,
-                                   SYS_semop,
-                                   SYS_mq_open,
-                                   SYS_mknod,
-                                   SYS_mknodat,
-                                   SYS_symlink,
-                                   SYS_symlinkat,
-                                   SYS_process_madvise,
-                                   SYS_process_mrelease,
-                                   SYS_move_pages,
-                                   SYS_migrate_pages,
-                                   SYS_kcmp,
-                                   SYS_fanotify_init,
-                                   SYS_quotactl,
-                                   SYS_acct,
-                                   SYS_syslog,
-                                   SYS_sethostname,
-                                   SYS_setdomainname,
-                                   SYS_adjtimex,
-                                   SYS_clock_adjtime,
-                                   SYS_io_uring_enter,
-                                   SYS_io_uring_register,
-                                   SYS_open_tree,
-                                   SYS_move_mount,
-                                   SYS_fsopen,
-                                   SYS_fsconfig,
-                                   SYS_fsmount,
-                                   SYS_fspick,
-                                   SYS_mount_setattr};
+constexpr std::array refused_calls{
+    SYS_socket, SYS_socketpair, SYS_connect, SYS_bind, SYS_listen, SYS_accept, SYS_accept4,
+    SYS_execve, SYS_execveat, SYS_fork, SYS_vfork, SYS_ptrace, SYS_mount, SYS_umount2,
+    SYS_pivot_root, SYS_chroot, SYS_setns, SYS_unshare, SYS_bpf, SYS_keyctl, SYS_add_key,
+    SYS_request_key, SYS_reboot, SYS_kexec_load, SYS_init_module, SYS_finit_module,
+    SYS_delete_module, SYS_swapon, SYS_swapoff, SYS_settimeofday, SYS_clock_settime,
+    SYS_process_vm_readv, SYS_kill, SYS_perf_event_open, SYS_process_vm_writev, SYS_userfaultfd,
+    SYS_io_uring_setup, SYS_open_by_handle_at, SYS_name_to_handle_at, SYS_tkill,
+    SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_pidfd_open, SYS_pidfd_getfd,
+    SYS_pidfd_send_signal, SYS_setpgid, SYS_setsid, SYS_setrlimit, SYS_sched_setaffinity,
+    SYS_sched_setattr, SYS_sched_setparam, SYS_sched_setscheduler, SYS_setpriority, SYS_ioprio_set,
+    SYS_fchown, SYS_chown, SYS_lchown, SYS_fchownat, SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr,
+    SYS_removexattr, SYS_lremovexattr, SYS_fremovexattr, SYS_utime, SYS_utimes, SYS_futimesat,
+    SYS_utimensat, SYS_memfd_create, SYS_memfd_secret, SYS_shmget, SYS_shmat, SYS_shmctl,
+    SYS_msgget, SYS_msgsnd, SYS_semget, SYS_semop, SYS_mq_open, SYS_mknod, SYS_mknodat, SYS_symlink,
+    SYS_symlinkat, SYS_process_madvise, SYS_process_mrelease, SYS_move_pages, SYS_migrate_pages,
+    SYS_kcmp, SYS_fanotify_init, SYS_quotactl, SYS_acct, SYS_syslog, SYS_sethostname,
+    SYS_setdomainname, SYS_adjtimex, SYS_clock_adjtime, SYS_io_uring_enter, SYS_io_uring_register,
+    SYS_open_tree, SYS_move_mount, SYS_fsopen, SYS_fsconfig, SYS_fsmount, SYS_fspick,
+    SYS_mount_setattr,
+    // Landlock knows no modes, and truncation since ABI 3 alone.
+    SYS_truncate, SYS_chmod, SYS_fchmodat, fchmodat2_call};
 
 bool refuse_calls() {
 #ifdef __x86_64__
-    std::array<sock_filter, 2 * refused_calls.size() + 32> program{};
+    std::array<sock_filter, 2 * refused_calls.size() + 64> program{};
     std::size_t size = 0;
     const auto add = [&](const sock_filter& instruction) { program[size++] = instruction; };
     const auto answer = [&](std::uint32_t with) { add(BPF_STMT(BPF_RET | BPF_K, with)); };
@@ -232,6 +166,15 @@ bool refuse_calls() {
     allow_only(SYS_clone, BPF_JSET, CLONE_THREAD);  // threads, no processes
     allow_only(SYS_tgkill, BPF_JEQ, static_cast<std::uint32_t>(::getpid()));
     allow_only(SYS_prlimit64, BPF_JEQ, 0);  // its own limits
+    // The commands that choose who gets which signal for a file.
+    constexpr std::array refused_commands{F_SETOWN, F_SETSIG, F_SETOWN_EX};
+    if_call(SYS_fcntl, 2 * refused_commands.size() + 2);
+    add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args) + sizeof(std::uint64_t)));
+    for (const int command : refused_commands) {
+        if_call(command, 1);
+        answer(refusal);
+    }
+    answer(SECCOMP_RET_ALLOW);
     answer(SECCOMP_RET_ALLOW);
     const sock_fprog filter{static_cast<unsigned short>(size), program.data()};
     return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
@@ -265,10 +208,15 @@ std::vector<std::string> confine(const Confinement& confinement) {
     if (!leave_the_network()) {
         lacking.emplace_back("network namespace");
     }
+    if (!give_up_capabilities()) {
+        lacking.emplace_back("capabilities");
+    }
     require(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, ErrorCode::io_failure,
             "cannot give up privileges: {}", std::strerror(errno));
     if (!lock_the_files(confinement.directory)) {
         lacking.emplace_back("landlock");
+    } else if (landlock_version() < 3) {
+        lacking.emplace_back("landlock truncate");
     }
     if (!refuse_calls()) {
         lacking.emplace_back("seccomp");

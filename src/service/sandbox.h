@@ -17,8 +17,10 @@ struct Confinement {
 };
 
 // Does what the kernel has, and returns the names of what it has not: "network namespace",
-// "landlock", "seccomp". Call it before there is a second thread. Throws Error(io_failure) where a
-// limit cannot be set, or where the parent is gone already.
+// "capabilities" (they stay), "landlock" or "landlock truncate" (below its third version a file
+// that may be read can be opened to be emptied), "seccomp". Call it before there is a second
+// thread. Throws Error(io_failure) where a limit cannot be set, or where the parent is gone
+// already.
 std::vector<std::string> confine(const Confinement& confinement);
 
 // What confine() would return, found out by a process that is confined to the directory and ends.

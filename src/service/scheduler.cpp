@@ -21,7 +21,6 @@ namespace {
 
 constexpr auto tell_every = std::chrono::milliseconds(250);
 constexpr auto look_every = std::chrono::milliseconds(500);
-constexpr auto try_again_after = std::chrono::seconds(1);
 constexpr int most_starts = 5;  // of one job's process, one after the other
 
 }  // namespace
@@ -39,8 +38,13 @@ Scheduler::Scheduler(const Settings& settings, std::uint64_t memory_bytes, Store
       watchers_(watchers),
       wakened_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     require(wakened_.valid(), ErrorCode::io_failure, "no descriptor is left");
-    store.requeue_running();
-    for (const JobRecord& job : store.jobs_in({JobState::queued})) {
+    try {
+        store.requeue_running();
+    } catch (const std::exception& error) {
+        // A full disk does not keep the service from its start; what is "running" is served too.
+        log_warning("not_requeued", {{"error", error.what()}});
+    }
+    for (const JobRecord& job : store.jobs_in({JobState::running, JobState::queued})) {
         queue_.push(job.owner, {job.id, job.cost.memory_bytes});
     }
     thread_ = std::thread([this] { run(); });
@@ -183,6 +187,11 @@ void Scheduler::start_what_fits() {
             }
             metrics_.show_queue(queue_.size(), running_.size(), used);
             const QueuedJob* front = queue_.front();
+            if (front != nullptr && !has_disk()) {
+                not_before_ =
+                    Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                       std::chrono::duration<double>(settings_.retry_seconds));
+            }
             // A large one waits until there is room and is not passed by smaller ones.
             if (ends_ || front == nullptr || Clock::now() < not_before_ ||
                 running_.size() >= settings_.parallel_jobs ||
@@ -195,42 +204,65 @@ void Scheduler::start_what_fits() {
     }
 }
 
+// A job that starts on a full disk would be ended as soon as it writes.
+bool Scheduler::has_disk() {
+    const bool has_some = free_bytes(settings_) >= settings_.disk_reserve_bytes / 2;
+    if (!has_some && !waits_for_disk_) {
+        log_warning("jobs_wait_for_disk", nlohmann::json::object());
+    }
+    waits_for_disk_ = !has_some;
+    return has_some;
+}
+
 void Scheduler::start(const QueuedJob& next) {
-    std::string owner;
+    bool is_launched = true;
     try {
         const auto record = store_.job(next.id);
         // One that is "running" could not be put back into the queue by its record.
-        if (!record || (record->state != JobState::queued && record->state != JobState::running)) {
+        if (!record || (record->state != JobState::queued && record->state != JobState::running) ||
+            is_running(next.id)) {
             return;  // cancelled or deleted a moment ago
         }
-        owner = record->owner;
-        if (!has_hours(settings_, store_, owner)) {
+        if (!has_hours(settings_, store_, record->owner)) {
             store_.move(next.id, {record->state}, JobState::failed,
-                        hours_are_used(settings_, owner));
+                        hours_are_used(settings_, record->owner));
         } else {
             audit_.add({.who = "server", .what = "run", .job = next.id});
             if (!store_.move(next.id, {JobState::queued, JobState::running}, JobState::running)) {
                 return;
             }
-            launch(*record);
+            is_launched = launch(*record);
         }
-        starts_.erase(next.id);
+        if (is_launched) {
+            starts_.erase(next.id);
+        } else {
+            try_later(next);
+        }
     } catch (const std::exception& error) {
+        // The database or the audit log failed, which says nothing of the job.
         log_warning("job_not_started", {{"job", next.id}, {"error", error.what()}});
         if (!is_running(next.id)) {
-            put_back(next, owner);
+            put_back(next, 4 * settings_.retry_seconds);
         }
     }
     watchers_.notify(next.id);
 }
 
-void Scheduler::launch(const JobRecord& record) {
+bool Scheduler::launch(const JobRecord& record) {
     auto job = std::make_unique<RunningJob>();
     job->record = record;
     job->directory = settings_.data / "jobs" / record.id;
+    job->disk_bytes = disk_use_of(job->directory).bytes;
+    job->launched = std::filesystem::file_time_type::clock::now();
     const std::lock_guard lock(mutex_);
-    job->process = std::make_unique<JobProcess>(job->record, job->directory, settings_, threads_,
-                                                memory_limit_of(record.cost.memory_bytes));
+    try {
+        job->process =
+            std::make_unique<JobProcess>(job->record, job->directory, settings_, threads_,
+                                         memory_limit_of(record.cost.memory_bytes));
+    } catch (const std::exception& error) {
+        log_warning("job_not_started", {{"job", record.id}, {"error", error.what()}});
+        return false;
+    }
     running_.emplace(record.id, std::move(job));
     // Who asked for its end before it was there had nobody to tell.
     const auto now = store_.job(record.id);
@@ -239,26 +271,28 @@ void Scheduler::launch(const JobRecord& record) {
         made.told_to_stop = true;
         made.process->signal(SIGTERM);
     }
+    return true;
 }
 
 // The system was short of something: all wait a little, then this one is tried again.
-void Scheduler::put_back(const QueuedJob& next, const std::string& owner) {
-    const int starts = ++starts_[next.id];
-    not_before_ =
-        Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
-                           settings_.retry_seconds * (1U << (starts - 1))));
+void Scheduler::try_later(const QueuedJob& next) {
+    const int starts = std::min(starts_[next.id] + 1, most_starts);
+    starts_[next.id] = starts;
     if (starts >= most_starts) {
-        starts_.erase(next.id);
-        not_before_ = {};
         store_.move(next.id, {JobState::running, JobState::queued}, JobState::failed,
                     "the server could not start its process: start the job again");
+        starts_.erase(next.id);
         return;
     }
-    {
-        const std::lock_guard lock(mutex_);
-        queue_.put_back(owner, next);
-    }
+    put_back(next, settings_.retry_seconds * (1U << static_cast<unsigned>(starts - 1)));
     store_.move(next.id, {JobState::running}, JobState::queued);
+}
+
+void Scheduler::put_back(const QueuedJob& next, double seconds) {
+    not_before_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                     std::chrono::duration<double>(seconds));
+    const std::lock_guard lock(mutex_);
+    queue_.put_back(next);
 }
 
 bool Scheduler::is_running(const std::string& id) const {
@@ -289,83 +323,6 @@ void Scheduler::watch_limits(RunningJob& job) {
         job.told_to_stop = true;
         job.process->signal(SIGTERM);
     }
-}
-
-void Scheduler::end(RunningJob& job) {
-    // What the disk or the database did not take is tried again, not at once.
-    if (Clock::now() < job.end_again) {
-        return;
-    }
-    hear(job);  // what it said last
-    const double seconds = job.ran_seconds ? *job.ran_seconds : job.seconds();
-    job.ran_seconds = seconds;
-    try {
-        bool ends = false;
-        {
-            const std::lock_guard lock(mutex_);
-            ends = ends_;
-        }
-        const auto record = store_.job(job.record.id);
-        const double limit = settings_.job_hours * 3600;
-        const Outcome outcome = outcome_of({.job = job.record,
-                                            .directory = job.directory,
-                                            .status = job.process->status(),
-                                            .words = job.process->last_words(),
-                                            .killed_for = job.killed_for,
-                                            .is_cancelled = record && record->cancel_asked,
-                                            .is_shutdown = ends && job.told_to_stop,
-                                            .is_over_time = limit > 0 && seconds > limit});
-        if (!job.is_counted) {
-            store_.add_usage(job.record.owner, unix_now(), seconds);
-            job.is_counted = true;
-        }
-        if (outcome.state == JobState::queued) {  // the next process goes on with it
-            store_.move(job.record.id, {JobState::running}, JobState::queued);
-        } else {
-            finish(job, outcome.state, outcome.reason, outcome.review_iteration);
-        }
-        metrics_.count_finished(std::string(name(job.record.kind)),
-                                std::string(name(outcome.state)), seconds);
-        log_info("job_ended", {{"job", job.record.id},
-                               {"client", job.record.owner},
-                               {"state", name(outcome.state)},
-                               {"reason", outcome.reason},
-                               {"seconds", seconds}});
-    } catch (const std::exception& error) {
-        log_warning("job_end_not_kept", {{"job", job.record.id}, {"error", error.what()}});
-        const std::lock_guard lock(mutex_);
-        if (!ends_ && !job.is_deleted) {  // the next start of the service goes on with it otherwise
-            job.end_again = Clock::now() + try_again_after;
-            return;
-        }
-    }
-    const std::string id = job.record.id;
-    {
-        const std::lock_guard lock(mutex_);
-        running_.erase(id);
-    }
-    watchers_.notify(id);
-}
-
-void Scheduler::finish(RunningJob& job, JobState state, const std::string& reason, int iteration) {
-    const std::string& id = job.record.id;
-    std::string digest;
-    for (const FileRecord& file : result_files(job.directory, job.record.kind)) {
-        store_.put_file(id, file);
-        if (digest.empty() && state == JobState::succeeded) {
-            digest = file.sha256;
-        }
-    }
-    if (!job.is_noted) {
-        audit_.add({.who = "server",
-                    .what = fmt::format("ended: {}", name(state)),
-                    .job = id,
-                    .digest = digest,
-                    .detail = reason});
-        job.is_noted = true;
-    }
-    // A cancelled job could be in any state by now but this one.
-    store_.move(id, {JobState::running}, state, reason, iteration);
 }
 
 void Scheduler::tell_watchers() {

@@ -54,12 +54,16 @@ class Scheduler {
     void run();
     void start_what_fits();
     void start(const QueuedJob& next);
-    void launch(const JobRecord& record);
-    void put_back(const QueuedJob& next, const std::string& owner);
+    bool has_disk();
+    // False if its process could not be started.
+    bool launch(const JobRecord& record);
+    void try_later(const QueuedJob& next);
+    void put_back(const QueuedJob& next, double seconds);
     bool is_running(const std::string& id) const;
     void hear(RunningJob& job);
     void watch_limits(RunningJob& job);
     void end(RunningJob& job);
+    bool has_results(RunningJob& job);
     void finish(RunningJob& job, JobState state, const std::string& reason, int iteration = 0);
     void tell_watchers();
     void wake() const;
@@ -80,6 +84,7 @@ class Scheduler {
     // other.
     std::map<std::string, int> starts_;
     Clock::time_point not_before_;
+    bool waits_for_disk_ = false;
     std::set<std::string> changed_;
     Clock::time_point told_;
     bool ends_ = false;

@@ -22,23 +22,29 @@ std::uint64_t memory_for_jobs(const Settings& settings) {
     return settings.memory_bytes != 0 ? settings.memory_bytes : all - all / 10;
 }
 
-// Nobody else's directory is taken over, and made private.
+// The database proves that a directory is a service's. Without it there may be what a start makes
+// before it, and nothing in that: neither the files of others nor jobs whose database is lost.
 bool is_free_or_ours(const fs::path& directory) {
-    if (fs::exists(directory / "service.sqlite") || fs::exists(directory / "jobs")) {
+    if (fs::exists(directory / "service.sqlite")) {
         return true;
     }
     return std::ranges::all_of(fs::directory_iterator(directory), [](const auto& entry) {
-        return entry.path().filename() == "lost+found";
+        const fs::path name = entry.path().filename();
+        return name == "lost+found" || name == ".lock" ||
+               ((name == "jobs" || name == "incoming") && entry.is_directory() &&
+                fs::is_empty(entry.path()));
     });
 }
 
 DirectoryLock hold_data(const fs::path& directory) {
     fs::create_directories(directory);
     require(is_free_or_ours(directory), ErrorCode::bad_input,
-            "{}: is no data directory of a service, and not empty: name another one",
+            "{}: is not empty and has no service.sqlite, so it is no data directory of a service: "
+            "name another one, or put the database back",
             directory.string());
     fs::permissions(directory, fs::perms::owner_all);
     fs::create_directories(directory / "jobs");
+    fs::create_directories(directory / "removed");
     return value_or_throw(DirectoryLock::acquire(directory));
 }
 
@@ -68,12 +74,14 @@ Service::Service(Settings settings)
       store_(settings_.data / "service.sqlite"),
       audit_(settings_.data / "audit.log"),
       metrics_(settings_.metrics),
-      incoming_(settings_.data / "incoming") {
+      incoming_(settings_.data / "incoming"),
+      ballast_(settings_.data / "ballast") {
     const auto [sequence, hash] = store_.audit_head();
     require_same_log(audit_, settings_.data / "audit.log", {sequence, hash});
     recover();
     note("start");
-    for (const char* part : {"network namespace", "landlock", "seccomp"}) {
+    for (const char* part :
+         {"network namespace", "capabilities", "landlock", "landlock truncate", "seccomp"}) {
         metrics_.show_confinement(part, std::ranges::count(settings_.lacking, part) > 0);
     }
     if (settings_.lacking.empty()) {
@@ -107,8 +115,10 @@ void Service::shutdown() {
     housekeeping_.join();
     note("end");
     try {
+        // One copy: refused callers may still add entries, which are not on the disk for sure.
+        const AuditHead head = audit_.head();
         audit_.flush();
-        store_.put_audit_head(audit_.head().sequence, audit_.head().hash);
+        store_.put_audit_head(head.sequence, head.hash);
     } catch (const std::exception& error) {
         log_warning("audit", {{"error", error.what()}});
     }
@@ -137,6 +147,7 @@ bool Service::audited(const AuditEntry& entry, const std::function<bool()>& act)
         }
     };
     try {
+        audit_.flush();
         is_done = act();
     } catch (...) {
         take_back();
@@ -146,33 +157,6 @@ bool Service::audited(const AuditEntry& entry, const std::function<bool()>& act)
         take_back();
     }
     return is_done;
-}
-
-// What a sudden end has left half done.
-void Service::recover() {
-    const auto exists = [this](const std::string& id) { return store_.job(id).has_value(); };
-    incoming_.sweep(exists);
-    std::vector<fs::path> strange;
-    for (const auto& entry : fs::directory_iterator(settings_.data / "jobs")) {
-        const std::string id = entry.path().filename().string();
-        if (!exists(id)) {
-            strange.push_back(entry.path());
-            continue;
-        }
-        // A file that was moved into its place, and not noted yet, is checked again.
-        for (const FileRecord& file : store_.files(id)) {
-            std::error_code error;
-            if (!file.complete && file.bytes > 0 && fs::exists(entry.path() / file.name, error)) {
-                const fs::path place = incoming_.path(id, file);
-                fs::create_directories(place.parent_path(), error);
-                fs::rename(entry.path() / file.name, place, error);
-            }
-        }
-    }
-    for (const fs::path& path : strange) {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
 }
 
 fs::path Service::directory(const std::string& id) const {
@@ -202,7 +186,8 @@ JobView Service::view(const JobRecord& job) const {
         view.queue_position = static_cast<std::uint32_t>(scheduler_->position(job).value_or(0));
     } else if (job.state == JobState::running) {
         view.progress = scheduler_->progress(job.id);
-    } else if (is_final(job.state)) {
+    } else if (is_final(job.state) && settings_.retention_hours > 0 &&
+               (job.kind != JobKind::charter || job.state == JobState::succeeded)) {
         view.expires = job.finished + static_cast<std::int64_t>(settings_.retention_hours * 3600);
     }
     return view;
@@ -210,51 +195,6 @@ JobView Service::view(const JobRecord& job) const {
 
 FileView Service::view(const JobRecord& job, const FileRecord& file) const {
     return {file, file.complete ? file.bytes : incoming_.received(job.id, file)};
-}
-
-// Retention, and the audit log's end for the next start to compare.
-void Service::keep_house() {
-    try {
-        // The head of what is on the disk for sure: a later one could be lost, and miss at a start.
-        const AuditHead head = audit_.head();
-        audit_.flush();
-        if (head.sequence != store_.audit_head().first) {
-            store_.put_audit_head(head.sequence, head.hash);
-        }
-        const std::int64_t oldest =
-            unix_now() - static_cast<std::int64_t>(settings_.retention_hours * 3600);
-        for (const JobRecord& job : store_.expired(oldest)) {
-            remove_job(job, "server: retention");
-        }
-        sweep();
-    } catch (const std::exception& error) {
-        log_warning("housekeeping", {{"error", error.what()}});
-    }
-}
-
-// Directories of jobs that do not exist: a removal that failed. A job's directory is there a moment
-// before its record is.
-void Service::sweep() {
-    constexpr auto young = std::chrono::hours(1);
-    const auto now = std::chrono::steady_clock::now();
-    if (now - swept_ < young) {
-        return;
-    }
-    swept_ = now;
-    const auto exists = [this](const std::string& id) { return store_.job(id).has_value(); };
-    std::vector<fs::path> strange;
-    for (const auto& entry : fs::directory_iterator(settings_.data / "jobs")) {
-        std::error_code error;
-        const auto changed = fs::last_write_time(entry.path(), error);
-        if (!error && fs::file_time_type::clock::now() - changed > young &&
-            !exists(entry.path().filename().string())) {
-            strange.push_back(entry.path());
-        }
-    }
-    for (const fs::path& path : strange) {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
 }
 
 }  // namespace cipherfit::service

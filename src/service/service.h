@@ -4,6 +4,7 @@
 #pragma once
 
 #include "service/audit_log.h"
+#include "service/ballast.h"
 #include "service/metrics.h"
 #include "service/outline.h"
 #include "service/records.h"
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -144,17 +146,26 @@ class Service {
     void require_hours(const std::string& client) const;
     void require_room(const std::string& id, const std::string& name, std::uint64_t bytes) const;
     void require_reserve(const std::string& name, std::uint64_t from, std::uint64_t bytes) const;
-    void require_board_room(const JobRecord& job, const std::string& name,
+    // `bytes` are more than what the job has; it counts as one that is not over.
+    void require_quota(const JobRecord& job, std::uint64_t bytes) const;
+    // The files of a job as a client may see them.
+    std::vector<FileView> views_of(const JobRecord& job, const std::string& client) const;
+    void require_board_room(const JobRecord& job, const std::string& part,
                             std::uint64_t bytes) const;
+    void drop_old_parts();
     // Notes the entry, then acts: nothing happens that has no entry. What is not done after all has
     // a second one.
     bool audited(const AuditEntry& entry, const std::function<bool()>& act);
     void accept(Upload& upload);
-    Charter charter_of(const std::string& id) const;
+    // Read once: a charter's id is its digest.
+    std::shared_ptr<const Charter> charter_of(const std::string& id) const;
     void recover();
-    void remove_job(const JobRecord& job, const std::string& who);
+    // Only if retention's rule still holds, where that time is given.
+    void remove_job(const JobRecord& job, const std::string& who,
+                    std::optional<std::int64_t> unchanged_since = {});
     void keep_house();
     void sweep();
+    void keep_ballast();
     void note(std::string_view what);
 
     Settings settings_;
@@ -165,6 +176,9 @@ class Service {
     Metrics metrics_;
     Watchers watchers_;
     IncomingFiles incoming_;
+    Ballast ballast_;
+    mutable std::mutex charters_mutex_;
+    mutable std::map<std::string, std::shared_ptr<const Charter>> charters_;
     // Held while a file's record and what lies at its place change together.
     std::mutex place_mutex_;
     // One plan is looked at at a time: it may take seconds of one processor.

@@ -12,6 +12,10 @@ namespace {
     "review_every, memory_bytes, disk_bytes, work, reason, review_iteration, cancel_asked, " \
     "created, queued, started, finished, place FROM jobs "
 
+// Retention's rule: over, or waiting for its owner; of charters those that have succeeded.
+#define CIPHERFIT_IS_EXPIRED \
+    "changed < ?1 AND (state = 5 OR (kind != 3 AND (state > 5 OR state IN (1, 4))))"
+
 JobRecord job_of(const Statement& row) {
     JobRecord job;
     job.id = row.text(0);
@@ -181,18 +185,25 @@ std::uint32_t Store::count(JobState state) const {
     return static_cast<std::uint32_t>(row.integer(0));
 }
 
-void Store::remove_job(const std::string& id) {
+bool Store::remove_job(const std::string& id, const std::optional<std::int64_t>& unchanged_since,
+                       const std::function<void()>& take_away) {
     const std::lock_guard lock(write_mutex_);
-    Statement row = write_.prepare("DELETE FROM jobs WHERE id = ?");
-    row << id;
+    Transaction transaction(write_);
+    Statement row =
+        write_.prepare("DELETE FROM jobs WHERE id = ?2 AND (?3 OR (" CIPHERFIT_IS_EXPIRED "))");
+    row << unchanged_since.value_or(0) << id << std::int64_t{!unchanged_since};
     row.run();
+    if (write_.changes() == 0) {
+        return false;
+    }
+    take_away();
+    transaction.commit();
+    return true;
 }
 
 std::vector<JobRecord> Store::expired(std::int64_t changed) const {
     const std::lock_guard lock(read_mutex_);
-    Statement rows =
-        read_.prepare(CIPHERFIT_JOB_COLUMNS
-                      "WHERE changed < ? AND (state >= 5 OR (state IN (1, 4) AND kind != 3))");
+    Statement rows = read_.prepare(CIPHERFIT_JOB_COLUMNS "WHERE " CIPHERFIT_IS_EXPIRED);
     rows << changed;
     return jobs_from(rows);
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <initializer_list>
 #include <mutex>
 #include <optional>
@@ -16,10 +17,12 @@
 
 namespace cipherfit::service {
 
-inline constexpr int schema_version = 2;
+inline constexpr int schema_version = 3;
 
 struct Usage {
-    std::uint64_t bytes = 0;  // announced by uploads, and of results
+    // Announced by uploads, and of results; of jobs that are not over at least what they are
+    // predicted to take. Parts of posts are not counted.
+    std::uint64_t bytes = 0;
     std::uint32_t jobs = 0;
     double seconds = 0;  // of running, since the time that was asked for
 };
@@ -40,9 +43,14 @@ class Store {
                                    std::uint32_t limit) const;
     std::vector<JobRecord> jobs_in(std::initializer_list<JobState> states) const;
     std::uint32_t count(JobState state) const;
-    void remove_job(const std::string& id);
+    // Calls `take_away` when the record is gone for all but a failure of it or of the disk. False
+    // if there is no such job, or if retention's rule (below) does not hold of it where
+    // `unchanged_since` is given.
+    bool remove_job(
+        const std::string& id, const std::optional<std::int64_t>& unchanged_since = {},
+        const std::function<void()>& take_away = [] {});
     // Jobs that retention removes: without a change since `changed`, and over or waiting for their
-    // owner. Charters wait for their members without an end.
+    // owner. Charters wait for their members without an end, until they have succeeded.
     std::vector<JobRecord> expired(std::int64_t changed) const;
     // Something has happened to it now.
     void touch(const std::string& id);
@@ -64,6 +72,9 @@ class Store {
     std::vector<std::pair<std::string, FileRecord>> open_uploads() const;
     // Adds or replaces; the job has changed.
     void put_file(const std::string& id, const FileRecord& file);
+    void put_files(const std::string& id, const std::vector<FileRecord>& files);
+    // Adds or replaces a post in the place of all its parts.
+    void put_post(const std::string& id, const FileRecord& file);
     void remove_file(const std::string& id, const std::string& name);
 
     void add_usage(const std::string& owner, std::int64_t at, double seconds);

@@ -17,6 +17,23 @@ std::pair<std::int64_t, std::string> audit_head_in(Database& database) {
                       : std::pair(std::int64_t{0}, std::string());
 }
 
+// Nothing for a job that was deleted meanwhile.
+void put(Database& database, const std::string& id, const FileRecord& file) {
+    Statement row = database.prepare(
+        "INSERT INTO files (job, name, bytes, sha256, complete) "
+        "SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1) "
+        "ON CONFLICT (job, name) DO UPDATE SET bytes = ?3, sha256 = ?4, complete = ?5");
+    row << id << file.name << signed_bytes(file.bytes) << file.sha256
+        << std::int64_t{file.complete};
+    row.run();
+}
+
+void note_change(Database& database, const std::string& id) {
+    Statement row = database.prepare("UPDATE jobs SET changed = ?2 WHERE id = ?1");
+    row << id << std::int64_t{std::time(nullptr)};
+    row.run();
+}
+
 }  // namespace
 
 std::vector<FileRecord> Store::files(const std::string& id) const {
@@ -52,19 +69,28 @@ std::vector<std::pair<std::string, FileRecord>> Store::open_uploads() const {
 }
 
 void Store::put_file(const std::string& id, const FileRecord& file) {
+    put_files(id, {file});
+}
+
+void Store::put_files(const std::string& id, const std::vector<FileRecord>& files) {
     const std::lock_guard lock(write_mutex_);
     Transaction transaction(write_);
-    // Nothing for a job that was deleted meanwhile.
-    Statement row = write_.prepare(
-        "INSERT INTO files (job, name, bytes, sha256, complete) "
-        "SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (SELECT 1 FROM jobs WHERE id = ?1) "
-        "ON CONFLICT (job, name) DO UPDATE SET bytes = ?3, sha256 = ?4, complete = ?5");
-    row << id << file.name << signed_bytes(file.bytes) << file.sha256
-        << std::int64_t{file.complete};
-    row.run();
-    Statement job = write_.prepare("UPDATE jobs SET changed = ?2 WHERE id = ?1");
-    job << id << std::int64_t{std::time(nullptr)};
-    job.run();
+    for (const FileRecord& file : files) {
+        put(write_, id, file);
+    }
+    note_change(write_, id);
+    transaction.commit();
+}
+
+void Store::put_post(const std::string& id, const FileRecord& file) {
+    const std::lock_guard lock(write_mutex_);
+    Transaction transaction(write_);
+    put(write_, id, file);
+    Statement parts = write_.prepare(
+        "DELETE FROM files WHERE job = ?1 AND substr(name, 1, length(?2) + 1) = ?2 || '~'");
+    parts << id << file.name;
+    parts.run();
+    note_change(write_, id);
     transaction.commit();
 }
 
@@ -91,8 +117,9 @@ Usage Store::usage(const std::string& owner, std::int64_t since) const {
     const std::lock_guard lock(read_mutex_);
     Usage usage;
     Statement bytes = read_.prepare(
-        "SELECT coalesce(sum(bytes), 0) FROM files JOIN jobs ON files.job = jobs.id WHERE owner = "
-        "?");
+        "SELECT coalesce(sum(max(CASE WHEN state < 5 THEN disk_bytes ELSE 0 END, (SELECT "
+        "coalesce(sum(bytes), 0) FROM files WHERE job = jobs.id AND instr(name, '~') = 0))), 0) "
+        "FROM jobs WHERE owner = ?");
     bytes << owner;
     bytes.step();
     usage.bytes = static_cast<std::uint64_t>(bytes.integer(0));

@@ -55,6 +55,10 @@ CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), sequence INTEG
 ALTER TABLE jobs ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
 UPDATE jobs SET changed = max(created, queued, started, finished);
 CREATE INDEX IF NOT EXISTS open_uploads ON files(job) WHERE complete = 0 AND bytes > 0;
+)sql",
+                                      R"sql(
+-- Parts of posts have names of their clients' own from here on.
+DELETE FROM files WHERE complete = 0 AND job IN (SELECT id FROM jobs WHERE kind = 3);
 )sql"};
 static_assert(std::size(migrations) == schema_version);
 

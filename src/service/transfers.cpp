@@ -11,6 +11,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t sent_at_once = std::size_t{1} << 20U;
+// Of an upload, after which its job counts as changed.
+constexpr std::uint64_t noted_every = std::uint64_t{16} << 20U;
 
 }  // namespace
 
@@ -28,13 +30,20 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
         refuse(Status::invalid_argument,
                "an upload begins with the file's size, of 1 byte or more, and its SHA-256");
     }
+    const std::uint64_t most_of_post =
+        start.is_post ? largest_post(*charter_of(start.id), start.name) : 0;
+    const std::string place = start.is_post ? part_name(start.name, client) : start.name;
     // What is known of the file stays so until the upload has its place.
     const std::lock_guard lock(place_mutex_);
-    const auto known = store_.file(start.id, start.name);
-    upload.file_ = {start.name, start.bytes, to_hex(start.sha256), false,
-                    known ? known->max_bytes : 0};
-    const std::uint64_t most =
-        start.is_post ? largest_post(charter_of(start.id), start.name) : upload.file_.max_bytes;
+    if (!store_.job(start.id)) {
+        refuse(Status::not_found, "there is no such job or charter of '{}'", client);
+    }
+    auto known = store_.file(start.id, start.name);
+    if (start.is_post && !(known && known->complete)) {
+        known = store_.file(start.id, place);
+    }
+    upload.file_ = {place, start.bytes, to_hex(start.sha256), false, known ? known->max_bytes : 0};
+    const std::uint64_t most = start.is_post ? most_of_post : upload.file_.max_bytes;
     if (most == 0 && !(known && known->complete)) {
         refuse(Status::invalid_argument, "the job takes no file of that name");
     }
@@ -46,7 +55,9 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
         upload.done_ = true;
         return upload;
     }
-    if (!start.is_post && upload.job_.state != JobState::uploading) {
+    // One that was cancelled while files were missing can go on.
+    if (!start.is_post && upload.job_.state != JobState::uploading &&
+        upload.job_.state != JobState::cancelled) {
         refuse(Status::failed_precondition, "the job is {} and takes no more files",
                name(upload.job_.state));
     }
@@ -57,17 +68,13 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
     const bool is_same =
         known && known->bytes == start.bytes && known->sha256 == upload.file_.sha256;
     if (!is_same) {
-        const Usage usage = store_.usage(upload.job_.owner, 0);
-        const std::uint64_t before = known ? known->bytes : 0;
-        if (settings_.quota_bytes != 0 &&
-            usage.bytes - before + start.bytes > settings_.quota_bytes) {
-            refuse(Status::resource_exhausted, "{}: its {} bytes are more than '{}' has left",
-                   start.name, start.bytes, upload.job_.owner);
-        }
+        // Parts of posts are not counted.
+        const std::uint64_t before = known && !start.is_post ? known->bytes : 0;
+        require_quota(upload.job_, start.bytes - std::min(before, start.bytes));
         if (start.is_post) {
-            require_board_room(upload.job_, start.name, start.bytes);
+            require_board_room(upload.job_, place, start.bytes);
         }
-        require_room(start.id, start.name, start.bytes);
+        require_room(start.id, place, start.bytes);
         upload.incoming_ = incoming_.open(start.id, upload.file_, true);
         store_.put_file(start.id, upload.file_);
     } else {
@@ -82,15 +89,19 @@ void Upload::append(std::uint64_t offset, std::span<const std::uint8_t> bytes) {
     if (bytes.size() > largest_chunk) {
         refuse(Status::resource_exhausted, "a chunk has at most {} bytes", largest_chunk);
     }
-    service_->require_reserve(file_.name, offset, bytes.size());
+    service_->require_reserve(plain_name(file_.name), offset, bytes.size());
     incoming_->append(stream_, offset, bytes);
     service_->metrics_.count_uploaded(bytes.size());
+    if (offset / noted_every != (offset + bytes.size()) / noted_every) {
+        service_->store_.touch(job_.id);
+    }
 }
 
 FileView Upload::finish() {
     if (!done_) {
         incoming_->finish(stream_, [this] { service_->accept(*this); });
         file_.complete = true;
+        file_.name = plain_name(file_.name);
     }
     return {file_, file_.bytes};
 }
@@ -98,11 +109,11 @@ FileView Upload::finish() {
 // Into its place, once its form is right.
 void Service::accept(Upload& upload) {
     const std::string& id = upload.job_.id;
-    const std::string& file = upload.file_.name;
+    const std::string file = plain_name(upload.file_.name);
     const fs::path& path = upload.incoming_->path();
     try {
         if (upload.is_post_) {
-            check_post(charter_of(id), file, path);
+            check_post(*charter_of(id), file, path);
         } else {
             check_upload(directory(id), upload.job_.kind, file, path);
         }
@@ -111,9 +122,10 @@ void Service::accept(Upload& upload) {
     }
     FileRecord accepted = upload.file_;
     accepted.complete = true;
+    accepted.name = file;
     {
         const std::lock_guard lock(place_mutex_);
-        const auto known = store_.file(id, file);
+        const auto known = store_.file(id, upload.file_.name);
         if (!known || known->complete || known->bytes != accepted.bytes ||
             known->sha256 != accepted.sha256) {
             refuse(Status::aborted, "{}: another upload of it has taken over, or the job is gone",
@@ -128,10 +140,23 @@ void Service::accept(Upload& upload) {
             }
             fs::rename(path, place);
             flush_directory(place.parent_path());
-            store_.put_file(id, accepted);
+            try {
+                if (upload.is_post_) {
+                    store_.put_post(id, accepted);
+                } else {
+                    store_.put_file(id, accepted);
+                }
+            } catch (...) {  // the next try finds it where it was
+                std::error_code ignored;
+                fs::rename(place, path, ignored);
+                throw;
+            }
             return true;
         });
-        incoming_.close(id, file);
+        incoming_.close(id, upload.file_.name);
+        if (upload.is_post_) {
+            incoming_.drop_parts(id, file);
+        }
     }
     watchers_.notify(id);
 }

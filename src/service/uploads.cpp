@@ -55,13 +55,13 @@ void flush_directory(const fs::path& path) {
 }
 
 Incoming::Incoming(fs::path path, FileRecord file)
-    : path_(std::move(path)), file_(std::move(file)) {
+    : path_(std::move(path)), file_(std::move(file)), name_(plain_name(file_.name)) {
     fs::create_directories(path_.parent_path());
     descriptor_ =
         FileDescriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     struct stat status{};
     if (!descriptor_.valid() || ::fstat(descriptor_.get(), &status) != 0) {
-        refuse_system(file_.name);
+        refuse_system(name_);
     }
     received_ = static_cast<std::uint64_t>(status.st_size);
     if (received_ > file_.bytes) {
@@ -69,22 +69,31 @@ Incoming::Incoming(fs::path path, FileRecord file)
     }
 }
 
+// A thread of many clients does not wait for what another stream does.
+std::unique_lock<std::mutex> Incoming::hold() {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) {
+        refuse(Status::aborted, "{}: another stream of it is at work: try again", name_);
+    }
+    return lock;
+}
+
 void Incoming::require_current(std::uint64_t stream) const {
     if (stream != stream_) {
-        refuse(Status::aborted, "{}: another upload of the same file has taken over", file_.name);
+        refuse(Status::aborted, "{}: another upload of the same file has taken over", name_);
     }
 }
 
 void Incoming::append(std::uint64_t stream, std::uint64_t offset,
                       std::span<const std::uint8_t> bytes) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = hold();
     require_current(stream);
     if (offset != received_) {
-        refuse(Status::out_of_range, "{}: the server has {} bytes, the chunk begins at {}",
-               file_.name, received_.load(), offset);
+        refuse(Status::out_of_range, "{}: the server has {} bytes, the chunk begins at {}", name_,
+               received_.load(), offset);
     }
     if (bytes.empty() || bytes.size() > file_.bytes - received_) {
-        refuse(Status::out_of_range, "{}: the chunk has {} bytes, {} are missing", file_.name,
+        refuse(Status::out_of_range, "{}: the chunk has {} bytes, {} are missing", name_,
                bytes.size(), file_.bytes - received_.load());
     }
     hash_what_is_there();
@@ -99,7 +108,7 @@ void Incoming::append(std::uint64_t stream, std::uint64_t offset,
             // What was written of this chunk is not counted.
             static_cast<void>(::ftruncate(descriptor_.get(), static_cast<off_t>(received_)) == 0);
             errno = error;
-            refuse_system(file_.name);
+            refuse_system(name_);
         }
         done += static_cast<std::size_t>(written);
     }
@@ -121,7 +130,7 @@ void Incoming::hash_what_is_there() {
             continue;
         }
         if (got <= 0) {
-            refuse(Status::internal, "{}: the server cannot read what it has", file_.name);
+            refuse(Status::internal, "{}: the server cannot read what it has", name_);
         }
         hash_.update(std::span(piece).first(static_cast<std::size_t>(got)));
         hashed_ += static_cast<std::uint64_t>(got);
@@ -129,7 +138,7 @@ void Incoming::hash_what_is_there() {
 }
 
 void Incoming::finish(std::uint64_t stream, const std::function<void()>& accept) {
-    const std::lock_guard lock(mutex_);
+    const auto lock = hold();
     if (accepted_) {
         return;
     }
@@ -157,7 +166,7 @@ void Incoming::finish(std::uint64_t stream, const std::function<void()>& accept)
 
 void Incoming::compare() {
     if (received_ < file_.bytes) {
-        refuse(Status::out_of_range, "{}: {} of {} bytes came", file_.name, received_.load(),
+        refuse(Status::out_of_range, "{}: {} of {} bytes came", name_, received_.load(),
                file_.bytes);
     }
     hash_what_is_there();
@@ -166,11 +175,11 @@ void Incoming::compare() {
     if (digest != file_.sha256) {
         drop();
         refuse(Status::data_loss,
-               "{}: the bytes have the digest {}, announced was {}: upload the file again",
-               file_.name, digest.substr(0, 16), file_.sha256.substr(0, 16));
+               "{}: the bytes have the digest {}, announced was {}: upload the file again", name_,
+               digest.substr(0, 16), file_.sha256.substr(0, 16));
     }
     if (::fdatasync(descriptor_.get()) != 0) {
-        refuse_system(file_.name);
+        refuse_system(name_);
     }
 }
 
@@ -202,7 +211,7 @@ std::shared_ptr<Incoming> IncomingFiles::open(const std::string& job, const File
         found->second->take_over();
         if (found->second->is_finishing()) {
             refuse(Status::aborted, "{}: another upload of it is being checked: try again",
-                   file.name);
+                   plain_name(file.name));
         }
         open_.erase(found);
     }
@@ -235,6 +244,36 @@ void IncomingFiles::close(const std::string& job, const std::string& name) {
     open_.erase(std::pair(job, name));
 }
 
+void IncomingFiles::drop_parts(const std::string& job, const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(open_, [&](const auto& entry) {
+        const bool is_part = entry.first.first == job && entry.first.second != name &&
+                             plain_name(entry.first.second) == name;
+        if (is_part) {
+            entry.second->take_over();
+        }
+        return is_part;
+    });
+    remove_of(directory_ / job, prefix_of(name));
+}
+
+void IncomingFiles::drop(const std::string& job, const FileRecord& file) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = open_.find(std::pair(job, file.name)); found != open_.end()) {
+        found->second->take_over();
+        open_.erase(found);
+    }
+    std::error_code ignored;
+    fs::remove(path(job, file), ignored);
+}
+
+std::optional<fs::file_time_type> IncomingFiles::changed(const std::string& job,
+                                                         const FileRecord& file) const {
+    std::error_code error;
+    const auto time = fs::last_write_time(path(job, file), error);
+    return error ? std::nullopt : std::optional(time);
+}
+
 void IncomingFiles::close_all(const std::string& job) {
     const std::lock_guard lock(mutex_);
     std::erase_if(open_, [&](const auto& entry) {
@@ -244,21 +283,6 @@ void IncomingFiles::close_all(const std::string& job) {
         entry.second->take_over();
         return true;
     });
-    std::error_code ignored;
-    fs::remove_all(directory_ / job, ignored);
-}
-
-void IncomingFiles::sweep(const std::function<bool(const std::string&)>& exists) const {
-    std::vector<fs::path> strange;
-    for (const auto& entry : fs::directory_iterator(directory_)) {
-        if (!exists(entry.path().filename().string())) {
-            strange.push_back(entry.path());
-        }
-    }
-    for (const fs::path& path : strange) {
-        std::error_code ignored;
-        fs::remove_all(path, ignored);
-    }
 }
 
 }  // namespace cipherfit::service

@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -33,18 +34,20 @@ class Incoming {
 
     // A stream begins: earlier ones are refused from now on.
     std::uint64_t take_over() noexcept { return ++stream_; }
-    // Throws Refusal: aborted (another stream has taken over), out_of_range, resource_exhausted
-    // (the disk is full), internal.
+    // Throws Refusal: aborted (another stream has taken over, or is at work), out_of_range,
+    // resource_exhausted (the disk is full), internal.
     void append(std::uint64_t stream, std::uint64_t offset, std::span<const std::uint8_t> bytes);
     // Compares the digest, flushes, and calls `accept`, which takes the file from its path, in one:
-    // a later stream finds the file accepted, and finishes without more. Throws Refusal: aborted,
-    // out_of_range if bytes are missing, data_loss, after which nothing has been received. What
-    // `accept` throws goes on; after a Refusal but Status::internal nothing has been received.
+    // a later stream is refused meanwhile (aborted), finds the file accepted after that, and
+    // finishes without more. Throws Refusal: aborted, out_of_range if bytes are missing, data_loss,
+    // after which nothing has been received. What `accept` throws goes on; after a Refusal but
+    // Status::internal nothing has been received.
     void finish(std::uint64_t stream, const std::function<void()>& accept);
     // A stream compares and accepts it.
     bool is_finishing() const noexcept { return finishing_; }
 
   private:
+    std::unique_lock<std::mutex> hold();
     void require_current(std::uint64_t stream) const;
     void hash_what_is_there();
     void compare();
@@ -53,6 +56,7 @@ class Incoming {
 
     std::filesystem::path path_;
     FileRecord file_;
+    std::string name_;  // for persons
     std::mutex mutex_;
     FileDescriptor descriptor_;
     std::atomic<std::uint64_t> received_{0};
@@ -74,10 +78,16 @@ class IncomingFiles {
     std::shared_ptr<Incoming> open(const std::string& job, const FileRecord& file, bool afresh);
     std::uint64_t received(const std::string& job, const FileRecord& file) const;
     void close(const std::string& job, const std::string& name);
-    // And removes the files.
     void close_all(const std::string& job);
-    // Removes what belongs to no job that `exists` knows.
-    void sweep(const std::function<bool(const std::string&)>& exists) const;
+    // Of a post that was accepted: what other clients have sent in its place.
+    void drop_parts(const std::string& job, const std::string& name);
+    // Forgets one.
+    void drop(const std::string& job, const FileRecord& file);
+    // When bytes of it came last; nothing if there are none.
+    std::optional<std::filesystem::file_time_type> changed(const std::string& job,
+                                                           const FileRecord& file) const;
+    // Where the files of a job lie.
+    std::filesystem::path directory(const std::string& job) const { return directory_ / job; }
 
   private:
     std::filesystem::path directory_;

@@ -1,7 +1,8 @@
 // A fixed number of threads that do what they are given: in order for each client, and one of each
-// client in turn.
+// client in turn. One client never has all of them at work, if there are several.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -16,7 +17,7 @@ namespace cipherfit::service {
 
 class Workers {
   public:
-    explicit Workers(unsigned threads) {
+    explicit Workers(unsigned threads) : most_(threads > 1 ? threads - 1 : 1) {
         for (unsigned i = 0; i < threads; ++i) {
             threads_.emplace_back([this] { run(); });
         }
@@ -52,22 +53,38 @@ class Workers {
     void run() {
         std::unique_lock lock(mutex_);
         while (true) {
-            given_.wait(lock, [this] { return ended_ || !turns_.empty(); });
-            if (turns_.empty()) {
+            given_.wait(lock,
+                        [this] { return next() != turns_.end() || (ended_ && turns_.empty()); });
+            const auto turn = next();
+            if (turn == turns_.end()) {
                 return;
             }
+            const std::string client = *turn;
+            turns_.erase(turn);
             {
-                const std::function<void()> work = take();
+                const std::function<void()> work = take(client);
+                ++working_[client];
                 lock.unlock();
                 work();
             }
             lock.lock();
+            if (--working_[client] == 0) {
+                working_.erase(client);
+            }
+            // What this client could not have done before can be done now.
+            given_.notify_all();
         }
     }
 
-    std::function<void()> take() {
-        const std::string client = std::move(turns_.front());
-        turns_.pop_front();
+    // The first whose turn it is, and who has not the most threads already.
+    std::deque<std::string>::const_iterator next() const {
+        return std::ranges::find_if(turns_, [this](const std::string& client) {
+            const auto working = working_.find(client);
+            return working == working_.end() || working->second < most_;
+        });
+    }
+
+    std::function<void()> take(const std::string& client) {
         const auto given = clients_.find(client);
         std::function<void()> work = std::move(given->second.front());
         given->second.pop_front();
@@ -79,10 +96,12 @@ class Workers {
         return work;
     }
 
+    unsigned most_;
     std::mutex mutex_;
     std::condition_variable given_;
     std::map<std::string, std::deque<std::function<void()>>> clients_;
     std::deque<std::string> turns_;
+    std::map<std::string, unsigned> working_;
     bool ended_ = false;
     std::vector<std::thread> threads_;
 };

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Who may call the service, and what the audit log says of it."""
 
+import shutil
 import signal
 import subprocess
 import unittest
@@ -70,6 +71,71 @@ class Certificates(ServiceTest):
         running.process.send_signal(signal.SIGHUP)
         self.wait_until(lambda: len(running.events("certificates_kept")) == 2)
         self.client(running).info()
+
+    def sign(self, request, authority, out, extensions, *options):
+        file = self.home / "extensions"
+        file.write_text(extensions)
+        self.openssl("x509", "-req", "-in", request, "-CA", authority / "ca.pem", "-CAkey",
+                     authority / "key.pem", "-CAcreateserial", "-days", "1", "-extfile", file,
+                     "-out", out, *options)
+
+    def test_an_authority_below_the_services_makes_no_clients(self):
+        # init-pki's own authority may have none below it.
+        request, top, below = (self.home / name for name in ("request.pem", "top", "below"))
+        identity = self.pki / "server"
+        for directory in (top, below):
+            directory.mkdir()
+            self.openssl("genrsa", "-out", directory / "key.pem", "2048")
+        self.openssl("req", "-x509", "-key", top / "key.pem", "-subj", "/CN=top", "-days", "1",
+                     "-out", top / "ca.pem")
+        signs = "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign,cRLSign\n"
+        alice = "subjectAltName=URI:cipherfit:client:alice\nextendedKeyUsage=clientAuth\n"
+        made = [self.home / f"made{i}.pem" for i in range(2)]
+        for key, authority, out, extensions in (
+                (below / "key.pem", top, below / "ca.pem", signs),
+                (identity / "key.pem", top, identity / "cert.pem",
+                 "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth\n"),
+                (self.pki / "alice/key.pem", top, made[0], alice),
+                (self.pki / "alice/key.pem", below, made[1], alice)):
+            self.openssl("req", "-new", "-key", key, "-subj", f"/CN={out.parent.name}", "-out",
+                         request)
+            self.sign(request, authority, out, extensions)
+        shutil.copy(top / "ca.pem", identity / "ca.pem")
+        (identity / "crl.pem").unlink(missing_ok=True)
+        running = self.serve()
+        root = (top / "ca.pem").read_bytes()
+        self.client(running, ca=root, cert=made[0].read_bytes()).info()
+        chain = made[1].read_bytes() + (below / "ca.pem").read_bytes()
+        status, details = self.status_of(self.client(running, ca=root, cert=chain).info)
+        self.assertEqual(status, code.UNAUTHENTICATED)
+        self.assertIn("authority itself", details)
+
+    def refused_start(self):
+        result = subprocess.run([server, "serve", "--listen", "127.0.0.1:0", "--data", self.data,
+                                 "--pki", self.pki / "server"], capture_output=True, text=True,
+                                check=False, timeout=60)
+        self.assertEqual(result.returncode, 2)
+        return result.stderr
+
+    def test_one_authority_and_a_list_in_force_are_wanted(self):
+        other = self.home / "other"
+        subprocess.run([server, "init-pki", "--out", other, "--server", "localhost"], check=True)
+        authority = self.pki / "server/ca.pem"
+        one = authority.read_bytes()
+        authority.write_bytes(one + (other / "ca/ca.pem").read_bytes())
+        self.assertIn("one authority", self.refused_start())
+        authority.write_bytes(one)
+        config, index = self.home / "config", self.home / "index"
+        index.touch()
+        config.write_text(f"[ca]\ndefault_ca=one\n[one]\ndatabase={index}\n"
+                          "default_md=sha256\n")
+        crl = self.pki / "server/crl.pem"
+        self.openssl("ca", "-gencrl", "-config", config, "-cert", self.pki / "ca/ca.pem",
+                     "-keyfile", self.pki / "ca/key.pem", "-crl_lastupdate", "20200101000000Z",
+                     "-crl_nextupdate", "20200102000000Z", "-out", crl)
+        self.assertIn("out of date", self.refused_start())
+        crl.unlink()
+        self.client(self.serve()).info()
 
     def test_the_authoritys_files_are_private_and_are_added_to(self):
         for path in (self.pki, self.pki / "ca", self.pki / "ca/key.pem", self.pki / "alice/key.pem",

@@ -90,6 +90,29 @@ class Charter(Study):
         self.assertEqual(self.status_of(bob.send, iter([header]), "Charters", "Post"),
                          code.RESOURCE_EXHAUSTED)
 
+        # A part of a post is its client's own: no other replaces it, or sees it.
+        half = len(message) // 2
+
+        def part(client):
+            answer = client.unary("ListBoard", charters_pb2.ListBoardRequest(id=self.id),
+                                  charters_pb2.ListBoardResponse, "Charters")
+            return [(file.received, file.complete) for file in answer.files if file.name == name]
+
+        def begin(client, data, until):
+            return self.status_of(client.upload, self.id, name, data, until=until,
+                                  service="Charters", method="Post")
+        self.assertEqual(begin(alice, message, half), code.OUT_OF_RANGE)
+        self.assertEqual(part(alice), [(half, False)])
+        self.assertEqual(part(bob), [(0, False)])  # what was refused above
+        self.assertEqual(begin(bob, other, 10), code.OUT_OF_RANGE)
+        self.assertEqual(part(bob), [(10, False)])
+        self.assertEqual(part(alice), [(half, False)])
+        state = alice.upload(self.id, name, message, half, service="Charters", method="Post")
+        self.assertEqual((state.name, state.complete), (name, True))
+        for client in (alice, bob):
+            self.assertEqual(part(client), [(len(message), True)])
+        self.assertEqual(self.status_of(self.post, bob, name, other), code.ALREADY_EXISTS)
+
         files = sorted(str(path.relative_to(local)) for folder in ("signatures", "messages")
                        for path in (local / folder).iterdir())
         for i, file in enumerate(files):

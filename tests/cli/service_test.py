@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -226,6 +227,31 @@ class JobService(ServiceTest):
         self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_STOPPED)
         send(answer)  # the same call again
 
+    def test_a_file_that_the_database_did_not_take_can_be_sent_again(self):
+        running = self.serve()
+        alice = self.client(running)
+        job = alice.create(self.plan).id
+        name, data = "evaluation_keys.cft", (self.job / "evaluation_keys.cft").read_bytes()
+        with sqlite3.connect(self.data / "service.sqlite") as database:
+            database.execute("CREATE TRIGGER never BEFORE UPDATE OF complete ON files WHEN "
+                             "NEW.complete = 1 BEGIN SELECT RAISE(ABORT, 'no'); END")
+        self.assertEqual(self.status_of(alice.upload, job, name, data)[0], code.INTERNAL)
+        self.assertFalse(alice.files(job)[name].complete)
+        with sqlite3.connect(self.data / "service.sqlite") as database:
+            database.execute("DROP TRIGGER never")
+        received = alice.files(job)[name].received
+        self.assertEqual(received, len(data))
+        self.assertTrue(alice.upload(job, name, data, received).complete)
+
+    def test_a_job_that_was_cancelled_while_files_were_missing_goes_on(self):
+        running = self.serve()
+        alice = self.client(running)
+        job = alice.create(self.plan).id
+        self.assertEqual(alice.cancel(job).state, jobs_pb2.JOB_STATE_CANCELLED)
+        self.assertEqual(self.status_of(alice.start, job)[0], code.FAILED_PRECONDITION)
+        self.assertEqual(alice.send_job(self.job).id, job)
+        self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_SUCCEEDED)
+
     def test_quotas_retention_and_admission_are_told(self):
         running = self.serve("--quota-jobs", "1", "--retention-hours", "0.0005")
         alice = self.client(running)
@@ -259,7 +285,8 @@ class JobService(ServiceTest):
         lacking = [part for event in running.events("confinement_lacking")
                    for part in event["parts"]]
         self.assertEqual(bool(lacking), not running.events("jobs_confined"))
-        for part in ("network namespace", "landlock", "seccomp"):
+        for part in ("network namespace", "capabilities", "landlock", "landlock truncate",
+                     "seccomp"):
             self.assertIn(f'cipherfit_confinement_lacking{{part="{part}"}} {int(part in lacking)}',
                           text)
         # The key of its certificate is in no core dump.

@@ -80,6 +80,19 @@ class LimitsTest : public service_test::TemporaryHome {
         return {};
     }
 
+    static void wait_until(const std::function<bool()>& holds) {
+        for (int tries = 0; tries < 1000; ++tries) {
+            if (holds()) {
+                return;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        }
+        ADD_FAILURE() << "it did not happen in time";
+    }
+    static void wait_for_state(Service& service, const std::string& id, JobState state) {
+        wait_until([&] { return service.job("alice", id).record.state == state; });
+    }
+
     Settings settings;
     std::string script = "echo model > model.cft";
     std::atomic<std::uint64_t> free{100 * megabyte};
@@ -101,6 +114,23 @@ TEST_F(LimitsTest, WhatOpenUploadsHaveAnnouncedIsNotPromisedTwice) {
     begin(service, "bob", "b", 39 * megabyte);
 }
 
+TEST_F(LimitsTest, TheQuotaCountsWhatJobsArePredictedToTake) {
+    add_job("a", "alice", 90 * megabyte);
+    add_job("b", "alice", 90 * megabyte);
+    Database(settings.data / "service.sqlite")
+        .execute("UPDATE jobs SET disk_bytes = 50000000 WHERE id = 'a'");
+    settings.quota_bytes = 80 * megabyte;
+    Service service(settings);
+    EXPECT_EQ(service.facts("alice").usage.bytes, 50 * megabyte);
+    // Within what the one was admitted with, and what is left to the other.
+    begin(service, "alice", "a", 49 * megabyte);
+    begin(service, "alice", "b", 30 * megabyte);
+    EXPECT_EQ(status_of_call([&] { begin(service, "alice", "b", 31 * megabyte); }),
+              Status::resource_exhausted);
+    EXPECT_EQ(status_of_call([&] { begin(service, "alice", "a", 51 * megabyte); }),
+              Status::resource_exhausted);
+}
+
 TEST_F(LimitsTest, AnUploadEndsWhenOthersHaveFilledTheDiskAndGoesOnLater) {
     add_job("a", "alice", 90 * megabyte);
     Service service(settings);
@@ -119,18 +149,64 @@ TEST_F(LimitsTest, AnUploadEndsWhenOthersHaveFilledTheDiskAndGoesOnLater) {
 
 TEST_F(LimitsTest, AJobThatWritesOnAFullDiskIsEndedAndOneThatDoesNotIsLeftAlone) {
     add_job("a", "alice", 1, JobState::queued);
-    free = megabyte / 4;
     script = "while :; do echo 0123456789 >> junk; sleep 0.05; done";
     {
         Service service(settings);
+        wait_for_state(service, "a", JobState::running);
+        free = megabyte / 4;
         const JobRecord ended = wait_for_end(service, "a");
         EXPECT_EQ(ended.state, JobState::failed);
         EXPECT_NE(ended.reason.find("disk was full"), std::string::npos) << ended.reason;
     }
+    free = 100 * megabyte;
     add_job("b", "alice", 1, JobState::queued);
+    // What was uploaded is nothing that the job writes.
+    std::ofstream(settings.data / "jobs/b/training_data.cft") << std::string(2 * megabyte, 'x');
     script = "sleep 1.5; echo model > model.cft";
     Service service(settings);
+    wait_for_state(service, "b", JobState::running);
+    free = megabyte / 4;
     EXPECT_EQ(wait_for_end(service, "b").state, JobState::succeeded);
+}
+
+TEST_F(LimitsTest, NoJobStartsOnAFullDiskAndAllDoLater) {
+    for (const char* id : {"a", "b"}) {
+        add_job(id, "alice", 1, JobState::queued);
+    }
+    free = megabyte / 4;
+    script = "echo x >> started; echo model > model.cft";
+    Service service(settings);
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    for (const char* id : {"a", "b"}) {
+        EXPECT_EQ(service.job("alice", id).record.state, JobState::queued);
+        EXPECT_FALSE(std::filesystem::exists(settings.data / "jobs" / id / "started"));
+    }
+    free = 100 * megabyte;
+    for (const char* id : {"a", "b"}) {
+        EXPECT_EQ(wait_for_end(service, id).state, JobState::succeeded);
+    }
+}
+
+TEST_F(LimitsTest, AJobWithVeryManyThreadsIsEnded) {
+    add_job("a", "alice", 1, JobState::queued);
+    script =
+        "exec /usr/bin/python3 -c 'import threading, time\n"
+        "for i in range(100000): threading.Thread(target=time.sleep, args=(60,)).start()'";
+    Service service(settings);
+    const JobRecord ended = wait_for_end(service, "a");
+    EXPECT_EQ(ended.state, JobState::failed);
+    EXPECT_NE(ended.reason.find("more threads"), std::string::npos) << ended.reason;
+}
+
+TEST_F(LimitsTest, EmptyFilesCountToo) {
+    std::filesystem::create_directories(home / "job/deep");
+    for (const char* name : {"a", "b", "deep/c"}) {
+        std::ofstream(home / "job" / name).flush();
+    }
+    EXPECT_EQ(disk_use_of(home / "job").bytes, 4U * 4096);
+    std::ofstream(home / "job/a") << std::string(100, 'x');
+    EXPECT_EQ(disk_use_of(home / "job").bytes, 4U * 4096 + 100);
+    EXPECT_FALSE(disk_use_of(home / "job").is_hidden);
 }
 
 TEST_F(LimitsTest, AJobPastItsTimeIsAskedToEndAndThenKilled) {
@@ -189,6 +265,22 @@ TEST_F(LimitsTest, AProcessThatCannotBeStartedIsTriedAgainAndNotForEver) {
     EXPECT_FALSE(is_final(service.job("alice", "b").record.state));
     std::filesystem::create_symlink("/bin/sh", home / "late");
     EXPECT_EQ(wait_for_end(service, "b").state, JobState::succeeded);
+}
+
+TEST_F(LimitsTest, ADatabaseThatFailsIsNoFailureOfAJob) {
+    add_job("a", "alice", 1, JobState::queued);
+    {
+        Database database(settings.data / "service.sqlite");
+        database.execute(
+            "CREATE TRIGGER never BEFORE UPDATE OF state ON jobs WHEN NEW.state = 3 "
+            "BEGIN SELECT RAISE(ABORT, 'no'); END");
+    }
+    Service service(settings);
+    // Each try has a line of its own; after five a process would not be tried again.
+    wait_until([&] { return service.audit().head().sequence >= 10; });
+    EXPECT_EQ(service.job("alice", "a").record.state, JobState::queued);
+    Database(settings.data / "service.sqlite").execute("DROP TRIGGER never");
+    EXPECT_EQ(wait_for_end(service, "a").state, JobState::succeeded);
 }
 
 TEST_F(LimitsTest, ADirectoryOfOtherThingsIsNotTakenOver) {

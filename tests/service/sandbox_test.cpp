@@ -2,6 +2,7 @@
 #include "service/sandbox.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <linux/capability.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -130,6 +132,75 @@ TEST_F(Sandbox, HasThreadsButNoProcessesAndNoSignalsForOthers) {
                            return 0;
                        }),
               128 + SIGTERM);
+}
+
+TEST_F(Sandbox, ChangesNoModesAndEmptiesNothingByName) {
+    const std::string secret = (home / "other/secret").string();
+    const auto fails = [&](const std::function<long()>& call) {
+        return confined(home / "job", [&] { return call() != 0 && errno == EPERM ? 1 : 0; });
+    };
+    EXPECT_EQ(fails([&] { return ::chmod(secret.c_str(), 0777); }), 1);
+    EXPECT_EQ(fails([&] { return ::fchmodat(AT_FDCWD, secret.c_str(), 0777, 0); }), 1);
+    EXPECT_EQ(fails([&] { return ::syscall(452, AT_FDCWD, secret.c_str(), 0777, 0); }), 1);
+    EXPECT_EQ(fails([&] { return ::truncate(secret.c_str(), 0); }), 1);
+    EXPECT_EQ(std::filesystem::file_size(secret), 1U);
+    // Its own, by what it has opened: what a copy does.
+    EXPECT_EQ(confined(home / "job",
+                       [&] {
+                           const int file =
+                               ::open((home / "job/own").c_str(), O_CREAT | O_WRONLY, 0600);
+                           return ::fchmod(file, 0640) == 0 && ::ftruncate(file, 1) == 0 ? 0 : 1;
+                       }),
+              0);
+}
+
+TEST_F(Sandbox, HasNoCapabilities) {
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+                           std::array<__user_cap_data_struct, 2> has{};
+                           if (::syscall(SYS_capget, &header, has.data()) != 0) {
+                               return 2;
+                           }
+                           return std::ranges::all_of(has,
+                                                      [](const auto& part) {
+                                                          return part.effective == 0 &&
+                                                                 part.permitted == 0 &&
+                                                                 part.inheritable == 0;
+                                                      })
+                                      ? 0
+                                      : 1;
+                       }),
+              0);
+}
+
+TEST_F(Sandbox, ChoosesNoSignalAndNoReceiverForItsFiles) {
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           std::array<int, 2> ends{};
+                           if (::pipe(ends.data()) != 0 || ::fcntl(ends[0], F_GETFL) < 0) {
+                               return 2;
+                           }
+                           f_owner_ex owner{F_OWNER_PID, ::getppid()};
+                           const bool is_refused =
+                               ::fcntl(ends[0], F_SETSIG, SIGKILL) != 0 && errno == EPERM &&
+                               ::syscall(SYS_fcntl, ends[0], F_SETOWN, ::getppid()) != 0 &&
+                               errno == EPERM && ::fcntl(ends[0], F_SETOWN_EX, &owner) != 0 &&
+                               errno == EPERM;
+                           return is_refused ? 1 : 0;
+                       }),
+              1);
+}
+
+TEST_F(Sandbox, ReadsOpenSslsSettingsAndNoKeysBesideThem) {
+    if (!std::filesystem::exists("/etc/ssl/openssl.cnf")) {
+        GTEST_SKIP() << "there is no /etc/ssl/openssl.cnf";
+    }
+    const auto opens = [&](const char* path, int flags) {
+        return confined(home / "job", [&] { return ::open(path, flags) >= 0 ? 0 : 1; });
+    };
+    EXPECT_EQ(opens("/etc/ssl/openssl.cnf", O_RDONLY), 0);
+    EXPECT_EQ(opens("/etc/ssl", O_RDONLY | O_DIRECTORY), 1);
 }
 
 TEST_F(Sandbox, GetsNoMoreMemoryAndNoLargerFile) {

@@ -3,6 +3,7 @@
 #include "cipherfit/base/error.h"
 #include "service/temporary_home.h"
 
+#include <ctime>
 #include <filesystem>
 
 #include <gtest/gtest.h>
@@ -42,7 +43,7 @@ TEST_F(StoreTest, KeepsJobsFilesAndUsageOverARestart) {
     EXPECT_TRUE(file->complete);
     EXPECT_TRUE(store.is_member("1", "bob"));
     EXPECT_FALSE(store.is_member("1", "carol"));
-    EXPECT_EQ(store.usage("alice", 0).bytes, 40U);
+    EXPECT_EQ(store.usage("alice", 0).bytes, 100U);  // what it is predicted to take
     EXPECT_EQ(store.usage("alice", 0).seconds, 5);
     EXPECT_EQ(store.usage("alice", 101).seconds, 0);
     EXPECT_EQ(store.promised_bytes(), 60U);
@@ -118,6 +119,36 @@ TEST_F(StoreTest, RetentionCountsFromTheLastChange) {
     EXPECT_EQ(long_ago[0].id, "untouched");
     const std::int64_t later = store.job("over")->finished + 1000;
     EXPECT_EQ(store.expired(later).size(), 5U);  // all but the charter
+    // One that was started too early goes on waiting; one that has succeeded is over.
+    store.enqueue("charter", {JobState::uploading});
+    store.move("charter", {JobState::queued}, JobState::failed, "a signature is missing");
+    EXPECT_EQ(store.expired(later).size(), 5U);
+    store.enqueue("charter", {JobState::failed});
+    store.move("charter", {JobState::queued}, JobState::succeeded);
+    EXPECT_EQ(store.expired(later).size(), 6U);
+}
+
+TEST_F(StoreTest, RetentionLooksAgainBeforeItRemoves) {
+    Store store(home / "db");
+    for (const char* id : {"untouched", "touched", "started"}) {
+        store.add_job(job(id), {});
+    }
+    ASSERT_EQ(store.expired(2).size(), 3U);
+    store.touch("touched");
+    store.enqueue("started", {JobState::uploading});
+    int taken_away = 0;
+    const auto take = [&] { ++taken_away; };
+    const std::int64_t later = std::time(nullptr) + 1000;
+    EXPECT_FALSE(store.remove_job("touched", 2, take));
+    EXPECT_FALSE(store.remove_job("started", later, take));
+    EXPECT_EQ(taken_away, 0);
+    EXPECT_TRUE(store.remove_job("untouched", 2, take));
+    EXPECT_EQ(taken_away, 1);
+    EXPECT_THROW(store.remove_job("touched", {}, [] { throw Error(ErrorCode::io_failure, ""); }),
+                 Error);
+    EXPECT_TRUE(store.job("touched").has_value());
+    EXPECT_TRUE(store.remove_job("touched"));
+    EXPECT_FALSE(store.remove_job("touched"));
 }
 
 TEST_F(StoreTest, AddsTheTimeOfTheLastChangeToADatabaseOfTheFirstVersion) {
@@ -136,6 +167,39 @@ TEST_F(StoreTest, AddsTheTimeOfTheLastChangeToADatabaseOfTheFirstVersion) {
     const std::int64_t finished = store.job("1")->finished;
     EXPECT_TRUE(store.expired(finished).empty());
     EXPECT_EQ(store.expired(finished + 1).size(), 1U);
+}
+
+TEST_F(StoreTest, APostTakesThePlaceOfAllItsParts) {
+    Store store(home / "db");
+    JobRecord charter = job("1");
+    charter.kind = JobKind::charter;
+    store.add_job(charter, {});
+    const std::string name = "messages/a.msg";
+    for (const std::string& part :
+         {part_name(name, "alice"), part_name(name, "bob"), part_name("messages/a.msg2", "bob")}) {
+        store.put_file("1", {.name = part, .bytes = 400, .sha256 = "ab"});
+    }
+    EXPECT_EQ(store.usage("alice", 0).bytes, 100U);  // parts are not counted
+    store.put_post("1", {.name = name, .bytes = 300, .sha256 = "ab", .complete = true});
+    const auto files = store.files("1");
+    ASSERT_EQ(files.size(), 2U);
+    EXPECT_EQ(files[0].name, name);
+    EXPECT_EQ(plain_name(files[1].name), "messages/a.msg2");
+    EXPECT_EQ(store.usage("alice", 0).bytes, 300U);
+}
+
+TEST_F(StoreTest, AJobThatIsNotOverCountsAsWhatItIsPredictedToTake) {
+    Store store(home / "db");
+    for (const char* id : {"1", "2"}) {
+        store.add_job(job(id), {{.name = "keys", .max_bytes = 50}});
+        store.put_file(id, {.name = "keys", .bytes = 40, .sha256 = "ab", .complete = true});
+    }
+    EXPECT_EQ(store.usage("alice", 0).bytes, 200U);
+    store.enqueue("1", {JobState::uploading});
+    store.move("1", {JobState::queued}, JobState::failed);
+    EXPECT_EQ(store.usage("alice", 0).bytes, 140U);
+    store.put_file("2", {.name = "keys", .bytes = 140, .sha256 = "ab", .complete = true});
+    EXPECT_EQ(store.usage("alice", 0).bytes, 180U);
 }
 
 TEST_F(StoreTest, TheNotedEndOfTheAuditLogIsReadWithoutAChange) {

@@ -46,19 +46,21 @@ TEST_F(UploadsTest, ARetryDuringTheCheckLeavesTheAcceptedFileAlone) {
     const auto stream = incoming->take_over();
     incoming->append(stream, 0, first);
     int accepted = 0;
-    std::thread retry;
+    std::uint64_t later = 0;
     incoming->finish(stream, [&] {
         ++accepted;
-        // The line has broken, and the client has come again.
+        // The line has broken, and the client has come again: it does not keep a thread waiting.
         const auto again = files.open("job", file_with(first), false);
         EXPECT_EQ(again, incoming);
-        const auto later = again->take_over();
-        retry =
-            std::thread([again, later, &accepted] { again->finish(later, [&] { ++accepted; }); });
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        later = again->take_over();
+        std::thread([&] {
+            EXPECT_EQ(status_of([&] { again->append(later, 0, first); }), Status::aborted);
+            EXPECT_EQ(status_of([&] { again->finish(later, [&] { ++accepted; }); }),
+                      Status::aborted);
+        }).join();
         std::filesystem::rename(incoming->path(), home / "accepted");
     });
-    retry.join();
+    incoming->finish(later, [&] { ++accepted; });
     EXPECT_EQ(accepted, 1);
     EXPECT_EQ(std::filesystem::file_size(home / "accepted"), first.size());
 }
@@ -117,6 +119,38 @@ TEST_F(UploadsTest, LinksOfAJobAreNotFollowed) {
                   Status::failed_precondition);
     }
     EXPECT_TRUE(result_files(home / "job", JobKind::training).empty());
+}
+
+TEST_F(UploadsTest, OfWhatAJobMakesOnlyResultsAndCheckpointsAreItsOwners) {
+    std::filesystem::create_directories(home / "job/checkpoints");
+    for (const char* name :
+         {"model.cft", "junk.cft", "checkpoints/iteration_0003.cft", "checkpoints/iteration_3.cft",
+          "checkpoints/iteration_0003.cft.cft", "checkpoints/more.cft",
+          "checkpoints/iteration_0000.cft", "checkpoints/iteration_12345.cft"}) {
+        std::ofstream(home / "job" / name) << "x";
+    }
+    std::vector<std::string> names;
+    for (const FileRecord& file : result_files(home / "job", JobKind::training)) {
+        names.push_back(file.name);
+    }
+    EXPECT_EQ(names, (std::vector<std::string>{"model.cft", "checkpoints/iteration_0003.cft",
+                                               "checkpoints/iteration_12345.cft"}));
+}
+
+TEST_F(UploadsTest, WhatAJobHasNotTouchedSinceItsStartIsNotReadAgain) {
+    std::filesystem::create_directories(home / "job");
+    std::ofstream(home / "job/model.cft") << "x";
+    const FileRecord noted{.name = "model.cft", .bytes = 1, .sha256 = "noted", .complete = true};
+    const auto digest = [&](const FileRecord& file, std::chrono::hours started) {
+        const auto now = std::filesystem::file_time_type::clock::now();
+        return result_files(home / "job", JobKind::training, {{file}, now + started}).at(0).sha256;
+    };
+    const std::string real = to_hex(sha256(bytes_of("x")));
+    EXPECT_EQ(digest(noted, std::chrono::hours(1)), "noted");
+    EXPECT_EQ(digest(noted, std::chrono::hours(-1)), real);
+    FileRecord other = noted;
+    other.bytes = 2;
+    EXPECT_EQ(digest(other, std::chrono::hours(1)), real);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "service/client_counts.h"
 #include "service/rare_notes.h"
 
+#include <chrono>
 #include <future>
 #include <string>
 
@@ -26,6 +27,22 @@ TEST(WorkersTest, ClientsTakeTurnsAndEachIsServedInOrder) {
         opened.set_value();
     }
     EXPECT_EQ(order, "a1b1c1a2a3");
+}
+
+TEST(WorkersTest, OneClientDoesNotTakeAllThreads) {
+    std::promise<void> opened;
+    std::promise<void> served;
+    {
+        Workers workers(3);
+        const auto gate = opened.get_future().share();
+        for (int i = 0; i < 5; ++i) {
+            workers.give("alice", [gate] { gate.wait(); });
+        }
+        workers.give("bob", [&served] { served.set_value(); });
+        EXPECT_EQ(served.get_future().wait_for(std::chrono::seconds(60)),
+                  std::future_status::ready);
+        opened.set_value();
+    }
 }
 
 TEST(ClientCountsTest, AClientHasSoManyAndNoMore) {

@@ -218,4 +218,18 @@ inline ::testing::AssertionResult follows(const TrainingRun& run, const TwinHist
     return ::testing::AssertionSuccess();
 }
 
+// The model of an encrypted run, c x d.
+inline RowMatrix encrypted_model(const TrainingRun& run) {
+    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+    TrainingState state;
+    for (int t = 0; t < run.plan.recipe().iterations; ++t) {
+        state = trainer.step(state);
+    }
+    SlotBlocks blocks;
+    for (const Ciphertext& block : trainer.model(state)) {
+        blocks.push_back(run.owner.decrypt_real(block));
+    }
+    return owner_solver(run.plan).reader(run.plan, run.prepared.xs)->model(state.iteration, blocks);
+}
+
 }  // namespace cipherfit::test

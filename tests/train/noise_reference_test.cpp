@@ -9,6 +9,7 @@
 #include "support/training_run.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -56,19 +57,6 @@ Models followed(const TrainingRun& run, std::uint64_t seed) {
     return {model_of(run, state.iteration, exact), model_of(run, state.iteration, noisy)};
 }
 
-RowMatrix encrypted(const TrainingRun& run) {
-    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
-    TrainingState state;
-    for (int t = 0; t < run.plan.recipe().iterations; ++t) {
-        state = trainer.step(state);
-    }
-    SlotBlocks blocks;
-    for (const Ciphertext& block : trainer.model(state)) {
-        blocks.push_back(run.owner.decrypt_real(block));
-    }
-    return model_of(run, state.iteration, blocks);
-}
-
 double distance(const RowMatrix& a, const RowMatrix& b) {
     return (a - b).cwiseAbs().maxCoeff();
 }
@@ -91,23 +79,25 @@ TEST(NoiseReference, EveryOperationsErrorsAreWhatIsMeasured) {
             options.refresh = PlanOptions::Refresh::never;
             const TrainingRun run(shape, recipe, options, 3);
             const RowMatrix twin = test::twin_model(run.plan.solver().form(), run.prepared, recipe);
-            double of_operations = 0;
+            double of_operations = 0;  // sums of squares
             double measured = 0;
+            double largest = 0;
             for (int seed = 1; seed <= runs; ++seed) {
                 const Models models = followed(run, static_cast<std::uint64_t>(seed));
                 // In numbers without errors the circuit is the twin.
                 EXPECT_LT(distance(models.exact, twin), 1e-10);
-                of_operations = std::max(of_operations, distance(models.noisy, models.exact));
-                measured = std::max(measured, distance(encrypted(run), twin));
+                of_operations += (models.noisy - models.exact).squaredNorm();
+                measured += (test::encrypted_model(run) - twin).squaredNorm();
+                largest = std::max(largest, distance(models.noisy, models.exact));
             }
-            const double of_solver = test::state_error_bound(run.plan, run.prepared);
-            std::cout << kind->name() << ", degree " << degree << ": measured " << measured
-                      << ", by operations " << of_operations << ", bound " << of_solver << '\n';
-            // The largest of so many normal deviations varies by some tens of percent.
-            EXPECT_LT(measured, 2 * of_operations);
-            EXPECT_GT(measured, of_operations / 2);
-            EXPECT_LT(of_operations, of_solver);
-            EXPECT_GT(of_operations, of_solver / 32);
+            const double quotient = std::sqrt(measured / of_operations);
+            std::cout << kind->name() << ", degree " << degree << ": errors " << quotient
+                      << " times those of the operations\n";
+            EXPECT_GT(quotient, 0.5);
+            EXPECT_LT(quotient, 2.0);
+            const double bound = test::state_error_bound(run.plan, run.prepared);
+            EXPECT_LT(largest, bound);
+            EXPECT_GT(largest, bound / 32);
         }
     }
 }

@@ -33,20 +33,6 @@ PlanOptions small_options(std::string_view solver, bool refreshed) {
     return options;
 }
 
-// The model of an encrypted run, c x d.
-RowMatrix encrypted_model(const TrainingRun& run) {
-    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
-    TrainingState state;
-    for (int t = 0; t < run.plan.recipe().iterations; ++t) {
-        state = trainer.step(state);
-    }
-    SlotBlocks blocks;
-    for (const Ciphertext& block : trainer.model(state)) {
-        blocks.push_back(run.owner.decrypt_real(block));
-    }
-    return owner_solver(run.plan).reader(run.plan, run.prepared.xs)->model(state.iteration, blocks);
-}
-
 // Planned as an owner does: the range of bootstrappings is what the twin needs.
 TrainingRun planned_run(const TrainingShape& shape, const Recipe& recipe,
                         const PlanOptions& options, int seed) {
@@ -70,7 +56,7 @@ Shares shares_of_bound(const TrainingShape& shape, const Recipe& recipe, const P
     for (int seed = 1; seed <= keys; ++seed) {
         const TrainingRun run = planned_run(shape, recipe, options, seed);
         const RowMatrix twin = test::twin_model(run.plan.solver().form(), run.prepared, recipe);
-        const double measured = (encrypted_model(run) - twin).cwiseAbs().maxCoeff();
+        const double measured = (test::encrypted_model(run) - twin).cwiseAbs().maxCoeff();
         const double share = measured / test::state_error_bound(run.plan, run.prepared);
         result.largest = std::max(result.largest, share);
         result.above_bound += share < 1 ? 0 : 1;
@@ -97,18 +83,18 @@ void expect_within(const TrainingShape& shape, int iterations, const SolverKind&
     }
 }
 
-// All of them in ./test.sh --full, a fifth in the daily suite. Sanitizers look for other defects.
-int number_of_keys(int all) {
+// A hundred in ./test.sh --full, fewer in the daily suite. Sanitizers look for other defects.
+int number_of_keys(int daily) {
     if (test::small_rings()) {
-        return 3;
+        return std::min(daily, 3);
     }
-    return std::getenv("CIPHERFIT_FULL") != nullptr ? all : all / 5;
+    return std::getenv("CIPHERFIT_FULL") != nullptr ? 100 : daily;
 }
 
 TEST(NoiseBound, LiesAboveTheRunsOfManyKeysAndWithinAFactorOfThirtyTwo) {
     for (const SolverKind* kind : solver_kinds()) {
         expect_within({.samples = 30, .features = 12, .classes = 3}, 4, *kind, false,
-                      number_of_keys(100));
+                      number_of_keys(20));
     }
 }
 
@@ -118,7 +104,7 @@ TEST(NoiseBound, LiesAboveRunsWithBootstrappingsAndWithinAFactorOfThirtyTwo) {
             continue;
         }
         expect_within({.samples = 30, .features = 12, .classes = 3}, 4, *kind, true,
-                      number_of_keys(10));
+                      number_of_keys(2));
     }
 }
 

@@ -82,6 +82,15 @@ grpc::ServerUnaryReactor* Calls::unary(grpc::CallbackServerContext* context, con
     return reactor;
 }
 
+grpc::Status Calls::open_stream(grpc::CallbackServerContext& context, const char* method,
+                                std::chrono::steady_clock::time_point began, std::string& client) {
+    return guarded(context, method, began, false, [&] {
+        std::string name = this->client(context);
+        streams_.open(name);
+        client = std::move(name);
+    });
+}
+
 void Calls::note_refused(const std::string& why) {
     const auto before = refused_.next();
     if (!before) {

@@ -42,8 +42,11 @@ class Calls {
                                     Workers& workers,
                                     std::function<void(const std::string& client)> body);
 
-    // The streams that clients have open.
-    ClientCounts& streams() noexcept { return streams_; }
+    // A stream begins: sets `client`, whose number of open streams is limited. close_stream() has
+    // to follow where the status is OK.
+    grpc::Status open_stream(grpc::CallbackServerContext& context, const char* method,
+                             std::chrono::steady_clock::time_point began, std::string& client);
+    void close_stream(const std::string& client) { streams_.close(client); }
 
   private:
     void note_refused(const std::string& why);

@@ -23,6 +23,11 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
             Finish({grpc::StatusCode::DEADLINE_EXCEEDED,
                     "nothing arrived for too long: go on from what the server has"});
         };
+        if (const grpc::Status refused = calls_.open_stream(*context_, method(), began_, client_);
+            !refused.ok()) {
+            finish(refused);
+            return;
+        }
         stalls.add(stream_);
         read();
     }
@@ -48,7 +53,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
     }
     void OnDone() override {
         if (!client_.empty()) {
-            calls_.streams().close(client_);
+            calls_.close_stream(client_);
         }
         delete this;
     }
@@ -71,8 +76,6 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
                 if (!request_.has_header()) {
                     refuse(Status::invalid_argument, "an upload begins with its header");
                 }
-                calls_.streams().open(client);
-                client_ = client;
                 const v1::UploadHeader& header = request_.header();
                 upload_ = calls_.service().upload(client, {.id = header.id(),
                                                            .name = header.name(),
@@ -144,6 +147,11 @@ class DownloadReactor final : public grpc::ServerWriteReactor<v1::DownloadRespon
     DownloadReactor(Calls& calls, grpc::CallbackServerContext* context,
                     const v1::DownloadRequest& request)
         : calls_(calls), context_(context), request_(request) {
+        if (const grpc::Status refused = calls_.open_stream(*context_, "Download", began_, client_);
+            !refused.ok()) {
+            Finish(refused);
+            return;
+        }
         calls_.bulk().give(client_, [this] { begin(); });
     }
     void OnWriteDone(bool is_written) override {
@@ -155,7 +163,7 @@ class DownloadReactor final : public grpc::ServerWriteReactor<v1::DownloadRespon
     }
     void OnDone() override {
         if (!client_.empty()) {
-            calls_.streams().close(client_);
+            calls_.close_stream(client_);
         }
         delete this;
     }
@@ -163,11 +171,9 @@ class DownloadReactor final : public grpc::ServerWriteReactor<v1::DownloadRespon
   private:
     void begin() {
         const grpc::Status status = calls_.guarded(*context_, "Download", began_, false, [this] {
-            const std::string client = calls_.client(*context_);
-            calls_.streams().open(client);
-            client_ = client;
-            download_ = calls_.service().download(client, request_.id(), request_.name(),
-                                                  request_.offset(), span_of(request_.sha256()));
+            download_ =
+                calls_.service().download(calls_.client(*context_), request_.id(), request_.name(),
+                                          request_.offset(), span_of(request_.sha256()));
             fill(*response_.mutable_file(), FileView{download_->file(), download_->file().bytes});
         });
         if (!status.ok()) {
@@ -212,7 +218,23 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
     WatchReactor(Calls& calls, grpc::CallbackServerContext* context, std::string id,
                  Look<Event> look)
         : calls_(calls), context_(context), id_(std::move(id)), look_(std::move(look)) {
-        number_ = calls_.service().watchers().add(id_, [this] { change(); });
+        if (const grpc::Status refused = calls_.open_stream(*context_, "Watch", began_, client_);
+            !refused.ok()) {
+            is_finished_ = true;
+            this->Finish(refused);
+            return;
+        }
+        {
+            // No step begins, and none removes the watcher, before its number is known.
+            const std::lock_guard lock(mutex_);
+            is_busy_ = true;
+        }
+        const std::uint64_t number = calls_.service().watchers().add(id_, [this] { change(); });
+        {
+            const std::lock_guard lock(mutex_);
+            number_ = number;
+            is_busy_ = false;
+        }
         change();
     }
     void OnWriteDone(bool is_written) override {
@@ -235,7 +257,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
     }
     void OnDone() override {
         if (!client_.empty()) {
-            calls_.streams().close(client_);
+            calls_.close_stream(client_);
         }
         delete this;
     }
@@ -264,12 +286,7 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
         bool is_last = false;
         Event event;
         const grpc::Status status = calls_.guarded(*context_, "Watch", began_, false, [&] {
-            const std::string client = calls_.client(*context_);
-            if (client_.empty()) {
-                calls_.streams().open(client);
-                client_ = client;
-            }
-            is_last = look_(client, event);
+            is_last = look_(calls_.client(*context_), event);
         });
         if (!status.ok()) {
             finish(status);
@@ -323,48 +340,6 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
 };
 
 }  // namespace
-
-StallWatch::StallWatch(double seconds)
-    : limit_(std::chrono::duration_cast<SteadyClock::duration>(
-          std::chrono::duration<double>(seconds))),
-      thread_([this](const std::stop_token& stop) {
-          while (!stop.stop_requested()) {
-              std::this_thread::sleep_for(std::chrono::milliseconds(250));
-              sweep();
-          }
-      }) {}
-
-StallWatch::~StallWatch() = default;
-
-void StallWatch::add(const std::shared_ptr<Stream>& stream) {
-    const std::lock_guard lock(mutex_);
-    streams_.push_back(stream);
-}
-
-void StallWatch::sweep() {
-    std::vector<std::shared_ptr<Stream>> streams;
-    {
-        const std::lock_guard lock(mutex_);
-        std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
-        for (const auto& stream : streams_) {
-            if (auto alive = stream.lock()) {
-                streams.push_back(std::move(alive));
-            }
-        }
-    }
-    const auto now = SteadyClock::now();
-    for (const auto& stream : streams) {
-        {
-            const std::lock_guard lock(stream->mutex);
-            if (!stream->is_reading || stream->is_finished || now - stream->since < limit_) {
-                continue;
-            }
-            stream->is_finished = true;
-        }
-        // The call lives on until this has been done.
-        stream->end();
-    }
-}
 
 grpc::ServerReadReactor<v1::UploadRequest>* start_upload(Calls& calls, StallWatch& stalls,
                                                          grpc::CallbackServerContext* context,

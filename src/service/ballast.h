@@ -1,0 +1,40 @@
+// A file that takes room on the disk until the room is needed: to delete jobs where it is full.
+#pragma once
+
+#include "cipherfit/io/file.h"
+
+#include <cstdint>
+#include <fcntl.h>
+#include <filesystem>
+#include <system_error>
+
+namespace cipherfit::service {
+
+class Ballast {
+  public:
+    static constexpr std::uint64_t bytes = std::uint64_t{8} << 20U;
+
+    explicit Ballast(std::filesystem::path file) : file_(std::move(file)) {}
+
+    // Takes the room, if it has not got it yet.
+    void take() const {
+        std::error_code error;
+        if (std::filesystem::file_size(file_, error) == bytes && !error) {
+            return;
+        }
+        const FileDescriptor file(
+            ::open(file_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (!file.valid() || ::posix_fallocate(file.get(), 0, static_cast<off_t>(bytes)) != 0) {
+            release();
+        }
+    }
+    void release() const {
+        std::error_code ignored;
+        std::filesystem::remove(file_, ignored);
+    }
+
+  private:
+    std::filesystem::path file_;
+};
+
+}  // namespace cipherfit::service

@@ -1,0 +1,234 @@
+// What the service does by itself: after a sudden end, and from time to time. A job that is deleted
+// goes to removed/ first, under a name that no other has; a directory that no record knows goes to
+// lost/, where an operator looks at it.
+#include "service/admission.h"
+#include "service/clock.h"
+#include "service/journal.h"
+#include "service/outcome.h"
+#include "service/service.h"
+
+#include <array>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace cipherfit::service {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int deepest = 64;
+
+std::string unused_name(std::string_view of) {
+    std::array<std::uint8_t, 8> bytes{};
+    random_bytes(bytes);
+    return fmt::format("{}.{}", of, to_hex(bytes));
+}
+
+std::vector<fs::path> entries_of(const fs::path& directory) {
+    std::vector<fs::path> entries;
+    for (const auto& entry : fs::directory_iterator(directory)) {
+        entries.push_back(entry.path());
+    }
+    return entries;
+}
+
+// A job can take away the right to read its own directories.
+void make_readable(const fs::path& path, int depth) {
+    const FileDescriptor directory(
+        ::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!directory.valid() || depth > deepest) {
+        return;
+    }
+    // The way by the descriptor follows no link.
+    const std::string self = fmt::format("/proc/self/fd/{}", directory.get());
+    static_cast<void>(::chmod(self.c_str(), 0700) == 0);
+    std::error_code error;
+    for (auto entry = fs::directory_iterator(path, error);
+         !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        make_readable(entry->path(), depth + 1);
+    }
+}
+
+void remove_tree(const fs::path& path) {
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) {
+        make_readable(path, 0);
+        fs::remove_all(path, error);
+    }
+    if (error) {
+        log_warning("not_removed", {{"path", path.string()}, {"error", error.message()}});
+    }
+}
+
+// False if there is nothing.
+bool rename_if_there(const fs::path& from, const fs::path& to) {
+    std::error_code error;
+    fs::rename(from, to, error);
+    if (error && error != std::errc::no_such_file_or_directory) {
+        throw fs::filesystem_error("cannot be moved", from, to, error);
+    }
+    return !error;
+}
+
+void attempt(const char* what, const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const std::exception& error) {
+        log_warning("housekeeping", {{"what", what}, {"error", error.what()}});
+    }
+}
+
+}  // namespace
+
+void Service::recover() {
+    const auto exists = [this](const std::string& id) { return store_.job(id).has_value(); };
+    // A deletion that had begun is finished.
+    for (const fs::path& path : entries_of(settings_.data / "removed")) {
+        attempt("removal", [&] {
+            const std::string id = path.stem().string();
+            if (exists(id) && !fs::exists(directory(id))) {
+                store_.remove_job(id);
+            }
+            remove_tree(path);
+        });
+    }
+    const fs::path lost = settings_.data / "lost";
+    for (const char* part : {"jobs", "incoming"}) {
+        for (const fs::path& path : entries_of(settings_.data / part)) {
+            const std::string id = path.filename().string();
+            if (exists(id)) {
+                continue;
+            }
+            attempt("unknown", [&] {
+                fs::create_directories(lost);
+                const fs::path place = lost / unused_name(fmt::format("{}-{}", part, id));
+                rename_if_there(path, place);
+                log_warning("unknown_directory", {{"moved_to", place.string()}});
+            });
+        }
+    }
+    for (const fs::path& path : entries_of(settings_.data / "jobs")) {
+        // A file that was moved into its place, and not noted yet, is checked again.
+        const std::string id = path.filename().string();
+        for (const FileRecord& file : store_.files(id)) {
+            const fs::path came = incoming_.path(id, file);
+            const fs::path place = path / plain_name(file.name);
+            std::error_code error;
+            if (!file.complete && file.bytes > 0 && fs::exists(place, error) &&
+                !fs::exists(came, error)) {
+                fs::create_directories(came.parent_path(), error);
+                fs::rename(place, came, error);
+            }
+        }
+    }
+}
+
+void Service::remove_job(const JobRecord& job, const std::string& who,
+                         std::optional<std::int64_t> unchanged_since) {
+    // A deletion writes too.
+    if (free_bytes(settings_) < 2 * Ballast::bytes) {
+        ballast_.release();
+    }
+    std::vector<std::pair<fs::path, fs::path>> moved;
+    const auto move_back = [&] {
+        for (const auto& [from, to] : moved) {
+            std::error_code ignored;
+            fs::rename(to, from, ignored);
+        }
+    };
+    const bool is_removed = audited({.who = who, .what = "delete", .job = job.id}, [&] {
+        if (!unchanged_since) {
+            store_.move(job.id, {JobState::queued}, JobState::cancelled);
+            scheduler_->remove(job);
+            scheduler_->stop(job.id, true);
+            scheduler_->wait_for_end(job.id);
+        }
+        const std::lock_guard lock(place_mutex_);
+        try {
+            return store_.remove_job(job.id, unchanged_since, [&] {
+                incoming_.close_all(job.id);
+                // A job of the same id may be made as soon as the record is gone.
+                for (const fs::path& path : {directory(job.id), incoming_.directory(job.id)}) {
+                    const fs::path place = settings_.data / "removed" / unused_name(job.id);
+                    if (rename_if_there(path, place)) {
+                        moved.emplace_back(path, place);
+                    }
+                }
+            });
+        } catch (...) {
+            move_back();
+            throw;
+        }
+    });
+    if (is_removed) {
+        for (const auto& [from, to] : moved) {
+            remove_tree(to);
+        }
+        watchers_.notify(job.id);
+    }
+}
+
+void Service::keep_house() {
+    if (settings_.retention_hours > 0) {
+        attempt("retention", [this] {
+            const std::int64_t oldest =
+                unix_now() - static_cast<std::int64_t>(settings_.retention_hours * 3600);
+            for (const JobRecord& job : store_.expired(oldest)) {
+                attempt("retention", [&] { remove_job(job, "server: retention", oldest); });
+            }
+        });
+    }
+    attempt("audit log", [this] {
+        // The head of what is on the disk for sure: a later one could be lost, and miss at a start.
+        const AuditHead head = audit_.head();
+        audit_.flush();
+        if (head.sequence != store_.audit_head().first) {
+            store_.put_audit_head(head.sequence, head.hash);
+        }
+    });
+    attempt("room", [this] { keep_ballast(); });
+    attempt("removal", [this] { sweep(); });
+}
+
+void Service::keep_ballast() {
+    if (free_bytes(settings_) > settings_.disk_reserve_bytes + 2 * Ballast::bytes) {
+        ballast_.take();
+    }
+}
+
+// Removals that failed, and parts of posts.
+void Service::sweep() {
+    constexpr auto seldom = std::chrono::hours(1);
+    const auto now = std::chrono::steady_clock::now();
+    if (now - swept_ < seldom) {
+        return;
+    }
+    swept_ = now;
+    for (const fs::path& path : entries_of(settings_.data / "removed")) {
+        remove_tree(path);
+    }
+    drop_old_parts();
+}
+
+// What members of a charter have begun to post and not gone on with.
+void Service::drop_old_parts() {
+    constexpr auto old = std::chrono::hours(24);
+    const auto now = fs::file_time_type::clock::now();
+    for (const auto& [job, file] : store_.open_uploads()) {
+        if (!is_part(file.name)) {
+            continue;
+        }
+        const std::lock_guard lock(place_mutex_);
+        const auto changed = incoming_.changed(job, file);
+        if (!changed || now - *changed > old) {
+            incoming_.drop(job, file);
+            store_.remove_file(job, file.name);
+        }
+    }
+}
+
+}  // namespace cipherfit::service
