@@ -1,5 +1,11 @@
 # Compiler settings and the helpers that declare one target per layer.
 
+# Before version 16, clang does not compile the ranges of libstdc++.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 16)
+    message(FATAL_ERROR "clang ${CMAKE_CXX_COMPILER_VERSION} cannot compile cipherfit: take clang 16 "
+        "or later, or g++ 12 or later (-DCMAKE_CXX_COMPILER=clang++-16)")
+endif()
+
 add_library(cipherfit_options INTERFACE)
 target_compile_features(cipherfit_options INTERFACE cxx_std_20)
 # No contraction of a*b+c: floating-point results must not depend on the instruction set.

@@ -43,6 +43,7 @@ nav:
       - What encrypted training is: docs/guides/concepts.md
       - Several hospitals, one model: docs/guides/several-hospitals.md
       - Run a service: docs/guides/run-a-service.md
+      - Where it runs: docs/guides/where-it-runs.md
       - Your own features: docs/guides/your-own-features.md
       - Your own images: docs/guides/your-own-images.md
   - Reference:
