@@ -205,7 +205,7 @@ void Service::keep_ballast() {
 void Service::sweep() {
     constexpr auto seldom = std::chrono::hours(1);
     const auto now = std::chrono::steady_clock::now();
-    if (now - swept_ < seldom) {
+    if (swept_ && now - *swept_ < seldom) {
         return;
     }
     swept_ = now;

@@ -185,7 +185,7 @@ class Service {
     std::mutex outline_mutex_;
     // Held while there is room, and until it is taken.
     std::mutex admission_mutex_;
-    std::chrono::steady_clock::time_point swept_;
+    std::optional<std::chrono::steady_clock::time_point> swept_;
     std::atomic<bool> ending_{false};
     std::unique_ptr<Scheduler> scheduler_;
     std::jthread housekeeping_;
