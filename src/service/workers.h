@@ -59,6 +59,7 @@ class Workers {
             if (turn == turns_.end()) {
                 return;
             }
+            // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the turn goes
             const std::string client = *turn;
             turns_.erase(turn);
             {
