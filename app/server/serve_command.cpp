@@ -110,8 +110,9 @@ void add_limits(CLI::App& command, service::Settings& settings) {
         ->capture_default_str()
         ->transform(size);
     command
-        .add_option("--max-work", settings.most_work,
-                    "The most work of a training, in transforms of a residue polynomial; 0: no limit")
+        .add_option(
+            "--max-work", settings.most_work,
+            "The most work of a training, in transforms of a residue polynomial; 0: no limit")
         ->capture_default_str()
         ->check(real_number(0, 1e30));
     command

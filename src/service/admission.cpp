@@ -81,6 +81,9 @@ void Service::require_quota(const JobRecord& job, std::uint64_t bytes) const {
     }
     const std::uint64_t counted = is_final(job.state) ? has : std::max(has, job.cost.disk_bytes);
     const std::uint64_t wanted = std::max(has + bytes, job.cost.disk_bytes);
+    if (wanted <= counted) {
+        return;
+    }
     const std::uint64_t used = store_.usage(job.owner, 0).bytes;
     if (used - std::min(used, counted) + wanted > settings_.quota_bytes) {
         refuse(Status::resource_exhausted, "the job needs {} bytes, more than '{}' has left",

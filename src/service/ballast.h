@@ -14,7 +14,10 @@ class Ballast {
   public:
     static constexpr std::uint64_t bytes = std::uint64_t{8} << 20U;
 
-    explicit Ballast(std::filesystem::path file) : file_(std::move(file)) {}
+    // Gives the room back at once if so many free bytes are too few.
+    Ballast(std::filesystem::path file, std::uint64_t free) : file_(std::move(file)) {
+        release_if(free);
+    }
 
     // Takes the room, if it has not got it yet.
     void take() const {
@@ -28,12 +31,18 @@ class Ballast {
             release();
         }
     }
+    void release_if(std::uint64_t free) const {
+        if (free < 2 * bytes) {
+            release();
+        }
+    }
+
+  private:
     void release() const {
         std::error_code ignored;
         std::filesystem::remove(file_, ignored);
     }
 
-  private:
     std::filesystem::path file_;
 };
 

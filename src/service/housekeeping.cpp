@@ -68,6 +68,10 @@ void remove_tree(const fs::path& path) {
 bool rename_if_there(const fs::path& from, const fs::path& to) {
     std::error_code error;
     fs::rename(from, to, error);
+    if (error == std::errc::permission_denied) {
+        make_readable(from, 0);
+        fs::rename(from, to, error);
+    }
     if (error && error != std::errc::no_such_file_or_directory) {
         throw fs::filesystem_error("cannot be moved", from, to, error);
     }
@@ -129,10 +133,7 @@ void Service::recover() {
 
 void Service::remove_job(const JobRecord& job, const std::string& who,
                          std::optional<std::int64_t> unchanged_since) {
-    // A deletion writes too.
-    if (free_bytes(settings_) < 2 * Ballast::bytes) {
-        ballast_.release();
-    }
+    ballast_.release_if(free_bytes(settings_));  // a deletion writes too
     std::vector<std::pair<fs::path, fs::path>> moved;
     const auto move_back = [&] {
         for (const auto& [from, to] : moved) {
@@ -204,7 +205,7 @@ void Service::keep_ballast() {
 void Service::sweep() {
     constexpr auto seldom = std::chrono::hours(1);
     const auto now = std::chrono::steady_clock::now();
-    if (now - swept_ < seldom) {
+    if (swept_ && now - *swept_ < seldom) {
         return;
     }
     swept_ = now;

@@ -166,6 +166,15 @@ bool refuse_calls() {
     allow_only(SYS_clone, BPF_JSET, CLONE_THREAD);  // threads, no processes
     allow_only(SYS_tgkill, BPF_JEQ, static_cast<std::uint32_t>(::getpid()));
     allow_only(SYS_prlimit64, BPF_JEQ, 0);  // its own limits
+    // To outlive the service, and to hide from it how much it writes (/proc/PID/io).
+    constexpr std::array refused_settings{PR_SET_PDEATHSIG, PR_SET_DUMPABLE};
+    if_call(SYS_prctl, 2 * refused_settings.size() + 2);
+    add(BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args)));
+    for (const int setting : refused_settings) {
+        if_call(setting, 1);
+        answer(refusal);
+    }
+    answer(SECCOMP_RET_ALLOW);
     // The commands that choose who gets which signal for a file.
     constexpr std::array refused_commands{F_SETOWN, F_SETSIG, F_SETOWN_EX};
     if_call(SYS_fcntl, 2 * refused_commands.size() + 2);

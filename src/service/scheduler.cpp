@@ -284,8 +284,8 @@ void Scheduler::try_later(const QueuedJob& next) {
         starts_.erase(next.id);
         return;
     }
-    put_back(next, settings_.retry_seconds * (1U << static_cast<unsigned>(starts - 1)));
     store_.move(next.id, {JobState::running}, JobState::queued);
+    put_back(next, settings_.retry_seconds * (1U << static_cast<unsigned>(starts - 1)));
 }
 
 void Scheduler::put_back(const QueuedJob& next, double seconds) {

@@ -1,6 +1,7 @@
 #include "service/service.h"
 
 #include "cipherfit/io/file.h"
+#include "service/admission.h"
 #include "service/clock.h"
 #include "service/journal.h"
 #include "service/outcome.h"
@@ -71,11 +72,11 @@ Service::Service(Settings settings)
     : settings_(std::move(settings)),
       memory_bytes_(memory_for_jobs(settings_)),
       lock_(hold_data(settings_.data)),
+      ballast_(settings_.data / "ballast", free_bytes(settings_)),
       store_(settings_.data / "service.sqlite"),
       audit_(settings_.data / "audit.log"),
       metrics_(settings_.metrics),
-      incoming_(settings_.data / "incoming"),
-      ballast_(settings_.data / "ballast") {
+      incoming_(settings_.data / "incoming") {
     const auto [sequence, hash] = store_.audit_head();
     require_same_log(audit_, settings_.data / "audit.log", {sequence, hash});
     recover();

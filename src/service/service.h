@@ -171,12 +171,12 @@ class Service {
     Settings settings_;
     std::uint64_t memory_bytes_;
     DirectoryLock lock_;
+    Ballast ballast_;  // before the database, which cannot be opened on a full disk
     Store store_;
     AuditLog audit_;
     Metrics metrics_;
     Watchers watchers_;
     IncomingFiles incoming_;
-    Ballast ballast_;
     mutable std::mutex charters_mutex_;
     mutable std::map<std::string, std::shared_ptr<const Charter>> charters_;
     // Held while a file's record and what lies at its place change together.
@@ -185,7 +185,7 @@ class Service {
     std::mutex outline_mutex_;
     // Held while there is room, and until it is taken.
     std::mutex admission_mutex_;
-    std::chrono::steady_clock::time_point swept_;
+    std::optional<std::chrono::steady_clock::time_point> swept_;
     std::atomic<bool> ending_{false};
     std::unique_ptr<Scheduler> scheduler_;
     std::jthread housekeeping_;

@@ -227,6 +227,14 @@ class JobService(ServiceTest):
         self.assertEqual(alice.wait(job).state, jobs_pb2.JOB_STATE_STOPPED)
         send(answer)  # the same call again
 
+    def test_checkpoints_that_are_kept_count_as_disk(self):
+        alice = self.client(self.serve())
+        disk = [alice.create(self.plan, label, jobs_pb2.TrainingOptions(
+            keep_checkpoints_every=every)).cost.disk_bytes
+            for label, every in (("none", 0), ("second", 2), ("each", 1))]
+        self.assertLess(disk[0], disk[1])
+        self.assertLess(disk[1], disk[2])
+
     def test_a_file_that_the_database_did_not_take_can_be_sent_again(self):
         running = self.serve()
         alice = self.client(running)

@@ -203,6 +203,32 @@ TEST_F(HousekeepingTest, BytesThatComeAreAChangeOfAJob) {
     EXPECT_FALSE(is_old());
 }
 
+TEST_F(HousekeepingTest, PartsOfPostsThatNobodyGoesOnWithAreForgotten) {
+    add_job("charter", std::time(nullptr), JobKind::charter);
+    const IncomingFiles incoming(settings.data / "incoming");
+    const auto begin = [&](const std::string& client, std::chrono::hours age) {
+        const FileRecord part{
+            .name = part_name("messages/x.msg", client), .bytes = 10, .sha256 = "of " + client};
+        Store(settings.data / "service.sqlite").put_file("charter", part);
+        const fs::path path = incoming.path("charter", part);
+        fs::create_directories(path.parent_path());
+        std::ofstream(path) << "x";
+        fs::last_write_time(path, fs::file_time_type::clock::now() - age);
+        return path;
+    };
+    const fs::path old = begin("bob", std::chrono::hours(30));
+    const fs::path young = begin("alice", std::chrono::hours(20));
+    const Service service(settings);
+    wait_until([&] { return service.files("alice", "charter").size() == 1 && !fs::exists(old); });
+    EXPECT_TRUE(fs::exists(young));
+    const Store store(settings.data / "service.sqlite");
+    wait_until([&] { return store.files("charter").size() == 1; });
+    EXPECT_EQ(store.files("charter").at(0).name, part_name("messages/x.msg", "alice"));
+    const FileView shown = service.files("alice", "charter").at(0);
+    EXPECT_EQ(shown.record.name, "messages/x.msg");
+    EXPECT_EQ(shown.received, 1U);
+}
+
 TEST_F(HousekeepingTest, RoomIsKeptToDeleteJobsOnAFullDisk) {
     add_job("a", std::time(nullptr));
     Service service(settings);

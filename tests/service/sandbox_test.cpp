@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <fstream>
 #include <functional>
 #include <linux/capability.h>
+#include <string>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -190,6 +193,40 @@ TEST_F(Sandbox, ChoosesNoSignalAndNoReceiverForItsFiles) {
                            return is_refused ? 1 : 0;
                        }),
               1);
+}
+
+TEST_F(Sandbox, DiesWithTheServiceAndHidesNothingFromIt) {
+    EXPECT_EQ(confined(home / "job",
+                       [] {
+                           const bool is_refused =
+                               ::prctl(PR_SET_PDEATHSIG, 0) != 0 && errno == EPERM &&
+                               ::prctl(PR_SET_DUMPABLE, 0) != 0 && errno == EPERM;
+                           return is_refused && ::prctl(PR_SET_NAME, "job") == 0 ? 1 : 0;
+                       }),
+              1);
+}
+
+TEST_F(Sandbox, LetsTheServiceSeeHowMuchItWrites) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        try {
+            static_cast<void>(confine({.directory = home / "job", .parent = ::getppid()}));
+            std::ofstream(home / "job/ready").flush();
+            ::pause();
+        } catch (...) {
+        }
+        ::_exit(99);
+    }
+    const auto is_ready = [&] { return std::filesystem::exists(home / "job/ready"); };
+    for (int tries = 0; tries < 500 && !is_ready(); ++tries) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_TRUE(is_ready());
+    std::ifstream in("/proc/" + std::to_string(child) + "/io");
+    std::string name;
+    EXPECT_TRUE(in >> name);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
 }
 
 TEST_F(Sandbox, ReadsOpenSslsSettingsAndNoKeysBesideThem) {
