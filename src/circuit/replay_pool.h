@@ -23,7 +23,7 @@ class ReplayPool {
     std::size_t total() const noexcept { return total_; }
     std::size_t peak() const noexcept { return peak_; }
 
-    // `count` polynomials of so many limbs, or buffers of so many words.
+    // `count` polynomials of `limbs` limbs each, or buffers of `words` words each.
     Blocks take(std::size_t count, std::size_t limbs) { return take_words(count, n_ * limbs); }
     Blocks take_words(std::size_t count, std::size_t words) {
         Blocks blocks;
@@ -39,9 +39,9 @@ class ReplayPool {
             idle_.give({}, capacity);
         }
     }
-    // How many of so many tasks run at a time.
+    // How many of these tasks run at a time.
     std::size_t threads_of(std::size_t tasks) const noexcept { return std::min(threads_, tasks); }
-    // Buffers of so many limbs that every thread, or each of `tasks` tasks, has for its work.
+    // The scratch of each thread, or of each task where there are fewer: taken and given back.
     void work(std::size_t tasks, std::size_t limbs) { give(take(threads_of(tasks), limbs)); }
     void work_words(std::size_t tasks, std::size_t words) {
         give(take_words(threads_of(tasks), words));
