@@ -3,9 +3,9 @@
 #pragma once
 
 #include "cipherfit/solver/owner/plain_run.h"
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/twin.h"
 
 #include <functional>
 #include <string_view>
@@ -19,9 +19,8 @@ namespace cipherfit {
 //   logits            one rounding per lane summed, and the folds' own: variance
 //                     (lane/c') rounding^2 + (lane/c' - 1) switching^2 at the logits' scale
 //   errors            each rounding of the sigmoid's evaluation where it is made, with the factor
-//   by
-//                     which it reaches the errors at a logit (SigmoidNoise); the last one in each
-//                     of the lane/c' slots that replication adds up, and the switches' own
+//                     by which it reaches the errors at a logit (SigmoidNoise); the last one in
+//                     each of the lane/c' slots that replication adds up, and the switches' own
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
 // Dual: the entries of the kernel are fresh, or have what the server's product adds (noise.cpp);
