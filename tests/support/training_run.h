@@ -4,9 +4,10 @@
 
 #include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/twin.h"
+#include "solver/owner/model_reader.h"
 #include "solver/primal/owner/primal_owner.h"
 #include "support/owner.h"
 #include "support/solvers.h"

@@ -10,7 +10,7 @@
 #include "support/small_rings.h"
 #include "support/solvers.h"
 #include "support/training_run.h"
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/solver/owner/noise.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 #include "solver/dual/owner/dual_twin.h"
 #include "support/json_matrix.h"
 #include "support/noise_bounds.h"

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "cipherfit/solver/owner/plain_run.h"
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/twin.h"
 
 #include <functional>
 #include <string_view>

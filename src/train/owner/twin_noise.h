@@ -1,8 +1,8 @@
 // What the primal and the dual twin share: modelled noise and the checks of their inputs.
 #pragma once
 
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/recurrence.h"
-#include "cipherfit/train/twin.h"
 
 #include <algorithm>
 #include <cstdint>

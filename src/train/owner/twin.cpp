@@ -1,7 +1,7 @@
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 
 #include "cipherfit/train/recurrence.h"
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>

@@ -3,7 +3,7 @@
 // reproduce; whether the recurrence is the right one is for the NumPy oracle in tests/ to say.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "cipherfit/train/recipe.h"
 
 #include <algorithm>

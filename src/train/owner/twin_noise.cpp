@@ -1,4 +1,4 @@
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>
