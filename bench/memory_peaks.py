@@ -29,8 +29,8 @@ def shapes():
             yield ("dual", rows, features, classes,
                    ("--solver", "dual", "--iterations", iterations, "--sigmoid-degree", degree))
     for rows, features, classes in ((40, 11, 3), (60, 30, 2), (90, 60, 5)):
-        yield ("dual, the server's kernel", rows, features, classes,
-               ("--solver", "dual", "--kernel", "server", "--iterations", 2))
+        yield ("dual, the server's Gram matrix", rows, features, classes,
+               ("--solver", "dual", "--gram", "server", "--iterations", 2))
     for rows, features, classes in ((200, 31, 2), (500, 63, 10), (300, 127, 10), (400, 255, 26),
                                     (400, 200, 100)):
         for iterations in (4, 8):

@@ -164,7 +164,7 @@ void add_charter_new(CLI::App& app) {
         ->capture_default_str()
         ->transform(whole_number(1, 4096));
     command
-        ->add_option("--width", options->request.terms.map.kernel_width,
+        ->add_option("--width", options->request.terms.map.rbf_width,
                      "Width of rbf's kernel: gamma times the number of columns")
         ->capture_default_str()
         ->check(real_number(1e-6, 1e3));

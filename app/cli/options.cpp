@@ -286,7 +286,7 @@ void add_recipe_options(CLI::App& app, RecipeOptions& recipe) {
         ->capture_default_str()
         ->check(CLI::IsMember({"128", "192", "256", "128q"}))
         ->type_name("BITS");
-    app.add_option("--kernel", recipe.kernel,
+    app.add_option("--gram,--kernel", recipe.gram,
                    "Who computes the dual solver's Gram matrix: owner, in the clear; server, from "
                    "the encrypted features, which takes longer and sends more")
         ->group(plan_group)

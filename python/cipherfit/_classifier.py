@@ -28,7 +28,7 @@ from ._validation import checked, seed_of
 # Parameters that go to the library as they are.
 _OPTIONS = ("features", "components", "iterations", "epochs", "batch", "parts", "decay", "momentum", "ridge",
             "rbf_width", "rbf_cosines", "whitening", "conv_threshold", "conv_filters", "conv_normalise",
-            "preset", "solver", "kernel",
+            "preset", "solver", "gram",
             "sigmoid_degree", "sigmoid_range", "step", "final_step", "rehearse", "prefer_accuracy",
             "security", "log_n", "scale_bits", "memory_limit_gb", "most_ciphertexts", "models_every")
 
@@ -88,7 +88,7 @@ class EncryptedClassifier(ClassifierMixin, BaseEstimator):
         Progress bars (if tqdm is installed), or a function of (phase, share, detail).
     epochs, batch, parts, decay, momentum, ridge, rbf_width, rbf_cosines, whitening, conv_threshold, \
 conv_filters, conv_normalise, preset, \
-solver, kernel, sigmoid_degree, sigmoid_range, step, final_step, rehearse, prefer_accuracy, security, \
+solver, gram, sigmoid_degree, sigmoid_range, step, final_step, rehearse, prefer_accuracy, security, \
 log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         As the command line's options of the same names; chosen or planned unless given.
 
@@ -118,7 +118,7 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
                  rbf_width: float | None = None, rbf_cosines: int = 1024,
                  whitening: float | None = None, conv_threshold: float | None = None,
                  conv_filters: int = 64, conv_normalise: bool = False,
-                 preset: str = "standard", solver: str = "auto", kernel: str = "owner",
+                 preset: str = "standard", solver: str = "auto", gram: str = "owner",
                  sigmoid_degree: int | None = None, sigmoid_range: float | None = None,
                  step: float | None = None, final_step: float | None = None, rehearse: bool = True,
                  prefer_accuracy: bool = False, security: str = "128", log_n: int | None = None,
@@ -152,7 +152,7 @@ log_n, scale_bits, memory_limit_gb, most_ciphertexts, models_every
         self.conv_normalise = conv_normalise
         self.preset = preset
         self.solver = solver
-        self.kernel = kernel
+        self.gram = gram
         self.sigmoid_degree = sigmoid_degree
         self.sigmoid_range = sigmoid_range
         self.step = step

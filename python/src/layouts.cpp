@@ -64,7 +64,7 @@ std::vector<std::int64_t> rotations_of(const LaneLayout& layout, std::size_t lev
     const KeyRequest request = EncryptedFeatures::keys(layout, plain_shifts, levels_at(level));
     for (const auto& [id, at] : request.levels()) {
         if (!id.is_relinearization()) {
-            steps.push_back(static_cast<std::int64_t>(id.rotation));
+            steps.push_back(static_cast<std::int64_t>(id.code));
         }
     }
     return steps;

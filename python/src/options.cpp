@@ -48,7 +48,7 @@ std::pair<RecipeOptions, FeatureOptions> options_of(const nb::dict& given) {
         {"most_ciphertexts", count_into(recipe.most_ciphertexts)},
         {"models_every", into<int>(recipe.models_every, whole)},
         {"solver", into<std::string>(recipe.solver, "a name")},
-        {"kernel", into<std::string>(recipe.kernel, "a name")},
+        {"gram", into<std::string>(recipe.gram, "a name")},
         {"security", into<std::string>(recipe.security, "a name")},
         {"features", into<std::string>(features.kind, "a name")},
         {"components", count_into(features.components)},

@@ -24,13 +24,13 @@ KeyShare read_share(ByteReader& in, const Parameters& parameters) {
     KeyShare share;
     const std::uint8_t kind = in.u8();
     share.kind = static_cast<ShareKind>(kind);
-    share.id.rotation = in.u32();
+    share.id.code = in.u32();
     share.level = in.u32();
     const bool known =
         kind >= 1 && kind <= static_cast<std::uint8_t>(ShareKind::relinearization_two);
     const auto shape = known ? shape_of(parameters, share) : std::nullopt;
     if (!shape) {
-        in.fail(fmt::format("no share has kind {}, key {} and level {}", kind, share.id.rotation,
+        in.fail(fmt::format("no share has kind {}, key {} and level {}", kind, share.id.code,
                             share.level));
         return share;
     }
@@ -52,7 +52,7 @@ std::vector<std::uint8_t> to_bytes(const Parameters& parameters, std::span<const
     out.u64(shares.size());
     for (const KeyShare& share : shares) {
         out.u8(static_cast<std::uint8_t>(share.kind));
-        out.u32(share.id.rotation);
+        out.u32(share.id.code);
         out.u32(static_cast<std::uint32_t>(share.level));
         for (const RnsPoly& poly : share.polys) {
             write_poly(out, ring, poly, share.level);

@@ -92,7 +92,7 @@ Expected<KeyFile> read_keys(ContentSource from, TestParameters tests) {
             require(list.ok() && level <= parameters.max_level() &&
                         (!id.is_encapsulation() || level == 0) &&
                         (id.is_encapsulation() || id.is_conjugation() ||
-                         id.rotation < parameters.slots()),
+                         id.code < parameters.slots()),
                     ErrorCode::corrupt_data, "key {} of its list is none of these parameters",
                     i + 1);
             request.add(id, level);

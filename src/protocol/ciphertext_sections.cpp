@@ -125,7 +125,7 @@ EvaluationKeys read_key_sections(ContainerReader& reader, const Parameters& para
 void write_key_section(ContainerWriter& writer, const Parameters& parameters, std::uint32_t index,
                        const SeededSwitchingKey& key) {
     ByteWriter header;
-    header.u32(key.id.rotation);
+    header.u32(key.id.code);
     header.u32(static_cast<std::uint32_t>(key.level));
     header.bytes(key.seed);
     std::vector<std::uint8_t> payload = header.take();

@@ -34,7 +34,7 @@ JointMap from_json(const nlohmann::json& json) {
         map.unit_rows = json.at("unit_rows").get<bool>();
     } else {
         map.cosines = size_of(json, "cosines");
-        map.kernel_width = json.at("kernel_width").get<double>();
+        map.rbf_width = json.at("kernel_width").get<double>();
     }
     return map;
 }
@@ -103,7 +103,7 @@ std::string JointMap::to_text() const {
         text["unit_rows"] = unit_rows;
     } else {
         text["cosines"] = cosines;
-        text["kernel_width"] = kernel_width;
+        text["kernel_width"] = rbf_width;
     }
     return text.dump();
 }

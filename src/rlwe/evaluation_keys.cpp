@@ -20,7 +20,7 @@ std::string KeyId::describe() const {
         return *this == sparse_release() ? "release from the sparse secret"
                                          : "encapsulation under the sparse secret";
     }
-    return fmt::format("rotation by {}", rotation);
+    return fmt::format("rotation by {}", code);
 }
 
 KeyId KeyId::of_rotation(std::int64_t steps, std::size_t slots) {
@@ -45,7 +45,7 @@ std::uint32_t galois_element(std::uint32_t steps, unsigned log_n) noexcept {
 }
 
 std::uint32_t galois_element(KeyId id, unsigned log_n) noexcept {
-    return id.is_conjugation() ? (2U << log_n) - 1 : galois_element(id.rotation, log_n);
+    return id.is_conjugation() ? (2U << log_n) - 1 : galois_element(id.code, log_n);
 }
 
 KeyShape key_shape(const Parameters& parameters, KeyId id, std::size_t level) {

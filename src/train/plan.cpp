@@ -9,17 +9,18 @@
 
 namespace cipherfit {
 
-std::string_view name(KernelSource source) noexcept {
-    return source == KernelSource::owner ? "owner" : "server";
+std::string_view name(GramSource source) noexcept {
+    return source == GramSource::owner ? "owner" : "server";
 }
 
-Expected<KernelSource> kernel_source_from_name(std::string_view name) {
-    for (const KernelSource source : {KernelSource::owner, KernelSource::server}) {
+Expected<GramSource> gram_source_from_name(std::string_view name) {
+    for (const GramSource source : {GramSource::owner, GramSource::server}) {
         if (name == cipherfit::name(source)) {
             return source;
         }
     }
-    return make_error(ErrorCode::bad_input, "no kernel of '{}': choose owner or server", name);
+    return make_error(ErrorCode::bad_input,
+                      "nobody called '{}' computes the Gram matrix: choose owner or server", name);
 }
 
 double RefreshPlan::range() const {

@@ -80,11 +80,10 @@ OperationCounts count_iteration(const LaneLayout& layout, const ShiftPlan& shift
     return counter.counts();
 }
 
-OperationCounts count_kernel(const KernelLayout& layout, std::size_t chunks,
-                             const RingShape& ring) {
+OperationCounts count_gram(const GramLayout& layout, std::size_t chunks, const RingShape& ring) {
     Counter counter(ring);
     const int level = static_cast<int>(ring.q_limbs) - 1;
-    const std::size_t blocks = layout.kernel_blocks();
+    const std::size_t blocks = layout.gram_blocks();
     // Sums of three rotations; a last one of one where c' is no power of four.
     const std::size_t sums = (log2_of(layout.padded_classes()) + 1) / 2;
     const std::size_t rotations =
@@ -103,7 +102,7 @@ OperationCounts count_kernel(const KernelLayout& layout, std::size_t chunks,
     return counter.counts();
 }
 
-OperationCounts count_iteration(const KernelLayout& layout, int degree, const RingShape& ring,
+OperationCounts count_iteration(const GramLayout& layout, int degree, const RingShape& ring,
                                 const IterationLevels& at, bool is_last) {
     Counter counter(ring);
     const std::size_t folds = log2_of(layout.lanes());
@@ -115,7 +114,7 @@ OperationCounts count_iteration(const KernelLayout& layout, int degree, const Ri
             counter.decompose(product, 1);
             counter.key_switch(product, layout.babies() - 1);
         }
-        counter.product(product, layout.kernel_blocks());
+        counter.product(product, layout.gram_blocks());
         counter.full_switch(product, layout.giants());
         counter.full_switch(product - 1, layout.giants() - 1 + folds);
     }
@@ -155,7 +154,7 @@ double estimated_memory(const LaneLayout& layout, const ShiftPlan& shifts, const
     return key_bytes + data + work + 4 * raised * limb + 64e6;
 }
 
-double estimated_memory(const KernelLayout& layout, std::size_t chunks, const RingShape& ring,
+double estimated_memory(const GramLayout& layout, std::size_t chunks, const RingShape& ring,
                         std::size_t keys) {
     const double limb = std::exp2(ring.log_n) * sizeof(std::uint64_t);
     const auto q = static_cast<double>(ring.q_limbs);
@@ -163,13 +162,14 @@ double estimated_memory(const KernelLayout& layout, std::size_t chunks, const Ri
     const double digits = std::ceil(q / static_cast<double>(ring.digit_size));
     const double ciphertext = 2 * q * limb;
     const double key_bytes = static_cast<double>(keys) * 2 * digits * raised * limb;
-    // The kernel, labels, start or Z_0; the state's rotations, sums, old and new states; a
+    // The Gram matrix, labels, start or Z_0; the state's rotations, sums, old and new states; a
     // decomposition and what a switch makes of it.
-    double ciphertexts = static_cast<double>(layout.kernel_blocks() + layout.babies()) + 12;
+    double ciphertexts = static_cast<double>(layout.gram_blocks() + layout.babies()) + 12;
     if (chunks > 0) {
-        // While the kernel is made: the features, the sums of three parts, four chunks' rotations.
+        // While the Gram matrix is made: the features, the sums of three parts, four chunks'
+        // rotations.
         const double making = 2 * static_cast<double>(chunks) +
-                              1.5 * static_cast<double>(layout.kernel_blocks()) +
+                              1.5 * static_cast<double>(layout.gram_blocks()) +
                               4 * static_cast<double>(layout.giants() + layout.babies()) + 6;
         ciphertexts = std::max(ciphertexts, making);
     }

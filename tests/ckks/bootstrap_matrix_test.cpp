@@ -165,7 +165,7 @@ TEST_F(BootstrapMatrix, AddsRotationsWithOneRounding) {
     const Slots v = test::random_slots(random_, slots_);
     Slots expected = v;
     for (const KeyId id : ids) {
-        const Slots turned = rotated(v, id.rotation);
+        const Slots turned = rotated(v, id.code);
         for (std::size_t j = 0; j < slots_; ++j) {
             expected[j] += turned[j];
         }

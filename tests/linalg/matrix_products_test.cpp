@@ -282,7 +282,7 @@ TEST(MatrixProducts, NoDeclaredKeyGoesUnused) {
                 }
                 EXPECT_TRUE(throws(ErrorCode::missing_key, {},
                                    [&] { static_cast<void>(problem.run(keys)); }))
-                    << "rotation " << id.rotation << " at level " << level << " of plan "
+                    << "rotation " << id.code << " at level " << level << " of plan "
                     << plan.forward_baby << " " << plan.backward_baby << " " << plan.inner
                     << (lower ? " lowered" : " removed");
             }

@@ -24,7 +24,7 @@ TEST(JointMap, ComesBackFromItsText) {
     JointMap cosines;
     cosines.kind = JointMapKind::rbf;
     cosines.cosines = 40;
-    cosines.kernel_width = 0.3;
+    cosines.rbf_width = 0.3;
     for (const JointMap& map : {JointMap{}, convolutions(), cosines}) {
         const auto back = JointMap::from_text(map.to_text());
         ASSERT_TRUE(back.has_value()) << map.to_text();

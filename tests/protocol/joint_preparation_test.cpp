@@ -265,7 +265,7 @@ TEST(JointPreparation, CosinesAreThoseOfAllRowsTogether) {
     JointTerms terms = small_terms(6);
     terms.map.kind = JointMapKind::rbf;
     terms.map.cosines = 32;
-    terms.map.kernel_width = 0.3;
+    terms.map.rbf_width = 0.3;
     terms.map.seed = 5;
     const CharterPlan plan = CharterPlan::create(terms);
     const auto all = rows_of_members(6);

@@ -27,11 +27,12 @@ using ServerMemoryTest = FileTest;
 struct Shape {
     int samples, features, classes, iterations, degree;
     std::string_view solver;
-    KernelSource kernel = KernelSource::owner;
+    GramSource gram = GramSource::owner;
     int batch = 0;
 };
 
-// 54 of them: all solvers, both kernels, groups of classes, mini-batches, all degrees.
+// 54 of them: all solvers, both makers of the Gram matrix, groups of classes, mini-batches, all
+// degrees.
 std::vector<Shape> shapes() {
     std::vector<Shape> all;
     for (const int samples : {9, 40, 60}) {
@@ -43,9 +44,9 @@ std::vector<Shape> shapes() {
         for (const int degree : {1, 3, 5, 7}) {
             all.push_back({samples, 11, 3, 3, degree, "dual"});
         }
-        all.push_back({samples, 11, 3, 2, 3, "dual", KernelSource::server});
-        all.push_back({samples, 30, 2, 2, 3, "dual", KernelSource::server});
-        all.push_back({samples, 12, 3, 4, 3, "primal", KernelSource::owner, samples / 3});
+        all.push_back({samples, 11, 3, 2, 3, "dual", GramSource::server});
+        all.push_back({samples, 30, 2, 2, 3, "dual", GramSource::server});
+        all.push_back({samples, 12, 3, 4, 3, "primal", GramSource::owner, samples / 3});
         all.push_back({samples, 11, 3, 3, 1, "statistics"});
         all.push_back({samples, 60, 2, 4, 1, "statistics"});
     }
@@ -53,9 +54,9 @@ std::vector<Shape> shapes() {
 }
 
 std::string described(const Shape& s) {
-    return fmt::format("{} x {} x {}, {} iterations of degree {}, {}, {}'s kernel, batches of {}",
-                       s.samples, s.features, s.classes, s.iterations, s.degree, s.solver,
-                       name(s.kernel), s.batch);
+    return fmt::format(
+        "{} x {} x {}, {} iterations of degree {}, {}, {}'s Gram matrix, batches of {}", s.samples,
+        s.features, s.classes, s.iterations, s.degree, s.solver, name(s.gram), s.batch);
 }
 
 TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
@@ -86,7 +87,7 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
             prepare(raw, labels, s.classes, fit_preprocessing(raw, recipe.preset), recipe);
         PlanOptions options;
         options.solver = s.solver;
-        options.kernel = s.kernel;
+        options.gram = s.gram;
         options.log_n = 9;
         options.memory_limit_bytes = 1e12;
         options.insecure_for_tests_only = true;
@@ -122,7 +123,7 @@ TEST_F(ServerMemoryTest, PoolIsAsPredicted) {
         const std::size_t threads = thread_count();
         const double predicted = server_memory(job.plan, threads).pool_bytes;
         const auto scratch = static_cast<double>((threads - 1) * 5 * block_bytes(512));
-        EXPECT_LE(grown, predicted + (s.kernel == KernelSource::server ? scratch : 0));
+        EXPECT_LE(grown, predicted + (s.gram == GramSource::server ? scratch : 0));
         EXPECT_GE(grown, (s.batch == 0 ? 0.95 : 0.7) * predicted);
         ++compared;
     }

@@ -108,10 +108,10 @@ TEST(PublicKey, IsAnEncryptionOfZero) {
 }
 
 TEST(KeyId, RotationsAreTakenModuloTheSlots) {
-    EXPECT_EQ(KeyId::of_rotation(1, 128).rotation, 1U);
-    EXPECT_EQ(KeyId::of_rotation(-1, 128).rotation, 127U);
-    EXPECT_EQ(KeyId::of_rotation(129, 128).rotation, 1U);
-    EXPECT_EQ(KeyId::of_rotation(-300, 128).rotation, 84U);
+    EXPECT_EQ(KeyId::of_rotation(1, 128).code, 1U);
+    EXPECT_EQ(KeyId::of_rotation(-1, 128).code, 127U);
+    EXPECT_EQ(KeyId::of_rotation(129, 128).code, 1U);
+    EXPECT_EQ(KeyId::of_rotation(-300, 128).code, 84U);
     EXPECT_FALSE(KeyId::of_rotation(64, 128).is_relinearization());
     EXPECT_TRUE(KeyId::relinearization().is_relinearization());
     for (const std::int64_t steps : {0, 128, -256}) {

@@ -21,9 +21,9 @@ inline NoiseModel dual_noise(const TrainingRun& run, const StateRun& twin) {
     const Recipe& recipe = plan.recipe();
     const RingNoise& noise = run.owner.noise;
     const auto lanes = static_cast<double>(dual_solver(plan).layout().lanes());
-    const auto blocks = static_cast<double>(dual_solver(plan).layout().kernel_blocks());
+    const auto blocks = static_cast<double>(dual_solver(plan).layout().gram_blocks());
     const auto giants = static_cast<double>(dual_solver(plan).layout().giants());
-    constexpr double largest_kernel = 4;
+    constexpr double largest_gram = 4;
     const double s_k = test::gradient_solver(plan).product_scale(plan);
     const double s_a = plan.state_scale();
     double logits =
@@ -41,7 +41,7 @@ inline NoiseModel dual_noise(const TrainingRun& run, const StateRun& twin) {
                 const auto forward = static_cast<std::size_t>(at.forward);
                 s_z = s_a * s_k / static_cast<double>(ring.q(forward));
                 const double product =
-                    blocks * squared(largest_kernel) * noise.key_switching(forward) / squared(s_a) +
+                    blocks * squared(largest_gram) * noise.key_switching(forward) / squared(s_a) +
                     giants *
                         (noise.key_switching_rescaling(forward) +
                          noise.key_switching(forward - 1)) /
@@ -60,9 +60,9 @@ inline NoiseModel dual_noise(const TrainingRun& run, const StateRun& twin) {
         state = std::max(state, noise.rescaling() / squared(least_scale) +
                                     squared(twin.max_abs_state * 0x1p-30));
     }
-    double kernel = noise.fresh() / squared(s_k);
-    if (dual_solver(plan).source() == KernelSource::server) {
-        // As in kernel_product_test.cpp, with |x_i|^2 <= 4 for a row of Xs and K below 4.
+    double gram = noise.fresh() / squared(s_k);
+    if (dual_solver(plan).source() == GramSource::server) {
+        // As in gram_product_test.cpp, with |x_i|^2 <= 4 for a row of Xs and K below 4.
         const std::size_t level = test::message(plan, "features").level;
         const double s_x = test::message(plan, "features").scale;
         const auto classes = static_cast<double>(dual_solver(plan).layout().padded_classes());
@@ -72,12 +72,12 @@ inline NoiseModel dual_noise(const TrainingRun& run, const StateRun& twin) {
                           noise.key_switching_rescaling(level) / squared(s_product));
         const double masked = 8 * (noise.fresh() + noise.key_switching(level)) / squared(s_x) +
                               folded + noise.rescaling() / squared(s_k) +
-                              squared(2 * largest_kernel) * noise.encoding() /
+                              squared(2 * largest_gram) * noise.encoding() /
                                   squared(s_k * static_cast<double>(ring.q(level - 1)) / s_product);
-        kernel = fold_variance(ring, level - 2, classes, s_k,
-                               masked + noise.key_switching(level - 2) / squared(s_k));
+        gram = fold_variance(ring, level - 2, classes, s_k,
+                             masked + noise.key_switching(level - 2) / squared(s_k));
     }
-    return {.features_std = std::sqrt(kernel),
+    return {.features_std = std::sqrt(gram),
             .labels_std = std::sqrt(noise.fresh()) / test::message(plan, "labels").scale,
             .logits_std = std::sqrt(logits),
             .error_std = std::sqrt(error),

@@ -127,7 +127,7 @@ TEST(DualTrainer, FollowsItsTwinOverRandomShapesAndRecipes) {
                  << ", model " << name(recipe.model) << ", initial weight " << recipe.initial_weight
                  << '\n';
         PlanOptions options = small_options(log_n, "dual");
-        options.kernel = *rc::gen::element(KernelSource::owner, KernelSource::server);
+        options.gram = *rc::gen::element(GramSource::owner, GramSource::server);
         const TrainingRun run(shape, recipe, options, *rc::gen::arbitrary<std::uint64_t>());
         RC_ASSERT(run.plan.solver().name() == "dual");
         const auto right = dual_trains(run);
@@ -223,7 +223,7 @@ TEST(DualPlan, ChoosesTheCheaperSolver) {
                   .solver()
                   .name(),
               "primal");
-    // One step from zero has no product, hence nothing for a kernel to do.
+    // One step from zero has no product, hence nothing for a Gram matrix to do.
     EXPECT_EQ(TrainingPlan::create({128, 401, 10}, standard_recipe(1, 8, fit_sigmoid(3, 8)))
                   .solver()
                   .name(),

@@ -274,7 +274,7 @@ TEST(EncryptedTrainer, DataThatDoesNotFitThePlanIsRefused) {
             const EvaluationKeys keys = run.owner.keys(request);
             EXPECT_TRUE(throws(ErrorCode::missing_key, {}, [&] {
                 EncryptedTrainer trainer(run.plan, keys, run.upload());
-            })) << id.rotation;
+            })) << id.code;
         }
     }
 }

@@ -97,16 +97,16 @@ TEST(Heads, TwoClassesAreOneHead) {
     EXPECT_FALSE(TrainingPlan::from_json(redundant).has_value());
 }
 
-// A kernel that the server makes has its features in chunks of as many as there are heads.
-TEST(Heads, KernelsOfTheServerHaveTwoHeadsAtLeast) {
-    for (const KernelSource source : {KernelSource::owner, KernelSource::server}) {
+// A Gram matrix that the server makes has its features in chunks of as many as there are heads.
+TEST(Heads, GramMatricesOfTheServerHaveTwoHeadsAtLeast) {
+    for (const GramSource source : {GramSource::owner, GramSource::server}) {
         PlanOptions options = small_options("dual");
-        options.kernel = source;
+        options.gram = source;
         const TrainingPlan plan =
             TrainingPlan::create({20, 30, 2}, standard_recipe(3, 2.0, fit_sigmoid(3, 8)), options);
         EXPECT_EQ(plan.shape().heads, 1U);
         EXPECT_EQ(dual_solver(plan).layout().padded_classes(),
-                  source == KernelSource::owner ? 1U : 2U);
+                  source == GramSource::owner ? 1U : 2U);
         const auto back = TrainingPlan::from_json(plan.to_json());
         ASSERT_TRUE(back.has_value());
         EXPECT_EQ(back->hash(), plan.hash());

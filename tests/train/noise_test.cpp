@@ -119,7 +119,7 @@ struct Variant {
     Recipe recipe;
     std::string_view solver = "primal";
     bool refreshed = false;
-    KernelSource kernel = KernelSource::owner;
+    GramSource gram = GramSource::owner;
     // Of its layout, if that is the point.
     std::size_t lanes = 0;
 };
@@ -141,13 +141,13 @@ std::vector<Variant> variants() {
     const Recipe cubic = standard_recipe(4, 1.8, fit_sigmoid(3, 8));
     const Recipe linear = standard_recipe(4, 1.8, fit_sigmoid(1, 8));
     return {
-        {"server's Gram matrix", small, cubic, "dual", false, KernelSource::server},
+        {"server's Gram matrix", small, cubic, "dual", false, GramSource::server},
         {"server's Gram matrix, 2 classes",
          {.samples = 30, .features = 20, .classes = 2},
          cubic,
          "dual",
          false,
-         KernelSource::server},
+         GramSource::server},
         {"primal, initial logits", small, chiang2023_recipe(4, 20)},
         {"dual, initial logits", small, chiang2023_recipe(4, 20), "dual"},
         {"bootstrapped dual, initial logits", small, chiang2023_recipe(8, 20), "dual", true},
@@ -157,9 +157,9 @@ std::vector<Variant> variants() {
         {"primal, decay", small, with(cubic, 0.05)},
         {"dual, decay", small, with(cubic, 0.05), "dual"},
         {"statistics, decay", small, with(linear, 0.05), "statistics"},
-        {"primal, two lanes", narrow, cubic, "primal", false, KernelSource::owner, 2},
-        {"dual, one lane", rows, cubic, "dual", false, KernelSource::owner, 1},
-        {"statistics, one lane", columns, linear, "statistics", false, KernelSource::owner, 1},
+        {"primal, two lanes", narrow, cubic, "primal", false, GramSource::owner, 2},
+        {"dual, one lane", rows, cubic, "dual", false, GramSource::owner, 1},
+        {"statistics, one lane", columns, linear, "statistics", false, GramSource::owner, 1},
     };
 }
 
@@ -176,7 +176,7 @@ TEST(NoiseBound, LiesAboveRunsOfEveryKindAndWithinAFactorOfThirtyTwo) {
     for (const Variant& v : variants()) {
         SCOPED_TRACE(v.name);
         PlanOptions options = small_options(v.solver, v.refreshed);
-        options.kernel = v.kernel;
+        options.gram = v.gram;
         if (v.lanes > 0) {
             EXPECT_EQ(lanes_of(TrainingPlan::create(v.shape, v.recipe, options), v.solver),
                       v.lanes);

@@ -193,7 +193,7 @@ TEST(Plan, TellsNoFeaturesWhereTheOwnerMakesTheGramMatrix) {
     earlier["features"] = 0U;
     EXPECT_FALSE(TrainingPlan::from_json(earlier));
 
-    options.kernel = KernelSource::server;
+    options.gram = GramSource::server;
     nlohmann::json server = TrainingPlan::create(shape, recipe, options).to_json();
     EXPECT_EQ(server.at("features"), 401);
     server.erase("features");

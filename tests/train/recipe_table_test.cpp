@@ -6,7 +6,7 @@
 // last iteration of a bootstrapped dual run was counted with a product that it does not do, and the
 // key of forward babies was made for the level of a first mini-batch that has none; two classes are
 // one head, and blocks of states go through one bootstrapping together; plans of the dual with the
-// owner's kernel do not name the number of features.
+// owner's Gram matrix do not name the number of features.
 #include "cipherfit/train/cost.h"
 #include "cipherfit/train/plan.h"
 #include "support/errors.h"
@@ -33,10 +33,10 @@ struct Row {
     PlanOptions options = {};
 };
 
-PlanOptions solver_options(std::string_view solver, KernelSource kernel = KernelSource::owner) {
+PlanOptions solver_options(std::string_view solver, GramSource gram = GramSource::owner) {
     PlanOptions options;
     options.solver = solver;
-    options.kernel = kernel;
+    options.gram = gram;
     return options;
 }
 
@@ -102,14 +102,14 @@ std::vector<Row> rows() {
         {"dual, degree 7", pictures, table_recipe(5, 7), solver_options("dual")},
         {"dual, no momentum", pictures, table_recipe(6, 3, Momentum::none), solver_options("dual")},
         {"dual, preset", pictures, chiang2023_recipe(3, 128), solver_options("dual")},
-        {"dual, server's kernel",
+        {"dual, server's Gram matrix",
          {.samples = 60, .features = 30, .classes = 3},
          table_recipe(3, 3),
-         solver_options("dual", KernelSource::server)},
-        {"dual, server's kernel and preset",
+         solver_options("dual", GramSource::server)},
+        {"dual, server's Gram matrix and preset",
          {.samples = 60, .features = 30, .classes = 3},
          chiang2023_recipe(3, 60),
-         solver_options("dual", KernelSource::server)},
+         solver_options("dual", GramSource::server)},
         {"the planner's choice", pictures, table_recipe(8, 3)},
         {"bootstrapped primal", digits, table_recipe(60, 3), solver_options("primal")},
         {"bootstrapped dual", pictures, table_recipe(60, 3), solver_options("dual")},
@@ -141,7 +141,7 @@ nlohmann::json described(const TrainingPlan& plan) {
     std::string keys;
     const KeyRequest request = plan.keys();
     for (const auto& [id, level] : request.levels()) {
-        keys += fmt::format("{}@{} ", id.rotation, level);
+        keys += fmt::format("{}@{} ", id.code, level);
     }
     nlohmann::json counts = nlohmann::json::array();
     const TrainingCounts all = count_operations(plan);

@@ -250,7 +250,7 @@ TEST(ErrorWeights, AddUpToTheTwinsCoefficients) {
             const PreparedData data =
                 test::synthetic_data({.samples = 20, .features = 9, .classes = 3}, recipe, 3);
             const std::vector<double> weights = error_weights(recipe);
-            const RowMatrix kernel = gram_matrix(data);
+            const RowMatrix gram = gram_matrix(data);
             // Errors at each iteration, from the coefficients that the twin had before it.
             RowMatrix sum = RowMatrix::Zero(20, 3);
             RowMatrix before = RowMatrix::Zero(20, 3);
@@ -258,7 +258,7 @@ TEST(ErrorWeights, AddUpToTheTwinsCoefficients) {
             const StateRun twin =
                 run_dual_twin(data, recipe, nullptr,
                               [&](int t, const RowMatrix& main, const RowMatrix& extrapolated) {
-                                  const RowMatrix z = data.z0 + kernel * before;
+                                  const RowMatrix z = data.z0 + gram * before;
                                   sum += weights[static_cast<std::size_t>(t)] *
                                          (data.y - z.unaryExpr(recipe.sigmoid));
                                   before = at_main ? main : extrapolated;

@@ -7,8 +7,8 @@
 #include "cipherfit/circuit/evaluator_operations.h"
 #include "cipherfit/circuit/memory.h"
 #include "cipherfit/circuit/recorder.h"
-#include "cipherfit/linalg/kernel_from_features.h"
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_from_features.h"
+#include "cipherfit/linalg/gram_product.h"
 #include "cipherfit/linalg/matrix_products.h"
 #include "cipherfit/train/cost.h"
 #include "solver/statistics/statistics_solver.h"
@@ -36,7 +36,7 @@ struct TracedRun {
     Recipe recipe;
     std::string_view solver = "primal";
     bool refreshed = false;
-    KernelSource kernel = KernelSource::owner;
+    GramSource gram = GramSource::owner;
 };
 
 Recipe with_decay(Recipe recipe, double decay, int batch) {
@@ -74,7 +74,7 @@ std::vector<TracedRun> traced_runs() {
         {"dual, degree 7", small, standard(3, 7), "dual"},
         {"dual, preset", small, chiang2023_recipe(3, 20), "dual"},
         {"dual, no momentum", small, standard(4, 5, Momentum::none), "dual"},
-        {"dual, server's kernel", small, standard(3, 3), "dual", false, KernelSource::server},
+        {"dual, server's Gram matrix", small, standard(3, 3), "dual", false, GramSource::server},
         {"statistics", small, standard(4, 1), "statistics"},
         {"statistics, no momentum", small, standard(3, 1, Momentum::none), "statistics"},
         {"bootstrapped primal", small, standard(8, 3), "primal", true},
@@ -90,7 +90,7 @@ std::vector<TracedRun> traced_runs() {
 PlanOptions options_of(const TracedRun& c) {
     PlanOptions options;
     options.solver = c.solver;
-    options.kernel = c.kernel;
+    options.gram = c.gram;
     options.log_n = c.refreshed ? 10 : 9;
     options.memory_limit_bytes = 1e12;
     options.insecure_for_tests_only = true;
@@ -289,12 +289,11 @@ TEST(TrainingTrace, KeysAreThoseThatTheProductsDeclare) {
             declared = EncryptedFeatures::keys(primal_solver(plan).layout(),
                                                primal_solver(plan).shifts(), {});
         } else if (c.solver == "statistics") {
-            declared = EncryptedKernel::keys(statistics_solver(plan).layout(), {});
+            declared = EncryptedGram::keys(statistics_solver(plan).layout(), {});
         } else {
-            declared = EncryptedKernel::keys(dual_solver(plan).layout(), {});
-            if (c.kernel == KernelSource::server) {
-                declared.merge(
-                    kernel_from_features_keys(dual_solver(plan).layout(), kernel_levels));
+            declared = EncryptedGram::keys(dual_solver(plan).layout(), {});
+            if (c.gram == GramSource::server) {
+                declared.merge(gram_from_features_keys(dual_solver(plan).layout(), gram_levels));
             }
         }
         if (plan.refresh_count() > 0) {
@@ -357,7 +356,7 @@ TEST(TrainingTrace, MemoryIsThatOfThePool) {
 TEST(TrainingTrace, MemoryOfSeveralThreadsIsNotAboveThatOfTheirReplay) {
     int compared = 0;
     for (const TracedRun& c : traced_runs()) {
-        if ((!c.refreshed && c.kernel == KernelSource::owner) || c.recipe.batch > 0) {
+        if ((!c.refreshed && c.gram == GramSource::owner) || c.recipe.batch > 0) {
             continue;
         }
         SCOPED_TRACE(c.name);

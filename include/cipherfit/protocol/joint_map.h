@@ -29,7 +29,7 @@ struct JointMap {
     bool unit_rows = true;
     // Of rbf: cosines, and the kernel's width times the number of columns.
     std::size_t cosines = 1024;
-    double kernel_width = 0.1;
+    double rbf_width = 0.1;
 
     // How many features come of rows of so many columns.
     std::size_t features(std::size_t columns) const noexcept;

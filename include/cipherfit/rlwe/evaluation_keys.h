@@ -36,7 +36,7 @@ constexpr std::size_t sparse_weight = 32;
 // Which key: 0 stands for relinearisation, a number in 1..N/2 - 1 for the rotation of the slots to
 // the left by that many steps, the highest three for conjugation and the keys of encapsulation.
 struct KeyId {
-    std::uint32_t rotation = 0;
+    std::uint32_t code = 0;
 
     static KeyId relinearization() noexcept { return {0}; }
     // steps of either sign; throws Error(invalid_argument) where they are 0 modulo `slots`.
@@ -44,7 +44,7 @@ struct KeyId {
     static KeyId conjugation() noexcept { return {0xffffffffU}; }
     static KeyId sparse_encapsulation() noexcept { return {0xfffffffeU}; }
     static KeyId sparse_release() noexcept { return {0xfffffffdU}; }
-    bool is_relinearization() const noexcept { return rotation == 0; }
+    bool is_relinearization() const noexcept { return code == 0; }
     bool is_conjugation() const noexcept { return *this == conjugation(); }
     bool is_encapsulation() const noexcept {
         return *this == sparse_encapsulation() || *this == sparse_release();

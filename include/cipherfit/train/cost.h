@@ -12,8 +12,8 @@ namespace cipherfit {
 
 // What the plan's circuit does, read from its tape: before the first iteration, and in each. The
 // preparation are babies of all samples (of mini-batches they belong to the iteration), or the
-// kernel where the server makes it. Of bootstrappings, which are counted by their measured time,
-// limb_transforms alone.
+// Gram matrix where the server makes it. Of bootstrappings, which are counted by their measured
+// time, limb_transforms alone.
 struct TrainingCounts {
     OperationCounts preparation;
     std::vector<OperationCounts> iterations;

@@ -1,6 +1,6 @@
 // Training under encryption: the recurrence of recipe.h on ciphertexts, in the form that the plan's
 // solver gives it. Primal: on the model, in the lane layout. Dual: on its coefficients A, U = A^T
-// Xs, in the kernel layout, with Z = Z_0 + K A, K = Xs Xs^T, and E in the place of Q. Holds no
+// Xs, in the Gram layout, with Z = Z_0 + K A, K = Xs Xs^T, and E in the place of Q. Holds no
 // secret and draws no randomness: the same inputs give the same ciphertexts, bit for bit, on any
 // number of threads.
 #pragma once

@@ -12,12 +12,12 @@
 
 namespace cipherfit {
 
-// Who computes the dual solver's kernel: the owner in the clear, or the server from the encrypted
-// features (two levels more, and much more work and data for both).
-enum class KernelSource { owner, server };
+// Who computes the dual solver's Gram matrix: the owner in the clear, or the server from the
+// encrypted features (two levels more, and much more work and data for both).
+enum class GramSource { owner, server };
 
-std::string_view name(KernelSource source) noexcept;
-Expected<KernelSource> kernel_source_from_name(std::string_view name);
+std::string_view name(GramSource source) noexcept;
+Expected<GramSource> gram_source_from_name(std::string_view name);
 
 // n, d (bias included; 0: not known, see TrainingPlan::tells_features()), and the classes. `heads`
 // (c) are the logits that are trained: one for every class, or a single one for two classes
@@ -44,7 +44,7 @@ struct PlanOptions {
     // The name of a solver (solver_names()); none: the cheapest of those that need not be asked
     // for.
     std::optional<std::string> solver;
-    KernelSource kernel = KernelSource::owner;
+    GramSource gram = GramSource::owner;
     // Whether the states may be bootstrapped where one chain does not hold all iterations, or where
     // that is cheaper; `always` for tests.
     enum class Refresh { never, where_it_pays, always } refresh = Refresh::where_it_pays;

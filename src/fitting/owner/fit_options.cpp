@@ -69,7 +69,7 @@ SetupOptions setup_options(const RecipeOptions& recipe, const FeatureOptions& fe
         options.plan.refresh = PlanOptions::Refresh::never;
     }
     options.plan.most_ciphertexts = recipe.most_ciphertexts.value_or(as_published ? 6 : 0);
-    options.plan.kernel = value_or_throw(kernel_source_from_name(recipe.kernel));
+    options.plan.gram = value_or_throw(gram_source_from_name(recipe.gram));
     options.plan.models_every = recipe.models_every;
     return options;
 }
@@ -95,7 +95,7 @@ nlohmann::json to_json(const RecipeOptions& recipe, const FeatureOptions& featur
                         {"most_ciphertexts", nullptr},
                         {"models_every", nullptr},
                         {"solver", recipe.solver},
-                        {"kernel", recipe.kernel},
+                        {"kernel", recipe.gram},
                         {"features", features.kind},
                         {"pca", features.components},
                         {"whiten", nullptr},

@@ -159,7 +159,7 @@ WhitenedOptions cosines_of(const CharterPlan& plan) {
     WhitenedOptions options;
     options.cosines = true;
     options.cosine_count = static_cast<Eigen::Index>(map.cosines);
-    options.width = map.kernel_width;
+    options.width = map.rbf_width;
     options.seed = map.seed;
     options.components = static_cast<Eigen::Index>(plan.terms().columns()) - 1;
     return options;

@@ -22,7 +22,7 @@ Expected<void> write_keys(ContentSink to, const SecretKey& key, const KeyRequest
             ByteWriter list;
             list.u32(static_cast<std::uint32_t>(levels.size()));
             for (const auto& [id, level] : levels) {
-                list.u32(id.rotation);
+                list.u32(id.code);
                 list.u32(static_cast<std::uint32_t>(level));
             }
             value_or_throw(writer.section(tag_list, 0, list.take()));

@@ -81,7 +81,7 @@ Seed uniform_seed(const Seed& common, ShareKind kind, KeyId id, std::size_t leve
     return FieldHash("cipherfit uniform halves 1")
         .field(common)
         .number(static_cast<std::uint64_t>(kind))
-        .number(id.rotation)
+        .number(id.code)
         .number(level)
         .finish();
 }

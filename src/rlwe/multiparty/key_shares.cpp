@@ -67,7 +67,7 @@ ShareShape share_shape(const Parameters& parameters, ShareKind kind, KeyId id, s
             "a share for level {} does not fit: the highest is {}", level, parameters.max_level());
     const bool switching = kind == ShareKind::switching_key;
     const bool rotation =
-        id.is_conjugation() || (!id.is_relinearization() && id.rotation < parameters.slots());
+        id.is_conjugation() || (!id.is_relinearization() && id.code < parameters.slots());
     require(switching ? rotation : id.is_relinearization(), ErrorCode::invalid_argument,
             "the {} cannot be made as a {} from shares", id.describe(), name(kind));
     if (kind == ShareKind::public_key) {
@@ -109,7 +109,7 @@ Digest digest(const Parameters& parameters, const KeyShare& share) {
     FieldHash hash("cipherfit key share 1");
     hash.field(parameters.fingerprint())
         .number(static_cast<std::uint64_t>(share.kind))
-        .number(share.id.rotation)
+        .number(share.id.code)
         .number(share.level)
         .number(share.polys.size());
     for (const RnsPoly& poly : share.polys) {

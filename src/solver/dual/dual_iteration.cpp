@@ -1,6 +1,6 @@
 #include "solver/dual/dual_iteration.h"
 
-#include "cipherfit/linalg/kernel_from_features.h"
+#include "cipherfit/linalg/gram_from_features.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 #include "solver/join_states.h"
 
@@ -11,16 +11,16 @@
 namespace cipherfit {
 namespace {
 
-std::vector<Handle> kernel_blocks(const TrainingPlan& plan, Operations& operations,
-                                  std::vector<Handle> features) {
+std::vector<Handle> gram_blocks(const TrainingPlan& plan, Operations& operations,
+                                std::vector<Handle> features) {
     const DualSolver& solver = dual_solver(plan);
-    if (solver.source() == KernelSource::owner) {
+    if (solver.source() == GramSource::owner) {
         return features;
     }
     const std::span<const Handle> all(features);
     const std::size_t chunks = features.size() / 2;
-    return kernel_from_features(operations, solver.layout(), all.first(chunks), all.subspan(chunks),
-                                solver.product_scale(plan));
+    return gram_from_features(operations, solver.layout(), all.first(chunks), all.subspan(chunks),
+                              solver.product_scale(plan));
 }
 
 }  // namespace
@@ -29,8 +29,8 @@ DualIteration::DualIteration(const TrainingPlan& plan, Operations& operations, C
     : plan_(plan),
       solver_(dual_solver(plan)),
       operations_(operations),
-      kernel_(operations_, solver_.layout(),
-              kernel_blocks(plan, operations_, std::move(data[features_message]))),
+      gram_(operations_, solver_.layout(),
+            gram_blocks(plan, operations_, std::move(data[features_message]))),
       mask_(solver_.layout().value_mask()),
       labels_(std::move(data[labels_message])),
       logits_(std::move(data[logits_message])),
@@ -48,11 +48,11 @@ Handle DualIteration::errors(const CircuitState& state) const {
         z = operations_.drop_to_level(logits_[0], static_cast<std::size_t>(at.sigmoid));
     } else {
         const Handle* initial = logits_.empty() ? nullptr : logits_.data();
-        z = EncryptedKernel::fold_lanes(
+        z = EncryptedGram::fold_lanes(
             operations_, solver_.layout(),
-            kernel_.multiply(gradient_sequence(plan_.recipe(), state)[0], initial));
+            gram_.multiply(gradient_sequence(plan_.recipe(), state)[0], initial));
     }
-    return EncryptedKernel::replicate(
+    return EncryptedGram::replicate(
         operations_, solver_.layout(),
         labels_minus_odd_polynomial(operations_, labels_[0], z, plan_.recipe().sigmoid.odd, mask_,
                                     solver_.error_scale(plan_, t)));

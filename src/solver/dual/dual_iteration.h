@@ -1,9 +1,9 @@
-// An iteration of the dual solver, on the model's coefficients in the kernel layout
-// (linalg/kernel_product.h). The states are kept as replicas.
+// An iteration of the dual solver, on the model's coefficients in the Gram layout
+// (linalg/gram_product.h). The states are kept as replicas.
 #pragma once
 
 #include "cipherfit/circuit/operations.h"
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_product.h"
 #include "solver/dual/dual_solver.h"
 #include "solver/training_circuit.h"
 
@@ -24,7 +24,7 @@ class DualIteration : public TrainingCircuit {
     const TrainingPlan& plan_;
     const DualSolver& solver_;
     Operations& operations_;
-    EncryptedKernel kernel_;  // refers to operations_
+    EncryptedGram gram_;  // refers to operations_
     std::vector<double> mask_;
     std::vector<Handle> labels_, logits_, start_;
 };

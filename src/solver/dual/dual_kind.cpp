@@ -1,7 +1,7 @@
 // What is known of dual runs before there is a plan, in one chain or with bootstrappings: levels,
 // layouts, JSON.
-#include "cipherfit/linalg/kernel_from_features.h"
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_from_features.h"
+#include "cipherfit/linalg/gram_product.h"
 #include "cipherfit/linalg/odd_polynomial.h"
 #include "solver/dual/dual_solver.h"
 #include "solver/dual_logits/dual_logits_solver.h"
@@ -19,17 +19,16 @@ namespace {
 // unless asked for.
 constexpr std::size_t most_samples = 2048;
 
-bool server_makes_kernel(const PlanOptions& options) {
-    return options.kernel == KernelSource::server;
+bool server_makes_gram(const PlanOptions& options) {
+    return options.gram == GramSource::server;
 }
 
-std::shared_ptr<const Solver> made(const KernelLayout& layout, KernelSource source,
-                                   bool refreshed) {
+std::shared_ptr<const Solver> made(const GramLayout& layout, GramSource source, bool refreshed) {
     if (!refreshed) {
         return std::make_shared<DualSolver>(layout, source);
     }
-    require(source == KernelSource::owner, ErrorCode::invalid_argument,
-            "a run with bootstrappings takes its kernel from the owner");
+    require(source == GramSource::owner, ErrorCode::invalid_argument,
+            "a run with bootstrappings takes its Gram matrix from the owner");
     return std::make_shared<DualLogitsSolver>(layout);
 }
 
@@ -69,7 +68,8 @@ class DualKind : public SolverKind {
 
     // An iteration without refreshes ends with its errors: the product with the features is the
     // owner's, once. From zero, its first one only takes up the labels. With refreshes it is the
-    // logits that go from one iteration to the next, and the product with the kernel comes last.
+    // logits that go from one iteration to the next, and the product with the Gram matrix comes
+    // last.
     std::vector<IterationLevels> levels(const Recipe& recipe,
                                         std::size_t refreshed) const override {
         const bool product_last = refreshed > 0;
@@ -83,36 +83,36 @@ class DualKind : public SolverKind {
     }
 
     std::size_t extra_levels(const PlanOptions& options) const override {
-        return server_makes_kernel(options) ? kernel_levels : 0;
+        return server_makes_gram(options) ? gram_levels : 0;
     }
 
     bool can_refresh(const PlanOptions& options) const override {
-        return !server_makes_kernel(options);
+        return !server_makes_gram(options);
     }
 
     void search(const SearchSpace& space, LayoutSearch& search) const override {
         const TrainingShape& shape = space.shape;
-        const KernelSource source = space.options.kernel;
+        const GramSource source = space.options.gram;
         const std::size_t slots = space.slots();
-        if (!KernelLayout::fits(slots, shape.samples, shape.heads, least_padded_heads(source))) {
+        if (!GramLayout::fits(slots, shape.samples, shape.heads, least_padded_heads(source))) {
             return;
         }
-        const KernelLayout plain = kernel_layout(slots, shape, 1, source);
-        const std::size_t blocks = plain.kernel_blocks();
+        const GramLayout plain = gram_layout(slots, shape, 1, source);
+        const std::size_t blocks = plain.gram_blocks();
         const std::size_t chunks =
-            server_makes_kernel(space.options) ? plain.feature_chunks(shape.features) : 0;
+            server_makes_gram(space.options) ? plain.feature_chunks(shape.features) : 0;
         const std::size_t ciphertexts = (chunks > 0 ? 2 * chunks : blocks) + 2;
         if (search.too_many(ciphertexts)) {
             return;
         }
         for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
-            const KernelLayout layout = kernel_layout(slots, shape, babies, source);
-            KeyRequest request = EncryptedKernel::keys(layout, {});
+            const GramLayout layout = gram_layout(slots, shape, babies, source);
+            KeyRequest request = EncryptedGram::keys(layout, {});
             if (chunks > 0) {
-                request.merge(kernel_from_features_keys(layout, kernel_levels));
+                request.merge(gram_from_features_keys(layout, gram_levels));
             }
             const std::size_t keys = request.levels().size();
-            double work = chunks > 0 ? count_kernel(layout, chunks, space.ring).limb_transforms : 0;
+            double work = chunks > 0 ? count_gram(layout, chunks, space.ring).limb_transforms : 0;
             for (const IterationLevels& at : space.schedule) {
                 work += count_iteration(layout, space.recipe.sigmoid.degree(), space.ring, at,
                                         &at == &space.schedule.back())
@@ -136,8 +136,8 @@ class DualKind : public SolverKind {
                                             const Recipe& /*recipe*/, std::size_t slots,
                                             bool refreshed) const override {
         const auto source =
-            value_or_throw(kernel_source_from_name(json.at("kernel").get<std::string>()));
-        return made(kernel_layout(slots, shape, json_count(json, "babies"), source), source,
+            value_or_throw(gram_source_from_name(json.at("kernel").get<std::string>()));
+        return made(gram_layout(slots, shape, json_count(json, "babies"), source), source,
                     refreshed);
     }
 };

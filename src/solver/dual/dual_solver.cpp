@@ -12,20 +12,20 @@
 
 namespace cipherfit {
 
-std::size_t least_padded_heads(KernelSource source) noexcept {
-    return source == KernelSource::server ? 2 : 1;
+std::size_t least_padded_heads(GramSource source) noexcept {
+    return source == GramSource::server ? 2 : 1;
 }
 
-KernelLayout kernel_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies,
-                           KernelSource source) {
-    return KernelLayout::create(slots, shape.samples, shape.heads, babies,
-                                least_padded_heads(source));
+GramLayout gram_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies,
+                       GramSource source) {
+    return GramLayout::create(slots, shape.samples, shape.heads, babies,
+                              least_padded_heads(source));
 }
 
 // Features of which a Gram matrix is made are multiplied with each other and rescaled.
 double DualSolver::feature_scale(const TrainingPlan& plan) const noexcept {
-    return source_ == KernelSource::server ? std::exp2(static_cast<double>(plan.scale_bits()))
-                                           : product_scale(plan);
+    return source_ == GramSource::server ? std::exp2(static_cast<double>(plan.scale_bits()))
+                                         : product_scale(plan);
 }
 
 double DualSolver::label_scale(const TrainingPlan& plan) const noexcept {
@@ -33,13 +33,13 @@ double DualSolver::label_scale(const TrainingPlan& plan) const noexcept {
 }
 
 std::size_t DualSolver::feature_level(const TrainingPlan& plan, std::size_t batch) const noexcept {
-    return source_ == KernelSource::server ? plan.parameters().max_level()
-                                           : GradientSolver::feature_level(plan, batch);
+    return source_ == GramSource::server ? plan.parameters().max_level()
+                                         : GradientSolver::feature_level(plan, batch);
 }
 
 std::size_t DualSolver::feature_ciphertexts(const TrainingShape& shape) const noexcept {
-    return source_ == KernelSource::owner ? layout_.kernel_blocks()
-                                          : 2 * layout_.feature_chunks(shape.features);
+    return source_ == GramSource::owner ? layout_.gram_blocks()
+                                        : 2 * layout_.feature_chunks(shape.features);
 }
 
 double DualSolver::capacity(const TrainingPlan& plan) const {
@@ -61,15 +61,15 @@ std::shared_ptr<const Solver> DualSolver::least(TrainingShape& shape) const {
 // These products take less of a tape than the primal's.
 double DualSolver::products_per_iteration(const TrainingPlan& plan) const {
     return static_cast<double>(feature_ciphertexts(plan.shape())) *
-           static_cast<double>(layout_.kernel_blocks()) / 16;
+           static_cast<double>(layout_.gram_blocks()) / 16;
 }
 
 TrainingCounts DualSolver::estimate(const TrainingPlan& plan) const {
     const RingShape ring = full_ring(plan.parameters());
     TrainingCounts counts;
-    if (source_ == KernelSource::server) {
+    if (source_ == GramSource::server) {
         counts.preparation =
-            count_kernel(layout_, layout_.feature_chunks(plan.shape().features), ring);
+            count_gram(layout_, layout_.feature_chunks(plan.shape().features), ring);
     }
     for (const IterationLevels& at : plan.levels()) {
         counts.iterations.push_back(count_iteration(layout_, plan.recipe().sigmoid.degree(), ring,

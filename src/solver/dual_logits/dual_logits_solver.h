@@ -19,8 +19,7 @@ inline constexpr std::string_view segment_sequence = "segment";
 
 class DualLogitsSolver : public DualSolver {
   public:
-    explicit DualLogitsSolver(const KernelLayout& layout)
-        : DualSolver(layout, KernelSource::owner) {}
+    explicit DualLogitsSolver(const GramLayout& layout) : DualSolver(layout, GramSource::owner) {}
 
     std::string_view form() const noexcept override { return "dual_logits"; }
     bool ends_with_product() const noexcept override { return true; }

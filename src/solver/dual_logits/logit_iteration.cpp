@@ -13,7 +13,7 @@ LogitIteration::LogitIteration(const TrainingPlan& plan, Operations& operations,
       solver_(dual_logits_solver(plan)),
       operations_(operations),
       refresh_(plan, operations, solver_.layout().value_mask()),
-      kernel_(operations_, solver_.layout(), std::move(data[features_message])),
+      gram_(operations_, solver_.layout(), std::move(data[features_message])),
       mask_(solver_.layout().value_mask()),
       weights_(error_weights(plan.recipe())),
       segment_weights_(segment_weights(plan.recipe(), solver_.models_every(plan))),
@@ -41,7 +41,7 @@ Handle LogitIteration::errors(const CircuitState& state) const {
     const Handle z =
         t == 0 ? operations_.drop_to_level(logits_[0], static_cast<std::size_t>(at.sigmoid))
                : logits(gradient_sequence(plan_.recipe(), state)[0]);
-    return EncryptedKernel::replicate(
+    return EncryptedGram::replicate(
         operations_, solver_.layout(),
         labels_minus_odd_polynomial(operations_, labels_[0], z, plan_.recipe().sigmoid.odd, mask_,
                                     solver_.error_scale(plan_, t)));
@@ -86,7 +86,7 @@ CircuitState LogitIteration::step(const CircuitState& given) {
         next[segment_sequence] = segment(e, t, given[segment_sequence]);
     }
     const Handle update =
-        EncryptedKernel::fold_lanes(operations_, solver_.layout(), kernel_.multiply(e, nullptr));
+        EncryptedGram::fold_lanes(operations_, solver_.layout(), gram_.multiply(e, nullptr));
     append_sequences(Recurrence(recipe), next, [&](const SequenceTerms& terms) {
         return join_after_rescaling(operations_, update, terms, state);
     });

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "cipherfit/circuit/operations.h"
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_product.h"
 #include "solver/dual_logits/dual_logits_solver.h"
 #include "solver/dual_logits/segments.h"
 #include "solver/state_refresh.h"
@@ -40,7 +40,7 @@ class LogitIteration : public TrainingCircuit {
     const DualLogitsSolver& solver_;
     Operations& operations_;
     StateRefresh refresh_;
-    EncryptedKernel kernel_;  // refers to operations_
+    EncryptedGram gram_;  // refers to operations_
     std::vector<double> mask_;
     std::vector<double> weights_;
     SegmentWeights segment_weights_;

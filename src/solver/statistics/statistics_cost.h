@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cipherfit/circuit/folds.h"
-#include "cipherfit/linalg/kernel_layout.h"
+#include "cipherfit/linalg/gram_layout.h"
 #include "cipherfit/train/plan_options.h"
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 namespace cipherfit {
 
 // `sequences`: that the iteration makes, 1 or 2.
-OperationCounts count_statistics_iteration(const KernelLayout& layout, const RingShape& ring,
+OperationCounts count_statistics_iteration(const GramLayout& layout, const RingShape& ring,
                                            const IterationLevels& at, std::size_t sequences);
 
 }  // namespace cipherfit

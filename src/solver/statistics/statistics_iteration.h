@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cipherfit/circuit/operations.h"
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_product.h"
 #include "solver/training_circuit.h"
 
 #include <vector>
@@ -22,7 +22,7 @@ class StatisticsIteration : public TrainingCircuit {
 
     const TrainingPlan& plan_;
     Operations& operations_;
-    EncryptedKernel gram_;  // refers to operations_
+    EncryptedGram gram_;  // refers to operations_
     std::vector<Handle> moments_;
 };
 

@@ -1,5 +1,5 @@
 // What is known of runs on statistics before there is a plan: levels, layouts, costs, JSON.
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_product.h"
 #include "solver/iteration_levels.h"
 #include "solver/json_counts.h"
 #include "solver/layout_search.h"
@@ -11,7 +11,7 @@
 
 namespace cipherfit {
 
-OperationCounts count_statistics_iteration(const KernelLayout& layout, const RingShape& ring,
+OperationCounts count_statistics_iteration(const GramLayout& layout, const RingShape& ring,
                                            const IterationLevels& at, std::size_t sequences) {
     OperationCounter counter(ring);
     if (at.forward < 0) {
@@ -22,7 +22,7 @@ OperationCounts count_statistics_iteration(const KernelLayout& layout, const Rin
         counter.decompose(level, 1);
         counter.key_switch(level, layout.babies() - 1);
     }
-    counter.product(level, layout.kernel_blocks());
+    counter.product(level, layout.gram_blocks());
     counter.full_switch(level, layout.giants());
     counter.full_switch(level - 1, layout.giants() - 1);
     counter.rescale(level, 2, sequences);
@@ -86,15 +86,15 @@ class StatisticsKind : public SolverKind {
         if (!statistics_fit(space.slots(), space.shape)) {
             return;
         }
-        const std::size_t blocks = statistics_layout(space.slots(), space.shape, 1).kernel_blocks();
+        const std::size_t blocks = statistics_layout(space.slots(), space.shape, 1).gram_blocks();
         const std::size_t ciphertexts = blocks + 1;
         if (search.too_many(ciphertexts)) {
             return;
         }
         const std::size_t sequences = has_momentum(space.recipe) ? 2 : 1;
         for (std::size_t babies = 1; babies <= blocks; babies *= 2) {
-            const KernelLayout layout = statistics_layout(space.slots(), space.shape, babies);
-            const std::size_t keys = EncryptedKernel::keys(layout, {}).levels().size();
+            const GramLayout layout = statistics_layout(space.slots(), space.shape, babies);
+            const std::size_t keys = EncryptedGram::keys(layout, {}).levels().size();
             double work = 0;
             for (const IterationLevels& at : space.schedule) {
                 work +=

@@ -30,14 +30,14 @@ double log_factor(const TrainingPlan& plan, int t) {
 }  // namespace
 
 bool statistics_fit(std::size_t slots, const TrainingShape& shape) noexcept {
-    return KernelLayout::fits(slots, shape.features, shape.heads);
+    return GramLayout::fits(slots, shape.features, shape.heads);
 }
 
-KernelLayout statistics_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies) {
+GramLayout statistics_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies) {
     // As many heads as leave no room for a second lane.
     const std::size_t rows = std::bit_ceil(std::max<std::size_t>(shape.features, 1));
-    return KernelLayout::create(slots, shape.features, shape.heads, babies,
-                                std::max<std::size_t>(slots / rows, 1));
+    return GramLayout::create(slots, shape.features, shape.heads, babies,
+                              std::max<std::size_t>(slots / rows, 1));
 }
 
 double StatisticsSolver::gram_scale(const TrainingPlan& plan) const {
@@ -74,7 +74,7 @@ double StatisticsSolver::least_state_scale(const TrainingPlan& plan) const {
 std::vector<SequenceShape> StatisticsSolver::messages(const TrainingPlan& plan,
                                                       std::size_t /*batch*/) const {
     const auto level = static_cast<std::size_t>(plan.levels().front().start);
-    return {{gram_message, layout_.kernel_blocks(), level, gram_scale(plan)},
+    return {{gram_message, layout_.gram_blocks(), level, gram_scale(plan)},
             {moments_message, 1, level, moments_scale(plan)}};
 }
 
@@ -107,7 +107,7 @@ std::shared_ptr<const Solver> StatisticsSolver::least(TrainingShape& /*shape*/) 
 }
 
 double StatisticsSolver::products_per_iteration(const TrainingPlan& /*plan*/) const {
-    return static_cast<double>(layout_.kernel_blocks());
+    return static_cast<double>(layout_.gram_blocks());
 }
 
 TrainingCounts StatisticsSolver::estimate(const TrainingPlan& plan) const {

@@ -9,12 +9,12 @@
 // public coefficient of the recurrence: with the decay step * lambda, M_{t+1} takes up
 // step (Q - lambda U), which is the gradient with c1 G + lambda I.
 //
-// The state is V (d x c) in the kernel layout (linalg/kernel_layout.h) with a single lane: G is
+// The state is V (d x c) in the Gram layout (linalg/gram_layout.h) with a single lane: G is
 // stored by its diagonals, and a product leaves values where the next one takes them, so that no
 // mask, which would cost a level, comes between.
 #pragma once
 
-#include "cipherfit/linalg/kernel_layout.h"
+#include "cipherfit/linalg/gram_layout.h"
 #include "cipherfit/solver/solver.h"
 
 #include <cstddef>
@@ -28,13 +28,13 @@ inline constexpr std::string_view moments_message = "moments";
 
 // Whether d x c values fit a ring, and their layout. Throws Error(invalid_argument) if not.
 bool statistics_fit(std::size_t slots, const TrainingShape& shape) noexcept;
-KernelLayout statistics_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies);
+GramLayout statistics_layout(std::size_t slots, const TrainingShape& shape, std::size_t babies);
 
 class StatisticsSolver : public Solver {
   public:
-    explicit StatisticsSolver(const KernelLayout& layout) : layout_(layout) {}
+    explicit StatisticsSolver(const GramLayout& layout) : layout_(layout) {}
 
-    const KernelLayout& layout() const noexcept { return layout_; }
+    const GramLayout& layout() const noexcept { return layout_; }
     // c1, with which products with G enter the gradient.
     static double slope(const Recipe& recipe) { return recipe.sigmoid.odd.front(); }
     // Of G: what leaves the state's scale, in the mean over the iterations, as it is.
@@ -62,7 +62,7 @@ class StatisticsSolver : public Solver {
     void add_to_json(nlohmann::json& json) const override;
 
   private:
-    KernelLayout layout_;
+    GramLayout layout_;
 };
 
 // The solver of a statistics plan. Throws Error(internal) for another.

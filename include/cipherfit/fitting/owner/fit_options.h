@@ -64,7 +64,7 @@ struct RecipeOptions {
     unsigned log_n = 0, scale_bits = 0;
     double memory_limit_gb = 0;  // 0: the planner's own
     std::optional<std::size_t> most_ciphertexts;
-    std::string solver = "auto", kernel = "owner", security = "128";
+    std::string solver = "auto", gram = "owner", security = "128";
     std::optional<int> models_every;
     std::filesystem::path file;  // of `rehearse`; see recipe_file.h
 };

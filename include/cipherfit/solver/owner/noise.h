@@ -27,12 +27,12 @@ namespace cipherfit {
 //                     and their rotations by the shifts of the product
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
-// Dual: the entries of the kernel are fresh, or have what the server's product adds (noise.cpp);
-// the logits have, from each of L lanes and G giants,
-// the relinearisation's and the rotations' switches, those of the state's rotations times a row of
-// K (whose norm is at most 4, preprocess.h), and the fold's; errors as above with L lanes.
-// In runs with bootstrappings logits have several scales: the polynomial's square takes its error
-// from the least, the masked copy of z from the largest.
+// Dual: the entries of the Gram matrix are fresh, or have what the server's product adds
+// (noise.cpp); the logits have, from each of L lanes and G giants, the relinearisation's and the
+// rotations' switches, those of the state's rotations times a row of K (whose norm is at most 4,
+// preprocess.h), and the fold's; errors as above with L lanes. In runs with bootstrappings logits
+// have several scales: the polynomial's square takes its error from the least, the masked copy of z
+// from the largest.
 //
 // The domain is that of the owner's data: noisy twins evaluate these factors at the logits that
 // training has. A bound over all logits within the sigmoid's range would be some 100,000 times as

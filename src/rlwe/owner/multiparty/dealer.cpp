@@ -40,7 +40,7 @@ const Permutation* inverse_automorphism(const Parameters& parameters, KeyId id) 
     if (id.is_relinearization()) {
         return nullptr;
     }
-    const auto steps = static_cast<std::uint32_t>(parameters.slots()) - id.rotation;
+    const auto steps = static_cast<std::uint32_t>(parameters.slots()) - id.code;
     const KeyId inverse = id.is_conjugation() ? id : KeyId{steps};
     return &parameters.ring().permutation(galois_element(inverse, parameters.log_n()));
 }
@@ -52,7 +52,7 @@ Digest share_context(const Dealer& dealer, const Seed& common, const KeyShare& s
         .field(dealer.parameters().fingerprint())
         .field(common)
         .number(static_cast<std::uint64_t>(share.kind))
-        .number(share.id.rotation)
+        .number(share.id.code)
         .number(share.level)
         .finish();
 }

@@ -11,11 +11,11 @@ namespace cipherfit {
 namespace {
 
 // The error of an entry of K.
-double kernel_error(const TrainingPlan& plan) {
+double gram_error(const TrainingPlan& plan) {
     const DualSolver& solver = dual_solver(plan);
     const Parameters& parameters = plan.parameters();
     const double scale = solver.feature_scale(plan);
-    if (solver.source() == KernelSource::owner) {
+    if (solver.source() == GramSource::owner) {
         return fresh_error(parameters, scale);
     }
     // x_i . x_j with an error in both, |x_i|^2 = K_ii <= 4; the fold of c' rounded products; and
@@ -54,7 +54,7 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     constexpr double largest_row = 4;
 
     NoiseModel noise;
-    noise.features_std = kernel_error(plan);
+    noise.features_std = gram_error(plan);
     // The replication of E adds up so many copies' errors.
     noise.labels_std = std::sqrt(lanes) * fresh_error(parameters, solver.label_scale(plan));
     const double product_error =

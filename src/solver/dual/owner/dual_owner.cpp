@@ -32,11 +32,11 @@ void require_rows(const TrainingPlan& plan, const RowMatrix& xs) {
 }
 
 double largest_carried_logit(const PlainRun& run) {
-    const RowMatrix kernel = gram_matrix(run.data());
+    const RowMatrix gram = gram_matrix(run.data());
     double largest = 0.0;
     run.visit([&](int /*t*/, const RowMatrix& main, const RowMatrix& extrapolated) {
         largest = std::max(
-            {largest, largest_magnitude(kernel * main), largest_magnitude(kernel * extrapolated)});
+            {largest, largest_magnitude(gram * main), largest_magnitude(gram * extrapolated)});
     });
     return largest;
 }
@@ -82,11 +82,11 @@ void DualOwner::for_each_message(const TrainingPlan& plan, const PreparedData& d
     const MessageSender send(plan, batch, use);
     const RowMatrix labels = data.y.array() - 0.5;
     const DualSolver& solver = dual_solver(plan);
-    const KernelLayout& layout = solver.layout();
-    if (solver.source() == KernelSource::owner) {
-        const RowMatrix kernel = gram_matrix(data);
-        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
-            send(features_message, layout.pack_kernel(view(kernel), q));
+    const GramLayout& layout = solver.layout();
+    if (solver.source() == GramSource::owner) {
+        const RowMatrix gram = gram_matrix(data);
+        for (std::size_t q = 0; q < layout.gram_blocks(); ++q) {
+            send(features_message, layout.pack_gram(view(gram), q));
         }
     } else {
         const std::size_t chunks = layout.feature_chunks(plan.shape().features);

@@ -77,10 +77,10 @@ StateRun run_dual_twin(const PreparedData& data, const Recipe& recipe, const Noi
         add_noise(target, std, model.seed, quantity, iteration);
     };
 
-    RowMatrix kernel = gram_matrix(data);
+    RowMatrix gram = gram_matrix(data);
     RowMatrix y = data.y;
     RowMatrix z0 = data.z0;
-    disturb(kernel, model.features_std, Quantity::features, 0);
+    disturb(gram, model.features_std, Quantity::features, 0);
     disturb(y, model.labels_std, Quantity::labels, 0);
     disturb(z0, model.initial_std, Quantity::initial, 0);
 
@@ -101,13 +101,13 @@ StateRun run_dual_twin(const PreparedData& data, const Recipe& recipe, const Noi
         RowMatrix z = z0;
         if (model.refreshes_before(t)) {
             // What the factor adds to the carried logits is an error of theirs.
-            main_error -= model.refresh_loss * (kernel * main + main_error);
-            extrapolated_error -= model.refresh_loss * (kernel * extrapolated + extrapolated_error);
+            main_error -= model.refresh_loss * (gram * main + main_error);
+            extrapolated_error -= model.refresh_loss * (gram * extrapolated + extrapolated_error);
             disturb(main_error, model.refresh_std, Quantity::refreshed_main, t);
             disturb(extrapolated_error, model.refresh_std, Quantity::refreshed_extrapolated, t);
         }
         if (t > 0) {
-            z += kernel * (at_main ? main : extrapolated) +
+            z += gram * (at_main ? main : extrapolated) +
                  (at_main ? main_error : extrapolated_error);
         }
         disturb(z, model.logits_std, Quantity::logits, t);

@@ -113,8 +113,8 @@ class DualLogitsOwner : public DualOwner {
     // The logits.
     RefreshView refresh_view(const TrainingPlan& plan, const PreparedData& data) const override {
         return {.pack =
-                    [&plan, kernel = gram_matrix(data)](const RowMatrix& state) {
-                        const RowMatrix logits = kernel * state;
+                    [&plan, gram = gram_matrix(data)](const RowMatrix& state) {
+                        const RowMatrix logits = gram * state;
                         return SlotBlocks{dual_solver(plan).layout().pack_values(view(logits))};
                     },
                 .one_scale = true,

@@ -38,10 +38,10 @@ class StatisticsOwner : public OwnerSolver {
     void for_each_message(const TrainingPlan& plan, const PreparedData& data, std::size_t batch,
                           const std::function<void(TrainingMessage)>& use) const override {
         const MessageSender send(plan, batch, use);
-        const KernelLayout& layout = statistics_solver(plan).layout();
+        const GramLayout& layout = statistics_solver(plan).layout();
         const Statistics sums = statistics_of(data);
-        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
-            send(gram_message, layout.pack_kernel(view(sums.gram), q));
+        for (std::size_t q = 0; q < layout.gram_blocks(); ++q) {
+            send(gram_message, layout.pack_gram(view(sums.gram), q));
         }
         send(moments_message, layout.pack_values(view(sums.moments)));
     }

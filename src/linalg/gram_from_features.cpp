@@ -1,4 +1,4 @@
-#include "cipherfit/linalg/kernel_from_features.h"
+#include "cipherfit/linalg/gram_from_features.h"
 
 #include "cipherfit/base/error.h"
 
@@ -11,20 +11,20 @@ namespace {
 // Chunks whose rotations exist at a time: enough for one reduction of their products.
 constexpr std::size_t chunks_at_a_time = 4;
 
-std::int64_t rows_to_steps(const KernelLayout& layout, std::size_t rows) noexcept {
+std::int64_t rows_to_steps(const GramLayout& layout, std::size_t rows) noexcept {
     return static_cast<std::int64_t>(rows * layout.lanes() * layout.padded_classes());
 }
 
-std::int64_t baby_steps(const KernelLayout& layout, std::size_t v) noexcept {
+std::int64_t baby_steps(const GramLayout& layout, std::size_t v) noexcept {
     return rows_to_steps(layout, v * layout.lanes());
 }
 
-std::int64_t giant_steps(const KernelLayout& layout, std::size_t u) noexcept {
+std::int64_t giant_steps(const GramLayout& layout, std::size_t u) noexcept {
     return -rows_to_steps(layout, u * layout.babies() * layout.lanes());
 }
 
 // 1 where a fold over m is right, of blocks stored c' slots further on: m = 0 anyway.
-std::vector<double> first_classes(const KernelLayout& layout) {
+std::vector<double> first_classes(const GramLayout& layout) {
     std::vector<double> mask(layout.slots());
     for (std::size_t s = 0; s < mask.size(); s += layout.padded_classes()) {
         mask[s] = 1.0;
@@ -50,7 +50,7 @@ std::vector<Handle> rotations(Operations& operations, const Handle& source, std:
 
 // The rotations whose sums, one after the other, are the sum of the rotations by 0 to c' - 1: four
 // terms at a time share a decomposition and a division.
-std::vector<std::vector<std::int64_t>> class_sums(const KernelLayout& layout) {
+std::vector<std::vector<std::int64_t>> class_sums(const GramLayout& layout) {
     std::vector<std::vector<std::int64_t>> sums;
     const std::size_t classes = layout.padded_classes();
     for (std::size_t step = 1; step < classes;) {
@@ -64,7 +64,7 @@ std::vector<std::vector<std::int64_t>> class_sums(const KernelLayout& layout) {
     return sums;
 }
 
-Handle sum_over_classes(Operations& operations, const KernelLayout& layout, Handle x) {
+Handle sum_over_classes(Operations& operations, const GramLayout& layout, Handle x) {
     for (const auto& steps : class_sums(layout)) {
         x = operations.sum_of_rotations(x, steps);
     }
@@ -73,12 +73,12 @@ Handle sum_over_classes(Operations& operations, const KernelLayout& layout, Hand
 
 }  // namespace
 
-std::vector<Handle> kernel_from_features(Operations& operations, const KernelLayout& layout,
-                                         std::span<const Handle> rows,
-                                         std::span<const Handle> skewed, double scale) {
+std::vector<Handle> gram_from_features(Operations& operations, const GramLayout& layout,
+                                       std::span<const Handle> rows, std::span<const Handle> skewed,
+                                       double scale) {
     require(!rows.empty() && rows.size() == skewed.size(), ErrorCode::invalid_argument,
-            "a kernel needs as many chunks of rows as of skewed rows, got {} and {}", rows.size(),
-            skewed.size());
+            "a Gram matrix needs as many chunks of rows as of skewed rows, got {} and {}",
+            rows.size(), skewed.size());
     std::vector<Handle> sums;
     for (std::size_t first = 0; first < rows.size(); first += chunks_at_a_time) {
         const std::size_t last = std::min(rows.size(), first + chunks_at_a_time);
@@ -90,7 +90,7 @@ std::vector<Handle> kernel_from_features(Operations& operations, const KernelLay
             babies.push_back(rotations(operations, skewed[p], layout.babies(),
                                        [&](std::size_t v) { return baby_steps(layout, v); }));
         }
-        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+        for (std::size_t q = 0; q < layout.gram_blocks(); ++q) {
             std::vector<HandleProduct> products;
             products.reserve(last - first);
             for (std::size_t k = 0; k < last - first; ++k) {
@@ -121,7 +121,7 @@ std::vector<Handle> kernel_from_features(Operations& operations, const KernelLay
     return blocks;
 }
 
-KeyRequest kernel_from_features_keys(const KernelLayout& layout, std::size_t level) {
+KeyRequest gram_from_features_keys(const GramLayout& layout, std::size_t level) {
     KeyRequest request;
     const std::size_t slots = layout.slots();
     request.relinearization(level);

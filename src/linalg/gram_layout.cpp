@@ -1,4 +1,4 @@
-#include "cipherfit/linalg/kernel_layout.h"
+#include "cipherfit/linalg/gram_layout.h"
 
 #include "cipherfit/base/error.h"
 
@@ -14,20 +14,20 @@ std::size_t padded_count(std::size_t classes, std::size_t least) noexcept {
 
 }  // namespace
 
-bool KernelLayout::fits(std::size_t slots, std::size_t samples, std::size_t classes,
-                        std::size_t least_padded) noexcept {
+bool GramLayout::fits(std::size_t slots, std::size_t samples, std::size_t classes,
+                      std::size_t least_padded) noexcept {
     return samples <= slots && std::max(classes, least_padded) <= slots &&
            std::bit_ceil(samples) * padded_count(classes, least_padded) <= slots;
 }
 
-KernelLayout KernelLayout::create(std::size_t slots, std::size_t samples, std::size_t classes,
-                                  std::size_t babies, std::size_t least_padded) {
+GramLayout GramLayout::create(std::size_t slots, std::size_t samples, std::size_t classes,
+                              std::size_t babies, std::size_t least_padded) {
     require(samples >= 1 && classes >= 1, ErrorCode::invalid_argument,
             "need at least one sample and class, got {} and {}", samples, classes);
     require(std::has_single_bit(slots) && fits(slots, samples, classes, least_padded),
             ErrorCode::invalid_argument, "{} samples of {} classes do not fit {} slots", samples,
             classes, slots);
-    KernelLayout layout;
+    GramLayout layout;
     layout.samples_ = samples;
     layout.classes_ = classes;
     layout.padded_classes_ = padded_count(classes, least_padded);
@@ -39,14 +39,14 @@ KernelLayout KernelLayout::create(std::size_t slots, std::size_t samples, std::s
         layout.lanes_ /= 2;
     }
     layout.babies_ = babies;
-    require(std::has_single_bit(babies) && babies <= layout.kernel_blocks(),
+    require(std::has_single_bit(babies) && babies <= layout.gram_blocks(),
             ErrorCode::invalid_argument, "the baby steps must be a power of two up to {}, got {}",
-            layout.kernel_blocks(), babies);
+            layout.gram_blocks(), babies);
     return layout;
 }
 
-std::vector<double> KernelLayout::pack_kernel(MatrixView k, std::size_t q) const {
-    require(k.rows == samples_ && k.columns == samples_ && q < kernel_blocks(),
+std::vector<double> GramLayout::pack_gram(MatrixView k, std::size_t q) const {
+    require(k.rows == samples_ && k.columns == samples_ && q < gram_blocks(),
             ErrorCode::invalid_argument, "cannot pack block {} of a {} x {} kernel", q, k.rows,
             k.columns);
     const std::size_t back = q / babies_ * babies_ * lanes_;
@@ -63,7 +63,7 @@ std::vector<double> KernelLayout::pack_kernel(MatrixView k, std::size_t q) const
     return slots;
 }
 
-std::vector<double> KernelLayout::pack_values(MatrixView a) const {
+std::vector<double> GramLayout::pack_values(MatrixView a) const {
     require(a.rows == samples_ && a.columns == classes_, ErrorCode::invalid_argument,
             "cannot pack a {} x {} matrix as {} x {}", a.rows, a.columns, samples_, classes_);
     std::vector<double> slots(this->slots());
@@ -75,7 +75,7 @@ std::vector<double> KernelLayout::pack_values(MatrixView a) const {
     return slots;
 }
 
-std::vector<double> KernelLayout::pack_replicas(MatrixView a) const {
+std::vector<double> GramLayout::pack_replicas(MatrixView a) const {
     const std::vector<double> values = pack_values(a);
     std::vector<double> slots(values.size());
     for (std::size_t i = 0; i < rows_; ++i) {
@@ -88,7 +88,7 @@ std::vector<double> KernelLayout::pack_replicas(MatrixView a) const {
     return slots;
 }
 
-std::vector<double> KernelLayout::pack_chunk(MatrixView x, std::size_t p, bool skewed) const {
+std::vector<double> GramLayout::pack_chunk(MatrixView x, std::size_t p, bool skewed) const {
     require(x.rows == samples_ && p < feature_chunks(x.columns), ErrorCode::invalid_argument,
             "cannot pack chunk {} of {} x {} features of {} samples", p, x.rows, x.columns,
             samples_);
@@ -106,20 +106,20 @@ std::vector<double> KernelLayout::pack_chunk(MatrixView x, std::size_t p, bool s
     return slots;
 }
 
-std::vector<double> KernelLayout::pack_rows(MatrixView x, std::size_t p) const {
+std::vector<double> GramLayout::pack_rows(MatrixView x, std::size_t p) const {
     return pack_chunk(x, p, false);
 }
 
-std::vector<double> KernelLayout::pack_skewed_rows(MatrixView x, std::size_t p) const {
+std::vector<double> GramLayout::pack_skewed_rows(MatrixView x, std::size_t p) const {
     return pack_chunk(x, p, true);
 }
 
-std::vector<double> KernelLayout::value_mask() const {
+std::vector<double> GramLayout::value_mask() const {
     const std::vector<double> ones(samples_ * classes_, 1.0);
     return pack_values({ones.data(), samples_, classes_});
 }
 
-std::vector<double> KernelLayout::unpack_replicas(std::span<const double> slots) const {
+std::vector<double> GramLayout::unpack_replicas(std::span<const double> slots) const {
     require(slots.size() == this->slots(), ErrorCode::invalid_argument,
             "the layout has {} slots, got {}", this->slots(), slots.size());
     std::vector<double> values(samples_ * classes_);
@@ -134,7 +134,7 @@ std::vector<double> KernelLayout::unpack_replicas(std::span<const double> slots)
     return values;
 }
 
-std::vector<double> KernelLayout::unpack_values(std::span<const double> slots) const {
+std::vector<double> GramLayout::unpack_values(std::span<const double> slots) const {
     require(slots.size() == this->slots(), ErrorCode::invalid_argument,
             "the layout has {} slots, got {}", this->slots(), slots.size());
     std::vector<double> values(samples_ * classes_);

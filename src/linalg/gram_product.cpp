@@ -1,4 +1,4 @@
-#include "cipherfit/linalg/kernel_product.h"
+#include "cipherfit/linalg/gram_product.h"
 
 #include "cipherfit/base/error.h"
 #include "linalg/signed_size.h"
@@ -9,25 +9,26 @@ namespace cipherfit {
 namespace {
 
 // Slots of a rotation by `rows` rows.
-std::int64_t row_steps(const KernelLayout& layout, std::size_t rows) noexcept {
+std::int64_t row_steps(const GramLayout& layout, std::size_t rows) noexcept {
     return signed_size(rows * layout.lanes() * layout.padded_classes());
 }
 
 // Slots from (i, g) to (i + 1, g - 1).
-std::int64_t skew_steps(const KernelLayout& layout) noexcept {
+std::int64_t skew_steps(const GramLayout& layout) noexcept {
     return row_steps(layout, 1) - signed_size(layout.padded_classes());
 }
 
 }  // namespace
 
-EncryptedKernel::EncryptedKernel(Operations& operations, const KernelLayout& layout,
-                                 std::vector<Handle> blocks)
+EncryptedGram::EncryptedGram(Operations& operations, const GramLayout& layout,
+                             std::vector<Handle> blocks)
     : operations_(operations), layout_(layout), blocks_(std::move(blocks)) {
-    require(blocks_.size() == layout.kernel_blocks(), ErrorCode::invalid_argument,
-            "the layout has {} kernel blocks, got {}", layout.kernel_blocks(), blocks_.size());
+    require(blocks_.size() == layout.gram_blocks(), ErrorCode::invalid_argument,
+            "the layout has {} blocks of the Gram matrix, got {}", layout.gram_blocks(),
+            blocks_.size());
 }
 
-Handle EncryptedKernel::multiply(const Handle& replicas, const Handle* added) const {
+Handle EncryptedGram::multiply(const Handle& replicas, const Handle* added) const {
     const std::size_t babies = layout_.babies();
     std::vector<Handle> rotated;
     rotated.reserve(babies);
@@ -60,8 +61,7 @@ Handle EncryptedKernel::multiply(const Handle& replicas, const Handle* added) co
     return result;
 }
 
-Handle EncryptedKernel::fold_lanes(Operations& operations, const KernelLayout& layout,
-                                   Handle product) {
+Handle EncryptedGram::fold_lanes(Operations& operations, const GramLayout& layout, Handle product) {
     for (std::size_t lane = 1; lane < layout.lanes(); lane *= 2) {
         operations.add_inplace(
             product, operations.rotate(product, signed_size(lane * layout.padded_classes())));
@@ -69,8 +69,7 @@ Handle EncryptedKernel::fold_lanes(Operations& operations, const KernelLayout& l
     return product;
 }
 
-Handle EncryptedKernel::replicate(Operations& operations, const KernelLayout& layout,
-                                  Handle values) {
+Handle EncryptedGram::replicate(Operations& operations, const GramLayout& layout, Handle values) {
     for (std::size_t lane = 1; lane < layout.lanes(); lane *= 2) {
         operations.add_inplace(values,
                                operations.rotate(values, signed_size(lane) * skew_steps(layout)));
@@ -78,7 +77,7 @@ Handle EncryptedKernel::replicate(Operations& operations, const KernelLayout& la
     return values;
 }
 
-KeyRequest EncryptedKernel::keys(const KernelLayout& layout, const KernelLevels& levels) {
+KeyRequest EncryptedGram::keys(const GramLayout& layout, const GramLevels& levels) {
     KeyRequest request;
     const std::size_t slots = layout.slots();
     if (levels.uses_product) {

@@ -7,8 +7,8 @@
 // rotation by one row is one by L c' slots.
 //   values      (i, 0, m) = A[i, m], zero in lanes g > 0: what a fold over lanes leaves, masked
 //   replicas    (i, g, m) = A[i + g, m]: what a product takes
-//   kernel      block q: (i, g, m) = K[i, i + L q + g], q = 0..n'/L - 1
-// so that sum_q kernel_q o (replicas rotated by L q rows), summed over the lanes g, is K A.
+//   Gram matrix      block q: (i, g, m) = K[i, i + L q + g], q = 0..n'/L - 1
+// so that sum_q gram_q o (replicas rotated by L q rows), summed over the lanes g, is K A.
 // Values become replicas by log2(L) rotations by L c' - c' slots, 2 of these, 4 of these, ...
 //
 // Baby steps and giant steps: q = u G + v. Block q is stored rotated back by u G L rows, so that
@@ -24,14 +24,14 @@
 
 namespace cipherfit {
 
-class KernelLayout {
+class GramLayout {
   public:
     // Throws Error(invalid_argument) unless samples and classes are at least 1, slots is a power
     // of two of at least n' c', and `babies` (G) a power of two that divides n'/L. c' is at least
-    // `least_padded`: features come in chunks of c', so that a kernel that is made from them wants
-    // more than one.
-    static KernelLayout create(std::size_t slots, std::size_t samples, std::size_t classes,
-                               std::size_t babies, std::size_t least_padded = 1);
+    // `least_padded`: features come in chunks of c', so that a Gram matrix that is made from them
+    // wants more than one.
+    static GramLayout create(std::size_t slots, std::size_t samples, std::size_t classes,
+                             std::size_t babies, std::size_t least_padded = 1);
     // Whether n' c' values fit.
     static bool fits(std::size_t slots, std::size_t samples, std::size_t classes,
                      std::size_t least_padded = 1) noexcept;
@@ -42,19 +42,19 @@ class KernelLayout {
     std::size_t padded_classes() const noexcept { return padded_classes_; }
     std::size_t rows() const noexcept { return rows_; }
     std::size_t lanes() const noexcept { return lanes_; }
-    std::size_t kernel_blocks() const noexcept { return rows_ / lanes_; }
+    std::size_t gram_blocks() const noexcept { return rows_ / lanes_; }
     std::size_t babies() const noexcept { return babies_; }
-    std::size_t giants() const noexcept { return kernel_blocks() / babies_; }
+    std::size_t giants() const noexcept { return gram_blocks() / babies_; }
 
     // n x n to block q; zero where a sample is padding.
-    std::vector<double> pack_kernel(MatrixView k, std::size_t q) const;
+    std::vector<double> pack_gram(MatrixView k, std::size_t q) const;
     // n x c to slots.
     std::vector<double> pack_values(MatrixView a) const;
     std::vector<double> pack_replicas(MatrixView a) const;
     // 1 where pack_values puts a value, 0 elsewhere.
     std::vector<double> value_mask() const;
-    // The samples' features in chunks of c', from which kernel_from_features.h makes the kernel; x
-    // is n x d, p a chunk of ceil(d / c'). Stored c' slots further on, where that wants them:
+    // The samples' features in chunks of c', from which gram_from_features.h makes the Gram matrix;
+    // x is n x d, p a chunk of ceil(d / c'). Stored c' slots further on, where that wants them:
     //   rows         (i, g, m) = X[i, p c' + m]
     //   skewed rows  (i, g, m) = X[i + g, p c' + m]
     std::vector<double> pack_rows(MatrixView x, std::size_t p) const;
@@ -67,7 +67,7 @@ class KernelLayout {
     std::vector<double> unpack_values(std::span<const double> slots) const;
 
   private:
-    KernelLayout() = default;
+    GramLayout() = default;
     std::vector<double> pack_chunk(MatrixView x, std::size_t p, bool skewed) const;
     std::size_t slot(std::size_t i, std::size_t g, std::size_t m) const noexcept {
         return (i % rows_ * lanes_ + g) * padded_classes_ + m;

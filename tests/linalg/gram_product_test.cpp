@@ -1,8 +1,8 @@
-// The kernel layout on plain slots, and its product on ciphertexts.
-#include "cipherfit/linalg/kernel_product.h"
+// The Gram layout on plain slots, and its product on ciphertexts.
+#include "cipherfit/linalg/gram_product.h"
 
 #include "cipherfit/circuit/evaluator_operations.h"
-#include "cipherfit/linalg/kernel_from_features.h"
+#include "cipherfit/linalg/gram_from_features.h"
 #include "support/errors.h"
 #include "support/owner.h"
 #include "support/property.h"
@@ -40,21 +40,21 @@ std::vector<double> naive_product(const std::vector<double>& k, const std::vecto
     return z;
 }
 
-KernelLayout pick_layout(std::size_t slots) {
+GramLayout pick_layout(std::size_t slots) {
     const auto classes = pick<std::size_t>(1, 10);
     const auto least = pick<std::size_t>(1, 4);
     const auto most = slots / std::bit_ceil(std::max(classes, least));
     const auto samples = pick<std::size_t>(1, most + 1);
-    const KernelLayout plain = KernelLayout::create(slots, samples, classes, 1, least);
-    const auto log_blocks = static_cast<unsigned>(std::bit_width(plain.kernel_blocks()) - 1);
-    return KernelLayout::create(slots, samples, classes, std::size_t{1} << pick(0U, log_blocks + 1),
-                                least);
+    const GramLayout plain = GramLayout::create(slots, samples, classes, 1, least);
+    const auto log_blocks = static_cast<unsigned>(std::bit_width(plain.gram_blocks()) - 1);
+    return GramLayout::create(slots, samples, classes, std::size_t{1} << pick(0U, log_blocks + 1),
+                              least);
 }
 
-TEST(KernelLayout, ProductFoldAndReplicasOnPlainSlots) {
+TEST(GramLayout, ProductFoldAndReplicasOnPlainSlots) {
     EXPECT_TRUE(holds("kernel layout", 200, [] {
         const std::size_t slots = std::size_t{1} << pick(5U, 10U);
-        const KernelLayout layout = pick_layout(slots);
+        const GramLayout layout = pick_layout(slots);
         const std::size_t n = layout.samples();
         const std::size_t c = layout.classes();
         test::Random random(*rc::gen::arbitrary<std::uint64_t>());
@@ -66,12 +66,12 @@ TEST(KernelLayout, ProductFoldAndReplicasOnPlainSlots) {
         const std::size_t row = layout.lanes() * layout.padded_classes();
         const auto replicas = layout.pack_replicas({a.data(), n, c});
         std::vector<double> sum(slots);
-        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
+        for (std::size_t q = 0; q < layout.gram_blocks(); ++q) {
             // Baby v: the replicas by v L rows; giant u: the products by u G L rows.
             const std::size_t v = q % layout.babies();
             const std::size_t u = q / layout.babies();
             const auto shifted = rotated(replicas, v * layout.lanes() * row);
-            std::vector<double> product = layout.pack_kernel({k.data(), n, n}, q);
+            std::vector<double> product = layout.pack_gram({k.data(), n, n}, q);
             for (std::size_t s = 0; s < slots; ++s) {
                 product[s] *= shifted[s];
             }
@@ -109,10 +109,10 @@ TEST(KernelLayout, ProductFoldAndReplicasOnPlainSlots) {
     }));
 }
 
-TEST(KernelLayout, RefusesWhatDoesNotFit) {
+TEST(GramLayout, RefusesWhatDoesNotFit) {
     const auto creation = [](std::size_t slots, std::size_t samples, std::size_t classes,
                              std::size_t babies) {
-        return [=] { static_cast<void>(KernelLayout::create(slots, samples, classes, babies)); };
+        return [=] { static_cast<void>(GramLayout::create(slots, samples, classes, babies)); };
     };
     const auto invalid = ErrorCode::invalid_argument;
     EXPECT_TRUE(throws(invalid, {"got 0 and 3"}, creation(64, 0, 3, 1)));
@@ -120,23 +120,23 @@ TEST(KernelLayout, RefusesWhatDoesNotFit) {
     EXPECT_TRUE(throws(invalid, {"slots"}, creation(96, 4, 4, 1)));
     EXPECT_TRUE(throws(invalid, {"baby", "3"}, creation(64, 16, 4, 3)));
     EXPECT_TRUE(throws(invalid, {"baby", "32"}, creation(64, 16, 4, 32)));
-    EXPECT_TRUE(KernelLayout::fits(64, 16, 4));
-    EXPECT_FALSE(KernelLayout::fits(64, 17, 4));
-    EXPECT_TRUE(KernelLayout::fits(64, 64, 1));
-    EXPECT_FALSE(KernelLayout::fits(64, 64, 1, 2));
-    EXPECT_FALSE(KernelLayout::fits(64, std::size_t{1} << 63U, 2));
-    const KernelLayout layout = KernelLayout::create(64, 5, 3, 2);
+    EXPECT_TRUE(GramLayout::fits(64, 16, 4));
+    EXPECT_FALSE(GramLayout::fits(64, 17, 4));
+    EXPECT_TRUE(GramLayout::fits(64, 64, 1));
+    EXPECT_FALSE(GramLayout::fits(64, 64, 1, 2));
+    EXPECT_FALSE(GramLayout::fits(64, std::size_t{1} << 63U, 2));
+    const GramLayout layout = GramLayout::create(64, 5, 3, 2);
     const std::vector<double> values(25);
     EXPECT_TRUE(throws(invalid, {"block 99"},
-                       [&] { static_cast<void>(layout.pack_kernel({values.data(), 5, 5}, 99)); }));
+                       [&] { static_cast<void>(layout.pack_gram({values.data(), 5, 5}, 99)); }));
     EXPECT_TRUE(throws(invalid, {"4 x 3"},
                        [&] { static_cast<void>(layout.pack_values({values.data(), 4, 3})); }));
 }
 
-TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
-    EXPECT_TRUE(holds("encrypted kernel product", 30, [] {
+TEST(GramProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
+    EXPECT_TRUE(holds("encrypted gram product", 30, [] {
         const Owner owner(small_ring(9, 3, 40, 2));
-        const KernelLayout layout = pick_layout(owner.parameters.slots());
+        const GramLayout layout = pick_layout(owner.parameters.slots());
         const std::size_t n = layout.samples();
         const std::size_t c = layout.classes();
         test::Random random(*rc::gen::arbitrary<std::uint64_t>());
@@ -144,23 +144,23 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         const auto a = test::random_reals(random, n * c);
         const auto b = test::random_reals(random, n * c);
         const bool with_added = *rc::gen::arbitrary<bool>();
-        const EvaluationKeys keys = owner.keys(EncryptedKernel::keys(
+        const EvaluationKeys keys = owner.keys(EncryptedGram::keys(
             layout, {.product = 3, .fold = 2, .replicate = 2, .uses_product = true}));
         const Evaluator evaluator(keys);
         EvaluatorOperations operations(evaluator);
         constexpr double k_scale = 0x1p38;
         constexpr double a_scale = 0x1p40;
         std::vector<Ciphertext> blocks;
-        for (std::size_t q = 0; q < layout.kernel_blocks(); ++q) {
-            blocks.push_back(owner.encrypt(layout.pack_kernel({k.data(), n, n}, q), 3, k_scale));
+        for (std::size_t q = 0; q < layout.gram_blocks(); ++q) {
+            blocks.push_back(owner.encrypt(layout.pack_gram({k.data(), n, n}, q), 3, k_scale));
         }
-        const EncryptedKernel kernel(operations, layout, to_handles(std::move(blocks)));
+        const EncryptedGram gram(operations, layout, to_handles(std::move(blocks)));
         const Handle replicas = owner.encrypt(layout.pack_replicas({a.data(), n, c}), 3, a_scale);
         const Handle added = owner.encrypt(layout.pack_values({b.data(), n, c}), 3, 0x1p36);
-        const Handle product = kernel.multiply(replicas, with_added ? &added : nullptr);
+        const Handle product = gram.multiply(replicas, with_added ? &added : nullptr);
         RC_ASSERT(product.level() == 2U);
         const Ciphertext folded =
-            EncryptedKernel::fold_lanes(operations, layout, operations.copy(product)).release();
+            EncryptedGram::fold_lanes(operations, layout, operations.copy(product)).release();
 
         std::vector<double> expected = naive_product(k, a, n, c);
         for (std::size_t i = 0; with_added && i < expected.size(); ++i) {
@@ -170,7 +170,7 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         // giants' relinearisations and rotations; lanes are folded. And what is added.
         const double fresh = owner.noise.fresh();
         const double scale = folded.scale();
-        const auto blocks_of_lane = static_cast<double>(layout.kernel_blocks());
+        const auto blocks_of_lane = static_cast<double>(layout.gram_blocks());
         const double term = fresh / test::squared(k_scale) +
                             (fresh + owner.noise.key_switching(3)) / test::squared(a_scale);
         const double lane = blocks_of_lane * term + static_cast<double>(layout.giants()) *
@@ -191,7 +191,7 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
         const Ciphertext values = owner.encrypt(layout.pack_values({a.data(), n, c}), 2, a_scale);
         const auto copies = test::is_at_most_noise(
             owner.decrypt_real(
-                EncryptedKernel::replicate(operations, layout, values.copy()).ciphertext()),
+                EncryptedGram::replicate(operations, layout, values.copy()).ciphertext()),
             layout.pack_replicas({a.data(), n, c}),
             test::fold_variance(owner.parameters, 2, static_cast<double>(layout.lanes()), a_scale,
                                 fresh / test::squared(a_scale)));
@@ -201,12 +201,12 @@ TEST(KernelProduct, IsTheMatrixProductWithExactlyTheRequestedKeys) {
     }));
 }
 
-// K = X X^T made from encrypted rows is the kernel that the owner would have packed.
-TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
+// K = X X^T made from encrypted rows is the Gram matrix that the owner would have packed.
+TEST(GramProduct, GramMatricesMadeFromFeaturesAreTheOwners) {
     EXPECT_TRUE(holds("kernel from features", 30, [] {
         const Owner owner(small_ring(8, 3, 40, 2));
         const Parameters& ring = owner.parameters;
-        const KernelLayout layout = pick_layout(ring.slots());
+        const GramLayout layout = pick_layout(ring.slots());
         const std::size_t n = layout.samples();
         const auto d = pick<std::size_t>(1, 40);
         test::Random random(*rc::gen::arbitrary<std::uint64_t>());
@@ -220,7 +220,7 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             }
         }
         const auto level = pick<std::size_t>(2, 4);
-        const EvaluationKeys keys = owner.keys(kernel_from_features_keys(layout, level));
+        const EvaluationKeys keys = owner.keys(gram_from_features_keys(layout, level));
         const Evaluator evaluator(keys);
         EvaluatorOperations operations(evaluator);
         constexpr double x_scale = 0x1p40;
@@ -232,9 +232,9 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             skewed.push_back(
                 owner.encrypt(layout.pack_skewed_rows({x.data(), n, d}, p), level, x_scale));
         }
-        const std::vector<Ciphertext> blocks = release_all(kernel_from_features(
-            operations, layout, borrow_all(rows), borrow_all(skewed), k_scale));
-        RC_ASSERT(blocks.size() == layout.kernel_blocks());
+        const std::vector<Ciphertext> blocks = release_all(
+            gram_from_features(operations, layout, borrow_all(rows), borrow_all(skewed), k_scale));
+        RC_ASSERT(blocks.size() == layout.gram_blocks());
 
         // |x| <= 1: a product of c' features a chunk has an error in both factors, each rotated;
         // then a relinearisation and a fold, the mask's rounding, a rotation and a replication.
@@ -263,26 +263,26 @@ TEST(KernelProduct, KernelsMadeFromFeaturesAreTheOwners) {
             RC_ASSERT(same_scale(blocks[block].scale(), k_scale));
             const auto right =
                 test::is_at_most_noise(owner.decrypt_real(blocks[block]),
-                                       layout.pack_kernel({k.data(), n, n}, block), variance);
+                                       layout.pack_gram({k.data(), n, n}, block), variance);
             if (!right) {
                 RC_FAIL(right.message());
             }
         }
         EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got", "and 0"}, [&] {
             static_cast<void>(
-                kernel_from_features(operations, layout, borrow_all(rows), {}, k_scale));
+                gram_from_features(operations, layout, borrow_all(rows), {}, k_scale));
         }));
     }));
 }
 
-TEST(KernelProduct, RefusesAnotherNumberOfBlocks) {
+TEST(GramProduct, RefusesAnotherNumberOfBlocks) {
     const Owner owner(small_ring(8, 1));
     const EvaluationKeys keys(owner.parameters);
     const Evaluator evaluator(keys);
     EvaluatorOperations operations(evaluator);
-    const KernelLayout layout = KernelLayout::create(owner.parameters.slots(), 16, 4, 1);
+    const GramLayout layout = GramLayout::create(owner.parameters.slots(), 16, 4, 1);
     EXPECT_TRUE(throws(ErrorCode::invalid_argument, {"got 0"},
-                       [&] { const EncryptedKernel kernel(operations, layout, {}); }));
+                       [&] { const EncryptedGram gram(operations, layout, {}); }));
 }
 
 }  // namespace
