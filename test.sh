@@ -28,8 +28,8 @@ Installs what is missing, then
   tsan       the layers that start threads (base, rlwe, ckks) with the thread sanitizer, on small
              rings
   fuzz       every fuzz target for ten seconds, as many at a time as there are cores
---full adds what is slow and seldom finds anything: the thread sanitizer over linalg, train and
-backbone too, the other sanitizers over those, the solvers and the CNN, full-size bootstrapping on
+--full adds what is slow and seldom finds anything: the thread sanitizer over linalg, train, backbone
+and protocol too, the other sanitizers over linalg, train, the solvers and backbone with the CNN, full-size bootstrapping on
 every instruction set, all keys and runs that bounds are measured with, and every installed header
 compiled by itself. Run it before a release, and after changes to threads, to what they share, to
 includes or to what computes.
@@ -267,7 +267,7 @@ fi
 say "tsan"
 # tools/tsan replaces the loops of TBB, into which the sanitizer cannot see.
 threaded='base|rlwe|ckks'
-[ "$full" = no ] || threaded+='|linalg|train|backbone'
+[ "$full" = no ] || threaded+='|linalg|train|backbone|protocol'
 if build build-tsan "test_($threaded)" "${sanitizer_options[@]}" \
     -DCMAKE_CXX_FLAGS="-O1 -I$PWD/tools/tsan" -DCIPHERFIT_SANITIZE=thread; then
     TSAN_OPTIONS=halt_on_error=1 suite tsan build-tsan -R "^($threaded)\."
