@@ -29,9 +29,9 @@ Installs what is missing, then
              rings
   fuzz       every fuzz target for ten seconds, as many at a time as there are cores
 --full adds what is slow and seldom finds anything: the thread sanitizer over linalg, train, backbone
-and protocol too, the other sanitizers over linalg, train, the solvers and backbone with the CNN, full-size bootstrapping on
-every instruction set, all keys and runs that bounds are measured with, and every installed header
-compiled by itself. Run it before a release, and after changes to threads, to what they share, to
+and protocol too, the other sanitizers over linalg, train, the solvers and backbone with the CNN,
+full-size bootstrapping on every instruction set, all keys and runs that bounds are measured with,
+and every installed header compiled by itself. Run it before a release, and after changes to threads, to what they share, to
 includes or to what computes.
 --tidy ends with clang-tidy over every file that changed since it was last clean: up to two hours.
 --fast stops after release. The last line counts the tests of all suites and one for each check;

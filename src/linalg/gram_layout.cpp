@@ -47,7 +47,7 @@ GramLayout GramLayout::create(std::size_t slots, std::size_t samples, std::size_
 
 std::vector<double> GramLayout::pack_gram(MatrixView k, std::size_t q) const {
     require(k.rows == samples_ && k.columns == samples_ && q < gram_blocks(),
-            ErrorCode::invalid_argument, "cannot pack block {} of a {} x {} kernel", q, k.rows,
+            ErrorCode::invalid_argument, "cannot pack block {} of a {} x {} Gram matrix", q, k.rows,
             k.columns);
     const std::size_t back = q / babies_ * babies_ * lanes_;
     std::vector<double> slots(this->slots());
