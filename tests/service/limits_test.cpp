@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace cipherfit::service {
@@ -198,6 +199,57 @@ TEST_F(LimitsTest, AJobWithVeryManyThreadsIsEnded) {
     EXPECT_NE(ended.reason.find("more threads"), std::string::npos) << ended.reason;
 }
 
+TEST_F(LimitsTest, ThreadsThatTheOperatorAsksForAreNoneTooMany) {
+    add_job("a", "alice", 1, JobState::queued);
+    settings.threads = 200;
+    script = fmt::format(
+        "exec /usr/bin/python3 -c 'import threading, time\n"
+        "for i in range({}): threading.Thread(target=time.sleep, args=(1.5,)).start()\n"
+        "open(\"model.cft\", \"w\")'",
+        300 + 8 * std::thread::hardware_concurrency());
+    Service service(settings);
+    const JobRecord ended = wait_for_end(service, "a");
+    EXPECT_EQ(ended.state, JobState::succeeded) << ended.reason;
+}
+
+TEST_F(LimitsTest, AJobWithVeryManyFilesOrDeepDirectoriesIsEnded) {
+    settings.parallel_jobs = 2;
+    add_job("deep", "alice", 1, JobState::queued);
+    add_job("many", "alice", 1, JobState::queued);
+    script =
+        "case $PWD in *deep) mkdir -p a/b/c/d/e/f/g/h/i/j;; "
+        "*) /usr/bin/python3 -c 'for i in range(21000): open(str(i), \"w\")';; esac; sleep 60";
+    Service service(settings);
+    const std::string deep = wait_for_end(service, "deep").reason;
+    EXPECT_NE(deep.find("more than 8 deep"), std::string::npos) << deep;
+    const std::string many = wait_for_end(service, "many").reason;
+    EXPECT_NE(many.find("more files than 20000"), std::string::npos) << many;
+}
+
+TEST_F(LimitsTest, WhatIsTooLargeIsNotReadAtTheEnd) {
+    add_job("a", "alice", 1, JobState::queued);
+    script =
+        "mkdir checkpoints; truncate -s 3G checkpoints/iteration_0001.cft; echo model > model.cft";
+    Service service(settings);
+    const JobRecord ended = wait_for_end(service, "a");
+    EXPECT_EQ(ended.state, JobState::failed);
+    EXPECT_NE(ended.reason.find("more disk"), std::string::npos) << ended.reason;
+    EXPECT_EQ(service.files("alice", "a").size(), 1U);  // what was uploaded
+}
+
+TEST_F(LimitsTest, TheLookAtADirectoryEndsAtALimit) {
+    std::filesystem::create_directories(home / "job/1/2/3");
+    for (int i = 0; i < 20; ++i) {
+        std::ofstream(home / "job" / fmt::format("file{}", i)).flush();
+    }
+    EXPECT_EQ(disk_use_of(home / "job").entries, 23U);
+    EXPECT_EQ(disk_use_of(home / "job", {.entries = 10}).entries, 11U);
+    EXPECT_EQ(disk_use_of(home / "job", {.bytes = 4096}).entries, 2U);
+    EXPECT_TRUE(disk_use_of(home / "job", {.depth = 2}).is_deep);
+    EXPECT_FALSE(disk_use_of(home / "job", {.depth = 3}).is_deep);
+    EXPECT_FALSE(disk_use_of(home / "none").is_hidden);
+}
+
 TEST_F(LimitsTest, EmptyFilesCountToo) {
     std::filesystem::create_directories(home / "job/deep");
     for (const char* name : {"a", "b", "deep/c"}) {
@@ -281,6 +333,35 @@ TEST_F(LimitsTest, ADatabaseThatFailsIsNoFailureOfAJob) {
     EXPECT_EQ(service.job("alice", "a").record.state, JobState::queued);
     Database(settings.data / "service.sqlite").execute("DROP TRIGGER never");
     EXPECT_EQ(wait_for_end(service, "a").state, JobState::succeeded);
+}
+
+TEST_F(LimitsTest, AJobThatCouldNotBeRequeuedIsServedAllTheSame) {
+    add_job("a", "alice", 1, JobState::queued);
+    {
+        Database database(settings.data / "service.sqlite");
+        database.execute("UPDATE jobs SET state = 3");
+        database.execute(
+            "CREATE TRIGGER never BEFORE UPDATE OF state ON jobs WHEN NEW.state = 2 "
+            "BEGIN SELECT RAISE(ABORT, 'no'); END");
+    }
+    Service service(settings);
+    EXPECT_EQ(wait_for_end(service, "a").state, JobState::succeeded);
+}
+
+TEST_F(LimitsTest, AJobThatWaitsAsRunningCanBeCancelled) {
+    add_job("first", "alice", 1, JobState::queued);
+    add_job("second", "alice", 1, JobState::queued);
+    script =
+        "case $PWD in *first) until [ -e go ]; do sleep 0.05; done;; *) sleep 60;; esac; "
+        "echo model > model.cft";
+    Service service(settings);
+    wait_for_state(service, "first", JobState::running);
+    Database(settings.data / "service.sqlite")
+        .execute("UPDATE jobs SET state = 3 WHERE id = 'second'");
+    service.cancel("alice", "second");
+    std::ofstream(settings.data / "jobs/first/go").flush();
+    EXPECT_EQ(wait_for_end(service, "first").state, JobState::succeeded);
+    EXPECT_EQ(wait_for_end(service, "second").state, JobState::cancelled);
 }
 
 TEST_F(LimitsTest, ADirectoryOfOtherThingsIsNotTakenOver) {
