@@ -86,6 +86,9 @@ class Abuse(ServiceTest):
         running = self.serve()
         alice, bob = self.client(running), self.client(running, "bob")
         jobs = {client: client.create(self.plan).id for client in (alice, bob)}
+        with sqlite3.connect(self.data / "service.sqlite", timeout=30) as database:
+            database.execute("UPDATE jobs SET state = 3")  # running: it is watched without end
+        database.close()
 
         def watch(client):
             call = client.watch(jobs[client])
