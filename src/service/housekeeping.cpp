@@ -49,14 +49,14 @@ bool make_readable(const fs::path& path) {
     return true;
 }
 
-// Makes all of a directory readable. What lies deep in it is moved beside it, and listed.
-void open_up(const fs::path& path, int depth, const fs::path& beside, std::vector<fs::path>& deep) {
+// Makes all of a directory readable. What lies deep in it is moved to the top, and listed.
+void open_up(const fs::path& path, int depth, const fs::path& top, std::vector<fs::path>& deep) {
     if (!make_readable(path)) {
         return;
     }
     std::error_code error;
     if (depth > deepest) {
-        fs::path place = beside / unused_name("deep");
+        fs::path place = top / unused_name("deep");
         fs::rename(path, place, error);
         if (!error) {
             deep.push_back(std::move(place));
@@ -65,7 +65,7 @@ void open_up(const fs::path& path, int depth, const fs::path& beside, std::vecto
     }
     for (auto entry = fs::directory_iterator(path, error);
          !error && entry != fs::directory_iterator(); entry.increment(error)) {
-        open_up(entry->path(), depth + 1, beside, deep);
+        open_up(entry->path(), depth + 1, top, deep);
     }
 }
 
@@ -75,12 +75,12 @@ void remove_tree(const fs::path& path) {
     while (!trees.empty()) {
         const fs::path tree = std::move(trees.back());
         trees.pop_back();
-        open_up(tree, 0, path.parent_path(), trees);
-        std::error_code error;
-        fs::remove_all(tree, error);
-        if (error) {
-            log_warning("not_removed", {{"path", tree.string()}, {"error", error.message()}});
-        }
+        open_up(tree, 0, path, trees);
+    }
+    std::error_code error;
+    fs::remove_all(path, error);
+    if (error) {
+        log_warning("not_removed", {{"path", path.string()}, {"error", error.message()}});
     }
 }
 
@@ -154,10 +154,34 @@ void Service::recover() {
     }
 }
 
+// Names in removed/ that a deletion is at work on.
+class Service::Removing {
+  public:
+    Removing(Service& service, std::vector<std::string> names)
+        : service_(service), names_(std::move(names)) {
+        const std::lock_guard lock(service_.removing_mutex_);
+        service_.removing_.insert(names_.begin(), names_.end());
+    }
+    ~Removing() {
+        const std::lock_guard lock(service_.removing_mutex_);
+        for (const std::string& name : names_) {
+            service_.removing_.erase(name);
+        }
+    }
+    Removing(const Removing&) = delete;
+    Removing& operator=(const Removing&) = delete;
+    const std::vector<std::string>& names() const noexcept { return names_; }
+
+  private:
+    Service& service_;
+    std::vector<std::string> names_;
+};
+
 void Service::remove_job(const JobRecord& job, const std::string& who,
                          std::optional<std::int64_t> unchanged_since) {
     ballast_.release_if(free_bytes(settings_));  // a deletion writes too
     std::vector<std::pair<fs::path, fs::path>> moved;
+    const Removing removing(*this, {unused_name(job.id), unused_name(job.id)});
     const auto move_back = [&] {
         for (const auto& [from, to] : moved) {
             std::error_code ignored;
@@ -176,8 +200,9 @@ void Service::remove_job(const JobRecord& job, const std::string& who,
             return store_.remove_job(job.id, unchanged_since, [&] {
                 incoming_.close_all(job.id);
                 // A job of the same id may be made as soon as the record is gone.
+                auto name = removing.names().begin();
                 for (const fs::path& path : {directory(job.id), incoming_.directory(job.id)}) {
-                    const fs::path place = settings_.data / "removed" / unused_name(job.id);
+                    const fs::path place = settings_.data / "removed" / *name++;
                     if (rename_if_there(path, place)) {
                         moved.emplace_back(path, place);
                     }
@@ -238,7 +263,14 @@ void Service::sweep() {
     }
     swept_ = now;
     for (const fs::path& path : entries_of(settings_.data / "removed")) {
-        remove_tree(path);
+        bool is_being_removed = false;
+        {
+            const std::lock_guard lock(removing_mutex_);
+            is_being_removed = removing_.contains(path.filename().string());
+        }
+        if (!is_being_removed) {
+            remove_tree(path);
+        }
     }
     drop_old_parts();
 }

@@ -187,6 +187,9 @@ class Service {
     // Held while there is room, and until it is taken.
     std::mutex admission_mutex_;
     std::optional<std::chrono::steady_clock::time_point> swept_;
+    class Removing;
+    std::mutex removing_mutex_;
+    std::set<std::string> removing_;
     // Of jobs that retention could not remove, when it tried.
     std::map<std::string, std::chrono::steady_clock::time_point> not_removed_;
     std::atomic<bool> ending_{false};
