@@ -23,7 +23,8 @@ Installs what is missing, then
   isa        the suites of math, rlwe and ckks on every other instruction set that this CPU has, but
              for the tests of single kernels, which release runs on all
   asan       the suites of what reads foreign bytes, and of the engine, with the address and
-             undefined-behaviour sanitizers, on small rings
+             undefined-behaviour sanitizers, on small rings; plans and states are read by the suite
+             of protocol and by fuzz targets
   tsan       the layers that start threads (base, rlwe, ckks) with the thread sanitizer, on small
              rings
   fuzz       every fuzz target for ten seconds, as many at a time as there are cores

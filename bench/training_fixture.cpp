@@ -1,7 +1,7 @@
 #include "training_fixture.h"
 
 #include "cipherfit/solver/owner/training_messages.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <cstring>
 #include <random>

@@ -1,7 +1,7 @@
 #include "cli/class_weights.h"
 
 #include "cipherfit/io/file.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <algorithm>
 #include <charconv>

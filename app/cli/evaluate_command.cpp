@@ -1,6 +1,6 @@
 // cipherfit evaluate: a decrypted model on test rows.
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/importance.h"
+#include "cipherfit/train/owner/importance.h"
 #include "cli/commands.h"
 #include "cli/metrics_text.h"
 #include "cli/named_output.h"

@@ -2,7 +2,7 @@
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/metrics.h"
+#include "cipherfit/train/owner/metrics.h"
 #include "cli/metrics_text.h"
 #include "common/progress_line.h"
 #include "common/system_info.h"

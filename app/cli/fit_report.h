@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cipherfit/fitting/owner/plan_figures.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 #include "cli/owner_files.h"
 #include "cli/owner_steps.h"
 

@@ -1,7 +1,7 @@
 // How good a model is on test rows, as lines for a person.
 #pragma once
 
-#include "cipherfit/train/metrics.h"
+#include "cipherfit/train/owner/metrics.h"
 
 #include <span>
 #include <string>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cipherfit/protocol/owner/prediction_owner.h"
-#include "cipherfit/train/calibration.h"
+#include "cipherfit/train/owner/calibration.h"
 #include "cli/options.h"
 #include "cli/passphrase.h"
 #include "common/progress_line.h"

@@ -1,7 +1,7 @@
 // The recipe that `rehearse` writes and that `plan` and `fit` take in place of a search.
 #pragma once
 
-#include "cipherfit/train/rehearsal_grid.h"
+#include "cipherfit/train/owner/rehearsal_grid.h"
 #include "cli/options.h"
 
 #include <filesystem>

@@ -1,7 +1,7 @@
 // cipherfit rehearse: the recipe, tried out in the clear before anything is encrypted.
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/io/file.h"
-#include "cipherfit/train/rehearsal_grid.h"
+#include "cipherfit/train/owner/rehearsal_grid.h"
 #include "cli/class_weights.h"
 #include "cli/commands.h"
 #include "cli/named_output.h"

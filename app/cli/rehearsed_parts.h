@@ -2,7 +2,7 @@
 // shown.
 #pragma once
 
-#include "cipherfit/train/rehearsal_grid.h"
+#include "cipherfit/train/owner/rehearsal_grid.h"
 
 #include <cstddef>
 #include <string>

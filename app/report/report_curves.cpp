@@ -1,5 +1,5 @@
 #include "cipherfit/protocol/owner/model_check.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 #include "report/report_data.h"
 
 #include <algorithm>

@@ -3,8 +3,8 @@
 
 #include "cipherfit/io/matrix.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
-#include "cipherfit/train/calibration.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/calibration.h"
+#include "cipherfit/train/owner/head.h"
 
 #include <cstddef>
 #include <cstdint>

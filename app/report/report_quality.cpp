@@ -1,4 +1,4 @@
-#include "cipherfit/train/metrics.h"
+#include "cipherfit/train/owner/metrics.h"
 #include "report/report_data.h"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "model.h"
 
 #include "cipherfit/backbone/whitened_features.h"
-#include "cipherfit/train/importance.h"
+#include "cipherfit/train/owner/importance.h"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>

@@ -3,8 +3,8 @@
 
 #include "bindings.h"
 #include "cipherfit/backbone/feature_extractor.h"
-#include "cipherfit/train/calibration.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/calibration.h"
+#include "cipherfit/train/owner/head.h"
 
 #include <memory>
 #include <optional>

@@ -18,7 +18,7 @@ std::string read_pem(const std::filesystem::path& path) {
             path.string());
     std::string text(bytes->begin(), bytes->end());
     secure_wipe(bytes->data(), bytes->size());
-    require(text.find("-----BEGIN ") != std::string::npos, ErrorCode::bad_input,
+    require(text.find("BEGIN ") != std::string::npos, ErrorCode::bad_input,
             "{}: is no PEM file: ask the operator of the service for another", path.string());
     return text;
 }

@@ -104,12 +104,13 @@ OperationCounts count_kernel(const KernelLayout& layout, std::size_t chunks,
 }
 
 OperationCounts count_iteration(const KernelLayout& layout, int degree, const RingShape& ring,
-                                const IterationLevels& at) {
+                                const IterationLevels& at, bool is_last) {
     Counter counter(ring);
     const std::size_t folds = log2_of(layout.lanes());
     // The product comes first, or last where the logits are what goes on.
-    const int product = at.end < at.backward ? at.backward : at.forward;
-    if (product >= 0) {
+    const bool ends_with_product = at.end < at.backward;
+    const int product = ends_with_product ? at.backward : at.forward;
+    if (product >= 0 && !(ends_with_product && is_last)) {
         if (layout.babies() > 1) {
             counter.decompose(product, 1);
             counter.key_switch(product, layout.babies() - 1);

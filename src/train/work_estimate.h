@@ -19,8 +19,9 @@ OperationCounts count_babies(const LaneLayout& layout, const ShiftPlan& shifts,
 // One iteration of a sigmoid of that degree at those levels, without refresh and babies.
 OperationCounts count_iteration(const LaneLayout& layout, const ShiftPlan& shifts, int degree,
                                 const RingShape& ring, const IterationLevels& at);
+// Where logits are what goes on, nothing needs those of the last iteration's errors.
 OperationCounts count_iteration(const KernelLayout& layout, int degree, const RingShape& ring,
-                                const IterationLevels& at);
+                                const IterationLevels& at, bool is_last);
 // The server's product of a kernel, of `chunks` chunks of features at the highest level.
 OperationCounts count_kernel(const KernelLayout& layout, std::size_t chunks, const RingShape& ring);
 

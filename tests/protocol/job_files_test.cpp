@@ -2,7 +2,7 @@
 #include "cipherfit/protocol/job_files.h"
 
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 #include "protocol/small_job.h"
 #include "support/solvers.h"
 

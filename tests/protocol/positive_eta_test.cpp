@@ -4,7 +4,7 @@
 #include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/solver/owner/refresh_range.h"
 #include "cipherfit/train/operation_noise.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 #include "protocol/small_job.h"
 #include "support/errors.h"
 #include "support/noise_bounds.h"

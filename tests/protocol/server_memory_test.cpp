@@ -6,7 +6,7 @@
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/training_session.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "io/test_files.h"
 #include "protocol/small_job.h"
 #include "support/small_rings.h"

@@ -4,7 +4,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/protocol/training_session.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "cipherfit/train/recipe.h"
 #include "io/test_files.h"
 #include "protocol/owner/unchecked_access.h"

@@ -2,6 +2,7 @@
 // encrypted run against its twin, the bound that a model is held to, and its plans.
 #include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/train/cost.h"
+#include "solver/owner/model_reader.h"
 #include "solver/statistics/owner/statistics_twin.h"
 #include "solver/statistics/statistics_cost.h"
 #include "solver/statistics/statistics_solver.h"

@@ -4,9 +4,10 @@
 
 #include "cipherfit/solver/owner/training_messages.h"
 #include "cipherfit/train/encrypted_trainer.h"
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/twin.h"
+#include "solver/owner/model_reader.h"
 #include "solver/primal/owner/primal_owner.h"
 #include "support/owner.h"
 #include "support/solvers.h"
@@ -220,7 +221,11 @@ inline ::testing::AssertionResult follows(const TrainingRun& run, const TwinHist
 
 // The model of an encrypted run, c x d.
 inline RowMatrix encrypted_model(const TrainingRun& run) {
-    EncryptedTrainer trainer(run.plan, run.keys, run.upload());
+    EncryptedTrainer trainer =
+        run.plan.row_files() > 1
+            ? EncryptedTrainer(run.plan, run.keys,
+                               [&](std::size_t batch) { return run.upload(batch); })
+            : EncryptedTrainer(run.plan, run.keys, run.upload());
     TrainingState state;
     for (int t = 0; t < run.plan.recipe().iterations; ++t) {
         state = trainer.step(state);

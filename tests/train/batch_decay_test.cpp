@@ -1,6 +1,6 @@
 // Mini-batches and weight decay in the clear: the rows of a batch, the recurrence against a naive
 // one, the dual against the primal, the rehearsal, and what a recipe's JSON keeps.
-#include "cipherfit/train/rehearse.h"
+#include "cipherfit/train/owner/rehearse.h"
 #include "solver/dual/owner/dual_twin.h"
 #include "support/property.h"
 #include "support/stable_step.h"

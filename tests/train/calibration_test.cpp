@@ -1,4 +1,4 @@
-#include "cipherfit/train/calibration.h"
+#include "cipherfit/train/owner/calibration.h"
 
 #include "support/errors.h"
 #include "support/json_matrix.h"

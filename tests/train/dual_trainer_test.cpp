@@ -62,8 +62,8 @@ TEST(DualTwin, NoiseDisturbsAndTheSeedDecides) {
         test::synthetic_data({.samples = 20, .features = 9, .classes = 3}, recipe, 7);
     const RowMatrix exact = run_dual_twin(data, recipe).main;
     for (double NoiseModel::* part :
-         {&NoiseModel::features_std, &NoiseModel::labels_std, &NoiseModel::logits_std,
-          &NoiseModel::error_std, &NoiseModel::state_std}) {
+         {&NoiseModel::features_std, &NoiseModel::labels_std, &NoiseModel::initial_std,
+          &NoiseModel::logits_std, &NoiseModel::error_std, &NoiseModel::state_std}) {
         NoiseModel noise;
         noise.*part = 1e-6;
         const RowMatrix noisy = run_dual_twin(data, recipe, &noise).main;

@@ -1,6 +1,6 @@
 // Two classes as one head of one logit: data, twin and plan.
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/twin.h"
 #include "solver/dual/owner/dual_twin.h"
 #include "support/errors.h"
 #include "support/solvers.h"

@@ -1,4 +1,4 @@
-#include "cipherfit/train/importance.h"
+#include "cipherfit/train/owner/importance.h"
 
 #include "support/errors.h"
 

@@ -1,4 +1,4 @@
-#include "cipherfit/train/metrics.h"
+#include "cipherfit/train/owner/metrics.h"
 
 #include "support/errors.h"
 #include "support/json_matrix.h"

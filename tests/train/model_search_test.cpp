@@ -1,11 +1,11 @@
-#include "cipherfit/train/model_search.h"
+#include "cipherfit/train/owner/model_search.h"
 
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 #include "support/errors.h"
-#include "train/judged_candidate.h"
-#include "train/model_search_folds.h"
 #include "train/oracle/test_data.h"
+#include "train/owner/judged_candidate.h"
+#include "train/owner/model_search_folds.h"
 
 #include <cmath>
 #include <random>

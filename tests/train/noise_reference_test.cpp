@@ -1,6 +1,7 @@
 // The circuits themselves with the error of every operation, in the clear, against the solvers'
 // own models of the error and against runs under encryption.
 #include "cipherfit/solver/owner/noise.h"
+#include "solver/owner/model_reader.h"
 #include "solver/training_circuit.h"
 #include "support/noise_bounds.h"
 #include "support/noisy_operations.h"

@@ -1,4 +1,4 @@
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include "train/oracle/test_data.h"
 

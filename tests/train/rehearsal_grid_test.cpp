@@ -1,6 +1,6 @@
-#include "cipherfit/train/rehearsal_grid.h"
+#include "cipherfit/train/owner/rehearsal_grid.h"
 
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 #include "support/errors.h"
 #include "train/oracle/test_data.h"
 

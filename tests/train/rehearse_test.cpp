@@ -1,10 +1,10 @@
-#include "cipherfit/train/rehearse.h"
+#include "cipherfit/train/owner/rehearse.h"
 
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/head.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/head.h"
+#include "cipherfit/train/owner/twin.h"
 #include "train/oracle/test_data.h"
-#include "train/rehearsal_folds.h"
+#include "train/owner/rehearsal_folds.h"
 
 #include <cmath>
 #include <string>

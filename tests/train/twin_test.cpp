@@ -1,8 +1,8 @@
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/solver/owner/noise.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 #include "solver/dual/owner/dual_twin.h"
 #include "support/json_matrix.h"
 #include "support/noise_bounds.h"
@@ -268,7 +268,15 @@ TEST(Twin, LargestHeldCountsTheFactorOfPositiveEtas) {
 
 TEST(Twin, NoiseIsAFunctionOfItsSeed) {
     const Problem s;
-    const NoiseModel noise{1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 7};
+    const NoiseModel noise{.features_std = 1e-3,
+                           .labels_std = 1e-3,
+                           .initial_std = 1e-3,
+                           .logits_std = 1e-3,
+                           .operand_std = 1e-3,
+                           .error_std = 1e-3,
+                           .gradient_std = 1e-3,
+                           .state_std = 1e-3,
+                           .seed = 7};
     NoiseModel other = noise;
     other.seed = 8;
     const RowMatrix first = run_twin(s.prepared, s.recipe, &noise).model();
@@ -304,12 +312,31 @@ TEST(Twin, NoiseHasTheDeviationAskedFor) {
     EXPECT_NEAR(spread({.error_std = 1e-3}) * count, mean, 6.0 * deviation);
     const double slope = s.recipe.sigmoid.derivative(0.0);
     EXPECT_NEAR(spread({.logits_std = 1e-3}) * count / (slope * slope), mean, 6.0 * deviation);
+    EXPECT_NEAR(spread({.initial_std = 1e-3}) * count / (slope * slope), mean, 6.0 * deviation);
+    // No product has rotations here.
+    EXPECT_EQ(spread({.operand_std = 1e-3}), 0.0);
     // Noise of the features: step (Y - 1/2)^T N, |Y - 1/2|^2 = n c / 4; the c rows share N.
     const RowMatrix error = s.prepared.y.array() - 0.5;
     const RowMatrix error_gram = error.transpose() * error;
     const double d = static_cast<double>(s.prepared.columns());
     EXPECT_NEAR(spread({.features_std = 1e-3}) * count, 36e-6 * d * error.squaredNorm(),
                 6.0 * 36e-6 * std::sqrt(2.0 * d) * error_gram.norm());
+}
+
+// The second iteration's product: entry (i, k) of Z has the operand's deviation times |x_i|. With a
+// sigmoid of degree 1 that enters M_2 as step c1 (D N)^T Xs, D = diag(|x_i|): the mean of the
+// square is that of tr(Xs^T D^2 Xs), and its deviation is as above.
+TEST(Twin, NoiseOfRotationsGrowsWithTheNormOfTheRow) {
+    Problem s;
+    s.recipe = standard_recipe(2, 6.0, fit_sigmoid(1, 12.0));
+    const RowMatrix exact = run_twin(s.prepared, s.recipe).main;
+    const NoiseModel noise{.operand_std = 1e-3};
+    const double measured = (run_twin(s.prepared, s.recipe, &noise).main - exact).squaredNorm();
+    const RowMatrix scaled = s.prepared.xs.rowwise().norm().asDiagonal() * s.prepared.xs;
+    const RowMatrix gram = scaled * scaled.transpose();
+    const double factor = 36e-6 * std::pow(s.recipe.sigmoid.odd.at(0), 2);
+    EXPECT_NEAR(measured, factor * 4.0 * scaled.squaredNorm(),
+                6.0 * factor * std::sqrt(2.0 * 4.0) * gram.norm());
 }
 
 TEST(Twin, DeviationIsThatOfTheWorstRun) {

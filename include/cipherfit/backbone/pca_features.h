@@ -6,7 +6,7 @@
 // components take all of the step, with full whitening noise gets as large a share as signal. Half
 // way, and 112 components, did best on features of EfficientNet-Lite0 from 128 images of MNIST
 // (docs/design/preprocessing.md has the curves). The common factor that gives the rows unit RMS
-// norm belongs to cipherfit/train/preprocess.h.
+// norm belongs to cipherfit/train/owner/preprocess.h.
 #pragma once
 
 #include "cipherfit/backbone/feature_extractor.h"

@@ -1,7 +1,7 @@
 #include "cipherfit/fitting/owner/fit_plan.h"
 
 #include "cipherfit/solver/owner/noise.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 
 #include <utility>
 

@@ -3,7 +3,7 @@
 #include "cipherfit/protocol/owner/job_owner.h"
 #include "cipherfit/solver/owner/noise.h"
 #include "cipherfit/solver/owner/refresh_range.h"
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 #include "protocol/owner/unchecked_access.h"
 
 #include <algorithm>

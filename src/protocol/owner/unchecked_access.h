@@ -5,7 +5,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
-#include "cipherfit/solver/owner/owner_solver.h"
+#include "solver/owner/model_reader.h"
 
 namespace cipherfit {
 

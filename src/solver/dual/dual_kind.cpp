@@ -114,7 +114,8 @@ class DualKind : public SolverKind {
             const std::size_t keys = request.levels().size();
             double work = chunks > 0 ? count_kernel(layout, chunks, space.ring).limb_transforms : 0;
             for (const IterationLevels& at : space.schedule) {
-                work += count_iteration(layout, space.recipe.sigmoid.degree(), space.ring, at)
+                work += count_iteration(layout, space.recipe.sigmoid.degree(), space.ring, at,
+                                        &at == &space.schedule.back())
                             .limb_transforms;
             }
             search.consider({keys, ciphertexts, estimated_memory(layout, chunks, space.ring, keys),

@@ -72,8 +72,8 @@ TrainingCounts DualSolver::estimate(const TrainingPlan& plan) const {
             count_kernel(layout_, layout_.feature_chunks(plan.shape().features), ring);
     }
     for (const IterationLevels& at : plan.levels()) {
-        counts.iterations.push_back(
-            count_iteration(layout_, plan.recipe().sigmoid.degree(), ring, at));
+        counts.iterations.push_back(count_iteration(layout_, plan.recipe().sigmoid.degree(), ring,
+                                                    at, &at == &plan.levels().back()));
     }
     return counts;
 }

@@ -1,7 +1,7 @@
 #include "cipherfit/solver/owner/noise.h"
 
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 
 #include <algorithm>
 #include <cmath>

@@ -110,8 +110,8 @@ void add_refreshes(NoiseModel& noise, const TrainingPlan& plan, double room) {
     // That is the loss of coefficients that are small beside the largest; larger ones lose less. In
     // a slot, which is a sum of 2p coefficients with factors of size 1, what is uneven of it comes
     // to a third (few coefficients, many of them large) to four fifths (thousands, few of them
-    // large) of what a coefficient of the range's size would lose.
-    constexpr double uneven = 0.5;
+    // large) of what a coefficient of the range's size would lose: the most is counted.
+    constexpr double uneven = 0.8;
     noise.refresh_std =
         refresh->range() * room *
         std::hypot(refresh_rounding_error(refresh->bootstrap, plan.solver().state_period()),

@@ -2,8 +2,8 @@
 // the scales that errors are made at.
 #pragma once
 
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/twin.h"
 
 namespace cipherfit {
 

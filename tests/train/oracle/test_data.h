@@ -2,7 +2,7 @@
 // the public CSV of RegNetX-400MF features of the first 256 MNIST training images.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <cstdint>
 #include <cstdlib>

@@ -4,7 +4,7 @@
 
 #include "cipherfit/fitting/owner/fit_options.h"
 #include "cipherfit/fitting/owner/training_rows.h"
-#include "cipherfit/train/model_search.h"
+#include "cipherfit/train/owner/model_search.h"
 
 #include <functional>
 #include <optional>

@@ -5,7 +5,7 @@
 #include "cipherfit/protocol/owner/decryption_record.h"
 #include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <vector>
 

@@ -4,7 +4,7 @@
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <initializer_list>
 #include <string_view>

@@ -6,7 +6,7 @@
 #include "cipherfit/protocol/charter_plan.h"
 #include "cipherfit/protocol/owner/joint_preparation.h"
 #include "cipherfit/rlwe/multiparty/key_shares.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 
 #include <cstdint>
 #include <span>

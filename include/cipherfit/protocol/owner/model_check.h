@@ -6,7 +6,7 @@
 #include "cipherfit/protocol/owner/checkpoints.h"
 #include "cipherfit/protocol/owner/decryption_record.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 
 #include <optional>
 #include <span>

@@ -21,7 +21,7 @@
 #include "cipherfit/protocol/owner/model_check.h"
 #include "cipherfit/protocol/owner/owner_setup.h"
 #include "cipherfit/protocol/owner/rows_mark.h"
-#include "cipherfit/train/calibration.h"
+#include "cipherfit/train/owner/calibration.h"
 
 #include <filesystem>
 #include <memory>

@@ -4,9 +4,9 @@
 
 #include "cipherfit/io/dataset.h"
 #include "cipherfit/solver/owner/plain_run.h"
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/rehearse.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/rehearse.h"
 
 #include <cstdint>
 #include <memory>

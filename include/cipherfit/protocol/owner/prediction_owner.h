@@ -5,7 +5,7 @@
 #include "cipherfit/protocol/owner/unchecked.h"
 #include "cipherfit/protocol/prediction_files.h"
 #include "cipherfit/rlwe/owner/secret_key.h"
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 
 namespace cipherfit {
 

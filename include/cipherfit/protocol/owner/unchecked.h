@@ -6,7 +6,7 @@
 #pragma once
 
 #include "cipherfit/base/secure.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <cstddef>
 #include <utility>

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "cipherfit/solver/owner/plain_run.h"
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/twin.h"
 
 #include <functional>
 #include <string_view>
@@ -16,12 +16,15 @@ namespace cipherfit {
 // Errors in the units of the twin's quantities, from the plan's scales and layout:
 //   features          fresh, and a switch for each baby shift: the mean over the shifts
 //   labels            replicated: the sum over lane/c' slots of fresh, and the switches' own
+//   initial logits    fresh, in each of the lane/c' slots that the fold adds up
 //   logits            one rounding per lane summed, and the folds' own: variance
-//                     (lane/c') rounding^2 + (lane/c' - 1) switching^2 at the logits' scale
+//                     (lane/c') rounding^2 + (lane/c' - 1) switching^2 at the logits' scale; and
+//                     the model's rotations by the shifts of the product, one or two switches each,
+//                     times the norm of the row of Xs
 //   errors            each rounding of the sigmoid's evaluation where it is made, with the factor
-//   by
-//                     which it reaches the errors at a logit (SigmoidNoise); the last one in each
-//                     of the lane/c' slots that replication adds up, and the switches' own
+//                     by which it reaches the errors at a logit (SigmoidNoise); the last one in
+//                     each of the lane/c' slots that replication adds up, and the switches' own;
+//                     and their rotations by the shifts of the product
 //   gradient          error of the products' second factor: none beyond the above (0)
 //   states            one rounding
 // Dual: the entries of the kernel are fresh, or have what the server's product adds (noise.cpp);

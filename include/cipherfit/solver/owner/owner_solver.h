@@ -3,9 +3,9 @@
 // to a model. The server links none of it.
 #pragma once
 
+#include "cipherfit/train/owner/preprocess.h"
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
-#include "cipherfit/train/twin.h"
 
 #include <cstddef>
 #include <functional>
@@ -40,17 +40,9 @@ struct TrainingMessage {
 // Slots of ciphertexts.
 using SlotBlocks = std::vector<std::vector<double>>;
 
-// Makes models, c x d in scaled coordinates, of the decrypted blocks of Solver::model_sequence().
-class ModelReader {
-  public:
-    ModelReader() = default;
-    ModelReader(const ModelReader&) = delete;
-    ModelReader& operator=(const ModelReader&) = delete;
-    virtual ~ModelReader() = default;
-    // Of ascending iterations. Where models are joined (Solver::joins_models()), none of those
-    // before the last iteration may be left out.
-    virtual RowMatrix model(int iteration, const SlotBlocks& blocks) = 0;
-};
+// Makes models of decrypted blocks. It is not installed: its models are unchecked
+// (protocol/owner/unchecked.h), and decrypt_model() is the way to one.
+class ModelReader;
 
 // What goes through the bootstrappings of a plan.
 struct RefreshView {

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "cipherfit/solver/owner/plain_run.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/preprocess.h"
 
 namespace cipherfit {
 

@@ -55,7 +55,8 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
 
     NoiseModel noise;
     noise.features_std = kernel_error(plan);
-    noise.labels_std = fresh_error(parameters, solver.label_scale(plan));
+    // The replication of E adds up so many copies' errors.
+    noise.labels_std = std::sqrt(lanes) * fresh_error(parameters, solver.label_scale(plan));
     const double product_error =
         std::hypot(std::sqrt(lanes * (2 * giants - 1)) * switching_error(parameters, product_scale),
                    std::sqrt(lanes - 1) * switching_error(parameters, product_scale),
@@ -66,10 +67,14 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
         rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     // The product's errors are those of the logits, or of the states where these are logits.
     noise.logits_std = carries_logits ? 0.0 : product_error;
-    if (carries_logits && plan.initial_logits()) {
-        // Z_0 joins them after a rescaling.
-        noise.logits_std = std::hypot(fresh_error(parameters, solver.logit_scale(plan)),
-                                      rounding_error(parameters, least_state_scale(plan)));
+    if (plan.initial_logits()) {
+        // Z_0 joins the product before its fold; or logits that are carried, after a rescaling.
+        noise.initial_std = fresh_error(parameters, solver.logit_scale(plan));
+        if (carries_logits) {
+            noise.logits_std = rounding_error(parameters, least_state_scale(plan));
+        } else {
+            noise.initial_std *= std::sqrt(lanes);
+        }
     }
     noise.state_std = carries_logits ? std::hypot(2 * product_error, state_error) : state_error;
     // The mask brings messages to the largest scale that there is.

@@ -1,8 +1,8 @@
 // The modelled error of a dual run, in one chain or with bootstrappings (owner/noise.h).
 #pragma once
 
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/twin.h"
 
 namespace cipherfit {
 

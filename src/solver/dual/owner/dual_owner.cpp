@@ -4,8 +4,9 @@
 #include "cipherfit/solver/owner/plain_run.h"
 #include "solver/dual/dual_solver.h"
 #include "solver/dual/owner/dual_noise.h"
+#include "solver/owner/model_reader.h"
 #include "solver/owner/send_messages.h"
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <utility>

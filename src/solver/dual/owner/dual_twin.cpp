@@ -1,7 +1,7 @@
 #include "solver/dual/owner/dual_twin.h"
 
 #include "cipherfit/train/recurrence.h"
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <utility>
@@ -79,8 +79,10 @@ StateRun run_dual_twin(const PreparedData& data, const Recipe& recipe, const Noi
 
     RowMatrix kernel = gram_matrix(data);
     RowMatrix y = data.y;
+    RowMatrix z0 = data.z0;
     disturb(kernel, model.features_std, Quantity::features, 0);
     disturb(y, model.labels_std, Quantity::labels, 0);
+    disturb(z0, model.initial_std, Quantity::initial, 0);
 
     StateRun result;
     RowMatrix& main = result.main;
@@ -96,7 +98,7 @@ StateRun run_dual_twin(const PreparedData& data, const Recipe& recipe, const Noi
     SegmentRounding rounding(model, recipe, main);
     const Recurrence recurrence(recipe);
     for (int t = 0; t < recipe.iterations; ++t) {
-        RowMatrix z = data.z0;
+        RowMatrix z = z0;
         if (model.refreshes_before(t)) {
             // What the factor adds to the carried logits is an error of theirs.
             main_error -= model.refresh_loss * (kernel * main + main_error);

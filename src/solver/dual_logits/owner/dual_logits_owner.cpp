@@ -4,6 +4,7 @@
 #include "solver/dual/owner/dual_owner.h"
 #include "solver/dual_logits/dual_logits_solver.h"
 #include "solver/dual_logits/segments.h"
+#include "solver/owner/model_reader.h"
 #include "solver/owner/send_messages.h"
 
 #include <algorithm>

@@ -26,6 +26,13 @@ double refresh_room(const TrainingPlan& plan) {
     return (1.0 + 1.0 / std::max(whole, 1.0)) * std::max(1.0, 1.0 - least);
 }
 
+// Key switches that a rotated operand of a product has gone through, in the mean over the shifts:
+// an outer rotation and an inner one, either of which can be the one by nothing.
+double operand_switches(const PrimalSolver& solver) {
+    const auto inner = static_cast<double>(solver.shifts().inner);
+    return 2 - inner / static_cast<double>(solver.layout().padded_classes()) - 1 / inner;
+}
+
 }  // namespace
 
 NoiseModel primal_noise(const TrainingPlan& plan) {
@@ -52,7 +59,14 @@ NoiseModel primal_noise(const TrainingPlan& plan) {
                    std::sqrt(lanes - 1) * switching_error(parameters, solver.label_scale(plan)));
     noise.logits_std = std::hypot(std::sqrt(lanes) * rounding_error(parameters, logit_scale),
                                   std::sqrt(lanes - 1) * switching_error(parameters, logit_scale));
+    const double rotated = std::sqrt(operand_switches(solver));
+    noise.operand_std = rotated * switching_error(parameters, least_state_scale(plan));
+    if (plan.initial_logits()) {
+        noise.initial_std = std::sqrt(lanes) * fresh_error(parameters, solver.logit_scale(plan));
+    }
     set_error_noise(noise, plan, logit_scales, error_scale, lanes);
+    noise.error_std =
+        std::hypot(noise.error_std, rotated * switching_error(parameters, error_scale));
     noise.gradient_std = 0;
     noise.state_std = rounding_error(parameters, plan.state_scale()) / least_scale_share(plan);
     add_refreshes(noise, plan, refresh_room(plan));

@@ -1,6 +1,7 @@
 #include "solver/primal/owner/primal_owner.h"
 
 #include "cipherfit/base/secure.h"
+#include "solver/owner/model_reader.h"
 #include "solver/owner/send_messages.h"
 #include "solver/primal/owner/primal_noise.h"
 #include "solver/primal/primal_solver.h"

@@ -1,5 +1,6 @@
 #include "cipherfit/base/secure.h"
 #include "cipherfit/solver/owner/owner_solver.h"
+#include "solver/owner/model_reader.h"
 #include "solver/owner/send_messages.h"
 #include "solver/statistics/owner/statistics_twin.h"
 #include "solver/statistics/statistics_solver.h"

@@ -4,7 +4,7 @@
 #include "cipherfit/train/recurrence.h"
 #include "solver/owner/sigmoid_noise.h"
 #include "solver/statistics/statistics_solver.h"
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>

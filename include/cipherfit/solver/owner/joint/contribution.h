@@ -9,7 +9,7 @@
 #include "cipherfit/rlwe/multiparty/key_shares.h"
 #include "cipherfit/solver/joint/plan.h"
 #include "cipherfit/solver/joint/training.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <vector>
 

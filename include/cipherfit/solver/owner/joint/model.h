@@ -4,7 +4,7 @@
 #include "cipherfit/ckks/ciphertext.h"
 #include "cipherfit/rlwe/rns_poly.h"
 #include "cipherfit/solver/joint/plan.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 namespace cipherfit {
 

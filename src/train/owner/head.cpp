@@ -1,4 +1,4 @@
-#include "cipherfit/train/head.h"
+#include "cipherfit/train/owner/head.h"
 
 #include <cmath>
 #include <limits>

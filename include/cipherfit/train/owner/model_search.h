@@ -11,7 +11,7 @@
 // which mend what the square loss does wrong, are tried by the twin for the best of these alone.
 #pragma once
 
-#include "cipherfit/train/rehearse.h"
+#include "cipherfit/train/owner/rehearse.h"
 
 #include <cstdint>
 #include <functional>

@@ -1,10 +1,10 @@
-#include "cipherfit/train/rehearsal_grid.h"
+#include "cipherfit/train/owner/rehearsal_grid.h"
 
 #include "cipherfit/base/parallel.h"
 #include "cipherfit/train/cost.h"
-#include "cipherfit/train/head.h"
-#include "cipherfit/train/twin.h"
-#include "train/rehearsal_folds.h"
+#include "cipherfit/train/owner/head.h"
+#include "cipherfit/train/owner/twin.h"
+#include "train/owner/rehearsal_folds.h"
 
 #include <algorithm>
 #include <cmath>

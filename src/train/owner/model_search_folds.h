@@ -1,8 +1,8 @@
 // The two stages of search_models() on the folds of cross-validation.
 #pragma once
 
-#include "cipherfit/train/model_search.h"
-#include "train/held_out_loss.h"
+#include "cipherfit/train/owner/model_search.h"
+#include "train/owner/held_out_loss.h"
 
 #include <vector>
 

@@ -1,6 +1,6 @@
-#include "train/held_out_loss.h"
+#include "train/owner/held_out_loss.h"
 
-#include "cipherfit/train/rehearse.h"
+#include "cipherfit/train/owner/rehearse.h"
 
 #include <algorithm>
 #include <cmath>

@@ -3,8 +3,8 @@
 // that were held out and by what their plans cost under encryption.
 #pragma once
 
+#include "cipherfit/train/owner/rehearse.h"
 #include "cipherfit/train/plan.h"
-#include "cipherfit/train/rehearse.h"
 
 #include <cstdint>
 #include <optional>

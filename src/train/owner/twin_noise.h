@@ -1,8 +1,8 @@
 // What the primal and the dual twin share: modelled noise and the checks of their inputs.
 #pragma once
 
+#include "cipherfit/train/owner/twin.h"
 #include "cipherfit/train/recurrence.h"
-#include "cipherfit/train/twin.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -22,7 +22,9 @@ enum class Quantity : std::uint32_t {
     refreshed_main,
     refreshed_extrapolated,
     segment_main,
-    segment_extrapolated
+    segment_extrapolated,
+    initial,
+    operand
 };
 
 // Adds N(0, std^2) to every entry, from a stream of its own for (seed, quantity, iteration).

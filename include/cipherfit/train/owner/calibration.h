@@ -9,7 +9,7 @@
 #pragma once
 
 #include "cipherfit/base/error.h"
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <span>
 

@@ -1,10 +1,10 @@
-#include "train/model_search_folds.h"
+#include "train/owner/model_search_folds.h"
 
 #include "cipherfit/base/parallel.h"
-#include "cipherfit/train/head.h"
-#include "cipherfit/train/twin.h"
-#include "train/rehearsal_folds.h"
-#include "train/twin_noise.h"
+#include "cipherfit/train/owner/head.h"
+#include "cipherfit/train/owner/twin.h"
+#include "train/owner/rehearsal_folds.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,8 +1,8 @@
 // Candidates of search_models() with what they reach, and the choice between them.
 #pragma once
 
-#include "cipherfit/train/model_search.h"
-#include "train/held_out_loss.h"
+#include "cipherfit/train/owner/model_search.h"
+#include "train/owner/held_out_loss.h"
 
 #include <vector>
 

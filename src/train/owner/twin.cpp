@@ -1,7 +1,7 @@
-#include "cipherfit/train/twin.h"
+#include "cipherfit/train/owner/twin.h"
 
 #include "cipherfit/train/recurrence.h"
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>
@@ -26,8 +26,10 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
 
     RowMatrix xs = data.xs;
     RowMatrix y = data.y;
+    RowMatrix z0 = data.z0;
     disturb(xs, model.features_std, Quantity::features, 0);
     disturb(y, model.labels_std, Quantity::labels, 0);
+    disturb(z0, model.initial_std, Quantity::initial, 0);
 
     TwinResult result;
     result.sequence = recipe.model;
@@ -51,10 +53,15 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
             disturb(main, model.refresh_std, Quantity::refreshed_main, t);
             disturb(extrapolated, model.refresh_std, Quantity::refreshed_extrapolated, t);
         }
-        RowMatrix z = data.z0.middleRows(first, count);
+        RowMatrix z = z0.middleRows(first, count);
         if (t > 0) {
             const bool at_main = recipe.gradient_at == ModelSequence::main;
             z += batch * (at_main ? main : extrapolated).transpose();
+            if (model.operand_std > 0) {
+                RowMatrix rotated = RowMatrix::Zero(z.rows(), z.cols());
+                disturb(rotated, model.operand_std, Quantity::operand, t);
+                z += batch.rowwise().norm().asDiagonal() * rotated;
+            }
         }
         disturb(z, model.logits_std, Quantity::logits, t);
         result.max_abs_z.push_back(largest_magnitude(z));

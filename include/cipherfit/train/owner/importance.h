@@ -1,7 +1,7 @@
 // Which columns a model's right answers hang on.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <cstdint>
 #include <functional>

@@ -1,4 +1,4 @@
-#include "train/rehearsal_folds.h"
+#include "train/owner/rehearsal_folds.h"
 
 #include <algorithm>
 #include <cmath>

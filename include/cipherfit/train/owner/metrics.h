@@ -1,7 +1,7 @@
 // How good scores and probabilities are on rows whose classes are known.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <cstddef>
 #include <optional>

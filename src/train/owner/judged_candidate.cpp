@@ -1,4 +1,4 @@
-#include "train/judged_candidate.h"
+#include "train/owner/judged_candidate.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "cipherfit/train/calibration.h"
+#include "cipherfit/train/owner/calibration.h"
 
 #include <algorithm>
 #include <cmath>

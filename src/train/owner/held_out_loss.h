@@ -1,7 +1,7 @@
 // How good scores of held-out rows are, whatever their scale.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <span>
 

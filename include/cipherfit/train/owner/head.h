@@ -1,7 +1,7 @@
 // The trained classification head: a plain linear model over RAW features, as its owner uses it.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "cipherfit/train/recipe.h"
 
 #include <cstddef>

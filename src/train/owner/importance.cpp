@@ -1,6 +1,6 @@
-#include "cipherfit/train/importance.h"
+#include "cipherfit/train/owner/importance.h"
 
-#include "cipherfit/train/metrics.h"
+#include "cipherfit/train/owner/metrics.h"
 
 #include <cmath>
 #include <numeric>

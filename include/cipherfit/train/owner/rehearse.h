@@ -2,7 +2,7 @@
 // training rows alone, before anything is encrypted.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "cipherfit/train/recipe.h"
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-#include "cipherfit/train/model_search.h"
+#include "cipherfit/train/owner/model_search.h"
 
 #include "cipherfit/base/parallel.h"
-#include "train/judged_candidate.h"
-#include "train/model_search_folds.h"
+#include "train/owner/judged_candidate.h"
+#include "train/owner/model_search_folds.h"
 
 #include <algorithm>
 #include <cmath>

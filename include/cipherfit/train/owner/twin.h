@@ -3,7 +3,7 @@
 // reproduce; whether the recurrence is the right one is for the NumPy oracle in tests/ to say.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 #include "cipherfit/train/recipe.h"
 
 #include <algorithm>
@@ -33,7 +33,11 @@ struct SigmoidNoise {
 struct NoiseModel {
     double features_std = 0.0;  // entries of Xs, once
     double labels_std = 0.0;    // entries of Y, once
+    double initial_std = 0.0;   // entries of Z_0, once
     double logits_std = 0.0;    // entries of Z, every iteration
+    // Primal: what the product's rotations add to the entries of S_t: in Z, times the norm of the
+    // row of Xs, every iteration that has a product.
+    double operand_std = 0.0;
     double error_std = 0.0;     // entries of E, every iteration, beside those of `sigmoid`
     double gradient_std = 0.0;  // entries of Q, every iteration
     double state_std = 0.0;     // entries of M and of U, every iteration

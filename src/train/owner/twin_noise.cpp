@@ -1,4 +1,4 @@
-#include "train/twin_noise.h"
+#include "train/owner/twin_noise.h"
 
 #include <algorithm>
 #include <cmath>
@@ -84,11 +84,11 @@ void require_runnable(const PreparedData& data, const Recipe& recipe, const Nois
             data.xs.rows(), data.xs.cols(), data.y.rows(), data.y.cols(), data.z0.rows(),
             data.z0.cols());
     for (const double std :
-         {noise.features_std, noise.labels_std, noise.logits_std, noise.error_std,
-          noise.gradient_std, noise.state_std, noise.refresh_std, noise.refresh_loss,
-          noise.weights_std, noise.sigmoid.masked_std, noise.sigmoid.square_std,
-          noise.sigmoid.factor_std, noise.sigmoid.fourth_std, noise.sigmoid.high_std,
-          noise.sigmoid.low_std, noise.sigmoid.others}) {
+         {noise.features_std, noise.labels_std, noise.initial_std, noise.logits_std,
+          noise.operand_std, noise.error_std, noise.gradient_std, noise.state_std,
+          noise.refresh_std, noise.refresh_loss, noise.weights_std, noise.sigmoid.masked_std,
+          noise.sigmoid.square_std, noise.sigmoid.factor_std, noise.sigmoid.fourth_std,
+          noise.sigmoid.high_std, noise.sigmoid.low_std, noise.sigmoid.others}) {
         require(std >= 0.0 && std::isfinite(std), ErrorCode::invalid_argument,
                 "a noise deviation of {}; it must be finite and at least 0", std);
     }

@@ -1,7 +1,7 @@
 // Cross-validation for rehearsals: the training rows as problems with rows to judge them by.
 #pragma once
 
-#include "cipherfit/train/preprocess.h"
+#include "cipherfit/train/owner/preprocess.h"
 
 #include <cstddef>
 #include <cstdint>
