@@ -3,7 +3,7 @@
 // when it is written again.
 #include "container_digests.h"
 #include "protocol/ciphertext_sections.h"
-#include "protocol/packing.h"
+#include "protocol/section_tags.h"
 
 #include <memory>
 #include <utility>

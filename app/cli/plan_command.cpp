@@ -103,7 +103,9 @@ std::string describe(const nlohmann::json& f) {
                            size("predicted_upload_bytes")));
     line("down", fmt::format("{} ciphertexts, {}", number("download_ciphertexts"),
                              size("predicted_download_bytes")));
-    line("server's peak memory", size("predicted_server_peak_bytes"));
+    line("server's peak memory",
+         fmt::format("{}, on up to {} threads", size("predicted_server_peak_bytes"),
+                     number("predicted_server_threads")));
     return text;
 }
 

@@ -72,14 +72,14 @@ class ReplayPool {
         }
         return values;
     }
-    // switch_keys_and_sum(): a sum and three limbs of scratch for every thread.
+    // switch_keys_and_sum(): three limbs of scratch for every thread, then a sum as well.
     Blocks switch_and_sum(std::size_t level) {
         const Blocks sources = take(2, ring_.p_limbs);
         Blocks values = take(2, level + 1);
-        give(take(threads_, 3));
+        work(ring_.p_limbs, 3);
         give(sources);
-        const Blocks sums = take(threads_, 2);
-        give(take(threads_, 3));
+        const Blocks sums = take(threads_of(level + 1), 2);
+        work(level + 1, 3);
         give(sums);
         return values;
     }

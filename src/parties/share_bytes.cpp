@@ -1,7 +1,6 @@
 #include "cipherfit/parties/share_bytes.h"
 
-#include "parties/residue_bytes.h"
-#include "rlwe/ring.h"
+#include "parties/packing.h"
 
 #include <optional>
 
@@ -10,14 +9,6 @@ namespace {
 
 constexpr std::uint64_t most_shares = 4096;
 constexpr std::uint64_t share_header_bytes = 9;
-
-std::uint64_t packed_poly_bytes(const Ring& ring, std::size_t limbs, std::size_t level) {
-    std::uint64_t bytes = 0;
-    for (std::size_t limb = 0; limb < limbs; ++limb) {
-        bytes += packed_bytes(ring.n(), ring.modulus(ring.prime_of_limb(limb, level)).bits());
-    }
-    return bytes;
-}
 
 // The shape, or nothing where no key has it.
 std::optional<ShareShape> shape_of(const Parameters& parameters, const KeyShare& share) {
@@ -48,11 +39,7 @@ KeyShare read_share(ByteReader& in, const Parameters& parameters) {
         return share;
     }
     for (std::size_t i = 0; i < shape->polys; ++i) {
-        RnsPoly& poly = share.polys.emplace_back(ring.n(), shape->limbs());
-        for (std::size_t limb = 0; limb < poly.limbs(); ++limb) {
-            read_residues(in, {poly.limb(limb), ring.n()},
-                          ring.modulus(ring.prime_of_limb(limb, share.level)));
-        }
+        share.polys.push_back(read_poly(in, ring, shape->limbs(), share.level));
     }
     return share;
 }
@@ -68,10 +55,7 @@ std::vector<std::uint8_t> to_bytes(const Parameters& parameters, std::span<const
         out.u32(share.id.rotation);
         out.u32(static_cast<std::uint32_t>(share.level));
         for (const RnsPoly& poly : share.polys) {
-            for (std::size_t limb = 0; limb < poly.limbs(); ++limb) {
-                write_residues(out, {poly.limb(limb), ring.n()},
-                               ring.modulus(ring.prime_of_limb(limb, share.level)));
-            }
+            write_poly(out, ring, poly, share.level);
         }
     }
     return out.take();

@@ -1,7 +1,8 @@
 #include "protocol/ciphertext_sections.h"
 
 #include "cipherfit/io/bytes.h"
-#include "protocol/packing.h"
+#include "parties/packing.h"
+#include "protocol/section_tags.h"
 
 #include <algorithm>
 #include <cmath>

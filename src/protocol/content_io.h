@@ -3,7 +3,7 @@
 
 #include "cipherfit/io/container.h"
 #include "cipherfit/protocol/job_store.h"
-#include "protocol/packing.h"
+#include "protocol/section_tags.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,7 +3,7 @@
 #include "cipherfit/io/bytes.h"
 #include "protocol/ciphertext_sections.h"
 #include "protocol/content_io.h"
-#include "protocol/packing.h"
+#include "protocol/section_tags.h"
 
 #include <algorithm>
 #include <optional>

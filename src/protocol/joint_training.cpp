@@ -4,6 +4,7 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/ceremony.h"
 #include "cipherfit/rlwe/multiparty/release.h"
+#include "parties/packing.h"
 #include "protocol/joint_bytes.h"
 
 #include <algorithm>
@@ -161,7 +162,7 @@ Expected<std::vector<std::uint8_t>> result_to_bytes(const Charter& charter, cons
         return tl::unexpected<ErrorInfo>(parameters.error());
     }
     for (const RnsPoly* poly : {&result.c0, &result.c1}) {
-        write_poly(out, *parameters, *poly);
+        write_poly(out, parameters->ring(), *poly, poly->limbs() - 1);
     }
     return out.take();
 }
@@ -175,8 +176,10 @@ Expected<JointResult> result_from_bytes(std::span<const std::uint8_t> bytes, con
     const auto charter_id = in.bytes(sizeof(Digest));
     const auto own_root = in.bytes(sizeof(Digest));
     JointResult result;
-    result.c0 = read_poly(in, plan.parameters(), plan.joint().release_level());
-    result.c1 = read_poly(in, plan.parameters(), plan.joint().release_level());
+    for (RnsPoly* poly : {&result.c0, &result.c1}) {
+        *poly = read_poly(in, plan.parameters().ring(), plan.joint().release_level() + 1,
+                          plan.joint().release_level());
+    }
     if (auto done = in.finish("the result"); !done) {
         return tl::unexpected<ErrorInfo>(done.error());
     }

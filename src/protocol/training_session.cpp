@@ -1,6 +1,7 @@
 #include "cipherfit/protocol/training_session.h"
 
 #include "base/idle_blocks.h"
+#include "cipherfit/base/parallel.h"
 #include "cipherfit/protocol/review.h"
 #include "cipherfit/train/cost.h"
 #include "protocol/batch_reader.h"
@@ -92,7 +93,7 @@ class TrainingSession::Run {
         // Products of sizes, before a tape is recorded: the plan is another's.
         require_memory(largest_batch_bytes(job_.plan), options.memory_limit_bytes,
                        store.label(contents::plan), smaller_plan);
-        const double needed = plan_cost(job_.plan).peak_memory_bytes;
+        const double needed = plan_cost(job_.plan, thread_count()).peak_memory_bytes;
         require_memory(needed, options.memory_limit_bytes, store.label(contents::plan),
                        smaller_plan);
         report_.iterations = iterations_;

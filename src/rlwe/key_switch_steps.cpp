@@ -36,26 +36,39 @@ void transform_limb(const Ring& ring, Decomposition& digits, std::size_t limb) {
     }
 }
 
-void multiply_block(const Ring& ring, const Decomposition& digits, const SwitchingKey& key,
-                    std::size_t limb, std::size_t offset, std::size_t size,
-                    const std::array<std::uint64_t*, 2>& out) {
-    // A key of a higher level has its special limbs further back.
-    const std::size_t key_limb = limb <= digits.level ? limb : limb + (key.level - digits.level);
-    const std::size_t count = digits.limbs.size();
+void multiply_half(std::span<const std::uint64_t* const> digits, const std::vector<RnsPoly>& half,
+                   std::size_t key_limb, LimbBlock block, const Modulus& q, std::uint64_t* out) {
+    if (digits.size() == 1) {  // a plain product is reduced with less work than a sum
+        kernels().multiply(out, digits[0] + block.offset, half[0].limb(key_limb) + block.offset,
+                           block.size, q);
+        return;
+    }
     // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): written before they are read
     std::array<const std::uint64_t*, most_digits> left;
     std::array<const std::uint64_t*, most_digits> right;
     // NOLINTEND(cppcoreguidelines-pro-type-member-init)
+    for (std::size_t digit = 0; digit < digits.size(); ++digit) {
+        left[digit] = digits[digit] + block.offset;
+        right[digit] = half[digit].limb(key_limb) + block.offset;
+    }
+    kernels().multiply_accumulate(out, left.data(), right.data(), digits.size(), false, block.size,
+                                  q);
+}
+
+void multiply_block(const Ring& ring, const Decomposition& digits, const SwitchingKey& key,
+                    std::size_t limb, std::size_t offset, std::size_t size,
+                    const std::array<std::uint64_t*, 2>& out) {
+    const std::size_t key_limb = limb_of_key(key, limb, digits.level);
+    const Modulus& q = ring.modulus(ring.prime_of_limb(limb, digits.level));
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): written before it is read
+    std::array<const std::uint64_t*, most_digits> limbs;
+    const std::size_t count = digits.limbs.size();
     for (std::size_t digit = 0; digit < count; ++digit) {
-        left[digit] = digits.limbs[digit][limb] + offset;
+        limbs[digit] = digits.limbs[digit][limb];
     }
     for (std::size_t part = 0; part < 2; ++part) {
-        const auto& polys = part == 0 ? key.b : key.a;
-        for (std::size_t digit = 0; digit < count; ++digit) {
-            right[digit] = polys[digit].limb(key_limb) + offset;
-        }
-        kernels().multiply_accumulate(out[part], left.data(), right.data(), count, false, size,
-                                      ring.modulus(ring.prime_of_limb(limb, digits.level)));
+        multiply_half({limbs.data(), count}, part == 0 ? key.b : key.a, key_limb, {offset, size}, q,
+                      out[part]);
     }
 }
 

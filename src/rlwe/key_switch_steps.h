@@ -1,5 +1,5 @@
-// The steps that all forms of key switching share, limb by limb. For key_switch.cpp and
-// raised_pair.cpp.
+// The steps that all forms of key switching share, limb by limb. For key_switch.cpp,
+// key_switch_single.cpp and raised_pair.cpp.
 #pragma once
 
 #include "cipherfit/rlwe/evaluation_keys.h"
@@ -30,6 +30,24 @@ void for_blocks(std::size_t n, const Body& body) {
 
 // Turns the digits' limbs that raise() has left as coefficients into NTT values.
 void transform_limb(const Ring& ring, Decomposition& digits, std::size_t limb);
+
+// The limb of a key that goes with limb `limb` of a polynomial modulo Q_level P: a key of a higher
+// level has its special limbs further back.
+inline std::size_t limb_of_key(const SwitchingKey& key, std::size_t limb,
+                               std::size_t level) noexcept {
+    return limb <= level ? limb : limb + (key.level - level);
+}
+
+// The words of a limb from `offset` on.
+struct LimbBlock {
+    std::size_t offset = 0;
+    std::size_t size = 0;
+};
+
+// A block of sum_d digit_d half_d mod q, where `half` is a key's b or a: the inner product of every
+// key switch. digits[d] is the limb of digit d, `out` the block itself.
+void multiply_half(std::span<const std::uint64_t* const> digits, const std::vector<RnsPoly>& half,
+                   std::size_t key_limb, LimbBlock block, const Modulus& q, std::uint64_t* out);
 
 // Words [offset, offset + size) of one limb of both parts of the digits' inner product with a key.
 void multiply_block(const Ring& ring, const Decomposition& digits, const SwitchingKey& key,

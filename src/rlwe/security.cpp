@@ -20,6 +20,7 @@ struct Row {
     std::array<double, rings> log_qp;
 };
 
+// The sources are named at largest_secure_log_qp().
 constexpr std::array<Row, 4> table{
     {{SecurityLevel::classical_128, "128", 128, "128-bit", {106, 214, 430, 868, 1747, 3523}},
      {SecurityLevel::classical_192, "192", 192, "192-bit", {73, 147, 297, 597, 1199, 2411}},
@@ -71,16 +72,20 @@ double largest_secure_log_qp(unsigned log_n) {
     return largest_secure_log_qp(log_n, SecurityLevel::classical_128);
 }
 
-void require_secure_encapsulation(const Parameters& parameters) {
-    if (parameters.insecure_for_tests_only()) {
-        return;
-    }
-    const double log_q = parameters.log_q(0) + std::log2(static_cast<double>(parameters.p(0)));
-    require(parameters.log_n() >= least_sparse_log_n && log_q <= largest_sparse_log_q,
+void require_secure_encapsulation(unsigned log_n, double log_q0_p0) {
+    require(log_n >= least_sparse_log_n && log_q0_p0 <= largest_sparse_log_q,
             ErrorCode::insecure_parameters,
             "bootstrapping's sparse secret would have 2^{} coefficients and a sample modulo "
             "2^{:.2f}; it needs 2^{} or more, and at most 2^{:.0f}",
-            parameters.log_n(), log_q, least_sparse_log_n, largest_sparse_log_q);
+            log_n, log_q0_p0, least_sparse_log_n, largest_sparse_log_q);
+}
+
+void require_secure_encapsulation(const Parameters& parameters) {
+    if (!parameters.insecure_for_tests_only()) {
+        require_secure_encapsulation(
+            parameters.log_n(),
+            parameters.log_q(0) + std::log2(static_cast<double>(parameters.p(0))));
+    }
 }
 
 }  // namespace cipherfit

@@ -55,11 +55,6 @@ std::size_t GradientSolver::label_level(const TrainingPlan& plan,
     });
 }
 
-bool is_kept(const Recipe& recipe, int iteration, ModelSequence sequence) {
-    return (iteration < recipe.iterations || recipe.model == sequence) &&
-           (sequence == ModelSequence::main || has_momentum(recipe));
-}
-
 double sequence_scale(const Recipe& recipe, int iteration, ModelSequence sequence, double own) {
     if (sequence == recipe.gradient_at) {
         return own;
@@ -72,8 +67,9 @@ std::vector<SequenceShape> GradientSolver::state(const TrainingPlan& plan, int i
     const Recipe& recipe = plan.recipe();
     const auto level =
         static_cast<std::size_t>(plan.levels()[static_cast<std::size_t>(iteration - 1)].end);
+    const Recurrence recurrence(recipe);
     const auto sequence = [&](std::string_view name, ModelSequence which) -> SequenceShape {
-        return {name, is_kept(recipe, iteration, which) ? state_ciphertexts() : 0, level,
+        return {name, recurrence.is_kept(which, iteration - 1) ? state_ciphertexts() : 0, level,
                 sequence_scale(recipe, iteration, which, plan.state_scale())};
     };
     return {sequence(main_sequence, ModelSequence::main),

@@ -57,7 +57,5 @@ class GradientSolver : public Solver {
 // gradients are taken: Q enters the sequences with the factors step and (1 - eta) step, which their
 // scales take up.
 double sequence_scale(const Recipe& recipe, int iteration, ModelSequence sequence, double own);
-// Whether a sequence is there after `iteration` >= 1 iterations.
-bool is_kept(const Recipe& recipe, int iteration, ModelSequence sequence);
 
 }  // namespace cipherfit

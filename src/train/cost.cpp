@@ -37,7 +37,7 @@ TrainingCounts count_operations(const TrainingPlan& plan) {
     return counts;
 }
 
-PlanCost plan_cost(const TrainingPlan& plan) {
+PlanCost plan_cost(const TrainingPlan& plan, std::size_t threads) {
     const Parameters& parameters = plan.parameters();
     PlanCost cost;
     const TrainingCounts counts = count_operations(plan);
@@ -67,7 +67,7 @@ PlanCost plan_cost(const TrainingPlan& plan) {
     }
     cost.download_bytes = 2 * static_cast<double>(plan.state_ciphertexts()) *
                           packed(static_cast<std::size_t>(plan.levels().back().end));
-    cost.peak_memory_bytes = server_memory(plan).total();
+    cost.peak_memory_bytes = server_memory(plan, threads).total();
     return cost;
 }
 

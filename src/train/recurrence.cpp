@@ -9,7 +9,8 @@ double gradient_factor(const Recipe& recipe, int t) {
 }
 
 bool Recurrence::is_kept(ModelSequence sequence, int t) const noexcept {
-    return t + 1 < recipe_.iterations || recipe_.model == sequence;
+    return (momentum_ || sequence == ModelSequence::main) &&
+           (t + 1 < recipe_.iterations || recipe_.model == sequence);
 }
 
 SequenceTerms Recurrence::backwards(int t, double main, double extrapolated) const {
@@ -19,17 +20,15 @@ SequenceTerms Recurrence::backwards(int t, double main, double extrapolated) con
 }
 
 std::optional<SequenceTerms> Recurrence::main(int t) const {
-    if (!momentum_) {
-        return SequenceTerms{.update = step(t), .extrapolated = 0.0, .main = kept()};
-    }
     if (!is_kept(ModelSequence::main, t)) {
         return std::nullopt;
     }
-    return SequenceTerms{.update = step(t), .extrapolated = kept(), .main = 0.0};
+    return momentum_ ? SequenceTerms{.update = step(t), .extrapolated = kept(), .main = 0.0}
+                     : SequenceTerms{.update = step(t), .extrapolated = 0.0, .main = kept()};
 }
 
 std::optional<SequenceTerms> Recurrence::extrapolated(int t) const {
-    if (!momentum_ || !is_kept(ModelSequence::extrapolated, t)) {
+    if (!is_kept(ModelSequence::extrapolated, t)) {
         return std::nullopt;
     }
     const double share = 1.0 - eta(t);

@@ -79,7 +79,7 @@ double least_server_memory_bytes(const TrainingPlan& plan) {
     return key_bytes(plan, plan.keys()) + largest_batch_bytes(plan);
 }
 
-ServerMemory server_memory(const TrainingPlan& plan) {
+ServerMemory server_memory(const TrainingPlan& plan, std::size_t threads) {
     ServerMemory memory;
     const KeyRequest request = plan.keys();
     memory.other_bytes = other_bytes(plan, request);
@@ -97,7 +97,7 @@ ServerMemory server_memory(const TrainingPlan& plan) {
         return memory;
     }
     const TrainingTrace trace = trace_training(plan);
-    MemoryReplay replay(training_ring(plan));
+    MemoryReplay replay(training_ring(plan), threads);
     for_each_key(plan, request, [&](KeyId /*id*/, const KeyShape& shape) {
         replay.hold(2 * shape.digits, shape.limbs());
     });

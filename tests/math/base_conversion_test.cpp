@@ -5,26 +5,14 @@
 #include "math/primes.h"
 #include "math/support.h"
 #include "math/tables.h"
-
-#include <memory>
-
-#include <openssl/bn.h>
+#include "support/integers.h"
 
 namespace cipherfit {
 namespace {
 
+using test::Integer;
+using test::integer;
 using test::Random;
-
-struct FreeInteger {
-    void operator()(BIGNUM* x) const { BN_free(x); }
-};
-using Integer = std::unique_ptr<BIGNUM, FreeInteger>;
-
-Integer integer(std::uint64_t value = 0) {
-    Integer x(BN_new());
-    BN_set_word(x.get(), value);
-    return x;
-}
 
 // (x taken centred modulo product) mod p.
 std::uint64_t centred_residue(const BIGNUM* x, const BIGNUM* product, std::uint64_t p) {
@@ -109,10 +97,7 @@ struct Inputs {
         }
     }
 
-    struct FreeContext {
-        void operator()(BN_CTX* x) const { BN_CTX_free(x); }
-    };
-    std::unique_ptr<BN_CTX, FreeContext> context{BN_CTX_new()};
+    test::IntegerContext context{BN_CTX_new()};
 };
 
 // The view that BaseConversion builds, computed afresh from exact integers.

@@ -1,8 +1,10 @@
 // Jobs that were written before circuits were recorded, with their keys and, in most, the
 // checkpoint of an earlier iteration: they are read and finished, and the models that come out are
-// those of the version that wrote them, bit for bit.
+// those of the version that wrote them, bit for bit. And owners' directories of that time, which
+// sessions of now open and decrypt with. fixtures/README.md says where they come from.
 #include "cipherfit/ckks/encoder.h"
 #include "cipherfit/ckks/owner/encryptor.h"
+#include "cipherfit/protocol/owner/owner_session.h"
 #include "cipherfit/protocol/owner/secret_key_file.h"
 #include "protocol/small_job.h"
 #include "solver/dual/owner/dual_owner.h"
@@ -67,6 +69,32 @@ TEST_F(EarlierJobs, AreFinishedWithTheSameBits) {
         ++finished;
     }
     EXPECT_EQ(finished, 9);
+}
+
+TEST_F(EarlierJobs, AreDecryptedByTheirOwners) {
+    namespace fs = std::filesystem;
+    const fs::path fixtures(CIPHERFIT_TEST_SOURCES "/protocol/fixtures/owners");
+    for (const std::string name : {"primal", "dual"}) {
+        SCOPED_TRACE(name);
+        const fs::path home = directory_ / name;
+        fs::copy(fixtures / name, home, fs::copy_options::recursive);
+        fs::permissions(home / "owner", fs::perms::owner_all);
+        const auto expected = nlohmann::json::parse(std::ifstream(home / "expected.json"));
+        OwnerSession owner = OwnerSession::open(home / "owner", TestParameters::allow);
+        EXPECT_EQ(owner.plan().solver().name(), name);
+        owner.load_key();
+        const DirectoryStore job(home / "job");
+        const Head model = owner.decrypt(job);
+        EXPECT_EQ(model.class_names, expected.at("class_names").get<std::vector<std::string>>());
+        const auto then = expected.at("weights").get<std::vector<double>>();
+        ASSERT_EQ(static_cast<std::size_t>(model.weights.size()), then.size());
+        for (std::size_t i = 0; i < then.size(); ++i) {
+            EXPECT_NEAR(model.weights.data()[i], then[i], 1e-12);
+        }
+        // The record of the decryption is kept in that directory as in one of now.
+        EXPECT_TRUE(fs::exists(owner.files().decryptions()));
+        EXPECT_EQ(owner.decrypt(job).weights, model.weights);
+    }
 }
 
 }  // namespace

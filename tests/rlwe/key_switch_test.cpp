@@ -2,41 +2,23 @@
 #include "rlwe/key_switch.h"
 
 #include "cipherfit/rlwe/owner/secret_key.h"
-#include "rlwe/uniform.h"
+#include "support/integers.h"
 #include "support/key_switch_reference.h"
 #include "support/noise.h"
 #include "support/rings.h"
 
-#include <memory>
-
 #include <gtest/gtest.h>
-#include <openssl/bn.h>
 
 namespace cipherfit {
 namespace {
 
 using test::add_lifted;
 using test::inner_product;
-using test::mod_down;
-using test::RaisedPair;
+using test::Integer;
+using test::integer;
+using test::same;
 using test::small_ring;
-
-bool same(const RnsPoly& a, const RnsPoly& b) {
-    return a.n() == b.n() && a.limbs() == b.limbs() &&
-           std::equal(a.limb(0), a.limb(0) + a.n() * a.limbs(), b.limb(0));
-}
-
-// Uniform modulo the first `limbs` limbs of Q_level P; any residues are NTT values of something.
-RnsPoly uniform_poly(const Ring& ring, std::size_t limbs, std::size_t level, std::uint8_t seed) {
-    Seed bytes{};
-    bytes.fill(seed);
-    RnsPoly poly(ring.n(), limbs);
-    for (std::size_t i = 0; i < limbs; ++i) {
-        expand_uniform(poly.limb(i), ring.n(), bytes, i,
-                       ring.modulus(ring.prime_of_limb(i, level)));
-    }
-    return poly;
-}
+using test::uniform_poly;
 
 RnsPoly permuted(const Ring& ring, const RnsPoly& poly, std::uint32_t steps) {
     const Permutation& permutation = ring.permutation(galois_element(steps, ring.log_n()));
@@ -130,39 +112,28 @@ TEST(KeySwitch, EveryDigitCountLevelAndKeyLevel) {
 }
 
 // mod_down against exact integers: round(x / P) and round(x / (P q_level)), every coefficient.
-struct FreeInteger {
-    void operator()(BIGNUM* x) const { BN_free(x); }
-    void operator()(BN_CTX* x) const { BN_CTX_free(x); }
-};
-using Integer = std::unique_ptr<BIGNUM, FreeInteger>;
-
 TEST(KeySwitch, ModDownRoundsExactly) {
     const Parameters parameters = small_ring(5, 3, 40, 2);
     const Ring& ring = parameters.ring();
-    const std::unique_ptr<BN_CTX, FreeInteger> context(BN_CTX_new());
-    const auto word = [](std::uint64_t value) {
-        Integer x(BN_new());
-        BN_set_word(x.get(), value);
-        return x;
-    };
+    const test::IntegerContext context(BN_CTX_new());
     for (std::size_t level = 0; level <= 3; ++level) {
         const std::size_t limbs = level + 1 + ring.p_count();
         RnsPoly coefficients = uniform_poly(ring, limbs, level, 9);
         // x modulo the product of all by the Chinese remainder theorem.
-        Integer all = word(1);
+        Integer all = integer(1);
         for (std::size_t i = 0; i < limbs; ++i) {
             BN_mul_word(all.get(), ring.modulus(ring.prime_of_limb(i, level)).value);
         }
         std::vector<Integer> x;
         for (std::size_t k = 0; k < ring.n(); ++k) {
-            Integer sum = word(0);
+            Integer sum = integer(0);
             for (std::size_t i = 0; i < limbs; ++i) {
                 const std::uint64_t q = ring.modulus(ring.prime_of_limb(i, level)).value;
                 Integer cofactor(BN_dup(all.get()));
                 BN_div_word(cofactor.get(), q);
                 Integer inverse(
-                    BN_mod_inverse(nullptr, cofactor.get(), word(q).get(), context.get()));
-                Integer term = word(coefficients.limb(i)[k]);
+                    BN_mod_inverse(nullptr, cofactor.get(), integer(q).get(), context.get()));
+                Integer term = integer(coefficients.limb(i)[k]);
                 BN_mul(term.get(), term.get(), inverse.get(), context.get());
                 BN_mul(term.get(), term.get(), cofactor.get(), context.get());
                 BN_mod_add(sum.get(), sum.get(), term.get(), all.get(), context.get());
@@ -178,9 +149,9 @@ TEST(KeySwitch, ModDownRoundsExactly) {
                 continue;
             }
             const std::size_t kept = rescale ? level : level + 1;
-            RnsPoly result = mod_down(ring, values.copy(), level, rescale);
+            RnsPoly result = test::mod_down(ring, values.copy(), level, rescale);
             ASSERT_EQ(result.limbs(), kept);
-            Integer divisor = word(1);
+            Integer divisor = integer(1);
             for (std::size_t i = kept; i < limbs; ++i) {
                 BN_mul_word(divisor.get(), ring.modulus(ring.prime_of_limb(i, level)).value);
             }
@@ -212,7 +183,7 @@ TEST(KeySwitch, LiftedValuesComeBackExactly) {
             const RnsPoly c = uniform_poly(ring, level + 1, level, 3);
             RnsPoly raised(ring.n(), level + 1 + ring.p_count(), true);
             add_lifted(ring, raised, c, level);
-            EXPECT_TRUE(same(mod_down(ring, std::move(raised), level, false), c));
+            EXPECT_TRUE(same(test::mod_down(ring, std::move(raised), level, false), c));
         }
     }
 }
@@ -238,14 +209,15 @@ TEST(KeySwitch, FusedStepsGiveTheBitsOfTheStepsOneByOne) {
                     continue;
                 }
                 KeySwitch request{.key = &key};
-                RaisedPair pair = inner_product(ring, transformed, key);
+                test::RaisedPair pair = inner_product(ring, transformed, key);
                 std::vector<RnsPoly> expected;
                 for (std::size_t part = 0; part < 2; ++part) {
                     if ((options & (4 << part)) != 0) {
                         request.added[part] = &added[part];
                         add_lifted(ring, pair.parts[part], added[part], level);
                     }
-                    expected.push_back(mod_down(ring, std::move(pair.parts[part]), level, rescale));
+                    expected.push_back(
+                        test::mod_down(ring, std::move(pair.parts[part]), level, rescale));
                     if (permute) {
                         expected[part] = permuted(ring, expected[part], 5);
                     }
@@ -283,12 +255,12 @@ TEST(KeySwitch, SumsAreDividedOnce) {
             const RnsPoly added = uniform_poly(ring, level + 1, level, 2);
             const Decomposition digits = decompose(ring, c, level);
             std::vector<KeySwitch> requests;
-            RaisedPair sum;
+            test::RaisedPair sum;
             for (std::size_t i = 0; i < steps.size(); ++i) {
                 requests.push_back({&keys[i],
                                     {&added, nullptr},
                                     &ring.permutation(galois_element(steps[i], ring.log_n()))});
-                RaisedPair pair = inner_product(ring, digits, keys[i]);
+                test::RaisedPair pair = inner_product(ring, digits, keys[i]);
                 add_lifted(ring, pair.parts[0], added, level);
                 for (std::size_t part = 0; part < 2; ++part) {
                     RnsPoly term = permuted(ring, pair.parts[part], steps[i]);
@@ -301,8 +273,8 @@ TEST(KeySwitch, SumsAreDividedOnce) {
             }
             const std::vector<RnsPoly> result = switch_keys_and_sum(ring, digits, requests);
             for (std::size_t part = 0; part < 2; ++part) {
-                EXPECT_TRUE(
-                    same(result[part], mod_down(ring, std::move(sum.parts[part]), level, false)));
+                EXPECT_TRUE(same(result[part],
+                                 test::mod_down(ring, std::move(sum.parts[part]), level, false)));
             }
         }
     }

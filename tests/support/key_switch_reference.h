@@ -3,11 +3,31 @@
 #pragma once
 
 #include "rlwe/key_switch.h"
+#include "rlwe/uniform.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
 namespace cipherfit::test {
+
+inline bool same(const RnsPoly& a, const RnsPoly& b) {
+    return a.n() == b.n() && a.limbs() == b.limbs() &&
+           std::equal(a.limb(0), a.limb(0) + a.n() * a.limbs(), b.limb(0));
+}
+
+// Uniform modulo the first `limbs` limbs of Q_level P; any residues are NTT values of something.
+inline RnsPoly uniform_poly(const Ring& ring, std::size_t limbs, std::size_t level,
+                            std::uint8_t seed) {
+    Seed bytes{};
+    bytes.fill(seed);
+    RnsPoly poly(ring.n(), limbs);
+    for (std::size_t i = 0; i < limbs; ++i) {
+        expand_uniform(poly.limb(i), ring.n(), bytes, i,
+                       ring.modulus(ring.prime_of_limb(i, level)));
+    }
+    return poly;
+}
 
 // A pair of polynomials modulo Q_l P.
 struct RaisedPair {

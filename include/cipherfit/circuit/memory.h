@@ -12,10 +12,15 @@
 
 namespace cipherfit {
 
+// Threads that predictions are for where the server's own number is not known. A thread more takes
+// a few limbs of scratch, as long as there are limbs that it can work on.
+inline constexpr std::size_t predicted_threads = 16;
+
 class MemoryReplay {
   public:
-    // On that many threads: a sum of rotations works on as many limbs at a time. On one thread the
-    // result is exact; on more it is an upper bound.
+    // On that many threads: sums of rotations and bootstrappings work on as many limbs at a time.
+    // On one thread the result is exact; on more, which idle block serves which thread depends on
+    // their order, and it can be a few limbs too low.
     explicit MemoryReplay(const RingShape& ring, std::size_t threads = 1);
     ~MemoryReplay();
     MemoryReplay(const MemoryReplay&) = delete;

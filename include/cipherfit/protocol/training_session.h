@@ -42,9 +42,11 @@ struct TrainingReport {
     std::uint64_t model_bytes = 0;
 };
 
-// One job on its way through the server. Sessions share nothing: several may train at once, each on
-// a thread of its own. A run that is killed at any moment ends with the same bytes when another
-// session goes on with it.
+// One job on its way through the server. Sessions share no state of a job: several may train at
+// once, each on a thread of its own. What they do share is the limit on threads, which belongs to
+// the process (set_thread_count, base/parallel.h): two sessions of one process divide its workers,
+// and neither can have a limit of its own. Whoever wants that runs a process for each job. A run
+// that is killed at any moment ends with the same bytes when another session goes on with it.
 class TrainingSession {
   public:
     // Takes hold of the job, reads its plan, and the checkpoint if there is one. `store` and

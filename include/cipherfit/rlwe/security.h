@@ -33,9 +33,10 @@ std::string describe(SecurityLevel level);
 double largest_secure_log_qp(unsigned log_n, SecurityLevel level);
 
 // The sparse secret of bootstrapping withstands one sample modulo q_0 p_0 only. The tables do not
-// cover it: it must have at least 2^16 coefficients and q_0 p_0 must be below 2^100, for which
-// docs/design/bootstrapping.md has the estimates. Throws Error(insecure_parameters) otherwise,
-// unless the parameters are for tests only.
+// cover it: it must have at least 2^16 coefficients and q_0 p_0 must be at most 2^100, for which
+// docs/design/bootstrapping.md has the estimates. Throws Error(insecure_parameters) otherwise;
+// the second form does not if the parameters are for tests only.
+void require_secure_encapsulation(unsigned log_n, double log_q0_p0);
 void require_secure_encapsulation(const Parameters& parameters);
 
 }  // namespace cipherfit

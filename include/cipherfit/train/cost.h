@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cipherfit/circuit/folds.h"
+#include "cipherfit/circuit/memory.h"
 #include "cipherfit/train/plan.h"
 
 #include <cstddef>
@@ -29,10 +30,10 @@ struct PlanCost {
     double peak_memory_bytes = 0;  // of the server, see server_memory()
 };
 
-PlanCost plan_cost(const TrainingPlan& plan);
+PlanCost plan_cost(const TrainingPlan& plan, std::size_t threads = predicted_threads);
 
 // The server's memory. The planner's limit, the figure that is printed and the one that the server
-// compares with its own memory are all this one.
+// compares with its own memory are all this one; the server's is for its own number of threads.
 struct ServerMemory {
     // What the pool of polynomials comes to hold: keys and data, then the plan's tape replayed
     // against the pool's policy (circuit/memory.h).
@@ -41,7 +42,7 @@ struct ServerMemory {
     double other_bytes = 0;
     double total() const noexcept { return pool_bytes + other_bytes; }
 };
-ServerMemory server_memory(const TrainingPlan& plan);
+ServerMemory server_memory(const TrainingPlan& plan, std::size_t threads = predicted_threads);
 
 // Keys and data alone: no plan takes less. Records an iteration of one head.
 double least_server_memory_bytes(const TrainingPlan& plan);

@@ -39,8 +39,10 @@ class Recurrence {
     // 1 - decay.
     double kept() const noexcept { return 1.0 - recipe_.decay; }
 
-    // The sequences as they are kept under encryption, after iteration t = 0..iterations-1: both
+    // Whether a sequence is kept under encryption after iteration t = 0..iterations-1: both are
     // with momentum, M alone without it, and after the last iteration only the recipe's model.
+    bool is_kept(ModelSequence sequence, int t) const noexcept;
+    // The terms of those that are kept.
     std::optional<SequenceTerms> main(int t) const;
     std::optional<SequenceTerms> extrapolated(int t) const;
 
@@ -66,7 +68,6 @@ class Recurrence {
     SequenceTerms backwards(int t, double main, double extrapolated) const;
 
   private:
-    bool is_kept(ModelSequence sequence, int t) const noexcept;
     const Recipe& recipe_;
     bool momentum_;
 };

@@ -1,5 +1,6 @@
-// ModRaise under a sparse secret (encapsulation: Bossuat, Troncoso-Pastoriza and Hubaux, ACNS
-// 2022).
+// ModRaise under a sparse secret (encapsulation: Bossuat, Troncoso-Pastoriza and Hubaux, ACNS 2022,
+// ePrint 2022/024): a switch to that secret and a switch back, which raises the modulus on its way
+// (rlwe/key_switch_single.h).
 //
 // A ciphertext modulo q_0 with c_0 + c_1 s = m has, as integers, c_0 + c_1 s = m + q_0 I. Each
 // coefficient of I is at most (1 + |s|_1)/2 + |m|/q_0 in size. The dense main secret would make

@@ -76,7 +76,8 @@ json plan_figures(const TrainingPlan& plan) {
             {"predicted_evaluation_key_bytes", cost.evaluation_key_bytes},
             {"predicted_upload_bytes", cost.upload_bytes},
             {"predicted_download_bytes", cost.download_bytes},
-            {"predicted_server_peak_bytes", cost.peak_memory_bytes}};
+            {"predicted_server_peak_bytes", cost.peak_memory_bytes},
+            {"predicted_server_threads", predicted_threads}};
 }
 
 }  // namespace cipherfit

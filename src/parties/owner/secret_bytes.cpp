@@ -1,7 +1,6 @@
 #include "cipherfit/parties/owner/secret_bytes.h"
 
-#include "parties/residue_bytes.h"
-#include "rlwe/ring.h"
+#include "parties/packing.h"
 
 #include <utility>
 
@@ -11,10 +10,7 @@ std::vector<std::uint8_t> to_bytes(const Parameters& parameters, const ReleasePo
     ByteWriter out;
     out.u32(point.point());
     out.u32(static_cast<std::uint32_t>(point.level()));
-    for (std::size_t limb = 0; limb <= point.level(); ++limb) {
-        write_residues(out, {point.values().limb(limb), parameters.n()},
-                       parameters.ring().modulus(limb));
-    }
+    write_poly(out, parameters.ring(), point.values(), point.level());
     return out.take();
 }
 
@@ -44,10 +40,7 @@ Expected<ReleasePoint> release_point_from_bytes(const Parameters& parameters, un
     }
     RnsPoly values;
     if (in.ok()) {
-        values = RnsPoly(parameters.n(), level + 1, true);
-        for (std::size_t limb = 0; limb <= level; ++limb) {
-            read_residues(in, {values.limb(limb), parameters.n()}, parameters.ring().modulus(limb));
-        }
+        values = read_poly(in, parameters.ring(), level + 1, level);
     }
     if (auto done = in.finish("the point"); !done) {
         values.wipe();

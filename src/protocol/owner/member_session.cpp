@@ -3,7 +3,7 @@
 #include "cipherfit/io/bytes.h"
 #include "cipherfit/io/file.h"
 #include "cipherfit/parties/owner/rows_ledger.h"
-#include "protocol/packing.h"
+#include "protocol/section_tags.h"
 
 #include <algorithm>
 #include <numeric>

@@ -5,7 +5,7 @@
 #include "cipherfit/io/container.h"
 #include "protocol/loose_files.h"
 #include "protocol/owner/openssl_check.h"
-#include "protocol/packing.h"
+#include "protocol/section_tags.h"
 
 #include <algorithm>
 #include <array>

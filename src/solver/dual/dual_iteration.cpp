@@ -60,14 +60,10 @@ Handle DualIteration::errors(const CircuitState& state) const {
 
 CircuitState DualIteration::step(const CircuitState& state) {
     const Handle e = errors(state);
-    const Recurrence recurrence(plan_.recipe());
     CircuitState next{.iteration = state.iteration + 1};
-    if (const auto terms = recurrence.main(state.iteration)) {
-        next[main_sequence].push_back(join_states(operations_, e, *terms, state));
-    }
-    if (const auto terms = recurrence.extrapolated(state.iteration)) {
-        next[extrapolated_sequence].push_back(join_states(operations_, e, *terms, state));
-    }
+    append_sequences(Recurrence(plan_.recipe()), next, [&](const SequenceTerms& terms) {
+        return join_after_rescaling(operations_, e, terms, state);
+    });
     return next;
 }
 

@@ -87,13 +87,9 @@ CircuitState LogitIteration::step(const CircuitState& given) {
     }
     const Handle update =
         EncryptedKernel::fold_lanes(operations_, solver_.layout(), kernel_.multiply(e, nullptr));
-    const Recurrence recurrence(recipe);
-    if (const auto terms = recurrence.main(given.iteration)) {
-        next[main_sequence].push_back(join_states(operations_, update, *terms, state));
-    }
-    if (const auto terms = recurrence.extrapolated(given.iteration)) {
-        next[extrapolated_sequence].push_back(join_states(operations_, update, *terms, state));
-    }
+    append_sequences(Recurrence(recipe), next, [&](const SequenceTerms& terms) {
+        return join_after_rescaling(operations_, update, terms, state);
+    });
     return next;
 }
 

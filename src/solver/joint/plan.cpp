@@ -327,7 +327,7 @@ std::size_t JointPlan::server_memory_bytes() const {
                          .q_limbs = parameters_.max_level() + 1,
                          .p_limbs = parameters_.special_primes(),
                          .digit_size = parameters_.digit_size()};
-    MemoryReplay replay(ring, 2);
+    MemoryReplay replay(ring, predicted_threads);
     const KeyRequest request = keys();
     for (const auto& [id, level] : request.levels()) {
         const KeyShape shape = key_shape(parameters_, id, level);

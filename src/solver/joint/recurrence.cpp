@@ -29,10 +29,9 @@ std::vector<double> respond(const std::vector<JointStep>& steps, double x, const
     double value = 0;
     double before = 0;
     for (std::size_t t = 0; t < steps.size(); ++t) {
-        const JointStep& step = steps[t];
-        const double update = (in.moments ? 1.0 : 0.0) - x * value - (in.product == t ? 1.0 : 0.0);
-        const double next = step.kept * value + step.previous * before + step.update * update +
-                            (in.state == t ? 1.0 : 0.0);
+        const double residual =
+            (in.moments ? 1.0 : 0.0) - x * value - (in.product == t ? 1.0 : 0.0);
+        const double next = steps[t].next(value, before, residual) + (in.state == t ? 1.0 : 0.0);
         before = value;
         value = next;
         states.push_back(value);

@@ -1,8 +1,8 @@
 #include "solver/primal/primal_iteration.h"
 
 #include "cipherfit/linalg/odd_polynomial.h"
+#include "solver/join_states.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -127,37 +127,16 @@ std::vector<Handle> PrimalIteration::gradient(const CircuitState& state, const B
 }
 
 CircuitState PrimalIteration::next(const CircuitState& state, const Gradient& gradient) const {
-    const int t = state.iteration;
-    // The recurrence is joined before the rescaling: the factor of Q goes into its scale, the
-    // states come to that scale by exact integers.
-    const auto joined = [&](const Handle& q, std::size_t block, const SequenceTerms& terms) {
-        Handle sum = operations_.reinterpret(operations_.copy(q), terms.update);
-        const auto add = [&](const std::vector<Handle>& blocks, double factor) {
-            if (t > 0 && factor != 0) {
-                operations_.add_inplace(sum, operations_.multiply_scalar(blocks[block], factor,
-                                                                         sum.scale(), sum.level()));
-            }
-        };
-        add(state[extrapolated_sequence], terms.extrapolated);
-        add(state[main_sequence], terms.main);
-        return operations_.rescale(sum);
-    };
-    CircuitState made{.iteration = t + 1};
-    std::vector<Handle> main;
-    std::vector<Handle> extrapolated;
+    CircuitState made{.iteration = state.iteration + 1};
+    std::size_t block = 0;
     for (std::size_t group = 0; group < solver_.class_groups(); ++group) {
         for (const Handle& q : gradient(group)) {
-            const std::size_t block = std::max(main.size(), extrapolated.size());
-            if (const auto terms = recurrence_.main(t)) {
-                main.push_back(joined(q, block, *terms));
-            }
-            if (const auto terms = recurrence_.extrapolated(t)) {
-                extrapolated.push_back(joined(q, block, *terms));
-            }
+            append_sequences(recurrence_, made, [&](const SequenceTerms& terms) {
+                return join_before_rescaling(operations_, q, terms, state, block);
+            });
+            ++block;
         }
     }
-    made[main_sequence] = std::move(main);
-    made[extrapolated_sequence] = std::move(extrapolated);
     return made;
 }
 

@@ -4,7 +4,6 @@
 
 #include "cipherfit/circuit/operations.h"
 #include "cipherfit/linalg/kernel_product.h"
-#include "cipherfit/train/recurrence.h"
 #include "solver/training_circuit.h"
 
 #include <vector>
@@ -20,10 +19,6 @@ class StatisticsIteration : public TrainingCircuit {
   private:
     // G V, rescaled; none in the first iteration, where V is zero.
     Handle product(const CircuitState& state) const;
-    // The new sequence of these terms. What is no product comes from the level above, by large
-    // integers and one rescaling, so that it costs no level of its own.
-    Handle joined(const Handle& product, const SequenceTerms& terms,
-                  const CircuitState& state) const;
 
     const TrainingPlan& plan_;
     Operations& operations_;

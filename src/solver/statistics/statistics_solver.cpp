@@ -83,8 +83,9 @@ std::vector<SequenceShape> StatisticsSolver::state(const TrainingPlan& plan, int
     const auto level =
         static_cast<std::size_t>(plan.levels()[static_cast<std::size_t>(iteration - 1)].end);
     const double own = state_scale(plan, iteration);
+    const Recurrence recurrence(recipe);
     const auto sequence = [&](std::string_view name, ModelSequence which) -> SequenceShape {
-        return {name, is_kept(recipe, iteration, which) ? 1U : 0U, level,
+        return {name, recurrence.is_kept(which, iteration - 1) ? 1U : 0U, level,
                 sequence_scale(recipe, iteration, which, own)};
     };
     return {sequence(main_sequence, ModelSequence::main),

@@ -13,10 +13,18 @@
 
 namespace cipherfit {
 
+// It is no Recurrence of a recipe (train/recurrence.h): there the older sequence brings the update
+// before along, and here V_{t-1} comes without one.
 struct JointStep {
     double kept = 0;
     double previous = 0;
     double update = 0;  // positive
+
+    // V_{t+1} of V_t, V_{t-1} and b - G V_t. T: what can be added and multiplied by numbers.
+    template <class T>
+    T next(const T& state, const T& before, const T& residual) const {
+        return kept * state + previous * before + update * residual;
+    }
 };
 
 // One step an iteration. Throws Error(invalid_argument) unless there are 2 to 64 iterations and

@@ -151,8 +151,7 @@ RowMatrix joint_twin(const JointPlan& plan, const JointScaling& scaling,
     RowMatrix before = RowMatrix::Zero(moments.rows(), moments.cols());
     RowMatrix state = before;
     for (const JointStep& step : plan.steps()) {
-        RowMatrix next =
-            step.kept * state + step.previous * before + step.update * (moments - gram * state);
+        RowMatrix next = step.next(state, before, RowMatrix(moments - gram * state));
         before = std::move(state);
         state = std::move(next);
     }
