@@ -12,7 +12,7 @@ _PLAN = ("preset", "solver", "samples", "features", "classes", "iterations", "ba
          "feature_extractor", "max_abs_z", "rehearsed_accuracy", "calibrated")
 _COST = ("key_switches", "evaluation_keys", "upload_ciphertexts", "download_ciphertexts",
          "predicted_evaluation_key_bytes", "predicted_upload_bytes", "predicted_download_bytes",
-         "predicted_server_peak_bytes", "spending")
+         "predicted_server_peak_bytes", "predicted_server_threads", "spending")
 _SERVER = ("sent_bytes", "model_bytes", "peak_rss_bytes", "training_seconds", "load_seconds",
            "resumed_at", "threads", "isa")
 

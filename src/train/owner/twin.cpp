@@ -31,6 +31,8 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
     disturb(y, model.labels_std, Quantity::labels, 0);
     disturb(z0, model.initial_std, Quantity::initial, 0);
 
+    const Eigen::VectorXd norms = xs.rowwise().norm();
+
     TwinResult result;
     result.sequence = recipe.model;
     RowMatrix& main = result.main;
@@ -60,7 +62,7 @@ TwinResult run_twin(const PreparedData& data, const Recipe& recipe, const NoiseM
             if (model.operand_std > 0) {
                 RowMatrix rotated = RowMatrix::Zero(z.rows(), z.cols());
                 disturb(rotated, model.operand_std, Quantity::operand, t);
-                z += batch.rowwise().norm().asDiagonal() * rotated;
+                z += norms.segment(first, count).asDiagonal() * rotated;
             }
         }
         disturb(z, model.logits_std, Quantity::logits, t);
