@@ -63,6 +63,21 @@ void keep_memory_private() {
     static_cast<void>(::prctl(PR_SET_DUMPABLE, 0));
 }
 
+void reload(service::Certificates& certificates, service::Service& running) {
+    try {
+        certificates.reload();
+    } catch (const std::exception& error) {
+        service::log_warning("certificates_kept", {{"error", error.what()}});
+        return;
+    }
+    service::log_info("certificates_reloaded", nlohmann::json::object());
+    try {
+        running.audit().add({.who = "server", .what = "reload certificates"});
+    } catch (const std::exception& error) {  // they are in force all the same
+        service::log_warning("audit", {{"error", error.what()}});
+    }
+}
+
 void serve(const service::Settings& given) {
     keep_memory_private();
     service::Settings settings = given;
@@ -87,13 +102,7 @@ void serve(const service::Settings& given) {
     while (!stop.stop_requested()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
         if (reload_asked.exchange(false)) {
-            try {
-                certificates.reload();
-                service::log_info("certificates_reloaded", nlohmann::json::object());
-                running.audit().add({.who = "server", .what = "reload certificates"});
-            } catch (const std::exception& error) {
-                service::log_warning("certificates_kept", {{"error", error.what()}});
-            }
+            reload(certificates, running);
         }
     }
     service::log_info("ending", nlohmann::json::object());

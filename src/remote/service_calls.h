@@ -25,6 +25,7 @@ enum class CallFailure {
 struct CallError {
     CallFailure kind = CallFailure::final_failure;
     ErrorInfo info;
+    bool is_at_work = false;  // the server has heard the call, and is busy with what it is about
 };
 template <class T>
 using Called = tl::expected<T, CallError>;

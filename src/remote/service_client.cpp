@@ -4,6 +4,7 @@
 #include "remote/part_file.h"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <thread>
 #include <type_traits>
@@ -40,7 +41,16 @@ class ServiceClient::Patience {
     // Something moved.
     void progressed() {
         since_ = Clock::now();
+        busy_since_.reset();
         pause_ = client_.limits_.first_pause_seconds;
+    }
+    // The server works on what was asked for before, for as long as it may.
+    void heard() {
+        const auto now = Clock::now();
+        busy_since_ = busy_since_.value_or(now);
+        if (Seconds(now - *busy_since_).count() < client_.accept_seconds_) {
+            since_ = now;
+        }
     }
     void wait(const CallError& error) {
         const double limit =
@@ -76,6 +86,7 @@ class ServiceClient::Patience {
 
     const ServiceClient& client_;
     Clock::time_point since_ = Clock::now();
+    std::optional<Clock::time_point> busy_since_;
     double pause_;
     std::minstd_rand random_{std::random_device{}()};
 };
@@ -87,6 +98,7 @@ ServiceClient::ServiceClient(const std::string& address, const ServiceIdentity& 
       identity_(identity.directory),
       observer_(observer),
       limits_(limits),
+      accept_seconds_(times.accept_seconds),
       calls_(address_, identity, [&observer] { observer.on_idle(); }, times) {}
 
 void ServiceClient::fail(const CallError& error) const {
@@ -236,6 +248,9 @@ void ServiceClient::upload(Shelf shelf, const std::string& id, const std::string
             fail(result.error());
         }
         ++count_.breaks;
+        if (result.error().is_at_work) {
+            patience.heard();
+        }
         patience.wait(result.error());
     }
 }

@@ -97,6 +97,7 @@ class ServiceClient {
     std::string address_, identity_;
     ServiceObserver& observer_;
     RetryLimits limits_;
+    double accept_seconds_;
     bool contacted_ = false;
     TransferCount count_;
     ServiceCalls calls_;

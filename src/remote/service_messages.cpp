@@ -37,6 +37,14 @@ bool is_of_the_line(std::string_view message) {
     });
 }
 
+// How many bytes follow this one in a character of UTF-8.
+int continuations_of(unsigned char byte) {
+    if (byte < 0xc2 || byte > 0xf4) {
+        return 0;
+    }
+    return byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+}
+
 Progress::Phase phase_of(v1::JobPhase phase) {
     switch (phase) {
         case v1::JOB_PHASE_LOAD_DATA:
@@ -79,9 +87,12 @@ RemoteState state_of(v1::JobState state) {
 
 std::string one_line(std::string_view text) {
     std::string line(text.substr(0, longest_line));
+    int continuations = 0;  // bytes of a character of UTF-8 that are still to come
     for (std::size_t i = 0; i < line.size(); ++i) {
         const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(line[at]); };
-        if (byte(i) < ' ' || byte(i) == 0x7f) {
+        const bool continues = byte(i) >= 0x80 && byte(i) < 0xc0 && continuations > 0;
+        continuations = continues ? continuations - 1 : continuations_of(byte(i));
+        if (byte(i) < ' ' || byte(i) == 0x7f || (byte(i) >= 0x80 && byte(i) < 0xa0 && !continues)) {
             line[i] = ' ';
         } else if (byte(i) == 0xc2 && i + 1 < line.size() && byte(i + 1) >= 0x80 &&
                    byte(i + 1) < 0xa0) {  // the control characters from U+0080 on, in UTF-8
@@ -100,8 +111,9 @@ CallError call_error(int status, std::string_view message, std::string_view code
         return CallError{kind, {code_of(code, otherwise), line}};
     };
     switch (status) {
-        case grpc::UNAVAILABLE:
         case grpc::ABORTED:
+            return {CallFailure::transient, {ErrorCode::io_failure, line}, true};
+        case grpc::UNAVAILABLE:
         case grpc::DEADLINE_EXCEEDED:
         case grpc::CANCELLED:
             return {CallFailure::transient, {ErrorCode::io_failure, line}};

@@ -70,7 +70,8 @@ void Service::admit(const std::string& client, const JobCost& cost) const {
     }
 }
 
-// A job that is not over counts as if it had all that it is predicted to take.
+// A job that is not over counts as if it had all that it is predicted to take. A charter is over
+// when it has succeeded: one that was started too early goes on.
 void Service::require_quota(const JobRecord& job, std::uint64_t bytes) const {
     if (settings_.quota_bytes == 0) {
         return;
@@ -79,7 +80,9 @@ void Service::require_quota(const JobRecord& job, std::uint64_t bytes) const {
     for (const FileRecord& file : store_.files(job.id)) {
         has += is_part(file.name) ? 0 : file.bytes;
     }
-    const std::uint64_t counted = is_final(job.state) ? has : std::max(has, job.cost.disk_bytes);
+    const bool is_over =
+        job.kind == JobKind::charter ? job.state == JobState::succeeded : is_final(job.state);
+    const std::uint64_t counted = is_over ? has : std::max(has, job.cost.disk_bytes);
     const std::uint64_t wanted = std::max(has + bytes, job.cost.disk_bytes);
     if (wanted <= counted) {
         return;

@@ -42,6 +42,10 @@ std::shared_ptr<const Charter> Service::charter_of(const std::string& id) const 
     const auto bytes =
         value_or_throw(read_file(directory(id) / "charter.bin", largest_charter_bytes));
     auto charter = std::make_shared<const Charter>(value_or_throw(charter_from_bytes(bytes)));
+    // Its job's process could have replaced it.
+    require(to_hex(charter_digest(*charter)) == id, ErrorCode::corrupt_data,
+            "the charter in the service's directory is another one: delete it and make it known "
+            "again");
     const std::lock_guard lock(charters_mutex_);
     if (charters_.size() >= most_known_charters) {
         charters_.clear();

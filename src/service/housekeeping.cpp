@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int deepest = 64;
+constexpr int deepest = 8;
+constexpr auto seldom = std::chrono::hours(1);
 
 std::string unused_name(std::string_view of) {
     std::array<std::uint8_t, 8> bytes{};
@@ -35,30 +36,49 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
     return entries;
 }
 
-// A job can take away the right to read its own directories.
-void make_readable(const fs::path& path, int depth) {
+// A job can take away the right to read its own directories. False if it is none.
+bool make_readable(const fs::path& path) {
     const FileDescriptor directory(
         ::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!directory.valid() || depth > deepest) {
-        return;
+    if (!directory.valid()) {
+        return false;
     }
     // The way by the descriptor follows no link.
     const std::string self = fmt::format("/proc/self/fd/{}", directory.get());
     static_cast<void>(::chmod(self.c_str(), 0700) == 0);
+    return true;
+}
+
+// Makes all of a directory readable. What lies deep in it is moved to the top, and listed.
+void open_up(const fs::path& path, int depth, const fs::path& top, std::vector<fs::path>& deep) {
+    if (!make_readable(path)) {
+        return;
+    }
     std::error_code error;
+    if (depth > deepest) {
+        fs::path place = top / unused_name("deep");
+        fs::rename(path, place, error);
+        if (!error) {
+            deep.push_back(std::move(place));
+        }
+        return;
+    }
     for (auto entry = fs::directory_iterator(path, error);
          !error && entry != fs::directory_iterator(); entry.increment(error)) {
-        make_readable(entry->path(), depth + 1);
+        open_up(entry->path(), depth + 1, top, deep);
     }
 }
 
+// A tree of any depth: at each level a descriptor is taken, and a path cannot be long.
 void remove_tree(const fs::path& path) {
+    std::vector<fs::path> trees{path};
+    while (!trees.empty()) {
+        const fs::path tree = std::move(trees.back());
+        trees.pop_back();
+        open_up(tree, 0, path, trees);
+    }
     std::error_code error;
     fs::remove_all(path, error);
-    if (error) {
-        make_readable(path, 0);
-        fs::remove_all(path, error);
-    }
     if (error) {
         log_warning("not_removed", {{"path", path.string()}, {"error", error.message()}});
     }
@@ -69,7 +89,7 @@ bool rename_if_there(const fs::path& from, const fs::path& to) {
     std::error_code error;
     fs::rename(from, to, error);
     if (error == std::errc::permission_denied) {
-        make_readable(from, 0);
+        make_readable(from);
         fs::rename(from, to, error);
     }
     if (error && error != std::errc::no_such_file_or_directory) {
@@ -78,11 +98,14 @@ bool rename_if_there(const fs::path& from, const fs::path& to) {
     return !error;
 }
 
-void attempt(const char* what, const std::function<void()>& work) {
+// False if it failed.
+bool attempt(const char* what, const std::function<void()>& work) {
     try {
         work();
+        return true;
     } catch (const std::exception& error) {
         log_warning("housekeeping", {{"what", what}, {"error", error.what()}});
+        return false;
     }
 }
 
@@ -131,10 +154,34 @@ void Service::recover() {
     }
 }
 
+// Names in removed/ that a deletion is at work on.
+class Service::Removing {
+  public:
+    Removing(Service& service, std::vector<std::string> names)
+        : service_(service), names_(std::move(names)) {
+        const std::lock_guard lock(service_.removing_mutex_);
+        service_.removing_.insert(names_.begin(), names_.end());
+    }
+    ~Removing() {
+        const std::lock_guard lock(service_.removing_mutex_);
+        for (const std::string& name : names_) {
+            service_.removing_.erase(name);
+        }
+    }
+    Removing(const Removing&) = delete;
+    Removing& operator=(const Removing&) = delete;
+    const std::vector<std::string>& names() const noexcept { return names_; }
+
+  private:
+    Service& service_;
+    std::vector<std::string> names_;
+};
+
 void Service::remove_job(const JobRecord& job, const std::string& who,
                          std::optional<std::int64_t> unchanged_since) {
     ballast_.release_if(free_bytes(settings_));  // a deletion writes too
     std::vector<std::pair<fs::path, fs::path>> moved;
+    const Removing removing(*this, {unused_name(job.id), unused_name(job.id)});
     const auto move_back = [&] {
         for (const auto& [from, to] : moved) {
             std::error_code ignored;
@@ -153,8 +200,9 @@ void Service::remove_job(const JobRecord& job, const std::string& who,
             return store_.remove_job(job.id, unchanged_since, [&] {
                 incoming_.close_all(job.id);
                 // A job of the same id may be made as soon as the record is gone.
+                auto name = removing.names().begin();
                 for (const fs::path& path : {directory(job.id), incoming_.directory(job.id)}) {
-                    const fs::path place = settings_.data / "removed" / unused_name(job.id);
+                    const fs::path place = settings_.data / "removed" / *name++;
                     if (rename_if_there(path, place)) {
                         moved.emplace_back(path, place);
                     }
@@ -178,8 +226,14 @@ void Service::keep_house() {
         attempt("retention", [this] {
             const std::int64_t oldest =
                 unix_now() - static_cast<std::int64_t>(settings_.retention_hours * 3600);
+            const auto now = std::chrono::steady_clock::now();
+            std::erase_if(not_removed_, [&](const auto& one) { return now - one.second > seldom; });
             for (const JobRecord& job : store_.expired(oldest)) {
-                attempt("retention", [&] { remove_job(job, "server: retention", oldest); });
+                // What fails leaves lines in the audit log: it is tried again seldom.
+                if (!not_removed_.contains(job.id) &&
+                    !attempt("retention", [&] { remove_job(job, "server: retention", oldest); })) {
+                    not_removed_.emplace(job.id, now);
+                }
             }
         });
     }
@@ -203,14 +257,20 @@ void Service::keep_ballast() {
 
 // Removals that failed, and parts of posts.
 void Service::sweep() {
-    constexpr auto seldom = std::chrono::hours(1);
     const auto now = std::chrono::steady_clock::now();
     if (swept_ && now - *swept_ < seldom) {
         return;
     }
     swept_ = now;
     for (const fs::path& path : entries_of(settings_.data / "removed")) {
-        remove_tree(path);
+        bool is_being_removed = false;
+        {
+            const std::lock_guard lock(removing_mutex_);
+            is_being_removed = removing_.contains(path.filename().string());
+        }
+        if (!is_being_removed) {
+            remove_tree(path);
+        }
     }
     drop_old_parts();
 }
@@ -224,6 +284,11 @@ void Service::drop_old_parts() {
             continue;
         }
         const std::lock_guard lock(place_mutex_);
+        // Its client may have begun another one in its place since the list was read.
+        if (const auto known = store_.file(job, file.name);
+            !known || known->sha256 != file.sha256) {
+            continue;
+        }
         const auto changed = incoming_.changed(job, file);
         if (!changed || now - *changed > old) {
             incoming_.drop(job, file);

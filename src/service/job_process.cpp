@@ -146,6 +146,7 @@ bool JobProcess::ended() {
             return false;
         }
         // Nothing of its group outlives it; its number is its own until it is waited for.
+        const std::lock_guard lock(waiting_);
         static_cast<void>(::kill(-process_, SIGKILL));
         ended_ = ::waitpid(process_, &status_, WNOHANG) == process_;
     }
@@ -153,6 +154,7 @@ bool JobProcess::ended() {
 }
 
 void JobProcess::signal(int number) const noexcept {
+    const std::lock_guard lock(waiting_);
     if (!ended_) {
         static_cast<void>(::kill(-process_, number));
         static_cast<void>(::kill(process_, number));

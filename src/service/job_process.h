@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,7 @@ class JobProcess {
     int status() const noexcept { return status_; }
     // The last line that was no progress, without the program's name.
     const std::string& last_words() const noexcept { return last_words_; }
+    // On any thread; all else on one.
     void signal(int number) const noexcept;
     std::uint64_t resident_bytes() const;
     // What it has written to disks since it began; 0 where the system does not say.
@@ -45,6 +47,8 @@ class JobProcess {
     std::uint64_t number_in(const char* file, std::string_view name) const;
     void hear_line(const std::string& line, const std::function<void(const Progress&)>& progress);
 
+    // Its number is another's once it was waited for.
+    mutable std::mutex waiting_;
     int process_ = -1;
     int status_ = 0;
     bool ended_ = false;

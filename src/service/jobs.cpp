@@ -127,12 +127,16 @@ JobView Service::start(const std::string& client, const std::string& id) {
             refuse(Status::failed_precondition, "{} is missing: upload it first", file.name);
         }
     }
-    require_hours(job.owner);
-    require_quota(job, 0);
-    if (audited({.who = client, .what = "start", .job = id}, [&] {
+    const auto enqueue = [&] {
+        const std::lock_guard lock(admission_mutex_);
+        require_hours(job.owner);
+        require_quota(job, 0);
+        return audited({.who = client, .what = "start", .job = id}, [&] {
             return store_.enqueue(id, {JobState::uploading, JobState::failed, JobState::cancelled,
                                        JobState::stopped});
-        })) {
+        });
+    };
+    if (enqueue()) {
         job = visible_job(client, id);
         scheduler_->add(job);
         watchers_.notify(id);
@@ -181,6 +185,13 @@ JobView Service::cancel(const std::string& client, const std::string& id) {
     audited({.who = client, .what = "cancel", .job = id}, [&] {
         // Out of the queue first: once it is cancelled it may be started, and queued, again.
         const bool was_queued = scheduler_->remove(job);
+        // One that waits as "running", for a record that could not be written, is ended when it is
+        // its turn.
+        const auto put_back = [&] {
+            if (was_queued) {
+                scheduler_->add(job);
+            }
+        };
         try {
             if (store_.move(id, {JobState::queued, JobState::uploading, JobState::awaiting_review},
                             JobState::cancelled)) {
@@ -188,11 +199,10 @@ JobView Service::cancel(const std::string& client, const std::string& id) {
                 return true;
             }
         } catch (...) {
-            if (was_queued) {
-                scheduler_->add(job);
-            }
+            put_back();
             throw;
         }
+        put_back();
         if (store_.ask_cancel(id)) {
             scheduler_->stop(id, false);
             return true;

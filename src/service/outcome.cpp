@@ -4,6 +4,7 @@
 #include "cipherfit/io/file.h"
 #include "cipherfit/protocol/job_files.h"
 #include "cipherfit/protocol/prediction_files.h"
+#include "service/journal.h"
 #include "service/refusal.h"
 
 #include <algorithm>
@@ -13,22 +14,12 @@
 #include <span>
 #include <sys/wait.h>
 
+#include <nlohmann/json.hpp>
+
 namespace cipherfit::service {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string result_of(JobKind kind) {
-    switch (kind) {
-        case JobKind::training:
-            return std::string(contents::model);
-        case JobKind::prediction:
-            return std::string(contents::scores);
-        case JobKind::charter:
-            return "result.bin";
-    }
-    return {};
-}
 
 bool is_link(const fs::path& path) {
     std::error_code error;
@@ -99,7 +90,48 @@ std::string signal_reason(const ProcessEnd& end) {
                        text != nullptr ? text : "signal");
 }
 
+// SHA-256 of a file, in hex. Throws Error.
+std::string digest_of_file(const fs::path& file, const std::stop_token& stop) {
+    const auto source = value_or_throw(FileSource::open(file));
+    Sha256 hash;
+    std::vector<std::uint8_t> piece(std::size_t{1} << 20U);
+    for (std::uint64_t at = 0; at < source->size(); at += piece.size()) {
+        require(!stop.stop_requested(), ErrorCode::interrupted, "it is not wanted any more");
+        const auto part = std::span(piece).first(
+            static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), source->size() - at)));
+        value_or_throw(source->read_at(at, part));
+        hash.update(part);
+    }
+    return to_hex(hash.finish());
+}
+
+FileRecord result_file(const fs::path& path, const std::string& name, const KnownFiles& known,
+                       const std::stop_token& stop) {
+    const std::uint64_t bytes = fs::file_size(path);
+    const auto same = std::ranges::find_if(known.files, [&](const FileRecord& file) {
+        return file.complete && file.name == name && file.bytes == bytes;
+    });
+    // Clocks of files tick seldom.
+    if (same == known.files.end() ||
+        fs::last_write_time(path) >= known.launched - std::chrono::seconds(1)) {
+        return {name, bytes, digest_of_file(path, stop), true};
+    }
+    return *same;
+}
+
 }  // namespace
+
+std::string result_of(JobKind kind) {
+    switch (kind) {
+        case JobKind::training:
+            return std::string(contents::model);
+        case JobKind::prediction:
+            return std::string(contents::scores);
+        case JobKind::charter:
+            return "result.bin";
+    }
+    return {};
+}
 
 Outcome outcome_of(const ProcessEnd& end) {
     constexpr int interrupted = 130;
@@ -147,21 +179,8 @@ void require_no_links(const fs::path& directory, const fs::path& name) {
     }
 }
 
-std::string digest_of_file(const fs::path& file) {
-    const auto source = value_or_throw(FileSource::open(file));
-    Sha256 hash;
-    std::vector<std::uint8_t> piece(std::size_t{1} << 20U);
-    for (std::uint64_t at = 0; at < source->size(); at += piece.size()) {
-        const auto part = std::span(piece).first(
-            static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), source->size() - at)));
-        value_or_throw(source->read_at(at, part));
-        hash.update(part);
-    }
-    return to_hex(hash.finish());
-}
-
 std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind,
-                                     const KnownFiles& known) {
+                                     const KnownFiles& known, const std::stop_token& stop) {
     std::vector<std::string> names{result_of(kind), std::string(contents::server_report)};
     std::error_code error;
     std::vector<std::string> kept;
@@ -176,20 +195,16 @@ std::vector<FileRecord> result_files(const fs::path& directory, JobKind kind,
     names.insert(names.end(), kept.begin(), kept.end());
     std::vector<FileRecord> files;
     for (const std::string& name : names) {
-        const fs::path path = directory / name;
         if (!is_regular(directory, name)) {
             continue;
         }
-        const std::uint64_t bytes = fs::file_size(path);
-        const auto same = std::ranges::find_if(known.files, [&](const FileRecord& file) {
-            return file.complete && file.name == name && file.bytes == bytes;
-        });
-        // Clocks of files tick seldom.
-        if (same == known.files.end() ||
-            fs::last_write_time(path) >= known.launched - std::chrono::seconds(1)) {
-            files.push_back({name, bytes, digest_of_file(path), true});
-        } else {
-            files.push_back(*same);
+        try {
+            files.push_back(result_file(directory / name, name, known, stop));
+        } catch (const std::exception& error) {
+            if (stop.stop_requested()) {
+                throw;
+            }
+            log_warning("result_not_read", {{"file", name}, {"error", error.what()}});
         }
     }
     return files;

@@ -4,6 +4,7 @@
 #include "service/records.h"
 
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct Outcome {
 };
 
 Outcome outcome_of(const ProcessEnd& end);
+// The file that a job is there for.
+std::string result_of(JobKind kind);
 
 // What is recorded of a job's files: one that is complete and was not touched since `launched` is
 // what it was.
@@ -34,14 +37,13 @@ struct KnownFiles {
     std::vector<FileRecord> files = {};
     std::filesystem::file_time_type launched = std::filesystem::file_time_type::min();
 };
-// What a job has made for its owner: the result first, with sizes and digests.
+// What a job has made for its owner: the result first, with sizes and digests. What cannot be read
+// is left out. Throws Error(interrupted) when it is to stop.
 std::vector<FileRecord> result_files(const std::filesystem::path& directory, JobKind kind,
-                                     const KnownFiles& known = {});
+                                     const KnownFiles& known = {},
+                                     const std::stop_token& stop = {});
 
 // Throws Refusal(failed_precondition) if a part of the name is a link in the directory.
 void require_no_links(const std::filesystem::path& directory, const std::filesystem::path& name);
-
-// SHA-256 of a file, in hex. Throws Error(io_failure).
-std::string digest_of_file(const std::filesystem::path& file);
 
 }  // namespace cipherfit::service

@@ -12,7 +12,6 @@
 #include <cmath>
 #include <map>
 #include <memory>
-#include <mutex>
 
 namespace cipherfit::service {
 namespace {
@@ -43,14 +42,8 @@ class MemorySource final : public ByteSource {
 };
 
 // The largest section that is looked at: a row of ciphertexts, or one key. A section is in memory
-// while it is looked at, and of large ones one at a time, whoever sent it.
+// while it is looked at.
 constexpr std::uint64_t largest_section = std::uint64_t{512} << 20U;
-constexpr std::uint64_t large_section = std::uint64_t{32} << 20U;
-
-std::mutex& large_sections() {
-    static std::mutex mutex;
-    return mutex;
-}
 
 ContainerKind kind_of(const std::string& name) {
     static const std::map<std::string, ContainerKind, std::less<>> kinds{
@@ -169,7 +162,6 @@ void check_upload(const std::filesystem::path& directory, JobKind kind, const st
         directory / (kind == JobKind::training ? contents::plan : contents::prediction_plan);
     const auto made_for = value_or_throw(ContainerReader::open(plan_file));
     auto source = value_or_throw(FileSource::open(file));
-    std::unique_lock large(large_sections(), std::defer_lock);  // outlives the reader
     auto opened = ContainerReader::open(std::move(source), kind_of(name));
     // The path is the server's own affair.
     const auto said = [&](const ErrorInfo& error) {
@@ -201,9 +193,6 @@ void check_upload(const std::filesystem::path& directory, JobKind kind, const st
         }
         if (!*next) {
             break;
-        }
-        if ((*next)->length > large_section && !large.owns_lock()) {
-            large.lock();
         }
         const auto section = reader.section((*next)->tag, (*next)->index, largest_section);
         if (!section) {

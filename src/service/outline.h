@@ -15,6 +15,8 @@
 namespace cipherfit::service {
 
 inline constexpr std::size_t largest_plan_bytes = std::size_t{4} << 20U;
+// The check of a larger file has large parts of it in memory, and takes long.
+inline constexpr std::uint64_t large_file = std::uint64_t{32} << 20U;
 
 struct Outline {
     JobKind kind = JobKind::training;

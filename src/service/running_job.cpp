@@ -3,6 +3,7 @@
 #include "service/admission.h"
 
 #include <thread>
+#include <utility>
 
 namespace cipherfit::service {
 namespace {
@@ -11,29 +12,59 @@ constexpr std::uint64_t block_bytes = 4096;
 // Deleted files that are open, and such that are written again in place, are seen by this alone.
 constexpr std::uint64_t unsuspicious_bytes = std::uint64_t{1} << 20U;
 
-std::uint64_t disk_limit_of(std::uint64_t predicted) {
-    return 2 * predicted + (std::uint64_t{1} << 30U);
-}
-
-// Of libraries that start one or more for each processor.
-std::uint64_t most_threads() {
-    return 256 + std::uint64_t{8} * std::thread::hardware_concurrency();
+// Its own, and those of libraries that start one or more for each processor.
+std::uint64_t most_threads(const Settings& settings) {
+    return 256 + std::uint64_t{8} * std::thread::hardware_concurrency() +
+           std::uint64_t{2} * settings.threads;
 }
 
 }  // namespace
 
-DiskUse disk_use_of(const std::filesystem::path& directory, std::uint64_t most) {
+DiskLimit disk_limit_of(std::uint64_t predicted) noexcept {
+    constexpr std::uint64_t bytes_of_an_entry = std::uint64_t{4} << 20U;
+    DiskLimit limit;
+    limit.bytes = 2 * predicted + (std::uint64_t{1} << 30U);
+    limit.entries += predicted / bytes_of_an_entry;
+    return limit;
+}
+
+DiskUse disk_use_of(const std::filesystem::path& directory, const DiskLimit& limit) {
     DiskUse use;
     std::error_code error;
     for (auto entry = std::filesystem::recursive_directory_iterator(directory, error);
-         !error && entry != std::filesystem::recursive_directory_iterator() && use.bytes <= most;
+         !error && entry != std::filesystem::recursive_directory_iterator() &&
+         use.bytes <= limit.bytes && use.entries <= limit.entries && !use.is_deep;
          entry.increment(error)) {
         std::error_code none;
         const auto size = entry->is_regular_file(none) ? entry->file_size(none) : 0;
         use.bytes += block_bytes + (none ? 0 : size);
+        ++use.entries;
+        use.is_deep = entry.depth() >= limit.depth;
     }
-    use.is_hidden = error == std::errc::permission_denied;
+    // What goes while it is looked at is nothing strange, and what this program is short of is not
+    // the job's: at that depth it cannot bring it about.
+    use.is_hidden = error && error != std::errc::no_such_file_or_directory &&
+                    error != std::errc::too_many_files_open &&
+                    error != std::errc::too_many_files_open_in_system &&
+                    error != std::errc::not_enough_memory;
     return use;
+}
+
+std::string disk_overrun(const DiskUse& use, const DiskLimit& limit) {
+    if (use.is_hidden) {
+        return "it made a directory that cannot be read";
+    }
+    if (use.is_deep) {
+        return fmt::format("it made directories more than {} deep", limit.depth);
+    }
+    if (use.entries > limit.entries) {
+        return fmt::format("it made more files than {}", limit.entries);
+    }
+    if (use.bytes > limit.bytes) {
+        return fmt::format("it took more disk than its plan predicts, the limit is {} MB",
+                           limit.bytes >> 20U);
+    }
+    return {};
 }
 
 std::uint64_t memory_limit_of(std::uint64_t predicted) noexcept {
@@ -64,18 +95,13 @@ BrokenLimit broken_limit(RunningJob& job, const Settings& settings) {
                 fmt::format("it took more memory than its plan predicts, the limit is {} MB",
                             most_memory >> 20U)};
     }
-    if (const std::uint64_t most = most_threads(); job.process->threads() > most) {
+    if (const std::uint64_t most = most_threads(settings); job.process->threads() > most) {
         return {Overrun::kill, fmt::format("it started more threads than {}", most)};
     }
-    const std::uint64_t most_disk = disk_limit_of(job.record.cost.disk_bytes);
-    const DiskUse use = disk_use_of(job.directory, most_disk);
-    if (use.is_hidden) {
-        return {Overrun::kill, "it made a directory that cannot be read"};
-    }
-    if (use.bytes > most_disk) {
-        return {Overrun::kill,
-                fmt::format("it took more disk than its plan predicts, the limit is {} MB",
-                            most_disk >> 20U)};
+    const DiskLimit limit_of_disk = disk_limit_of(job.record.cost.disk_bytes);
+    const DiskUse use = disk_use_of(job.directory, limit_of_disk);
+    if (std::string overrun = disk_overrun(use, limit_of_disk); !overrun.empty()) {
+        return {Overrun::kill, std::move(overrun)};
     }
     const std::uint64_t written = job.process->written_bytes();
     // The rest is for the database and for the ends of jobs.

@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,6 +235,7 @@ std::vector<std::string> confine(const Confinement& confinement) {
 }
 
 std::vector<std::string> lacking_confinement(const std::filesystem::path& directory) {
+    constexpr int is_not_read = 3;
     std::array<int, 2> ends{};
     require(::pipe2(ends.data(), O_CLOEXEC) == 0, ErrorCode::io_failure, "no pipe is left: {}",
             std::strerror(errno));
@@ -249,8 +251,17 @@ std::vector<std::string> lacking_confinement(const std::filesystem::path& direct
         }
         try {
             std::string text;
+            // Root reads what is another user's by a capability, which is gone in a moment.
+            struct stat status{};
+            const bool is_ours =
+                ::stat(directory.c_str(), &status) == 0 && status.st_uid == ::geteuid();
             for (const std::string& what : confine({.directory = directory})) {
                 text += what + "\n";
+            }
+            if (!is_ours ||
+                !FileDescriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+                     .valid()) {
+                ::_exit(is_not_read);
             }
             ::_exit(::write(STDOUT_FILENO, text.data(), text.size()) ==
                             static_cast<ssize_t>(text.size())
@@ -276,6 +287,11 @@ std::vector<std::string> lacking_confinement(const std::filesystem::path& direct
     int status = 0;
     while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
     }
+    require(
+        !WIFEXITED(status) || WEXITSTATUS(status) != is_not_read, ErrorCode::bad_input,
+        "{}: belongs to another user, and jobs could not read it: run the service as that user, "
+        "or give the directory to this one",
+        directory.string());
     require(WIFEXITED(status) && WEXITSTATUS(status) == 0, ErrorCode::io_failure,
             "a process for a trial could not be confined to {}", directory.string());
     std::vector<std::string> lacking;

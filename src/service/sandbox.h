@@ -24,7 +24,8 @@ struct Confinement {
 std::vector<std::string> confine(const Confinement& confinement);
 
 // What confine() would return, found out by a process that is confined to the directory and ends.
-// Call it before there is a second thread. Throws Error(io_failure) if that cannot be found out.
+// Call it before there is a second thread. Throws Error: io_failure if that cannot be found out,
+// bad_input if such a process could not read the directory, which is another user's.
 std::vector<std::string> lacking_confinement(const std::filesystem::path& directory);
 
 }  // namespace cipherfit::service

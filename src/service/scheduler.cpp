@@ -80,6 +80,7 @@ void Scheduler::stop(const std::string& id, bool now) {
     }
     if (now) {
         found->second->is_deleted = true;
+        found->second->end_of_looking.request_stop();
         found->second->killed_for = "it was deleted";
         found->second->process->signal(SIGKILL);
     } else if (!found->second->told_to_stop) {
@@ -134,6 +135,9 @@ void Scheduler::run() {
             const std::lock_guard lock(mutex_);
             if (ends_) {
                 for (auto& [id, job] : running_) {
+                    if (Clock::now() > ends_by_) {
+                        job->end_of_looking.request_stop();
+                    }
                     if (!job->told_to_stop) {
                         job->told_to_stop = true;
                         job->process->signal(SIGTERM);
@@ -252,7 +256,7 @@ bool Scheduler::launch(const JobRecord& record) {
     auto job = std::make_unique<RunningJob>();
     job->record = record;
     job->directory = settings_.data / "jobs" / record.id;
-    job->disk_bytes = disk_use_of(job->directory).bytes;
+    job->disk_bytes = disk_use_of(job->directory, disk_limit_of(record.cost.disk_bytes)).bytes;
     job->launched = std::filesystem::file_time_type::clock::now();
     const std::lock_guard lock(mutex_);
     try {
@@ -267,7 +271,10 @@ bool Scheduler::launch(const JobRecord& record) {
     // Who asked for its end before it was there had nobody to tell.
     const auto now = store_.job(record.id);
     RunningJob& made = *running_.at(record.id);
-    if (now && now->cancel_asked && !made.told_to_stop) {
+    if (!now) {  // deleted a moment ago
+        made.is_deleted = true;
+        made.process->signal(SIGKILL);
+    } else if (now->cancel_asked && !made.told_to_stop) {
         made.told_to_stop = true;
         made.process->signal(SIGTERM);
     }

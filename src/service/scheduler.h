@@ -64,6 +64,7 @@ class Scheduler {
     void watch_limits(RunningJob& job);
     void end(RunningJob& job);
     bool has_results(RunningJob& job);
+    static std::string unusable_results(const RunningJob& job, JobState state);
     void finish(RunningJob& job, JobState state, const std::string& reason, int iteration = 0);
     void tell_watchers();
     void wake() const;

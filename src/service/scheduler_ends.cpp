@@ -39,22 +39,29 @@ void Scheduler::end(RunningJob& job) {
     job.ran_seconds = seconds;
     try {
         bool ends = false;
+        bool told_to_stop = false;
+        std::string killed_for;
         {
             const std::lock_guard lock(mutex_);
             ends = ends_;
+            told_to_stop = job.told_to_stop;
+            killed_for = job.killed_for;
         }
         const auto record = store_.job(job.record.id);
         const double limit = settings_.job_hours * 3600;
-        const Outcome outcome = outcome_of({.job = job.record,
-                                            .directory = job.directory,
-                                            .status = job.process->status(),
-                                            .words = job.process->last_words(),
-                                            .killed_for = job.killed_for,
-                                            .is_cancelled = record && record->cancel_asked,
-                                            .is_shutdown = ends && job.told_to_stop,
-                                            .is_over_time = limit > 0 && seconds > limit});
+        Outcome outcome = outcome_of({.job = job.record,
+                                      .directory = job.directory,
+                                      .status = job.process->status(),
+                                      .words = job.process->last_words(),
+                                      .killed_for = killed_for,
+                                      .is_cancelled = record && record->cancel_asked,
+                                      .is_shutdown = ends && told_to_stop,
+                                      .is_over_time = limit > 0 && seconds > limit});
         if (outcome.state != JobState::queued && !has_results(job)) {
             return;
+        }
+        if (const std::string why = unusable_results(job, outcome.state); !why.empty()) {
+            outcome = {.state = JobState::failed, .reason = why};
         }
         if (!job.is_counted) {
             store_.add_usage(job.record.owner, unix_now(), seconds);
@@ -81,6 +88,7 @@ void Scheduler::end(RunningJob& job) {
         }
     }
     const std::string id = job.record.id;
+    job.end_of_looking.request_stop();
     {
         const std::lock_guard lock(mutex_);
         running_.erase(id);
@@ -88,29 +96,51 @@ void Scheduler::end(RunningJob& job) {
     watchers_.notify(id);
 }
 
-// Looks at what the job has made, on a thread of its own: that may be many gigabytes.
+// Looks at what the job has made, on a thread of its own: that may be many gigabytes, but no more
+// than it may have. A process could have left a larger file in its last half second.
 bool Scheduler::has_results(RunningJob& job) {
-    if (job.files || (job.is_deleted && !job.looking.valid())) {
+    if (job.made || job.is_deleted) {
         return true;
     }
     if (!job.looking.valid()) {
-        job.looking = std::async(std::launch::async,
-                                 [this, directory = job.directory, kind = job.record.kind,
-                                  known = KnownFiles{store_.files(job.record.id), job.launched}] {
-                                     const WakeAtEnd wake_at_end([this] { wake(); });
-                                     return result_files(directory, kind, known);
-                                 });
+        job.looking = std::async(
+            std::launch::async, [this, directory = job.directory, kind = job.record.kind,
+                                 limit = disk_limit_of(job.record.cost.disk_bytes),
+                                 known = KnownFiles{store_.files(job.record.id), job.launched},
+                                 stop = job.end_of_looking.get_token()] {
+                const WakeAtEnd wake_at_end([this] { wake(); });
+                MadeFiles made;
+                made.overrun = disk_overrun(disk_use_of(directory, limit), limit);
+                if (made.overrun.empty()) {
+                    made.files = result_files(directory, kind, known, stop);
+                }
+                return made;
+            });
     }
     if (job.looking.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
         return false;
     }
-    job.files = job.looking.get();
+    job.made = job.looking.get();
     return true;
+}
+
+// Why a job that ended well has nothing for its owner; empty: it has.
+std::string Scheduler::unusable_results(const RunningJob& job, JobState state) {
+    if (!job.made || (state != JobState::succeeded && state != JobState::awaiting_review &&
+                      state != JobState::stopped)) {
+        return {};
+    }
+    const auto& [files, overrun] = *job.made;
+    if (overrun.empty() && state == JobState::succeeded &&
+        (files.empty() || files.front().name != result_of(job.record.kind))) {
+        return "its result cannot be read: start it again";
+    }
+    return overrun;
 }
 
 void Scheduler::finish(RunningJob& job, JobState state, const std::string& reason, int iteration) {
     const std::string& id = job.record.id;
-    const std::vector<FileRecord> files = job.files.value_or(std::vector<FileRecord>());
+    const std::vector<FileRecord> files = job.made.value_or(MadeFiles()).files;
     store_.put_files(id, files);
     const std::string digest =
         !files.empty() && state == JobState::succeeded ? files.front().sha256 : std::string();

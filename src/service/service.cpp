@@ -32,8 +32,8 @@ bool is_free_or_ours(const fs::path& directory) {
     return std::ranges::all_of(fs::directory_iterator(directory), [](const auto& entry) {
         const fs::path name = entry.path().filename();
         return name == "lost+found" || name == ".lock" ||
-               ((name == "jobs" || name == "incoming") && entry.is_directory() &&
-                fs::is_empty(entry.path()));
+               ((name == "jobs" || name == "incoming" || name == "removed") &&
+                entry.is_directory() && fs::is_empty(entry.path()));
     });
 }
 

@@ -68,8 +68,9 @@ class Upload {
     // Nothing more is wanted: the file is complete.
     bool is_done() const noexcept { return done_; }
     void append(std::uint64_t offset, std::span<const std::uint8_t> bytes);
-    // Compares, checks, and accepts the file. Throws Refusal.
+    // Compares, checks, and accepts the file. Throws Refusal. Of large ones one at a time.
     FileView finish();
+    bool is_large() const noexcept { return !done_ && file_.bytes > large_file; }
 
   private:
     friend class Service;
@@ -186,6 +187,11 @@ class Service {
     // Held while there is room, and until it is taken.
     std::mutex admission_mutex_;
     std::optional<std::chrono::steady_clock::time_point> swept_;
+    class Removing;
+    std::mutex removing_mutex_;
+    std::set<std::string> removing_;
+    // Of jobs that retention could not remove, when it tried.
+    std::map<std::string, std::chrono::steady_clock::time_point> not_removed_;
     std::atomic<bool> ending_{false};
     std::unique_ptr<Scheduler> scheduler_;
     std::jthread housekeeping_;

@@ -21,7 +21,7 @@ inline constexpr int schema_version = 3;
 
 struct Usage {
     // Announced by uploads, and of results; of jobs that are not over at least what they are
-    // predicted to take. Parts of posts are not counted.
+    // predicted to take; a charter is over when it has succeeded. Parts of posts are not counted.
     std::uint64_t bytes = 0;
     std::uint32_t jobs = 0;
     double seconds = 0;  // of running, since the time that was asked for

@@ -6,6 +6,9 @@
 namespace cipherfit::service {
 namespace {
 
+// Not over; a charter is over when it has succeeded.
+#define CIPHERFIT_IS_OPEN "(state < 5 OR (kind = 3 AND state != 5))"
+
 FileRecord file_of(const Statement& row) {
     return {row.text(0), static_cast<std::uint64_t>(row.integer(1)), row.text(2),
             row.integer(3) != 0, static_cast<std::uint64_t>(row.integer(4))};
@@ -117,9 +120,9 @@ Usage Store::usage(const std::string& owner, std::int64_t since) const {
     const std::lock_guard lock(read_mutex_);
     Usage usage;
     Statement bytes = read_.prepare(
-        "SELECT coalesce(sum(max(CASE WHEN state < 5 THEN disk_bytes ELSE 0 END, (SELECT "
-        "coalesce(sum(bytes), 0) FROM files WHERE job = jobs.id AND instr(name, '~') = 0))), 0) "
-        "FROM jobs WHERE owner = ?");
+        "SELECT coalesce(sum(max(CASE WHEN " CIPHERFIT_IS_OPEN
+        " THEN disk_bytes ELSE 0 END, (SELECT coalesce(sum(bytes), 0) FROM files WHERE job = "
+        "jobs.id AND instr(name, '~') = 0))), 0) FROM jobs WHERE owner = ?");
     bytes << owner;
     bytes.step();
     usage.bytes = static_cast<std::uint64_t>(bytes.integer(0));
@@ -139,7 +142,7 @@ std::uint64_t Store::promised_bytes() const {
     const std::lock_guard lock(read_mutex_);
     Statement row = read_.prepare(
         "SELECT coalesce(sum(max(0, disk_bytes - (SELECT coalesce(sum(bytes), 0) FROM files WHERE "
-        "job = jobs.id AND complete = 1))), 0) FROM jobs WHERE state IN (1, 2, 3, 4)");
+        "job = jobs.id AND complete = 1))), 0) FROM jobs WHERE " CIPHERFIT_IS_OPEN);
     row.step();
     return static_cast<std::uint64_t>(row.integer(0));
 }

@@ -70,6 +70,7 @@ Upload Service::upload(const std::string& client, const UploadStart& start) {
     if (!is_same) {
         // Parts of posts are not counted.
         const std::uint64_t before = known && !start.is_post ? known->bytes : 0;
+        const std::lock_guard admission(admission_mutex_);
         require_quota(upload.job_, start.bytes - std::min(before, start.bytes));
         if (start.is_post) {
             require_board_room(upload.job_, place, start.bytes);

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """Calls that are too large, too slow, too many or no calls at all, and the settings file."""
 
+import os
+import sqlite3
 import subprocess
 import time
 import unittest
@@ -79,6 +81,61 @@ class Abuse(ServiceTest):
         whole = time.monotonic() - begin
         self.assertLess(spent, whole / 2, "bob waited for alice's calls")
         alice.info()
+
+    def test_one_client_has_a_bounded_number_of_streams(self):
+        running = self.serve()
+        alice, bob = self.client(running), self.client(running, "bob")
+        jobs = {client: client.create(self.plan).id for client in (alice, bob)}
+        with sqlite3.connect(self.data / "service.sqlite", timeout=30) as database:
+            database.execute("UPDATE jobs SET state = 3")  # running: it is watched without end
+        database.close()
+
+        def watch(client):
+            call = client.watch(jobs[client])
+            self.assertEqual(next(call).job.id, jobs[client])  # it has begun
+            return call
+        calls = [watch(alice) for _ in range(256)]
+        status, details = self.status_of(watch, alice)
+        self.assertEqual(status, code.RESOURCE_EXHAUSTED)
+        self.assertIn("256 streams", details)
+        watch(bob).cancel()
+        for call in calls:
+            call.cancel()
+
+        def begins():
+            try:
+                return watch(alice)
+            except grpc.RpcError:
+                return None
+        self.wait_until(begins)
+
+    def test_checks_of_large_files_keep_nobody_from_theirs(self):
+        running = self.serve()
+        alice, bob = self.client(running), self.client(running, "bob")
+        name, size, digest = "evaluation_keys.cft", 64 << 30, bytes(32)
+        database = sqlite3.connect(self.data / "service.sqlite", timeout=30)
+        self.addCleanup(database.close)
+        for client, label in ((alice, "1"), (alice, "2"), (bob, "1")):
+            # A file that came before and is hashed again at its end, which takes a minute.
+            job = client.create(self.plan, label).id
+            with database:
+                database.execute("UPDATE files SET bytes = ?, max_bytes = ?, sha256 = ? "
+                                 "WHERE job = ? AND name = ?",
+                                 (size, size, digest.hex(), job, name))
+            came = self.data / "incoming" / job / f"{name}~{digest.hex()}"
+            came.parent.mkdir()
+            came.touch()
+            os.truncate(came, size)
+            header = transfer_pb2.UploadRequest(header=transfer_pb2.UploadHeader(
+                id=job, name=name, bytes=size, sha256=digest))
+            client._call("stream_unary", "Jobs", "Upload", transfer_pb2.UploadRequest,
+                         transfer_pb2.FileState).future(iter([header]), timeout=120)
+        time.sleep(1)
+        # Three threads do what is long. An upload goes on, and a job is deleted.
+        job = bob.create(self.plan, "2").id
+        self.assertTrue(bob.upload(job, name, self.keys, timeout=20).complete)
+        bob.delete(job)
+        running.kill()
 
     def test_a_settings_file_has_the_options(self):
         settings = self.home / "server.toml"

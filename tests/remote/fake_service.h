@@ -62,7 +62,8 @@ struct Faults {
     int lose_uploads = 0;  // whole files that are said to have another digest
     int unavailable = 0;   // calls of one message
     int silent_watches = 0;
-    bool changed_bytes = false;  // in downloads, against the digest
+    std::chrono::steady_clock::time_point busy_until;  // with another stream of any upload
+    bool changed_bytes = false;                        // in downloads, against the digest
     bool gap = false;
 };
 
@@ -110,6 +111,9 @@ class FakeService final : public v1::Jobs::Service {
             return {grpc::StatusCode::INVALID_ARGUMENT, "no header"};
         }
         const v1::UploadHeader header = request.header();
+        if (std::chrono::steady_clock::now() < faults.busy_until) {
+            return {grpc::StatusCode::ABORTED, "another stream of it is at work"};
+        }
         const std::lock_guard lock(mutex);
         FakeFile& file = files[header.name()];
         if (file.announced != header.sha256() || file.size != header.bytes()) {

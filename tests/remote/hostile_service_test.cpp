@@ -31,6 +31,11 @@ TEST(HostileService, SpeaksNoControlCharactersToATerminal) {
               "a  2Jb");  // CSI, as one character
     EXPECT_EQ(one_line("\xc3\xa9\xc2\xa0x"), "\xc3\xa9\xc2\xa0x");
     EXPECT_EQ(one_line("x\xc2"), "x\xc2");
+    // CSI as one byte, to a terminal of eight-bit characters; the same byte within a character.
+    EXPECT_EQ(one_line("a\x9b"
+                       "2J\xc3\x9b\x9b"),
+              "a 2J\xc3\x9b");
+    EXPECT_EQ(one_line("\xe2\x82\x9b\xf0\x9f\x98\x80."), "\xe2\x82\x9b\xf0\x9f\x98\x80");
 }
 
 }  // namespace

@@ -193,6 +193,22 @@ TEST_F(ServiceClientTest, AnUploadOfAnotherProcessIsGoneOnWith) {
               std::string::npos);
 }
 
+TEST_F(ServiceClientTest, AServerThatChecksForLongIsWaitedFor) {
+    service_.files["rows.cft"].required = true;
+    service_.faults.busy_until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
+    RetryLimits impatient = quick;
+    impatient.silence_seconds = 0.3;
+    const auto upload_within = [&](double accept_seconds) {
+        ServiceClient there(server_.address(), identity(), recorder_, impatient,
+                            {.accept_seconds = accept_seconds});
+        there.upload(Shelf::job, "42", "rows.cft", file(noise(100'000, 9)));
+    };
+    EXPECT_NE(message(ErrorCode::io_failure, [&] { upload_within(0.1); }).find("at work"),
+              std::string::npos);
+    upload_within(60);
+    EXPECT_TRUE(service_.files.at("rows.cft").complete);
+}
+
 TEST_F(ServiceClientTest, ALostFileIsSentAgainButNotForEver) {
     service_.faults.lose_uploads = 2;
     service_.files["rows.cft"].required = true;

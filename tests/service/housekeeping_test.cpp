@@ -8,9 +8,11 @@
 
 #include <chrono>
 #include <ctime>
+#include <fcntl.h>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
 #include <vector>
@@ -96,6 +98,7 @@ TEST_F(HousekeepingTest, WithoutItsDatabaseADataDirectoryIsRefusedAndKept) {
 TEST_F(HousekeepingTest, AStartThatWasInterruptedIsNoReasonToRefuse) {
     fs::create_directories(settings.data / "jobs");
     fs::create_directories(settings.data / "incoming");
+    fs::create_directories(settings.data / "removed");
     std::ofstream(settings.data / ".lock").flush();
     EXPECT_FALSE(is_refused());
 }
@@ -145,6 +148,28 @@ TEST_F(HousekeepingTest, ADeletedJobLeavesNothing) {
     EXPECT_FALSE(fs::exists(settings.data / "lost"));
 }
 
+// Deeper than there are descriptors, and than a path can be long.
+TEST_F(HousekeepingTest, ADirectoryOfAnyDepthIsDeleted) {
+    add_job("a", std::time(nullptr));
+    constexpr int depth = 600;
+    const std::string name(100, 'd');
+    FileDescriptor at(::open((settings.data / "jobs/a").c_str(), O_PATH | O_CLOEXEC));
+    for (int i = 0; i < depth; ++i) {
+        ASSERT_EQ(::mkdirat(at.get(), name.c_str(), 0700), 0);
+        at = FileDescriptor(::openat(at.get(), name.c_str(), O_PATH | O_CLOEXEC));
+    }
+    at = FileDescriptor();
+    Service service(settings);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{200, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    service.remove("alice", "a");
+    EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_TRUE(entries("removed").empty());
+    EXPECT_TRUE(entries("jobs").empty());
+}
+
 TEST_F(HousekeepingTest, ADeletionThatTheDatabaseRefusesLeavesTheJobAsItWas) {
     add_job("a", std::time(nullptr));
     Service service(settings);
@@ -167,6 +192,21 @@ TEST_F(HousekeepingTest, RetentionRemovesWhatIsOldAndNothingElse) {
         [&] { return !fs::exists(settings.data / "jobs/old") && entries("removed").empty(); });
     EXPECT_THROW(service.job("alice", "old"), Refusal);
     EXPECT_EQ(service.job("alice", "new").record.id, "new");
+}
+
+TEST_F(HousekeepingTest, ARemovalThatFailsIsTriedAgainSeldom) {
+    add_job("old", 1);
+    {
+        Database database(settings.data / "service.sqlite");
+        database.execute(
+            "CREATE TABLE pins (job TEXT REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED)");
+        database.execute("INSERT INTO pins VALUES ('old')");
+    }
+    Service service(settings);
+    constexpr std::int64_t entries_of_one_try = 3;  // the start, the deletion, that it was not done
+    wait_until([&] { return service.audit().head().sequence == entries_of_one_try; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(2500));  // housekeeping comes again
+    EXPECT_EQ(service.audit().head().sequence, entries_of_one_try);
 }
 
 TEST_F(HousekeepingTest, WithoutRetentionNothingIsRemoved) {
@@ -242,6 +282,19 @@ TEST_F(HousekeepingTest, RoomIsKeptToDeleteJobsOnAFullDisk) {
     EXPECT_FALSE(fs::exists(ballast));
     free = std::uint64_t{1} << 30U;
     wait_until([&] { return fs::exists(ballast); });
+}
+
+TEST_F(HousekeepingTest, AKeptFileOfHolesIsFilled) {
+    add_job("a", std::time(nullptr));
+    const fs::path ballast = settings.data / "ballast";
+    std::ofstream(ballast).flush();
+    fs::resize_file(ballast, Ballast::bytes);
+    const Service service(settings);
+    wait_until([&] {
+        struct stat status{};
+        return ::stat(ballast.c_str(), &status) == 0 &&
+               static_cast<std::uint64_t>(status.st_blocks) * 512 >= Ballast::bytes;
+    });
 }
 
 }  // namespace

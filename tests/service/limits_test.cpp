@@ -1,102 +1,14 @@
-// Room on the disk and hours, by a service whose jobs are in its database from the start and whose
-// processes are a shell's.
-#include "cipherfit/base/secure.h"
-#include "service/refusal.h"
-#include "service/service.h"
-#include "service/temporary_home.h"
+// Room on the disk and hours.
+#include "service/shell_jobs.h"
 
-#include <atomic>
-#include <chrono>
 #include <fstream>
-#include <functional>
-#include <string>
-#include <thread>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace cipherfit::service {
 namespace {
 
-constexpr std::uint64_t megabyte = 1'000'000;
-
-class LimitsTest : public service_test::TemporaryHome {
-  protected:
-    void SetUp() override {
-        TemporaryHome::SetUp();
-        settings.data = home / "data";
-        settings.program = "/bin/sh";
-        settings.arguments = [this](const JobLaunch& launch) {
-            return std::vector<std::string>{
-                "-c", "cd '" + launch.directory.string() + "' || exit 2; " + script};
-        };
-        settings.disk_reserve_bytes = megabyte;
-        settings.free_bytes = [this] { return free.load(); };
-        settings.retry_seconds = 0.01;
-    }
-
-    // A training of that client, whose files may have that size in all.
-    void add_job(const std::string& id, const std::string& owner, std::uint64_t most,
-                 JobState state = JobState::uploading) {
-        std::filesystem::create_directories(settings.data / "jobs" / id);
-        Store store(settings.data / "service.sqlite");
-        JobRecord job;
-        job.id = id;
-        job.owner = owner;
-        job.plan_digest = "plan of " + id;
-        job.created = 1;
-        store.add_job(job, {{.name = "training_data.cft", .max_bytes = most}});
-        if (state == JobState::queued) {
-            store.put_file(id, {.name = "training_data.cft", .bytes = 1, .complete = true});
-            store.enqueue(id, {JobState::uploading});
-        }
-    }
-
-    static Upload begin(Service& service, const std::string& client, const std::string& job,
-                        std::uint64_t bytes) {
-        static const Digest digest{};
-        return service.upload(
-            client, {.id = job, .name = "training_data.cft", .bytes = bytes, .sha256 = digest});
-    }
-
-    static Status status_of_call(const std::function<void()>& call) {
-        try {
-            call();
-        } catch (const Refusal& refusal) {
-            return refusal.status();
-        }
-        return Status{};
-    }
-
-    static JobRecord wait_for_end(Service& service, const std::string& id) {
-        for (int tries = 0; tries < 1000; ++tries) {
-            const JobRecord job = service.job("alice", id).record;
-            if (is_final(job.state)) {
-                return job;
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        }
-        ADD_FAILURE() << "the job did not end in time";
-        return {};
-    }
-
-    static void wait_until(const std::function<bool()>& holds) {
-        for (int tries = 0; tries < 1000; ++tries) {
-            if (holds()) {
-                return;
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        }
-        ADD_FAILURE() << "it did not happen in time";
-    }
-    static void wait_for_state(Service& service, const std::string& id, JobState state) {
-        wait_until([&] { return service.job("alice", id).record.state == state; });
-    }
-
-    Settings settings;
-    std::string script = "echo model > model.cft";
-    std::atomic<std::uint64_t> free{100 * megabyte};
-};
+class LimitsTest : public ShellJobs {};
 
 TEST_F(LimitsTest, WhatOpenUploadsHaveAnnouncedIsNotPromisedTwice) {
     add_job("a", "alice", 90 * megabyte);
@@ -187,45 +99,6 @@ TEST_F(LimitsTest, NoJobStartsOnAFullDiskAndAllDoLater) {
     }
 }
 
-TEST_F(LimitsTest, AJobWithVeryManyThreadsIsEnded) {
-    add_job("a", "alice", 1, JobState::queued);
-    script =
-        "exec /usr/bin/python3 -c 'import threading, time\n"
-        "for i in range(100000): threading.Thread(target=time.sleep, args=(60,)).start()'";
-    Service service(settings);
-    const JobRecord ended = wait_for_end(service, "a");
-    EXPECT_EQ(ended.state, JobState::failed);
-    EXPECT_NE(ended.reason.find("more threads"), std::string::npos) << ended.reason;
-}
-
-TEST_F(LimitsTest, EmptyFilesCountToo) {
-    std::filesystem::create_directories(home / "job/deep");
-    for (const char* name : {"a", "b", "deep/c"}) {
-        std::ofstream(home / "job" / name).flush();
-    }
-    EXPECT_EQ(disk_use_of(home / "job").bytes, 4U * 4096);
-    std::ofstream(home / "job/a") << std::string(100, 'x');
-    EXPECT_EQ(disk_use_of(home / "job").bytes, 4U * 4096 + 100);
-    EXPECT_FALSE(disk_use_of(home / "job").is_hidden);
-}
-
-TEST_F(LimitsTest, AJobPastItsTimeIsAskedToEndAndThenKilled) {
-    add_job("polite", "alice", 1, JobState::queued);
-    add_job("deaf", "alice", 1, JobState::queued);
-    settings.job_hours = 0.2 / 3600;
-    settings.grace_seconds = 0.5;
-    settings.parallel_jobs = 2;
-    script =
-        "case $PWD in *deaf) trap '' TERM;; *) trap 'exit 130' TERM;; esac; "
-        "while :; do sleep 0.05; done";
-    Service service(settings);
-    for (const char* id : {"polite", "deaf"}) {
-        const JobRecord ended = wait_for_end(service, id);
-        EXPECT_EQ(ended.state, JobState::failed);
-        EXPECT_NE(ended.reason.find("limit of"), std::string::npos) << ended.reason;
-    }
-}
-
 TEST_F(LimitsTest, HoursThatAreUsedKeepAJobFromItsStartAndFromItsTurn) {
     add_job("a", "alice", 1, JobState::queued);
     add_job("b", "alice", 1);
@@ -247,40 +120,6 @@ TEST_F(LimitsTest, HoursThatAreUsedKeepAJobFromItsStartAndFromItsTurn) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     EXPECT_EQ(service.job("bob", "c").record.state, JobState::succeeded);
-}
-
-TEST_F(LimitsTest, AProcessThatCannotBeStartedIsTriedAgainAndNotForEver) {
-    add_job("a", "alice", 1, JobState::queued);
-    settings.program = home / "late";
-    {
-        Service service(settings);
-        const JobRecord ended = wait_for_end(service, "a");
-        EXPECT_EQ(ended.state, JobState::failed);
-        EXPECT_NE(ended.reason.find("could not start"), std::string::npos) << ended.reason;
-    }
-    add_job("b", "alice", 1, JobState::queued);
-    settings.retry_seconds = 0.2;
-    Service service(settings);
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    EXPECT_FALSE(is_final(service.job("alice", "b").record.state));
-    std::filesystem::create_symlink("/bin/sh", home / "late");
-    EXPECT_EQ(wait_for_end(service, "b").state, JobState::succeeded);
-}
-
-TEST_F(LimitsTest, ADatabaseThatFailsIsNoFailureOfAJob) {
-    add_job("a", "alice", 1, JobState::queued);
-    {
-        Database database(settings.data / "service.sqlite");
-        database.execute(
-            "CREATE TRIGGER never BEFORE UPDATE OF state ON jobs WHEN NEW.state = 3 "
-            "BEGIN SELECT RAISE(ABORT, 'no'); END");
-    }
-    Service service(settings);
-    // Each try has a line of its own; after five a process would not be tried again.
-    wait_until([&] { return service.audit().head().sequence >= 10; });
-    EXPECT_EQ(service.job("alice", "a").record.state, JobState::queued);
-    Database(settings.data / "service.sqlite").execute("DROP TRIGGER never");
-    EXPECT_EQ(wait_for_end(service, "a").state, JobState::succeeded);
 }
 
 TEST_F(LimitsTest, ADirectoryOfOtherThingsIsNotTakenOver) {

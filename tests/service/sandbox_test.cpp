@@ -1,6 +1,8 @@
 // What a confined process can still do. The kernel may lack a part: that is said, not hidden.
 #include "service/sandbox.h"
 
+#include "cipherfit/base/error.h"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -262,6 +264,20 @@ TEST_F(Sandbox, GetsNoMoreMemoryAndNoLargerFile) {
                            return ::ftruncate(file, 2 << 20) == 0 ? 0 : 1;
                        }),
               1);
+}
+
+TEST_F(Sandbox, TellsBeforehandThatADirectoryIsAnotherUsers) {
+    EXPECT_NO_THROW(static_cast<void>(lacking_confinement(home / "job")));
+    if (::geteuid() != 0) {
+        GTEST_SKIP() << "only root can give a directory away";
+    }
+    ASSERT_EQ(::chown((home / "job").c_str(), 65534, 65534), 0);
+    try {
+        static_cast<void>(lacking_confinement(home / "job"));
+        FAIL();
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::bad_input);
+    }
 }
 
 TEST_F(Sandbox, EndsWithAParentThatIsGone) {

@@ -202,6 +202,21 @@ TEST_F(StoreTest, AJobThatIsNotOverCountsAsWhatItIsPredictedToTake) {
     EXPECT_EQ(store.usage("alice", 0).bytes, 180U);
 }
 
+TEST_F(StoreTest, ACharterIsOpenUntilItHasSucceeded) {
+    Store store(home / "db");
+    JobRecord charter = job("1");
+    charter.kind = JobKind::charter;
+    store.add_job(charter, {});
+    store.enqueue("1", {JobState::uploading});
+    store.move("1", {JobState::queued}, JobState::failed, "a message is missing");
+    EXPECT_EQ(store.usage("alice", 0).bytes, 100U);
+    EXPECT_EQ(store.promised_bytes(), 100U);
+    store.enqueue("1", {JobState::failed});
+    store.move("1", {JobState::queued}, JobState::succeeded);
+    EXPECT_EQ(store.usage("alice", 0).bytes, 0U);
+    EXPECT_EQ(store.promised_bytes(), 0U);
+}
+
 TEST_F(StoreTest, TheNotedEndOfTheAuditLogIsReadWithoutAChange) {
     {
         Store store(home / "db");

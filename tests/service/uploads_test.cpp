@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -135,6 +137,37 @@ TEST_F(UploadsTest, OfWhatAJobMakesOnlyResultsAndCheckpointsAreItsOwners) {
     }
     EXPECT_EQ(names, (std::vector<std::string>{"model.cft", "checkpoints/iteration_0003.cft",
                                                "checkpoints/iteration_12345.cft"}));
+}
+
+TEST_F(UploadsTest, WhatCannotBeReadOfAJobIsLeftOut) {
+    std::filesystem::create_directories(home / "job/checkpoints");
+    std::ofstream(home / "job/model.cft") << "x";
+    std::ofstream(home / "job/checkpoints/iteration_0003.cft") << "x";
+    std::filesystem::permissions(home / "job/model.cft", std::filesystem::perms::none);
+    const bool is_root = ::geteuid() == 0;  // who reads everything
+    constexpr uid_t nobody = 65534;
+    if (is_root) {
+        for (const char* path : {"", "job", "job/checkpoints", "job/model.cft",
+                                 "job/checkpoints/iteration_0003.cft"}) {
+            ASSERT_EQ(::chown((home / path).c_str(), nobody, nobody), 0);
+        }
+        ASSERT_EQ(::seteuid(nobody), 0);
+    }
+    const auto files = result_files(home / "job", JobKind::training);
+    if (is_root) {
+        ASSERT_EQ(::seteuid(0), 0);
+    }
+    ASSERT_EQ(files.size(), 1U);
+    EXPECT_EQ(files[0].name, "checkpoints/iteration_0003.cft");
+}
+
+TEST_F(UploadsTest, TheLookAtResultsCanBeEnded) {
+    std::filesystem::create_directories(home / "job");
+    std::ofstream(home / "job/model.cft") << "x";
+    std::stop_source stop;
+    EXPECT_EQ(result_files(home / "job", JobKind::training, {}, stop.get_token()).size(), 1U);
+    stop.request_stop();
+    EXPECT_THROW(result_files(home / "job", JobKind::training, {}, stop.get_token()), Error);
 }
 
 TEST_F(UploadsTest, WhatAJobHasNotTouchedSinceItsStartIsNotReadAgain) {

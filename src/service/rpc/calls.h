@@ -29,6 +29,8 @@ class Calls {
     Workers& quick() noexcept { return quick_; }
     Workers& bulk() noexcept { return bulk_; }
     Workers& plans() noexcept { return plans_; }
+    // For checks of large files: one at a time, and the threads above go on.
+    Workers& checks() noexcept { return checks_; }
 
     // Throws Refusal: unauthenticated, unavailable while the service ends.
     std::string client(const grpc::CallbackServerContext& context) const;
@@ -55,6 +57,7 @@ class Calls {
     const Certificates& certificates_;
     ClientCounts streams_{"streams", 256}, unary_{"calls", 128};
     RareNotes refused_{60};
+    Workers checks_{1};  // outlives those that give it work
     Workers quick_{4}, bulk_{3}, plans_{1};
 };
 

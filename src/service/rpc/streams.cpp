@@ -110,6 +110,13 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::UploadRequest> {
     }
     // The client has sent everything, or the line is broken: what came decides.
     void end() {
+        if (upload_ && upload_->is_large()) {
+            calls_.checks().give(client_, [this] { conclude(); });
+        } else {
+            conclude();
+        }
+    }
+    void conclude() {
         const grpc::Status status = calls_.guarded(*context_, method(), began_, true, [this] {
             if (!upload_) {
                 refuse(Status::invalid_argument, "an upload begins with its header");
@@ -294,14 +301,11 @@ class WatchReactor final : public grpc::ServerWriteReactor<Event> {
         }
         const std::string text = event.SerializeAsString();
         if (text == sent_ && !is_last) {
-            bool is_changed = false;
-            {
-                const std::lock_guard lock(mutex_);
-                is_busy_ = false;
-                is_changed = is_changed_;
-            }
-            if (is_changed) {
-                change();
+            const std::lock_guard lock(mutex_);
+            if (is_changed_) {
+                calls_.quick().give(client_, [this] { step(); });
+            } else {
+                is_busy_ = false;  // another step may end it all: nothing is touched after this
             }
             return;
         }
