@@ -45,13 +45,16 @@ def is_ours(file):
 
 
 def for_clang(entry):
-    """The entry without the headers that g++ precompiled: every file includes what it uses."""
+    """The entry without the headers that g++ precompiled, since every file includes what it uses, and
+    without g++'s own parameters."""
     command = shlex.split(entry["command"])
     if Path(command[0]).name == "ccache":
         command = command[1:]
     kept = []
     for part in command:
         if part.endswith("/cmake_pch.hxx") and kept[-1] == "-include":
+            kept.pop()
+        elif kept and kept[-1] == "--param":
             kept.pop()
         elif part not in ("-Winvalid-pch", "-fpch-preprocess"):
             kept.append(part)
