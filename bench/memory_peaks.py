@@ -39,6 +39,9 @@ def shapes():
     for rows, features, classes in ((400, 63, 10), (600, 30, 2), (300, 20, 40)):
         yield ("mini-batches", rows, features, classes,
                ("--solver", "primal", "--batch", rows // 2, "--iterations", 2))
+    for rows, features, classes in ((800, 63, 10), (1200, 30, 2)):
+        yield ("parts", rows, features, classes,
+               ("--solver", "primal", "--parts", 4, "--iterations", 2))
     for solver in ("primal", "dual"):
         yield ("bootstrapped " + solver, 60, 20, 3,
                ("--solver", solver, "--iterations", 24, "--sigmoid-degree", 3,
