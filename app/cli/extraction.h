@@ -36,7 +36,7 @@ struct CheckedImages {
     std::vector<std::size_t> good;  // indices in the source, ascending
     std::vector<BadImage> bad;      // ascending
     std::string digest;             // SHA-256 of the good ones' pixels, labels and class names
-    // Of the small copies: as the good ones have it where it is the same for all, else a square.
+    // The shape of the small copies: that of the pictures where all have the same, else a square.
     PictureShape thumbnail;
 };
 

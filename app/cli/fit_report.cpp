@@ -74,7 +74,7 @@ std::string correct(const json& figures, const char* accuracy) {
                        format_count(figures.at("test_samples").get<std::uint64_t>()));
 }
 
-// Of the encrypted rows, in one file or in those of the mini-batches.
+// The size of the encrypted rows, in one file or in those of the mini-batches.
 json uploaded_bytes(const JobFiles& job, const TrainingPlan& plan) {
     if (plan.row_files() == 1) {
         return file_bytes(job.training_data());

@@ -18,7 +18,7 @@ nlohmann::json read_server_report(const JobFiles& job);
 // if it is there already.
 void make_directory(const std::filesystem::path& path);
 void make_owner_directory(const std::filesystem::path& path);
-// Of a job: readable by others as far as the user's umask lets them.
+// Makes a job's directory, which others may read as far as the user's umask lets them.
 void make_job_directory(const std::filesystem::path& path);
 
 // From then on whatever this process makes is its user's alone, whatever the umask was.

@@ -21,7 +21,7 @@ class Passphrase {
 
     // --passphrase and --passphrase-file; CIPHERFIT_PASSPHRASE is heeded where neither is given.
     void add_options(CLI::App& app);
-    // Of --passphrase-file; empty where it was not given.
+    // The path that --passphrase-file gave; empty where it was not given.
     const std::filesystem::path& file() const noexcept { return file_; }
 
     // For a new key: empty where the user asked for none. A prompt asks twice. Throws

@@ -15,7 +15,8 @@ struct Samples : TrainingRows {
     // none. Row i is picture first_row + i of the file, which should have `file_rows` of them.
     std::filesystem::path thumbnails;
     std::size_t first_row = 0, file_rows = 0;
-    // Of a held-out share, or of what it leaves: row i is picked[i] of the rows from first_row on.
+    // Where the rows are a held-out share, or what it leaves: row i is the row picked[i] from
+    // first_row on.
     std::vector<std::size_t> picked;
     // Values of text columns that the training rows did not have, by column; see encode_table().
     std::vector<std::size_t> unknown_text;

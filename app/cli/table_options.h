@@ -7,10 +7,10 @@
 
 namespace cipherfit {
 
-// Of rows that a model is trained on: --label, --drop, --delimiter, --header, --one-hot,
-// --categorical and --impute.
+// Adds the options of rows that a model is trained on: --label, --drop, --delimiter, --header,
+// --one-hot, --categorical and --impute.
 void add_training_table_options(CLI::App& app, TableOptions& table);
-// Of rows for a model that knows its columns: the first four.
+// Adds the first four of them, for rows of a model that knows its columns.
 void add_table_options(CLI::App& app, TableOptions& table);
 
 }  // namespace cipherfit

@@ -23,7 +23,7 @@ class Generator {
 
     // In (0, 1].
     double uniform() { return (static_cast<double>(engine_() >> 11U) + 1.0) * 0x1p-53; }
-    // Of Box and Muller's pair the first.
+    // The first of Box and Muller's pair.
     double gaussian() {
         const double radius = std::sqrt(-2.0 * std::log(uniform()));
         return radius * std::cos(2.0 * std::numbers::pi * uniform());

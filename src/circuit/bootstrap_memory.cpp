@@ -195,7 +195,7 @@ class Run {
         pool_.give(last);
         return result;
     }
-    // Of a product, whose blocks it gives back.
+    // Takes a product, and gives its blocks back.
     Blocks relinearize_rescale(const Blocks& product, std::size_t level) {
         const Blocks digits = pool_.raise(level);
         Blocks result = pool_.switch_key(level, true, false);

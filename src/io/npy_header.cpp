@@ -216,7 +216,7 @@ Expected<void> set_shape(const std::string& file, const std::vector<std::uint64_
     header.rows = shape[0];
     header.columns = 1;
     for (std::size_t i = 1; i < shape.size() && header.columns <= max_dimension; ++i) {
-        // Of two factors of at most 2^31, the product cannot wrap.
+        // The product of two factors of at most 2^31 cannot wrap.
         header.columns *= std::min(shape[i], max_dimension + 1);
     }
     if (header.rows > max_dimension || header.columns > max_dimension) {

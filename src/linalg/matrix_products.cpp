@@ -198,7 +198,7 @@ std::vector<Handle> EncryptedFeatures::multiply(Direction direction,
     return results;
 }
 
-// Of a single class: whole blocks, without a rotation.
+// The product for a single class: whole blocks, without a rotation.
 std::vector<Handle> EncryptedFeatures::multiply_unshifted(Direction direction,
                                                           std::span<const Handle> operands) const {
     const bool forward = direction == Direction::forward;

@@ -10,7 +10,7 @@
 
 namespace cipherfit {
 
-// Of a charter's and a member's name, in bytes.
+// The longest name of a charter or a member, in bytes.
 inline constexpr std::size_t longest_name = 256;
 
 // Leaves `out` as it is if too few bytes are left, which `in` reports at its end.

@@ -59,7 +59,7 @@ Expected<std::uint64_t> write_content(ContentSink to, ContainerKind kind,
     });
 }
 
-// Of writers whose callers have no use for the number of bytes.
+// For writers whose callers have no use for the number of bytes.
 inline Expected<void> without_bytes(const Expected<std::uint64_t>& written) {
     return written.map([](std::uint64_t /*bytes*/) {});
 }

@@ -135,7 +135,7 @@ std::uint64_t JobExchange::most_bytes_of_a_result() const {
     return 2 * sent + room;
 }
 
-// Of a training, by the plan that the owner has made.
+// How many a training has, by the plan that the owner has made.
 int JobExchange::iterations() const {
     const fs::path plan = directory_ / contents::plan;
     return fs::exists(plan)

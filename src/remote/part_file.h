@@ -24,7 +24,7 @@ class PartFile {
     // Finds what an earlier attempt has left; of several, which is no one's doing, none is used.
     explicit PartFile(std::filesystem::path target);
 
-    // Of which file the bytes are; none if there is no part yet.
+    // The digest of the file whose bytes these are; none if there is no part yet.
     const std::optional<Digest>& digest() const noexcept { return digest_; }
     std::uint64_t size() const noexcept { return size_; }
     // Begins the file of that digest. There is no part yet.

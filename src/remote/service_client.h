@@ -66,7 +66,7 @@ class ServiceClient {
     bool start_if_ready(const std::string& id);
     RemoteJob answer(const std::string& id, int iteration, std::span<const std::uint8_t> answer);
     RemoteJob cancel(const std::string& id);
-    // Of what is not there any more it is none's loss.
+    // Removes a job or a charter. One that is not there any more is no error.
     void remove(Shelf shelf, const std::string& id);
 
     // Sends the file, from where the server has it.

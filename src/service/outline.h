@@ -24,7 +24,7 @@ struct Outline {
     std::vector<FileRecord> files;  // with the most bytes of each
 };
 
-// Of a plan's file, whose kind decides. Throws Error as the readers do.
+// The outline of a plan's file, whose kind decides. Throws Error as the readers do.
 Outline outline_of_plan(const std::filesystem::path& plan, const RunChoices& choices,
                         TestParameters tests);
 // The name of that file in a job's directory. Throws Error.

@@ -81,8 +81,8 @@ class Scheduler {
     FairQueue queue_;
     // Only the thread adds and removes; others read under the mutex.
     std::map<std::string, std::unique_ptr<RunningJob>> running_;
-    // Of the thread alone: how often a process of the job could not be started, one after the
-    // other.
+    // The thread's alone: how often, one time after the other, a process of the job could not be
+    // started.
     std::map<std::string, int> starts_;
     Clock::time_point not_before_;
     bool waits_for_disk_ = false;

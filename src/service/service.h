@@ -190,7 +190,7 @@ class Service {
     class Removing;
     std::mutex removing_mutex_;
     std::set<std::string> removing_;
-    // Of jobs that retention could not remove, when it tried.
+    // When retention tried to remove a job and could not.
     std::map<std::string, std::chrono::steady_clock::time_point> not_removed_;
     std::atomic<bool> ending_{false};
     std::unique_ptr<Scheduler> scheduler_;

@@ -45,7 +45,7 @@ struct Settings {
     double shutdown_seconds = 600;  // for iterations to end
     double grace_seconds = 60;      // for the iteration of a job past its limit
     double retry_seconds = 1;       // after a process could not be started; doubled each time
-    // Of the disk that `data` lies on; empty: what the system says.
+    // Free bytes of the disk that `data` lies on; empty: what the system says.
     std::function<std::uint64_t()> free_bytes;
     // What the kernel has not for the processes of jobs (sandbox.h).
     std::vector<std::string> lacking;

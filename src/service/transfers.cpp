@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t sent_at_once = std::size_t{1} << 20U;
-// Of an upload, after which its job counts as changed.
+// Bytes of an upload after which its job counts as changed.
 constexpr std::uint64_t noted_every = std::uint64_t{16} << 20U;
 
 }  // namespace

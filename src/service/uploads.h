@@ -79,7 +79,7 @@ class IncomingFiles {
     std::uint64_t received(const std::string& job, const FileRecord& file) const;
     void close(const std::string& job, const std::string& name);
     void close_all(const std::string& job);
-    // Of a post that was accepted: what other clients have sent in its place.
+    // Drops what other clients have sent in the place of a post that was accepted.
     void drop_parts(const std::string& job, const std::string& name);
     // Forgets one.
     void drop(const std::string& job, const FileRecord& file);

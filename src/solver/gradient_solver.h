@@ -40,11 +40,11 @@ class GradientSolver : public Solver {
     virtual bool ends_with_product() const noexcept { return true; }
     virtual std::size_t feature_ciphertexts(const TrainingShape& shape) const noexcept = 0;
     virtual std::size_t label_ciphertexts() const noexcept = 0;
-    // Of the labels' replicas that are the first state of a run from zero.
+    // How many ciphertexts hold the labels' replicas that are the first state of a run from zero.
     virtual std::size_t start_ciphertexts() const noexcept { return 0; }
 
   protected:
-    // Of a batch's features, and of its labels and Z_0: the highest level of their use.
+    // The highest level at which a batch's features, its labels and Z_0 are used.
     virtual std::size_t feature_level(const TrainingPlan& plan, std::size_t batch) const noexcept;
     // Z_0 joins the product at forward, or the logits from the level above the sigmoid.
     virtual bool logits_join_sigmoid() const noexcept { return false; }

@@ -29,7 +29,7 @@ struct LayoutOffer {
     std::size_t ciphertexts = 0;
     double memory = 0;
     double work = 0;
-    // Of the states: slots after which they repeat, and ciphertexts of a sequence.
+    // The slots after which the states repeat, and the ciphertexts of a sequence.
     std::size_t state_period = 0;
     std::size_t state_blocks = 0;
 };

@@ -33,7 +33,7 @@ class TrainingCircuit {
 // where the server makes it. Plan and operations must outlive the circuit.
 std::unique_ptr<TrainingCircuit> training_circuit(const TrainingPlan& plan, Operations& operations,
                                                   CircuitData data);
-// Of a plan with mini-batches.
+// The circuit of a plan with mini-batches.
 std::unique_ptr<TrainingCircuit> training_circuit(const TrainingPlan& plan, Operations& operations,
                                                   CircuitSource source);
 

@@ -27,7 +27,7 @@ struct PlanCandidate {
     // Levels that a bootstrapping leaves, and log2 of its slots; 0 where there is none.
     std::size_t refreshed = 0;
     unsigned log_slots = 0;
-    // Of bootstrapping.
+    // The cost and memory of bootstrapping.
     double extra_cost = 0, extra_memory = 0;
     double cost = std::numeric_limits<double>::infinity();
     double memory = 0;  // of the server, estimated
@@ -75,7 +75,7 @@ class PlanSearch : private LayoutSearch {
     double memory_factor_;
     std::vector<IterationLevels> schedule_;  // without bootstrappings
     std::size_t levels_;
-    // Of the ring that is being tried, and what bootstrappings it has.
+    // The ring that is being tried, and its bootstrappings.
     PlanCandidate ring_;
     std::size_t refreshes_ = 0;
     std::optional<PlanCandidate> best_;

@@ -32,7 +32,7 @@ double estimated_memory(const LaneLayout& layout, const ShiftPlan& shifts, const
                         std::size_t keys, bool with_forward, std::size_t class_groups);
 double estimated_memory(const GramLayout& layout, std::size_t chunks, const RingShape& ring,
                         std::size_t keys);
-// Of one ciphertext at the highest level.
+// The memory of one ciphertext at the highest level.
 double ciphertext_memory(const RingShape& ring);
 
 }  // namespace cipherfit

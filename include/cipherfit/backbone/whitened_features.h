@@ -71,7 +71,7 @@ class WhitenedFeatures final : public FeatureExtractor {
     RowMatrix before_components(const RowMatrix& rows) const;
     // In the place of fit()'s last step. Throws Error (invalid_argument) unless they take phi.
     void complete(PrincipalComponents components);
-    // Of phi. Throws Error (invalid_argument) before fit().
+    // The components of phi. Throws Error (invalid_argument) before fit().
     const PrincipalComponents& components() const;
     // What standardising multiplies each column by, after its mean is taken away; 0 for a column
     // that is left out.

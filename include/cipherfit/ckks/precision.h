@@ -7,7 +7,8 @@
 
 namespace cipherfit {
 
-// Of the errors |actual_j - expected_j|: complex distances, so that the imaginary part counts.
+// Statistics of the errors |actual_j - expected_j|. They are complex distances, so that the
+// imaginary part counts.
 struct PrecisionStats {
     double mean_error = 0;
     double worst_error = 0;

@@ -28,7 +28,7 @@ struct TableOptions {
     std::vector<std::string> drop;  // columns that are left out, by name or number
     char delimiter = 0;             // 0: the one of ',', ';' and tab that the first lines agree on
     TableHeader header = TableHeader::detect;
-    // Of training rows alone: text columns become columns of 0 and 1, and so do the named ones.
+    // For training rows alone: text columns become columns of 0 and 1, and so do the named ones.
     bool one_hot = false;
     std::vector<std::string> categorical;
     Impute impute = Impute::none;

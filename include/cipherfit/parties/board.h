@@ -52,7 +52,7 @@ struct RoundView {
     std::vector<std::string> problems;  // one line a message refused
     Board board;
 
-    // Of a message that was taken; corrupt_data for one that was not, or that changed.
+    // The content of a message that was taken; corrupt_data for one that was not, or that changed.
     Expected<std::vector<std::uint8_t>> payload(const MessageSlot& slot) const;
 };
 RoundView view_round(const Charter& charter, std::uint32_t number, const Digest& previous_root,

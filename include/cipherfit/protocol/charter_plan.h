@@ -43,10 +43,10 @@ struct JointTerms {
     JointMap map;  // from columns to features
     Preparation preparation = Preparation::centred;
     std::size_t components = 0;  // of components and whitened
-    // Of whitened: the share of the total variance that is added to each component's.
+    // For whitened columns: the share of the total variance that is added to each component's.
     double whitening_ridge = 1e-4;
-    // Of a prepared row with its intercept: longer ones are shortened to it. 0: 8, or three times
-    // the root of the columns where these are whitened.
+    // The longest prepared row, with its intercept: longer ones are shortened to it. 0: 8, or three
+    // times the root of the columns where these are whitened.
     double row_bound = 0;
     // Its columns and classes are filled in from the above, and `lowest` where that is 0 and the
     // columns are whitened.

@@ -53,9 +53,9 @@ inline constexpr std::string_view server_report = "server_report.json";
 // What the names of mini-batches, and of what is kept of iterations, begin with.
 inline constexpr std::string_view batches = "batches/";
 inline constexpr std::string_view checkpoints = "checkpoints/";
-// Of a run with mini-batches, 0...
+// The rows of a mini-batch; the first has index 0.
 std::string batch(std::size_t index);
-// Of iteration 1.., kept for the owner to look at.
+// The state after an iteration, from 1 on, that is kept for the owner to look at.
 std::string kept_checkpoint(int iteration);
 // The owner's answer to it, see review.h.
 std::string answer(int iteration);

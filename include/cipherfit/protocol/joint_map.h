@@ -22,12 +22,12 @@ enum class JointMapKind { none, random_conv, rbf };
 struct JointMap {
     JointMapKind kind = JointMapKind::none;
     std::uint64_t seed = 1;
-    // Of random_conv: pixels of 0 to 255.
+    // For random_conv, whose pixels are 0 to 255.
     std::size_t height = 0, width = 0;
     std::size_t filters = 64, filter_size = 5, grid = 4;
     double threshold = 0.3;
     bool unit_rows = true;
-    // Of rbf: cosines, and the kernel's width times the number of columns.
+    // For rbf: the number of cosines, and gamma times the number of columns.
     std::size_t cosines = 1024;
     double rbf_width = 0.1;
 

@@ -56,7 +56,7 @@ class PredictionPlan {
     std::size_t row_ciphertexts() const noexcept;
     std::size_t model_ciphertexts() const noexcept;  // 0 for a model in the clear
     std::size_t score_ciphertexts() const noexcept { return layout_.sample_blocks(); }
-    // Of the server: ciphertexts and keys.
+    // The server's memory for ciphertexts and keys.
     double memory_bytes() const;
     // The standard deviation, from above, of a score's error for rows and models of the sizes
     // above: fresh errors and switches of the features times the weights, those of the model times

@@ -56,8 +56,8 @@ class EncryptedTrainer {
     // `plan` and `keys` must outlive the trainer.
     EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys,
                      EncryptedTrainingData data);
-    // Of a plan with mini-batches, whose data is asked for when its iteration comes and then held
-    // to the same checks by step().
+    // For a plan with mini-batches. Their data is asked for when its iteration comes, and step()
+    // holds it to the same checks.
     EncryptedTrainer(const TrainingPlan& plan, const EvaluationKeys& keys, BatchSource source);
 
     // One iteration, after a bootstrapping where the plan has one there. Throws

@@ -39,8 +39,8 @@ class TrainingPlan {
     // The bootstrappings of a run that one chain does not hold.
     const std::optional<RefreshPlan>& refresh() const noexcept { return refresh_; }
     std::size_t refresh_count() const noexcept;
-    // Of one refresh: both sequences of a block go through one, or two blocks where there is but
-    // one sequence.
+    // How many one refresh takes: both sequences of a block go through one, or two blocks where
+    // there is but one sequence.
     std::size_t bootstraps_per_refresh() const noexcept;
     // Files in which the rows are sent (recipe.h), and those that iteration t goes over.
     std::size_t row_files() const noexcept { return cipherfit::row_files(recipe_, shape_.samples); }

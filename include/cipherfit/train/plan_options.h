@@ -79,7 +79,7 @@ struct RefreshPlan {
     // that must be a small part of q_0, and they are smaller than the entries, which they spread
     // over all slots.
     int range_bits = 0;
-    // Of the dual: the length of the segments of which errors are added up; 0: none.
+    // The dual's: the length of the segments whose errors are added up; 0: none.
     int models_every = 0;
     double range() const;
 };

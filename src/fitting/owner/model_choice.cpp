@@ -16,7 +16,7 @@
 namespace cipherfit {
 namespace {
 
-// Of more rows a sample takes part, which bounds the time.
+// A sample of so many takes part where there are more rows, which bounds the time.
 constexpr std::size_t most_rows = 8000;
 // A fold's decomposition takes the cube of its columns, or of its rows where these are fewer: the
 // search sees no more cosines and filters than these, and of wider rows a smaller sample.
@@ -30,7 +30,7 @@ constexpr std::size_t candidates_of_a_kind = 63;
 constexpr int short_run = 8;
 constexpr Eigen::Index most_components_of_long_runs = 255;
 constexpr std::array widths{0.03, 0.1, 0.3, 1.0};
-// Of components that random convolutions or a network leave.
+// The widths that are tried on components of random convolutions or of a network.
 constexpr std::array component_widths{0.06, 0.25};
 // Strokes on an even ground, as digits, are told apart best without the faint answers of the
 // filters; textures and shades live in these.

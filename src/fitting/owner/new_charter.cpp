@@ -49,7 +49,7 @@ JointTerms terms_of(const Charter& charter, const CharterRequest& request) {
     terms.classes = charter.classes.size();
     terms.preparation = value_or_throw(preparation_from_name(request.preparation));
     terms.map.kind = value_or_throw(joint_map_from_name(request.extractor));
-    // Of square images; check_joint_map() says so where they are not.
+    // Images are taken for square; check_joint_map() says so where they are not.
     terms.map.height = terms.map.width =
         static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(terms.features))));
     const bool whitened = terms.preparation == Preparation::whitened;

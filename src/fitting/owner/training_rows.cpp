@@ -25,7 +25,7 @@ std::unique_ptr<FeatureExtractor> fit_pca(const FeatureOptions& options,
     return extractor;
 }
 
-// Of the components that random Fourier features start from.
+// How far the components are whitened that random Fourier features start from.
 constexpr double first_whitening = 0.5;
 
 // Filters for the images, whose shape is known or square.
@@ -50,7 +50,7 @@ RandomConvOptions convolutions_of(const FeatureOptions& options, const TrainingR
     return conv;
 }
 
-// Of its own choice fewer may come out; a number that was asked for is one to rely on.
+// The program may choose fewer by itself; a number that was asked for is one to rely on.
 void require_components(const FeatureOptions& options, const FeatureExtractor& extractor,
                         const TrainingRows& training) {
     require(options.components == 0 || extractor.output_dimension() == options.components,

@@ -73,7 +73,7 @@ class OwnerSession::Work {
     }
     Job job() { return {state.setup.plan, the_identity()}; }
 
-    // Of the job that was begun, or of a new one.
+    // The identity of the job that was begun, or of a new one.
     const ContainerIdentity& begun_identity() {
         if (!identity && is_kept() && fs::exists(files().job())) {
             identity = read_owner_job(files(), state.setup.plan);

@@ -27,7 +27,7 @@ constexpr std::uint32_t index_clear = 0;
 constexpr std::uint32_t index_sealed_first = 1;
 constexpr std::uint32_t index_sealed = 2;
 
-// Of scrypt: N = 2^log_n, r, p.
+// The cost of scrypt: N = 2^log_n, r, p.
 struct Cost {
     std::uint32_t log_n = 17;
     std::uint32_t r = 8;

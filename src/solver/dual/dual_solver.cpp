@@ -52,7 +52,7 @@ std::unique_ptr<TrainingCircuit> DualSolver::circuit(const TrainingPlan& plan,
     return std::make_unique<DualIteration>(plan, operations, std::move(data));
 }
 
-// Of one chunk of features: more of them are treated alike.
+// The plan of one chunk of features: more of them are treated alike.
 std::shared_ptr<const Solver> DualSolver::least(TrainingShape& shape) const {
     shape.features = 1;
     return std::make_shared<DualSolver>(layout_, source_);

@@ -10,7 +10,7 @@
 
 namespace cipherfit {
 
-// Of the sum of errors that becomes the model, before its rescaling.
+// The level of the sum of errors that becomes the model, before its rescaling.
 inline constexpr std::size_t coefficient_level = 2;
 
 // Sums of errors beside the states: of the run's model, and of the segment at hand (segments.h).
@@ -33,8 +33,8 @@ class DualLogitsSolver : public DualSolver {
                                              CircuitData data) const override;
     std::shared_ptr<const Solver> least(TrainingShape& shape) const override;
 
-    // Of the coefficients that are added up, at coefficient_level: a level above that of the model,
-    // whose scale is the states'.
+    // The scale of the coefficients that are added up, at coefficient_level. That is a level above
+    // the model, whose scale is the states'.
     double coefficient_scale(const TrainingPlan& plan) const noexcept;
     // The largest coefficient, as a polynomial, of the sums of segments that the owner can decode.
     double segment_capacity(const TrainingPlan& plan) const noexcept;

@@ -31,7 +31,7 @@ class NoiseTail {
     NoiseTail(double n, unsigned dealers) : n_(n), secret_(2.0 * dealers / 3) {}
 
     double secret() const { return secret_; }
-    // Of |s(zeta)|^2 over all slots, for coefficients of that variance.
+    // A bound of |s(zeta)|^2 over all slots, for coefficients of that variance.
     double spectrum(double variance) const {
         return variance * n_ * (1 + std::sqrt(2 * tail) + tail);
     }

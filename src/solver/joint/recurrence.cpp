@@ -68,7 +68,7 @@ JointGains joint_gains(const std::vector<JointStep>& steps) {
     const std::size_t count = steps.size();
     JointGains gains{std::vector<double>(count), std::vector<double>(count), 0,
                      std::vector<double>(count)};
-    // Of the largest degree, that of x p(x)^2.
+    // Enough points for the largest degree, that of x p(x)^2.
     const std::size_t points = points_per_degree * 2 * (count + 1);
     // Eigenvalues are bounded by a sum that is rounded: a little above 1.
     constexpr double highest = 1 + 0x1p-20;

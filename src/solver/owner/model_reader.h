@@ -13,7 +13,7 @@ class ModelReader {
     ModelReader(const ModelReader&) = delete;
     ModelReader& operator=(const ModelReader&) = delete;
     virtual ~ModelReader() = default;
-    // Of ascending iterations. Where models are joined (Solver::joins_models()), none of those
+    // Iterations must ascend. Where models are joined (Solver::joins_models()), none of those
     // before the last iteration may be left out.
     virtual RowMatrix model(int iteration, const SlotBlocks& blocks) = 0;
 };

@@ -28,8 +28,8 @@ void set_error_noise(NoiseModel& noise, const TrainingPlan& plan, const ScaleRan
 // one of its result, in units of the range.
 double least_state_scale(const TrainingPlan& plan);
 
-// Of the bootstrappings: their roundings, `room` times as large, and the factor that both sequences
-// get, as they go through one.
+// Adds what bootstrappings do: their roundings, `room` times as large, and the factor that both
+// sequences get, as they go through one.
 void add_refreshes(NoiseModel& noise, const TrainingPlan& plan, double room);
 
 }  // namespace cipherfit

@@ -39,7 +39,7 @@ std::size_t groups_of(std::size_t heads, const LaneLayout& layout) {
 double work(const SearchSpace& space, const LaneLayout& layout, const ShiftPlan& shifts) {
     const auto groups = static_cast<double>(groups_of(space.shape.heads, layout));
     const std::size_t files = row_files(space.recipe, space.shape.samples);
-    // Of an iteration.
+    // The passes of an iteration.
     const double parts = space.recipe.batch == 0 ? static_cast<double>(files) : 1.0;
     double sum = 0;
     for (const IterationLevels& at : space.schedule) {

@@ -49,7 +49,8 @@ std::unique_ptr<TrainingCircuit> PrimalSolver::circuit(const TrainingPlan& plan,
     return std::make_unique<PrimalIteration>(plan, operations, std::move(source));
 }
 
-// Of one block of samples and features, and one group of classes: more of them are treated alike.
+// The plan of one block of samples and features, and one group of classes: more of them are
+// treated alike.
 std::shared_ptr<const Solver> PrimalSolver::least(TrainingShape& shape) const {
     shape.classes = layout_.classes();
     shape.heads = layout_.classes();

@@ -37,13 +37,14 @@ class StatisticsSolver : public Solver {
     const GramLayout& layout() const noexcept { return layout_; }
     // c1, with which products with G enter the gradient.
     static double slope(const Recipe& recipe) { return recipe.sigmoid.odd.front(); }
-    // Of G: what leaves the state's scale, in the mean over the iterations, as it is.
+    // The scale of G: it leaves the state's scale, in the mean over the iterations, as it is.
     double gram_scale(const TrainingPlan& plan) const;
-    // Of b: so that the first state has the plan's scale.
+    // The scale of b: the first state then has the plan's scale.
     double moments_scale(const TrainingPlan& plan) const;
-    // Of the sequence at which gradients are taken, after `iteration` >= 1 iterations. Nothing but
-    // the product can bring it back to the plan's scale: it wanders with the updates' factors, by
-    // 0.4 bits with Nesterov's at 8 iterations and 2.2 at 60, upwards, and ends where it began.
+    // The scale of the sequence at which gradients are taken, after `iteration` >= 1 iterations.
+    // Nothing but the product can bring it back to the plan's: it wanders with the updates'
+    // factors, by 0.4 bits with Nesterov's at 8 iterations and 2.2 at 60, upwards, and ends where
+    // it began.
     double state_scale(const TrainingPlan& plan, int iteration) const;
     // The least of these.
     double least_state_scale(const TrainingPlan& plan) const;

@@ -29,7 +29,7 @@ struct PairedDifference {
     double mean = 0.0;
     double standard_error = 0.0;
 };
-// Of a - b, row by row.
+// The mean of a - b, row by row, and its standard error.
 PairedDifference paired_difference(const Eigen::VectorXd& a, const Eigen::VectorXd& b,
                                    const Eigen::VectorXd& weights);
 

@@ -23,11 +23,11 @@ Judged judge(ModelCandidate candidate, const RowMatrix& scores, std::span<const 
 // evaluated: its range is only where it was fitted.
 bool usable(const Judged& judged);
 
-// Of candidates that are not none. The first is unusable only where all are.
+// Both ask for at least one candidate. What they return is unusable only where all are.
 const Judged& least_loss(const std::vector<Judged>& all);
 const Judged& most_accurate(const std::vector<Judged>& all);
-// Of the candidates whose loss and share of wrong rows are within one paired standard error of the
-// best's the one of least work.
+// The candidate of least work of those whose loss and share of wrong rows are within one paired
+// standard error of the best's.
 const Judged& cheapest_good(const std::vector<Judged>& all, const Judged& best,
                             const Eigen::VectorXd& weights);
 // The least loss of the usual number of iterations; of another number where that is lower by more

@@ -53,7 +53,7 @@ void add_error_noise(RowMatrix& error, const RowMatrix& z, const Recipe& recipe,
                squared(made.fourth_std * value * (odd[2] + y * odd[3])) +
                squared(made.high_std * y * y) + squared(made.low_std);
     };
-    // Of a slot that the mask clears; W falls with y as far as a sigmoid's fit is one.
+    // What a slot has that the mask clears; W falls with y as far as a sigmoid's fit is one.
     const double largest = largest_magnitude(z);
     const double cleared = squared(made.masked_std * odd[0]) +
                            squared(made.high_std * squared(squared(largest))) +

@@ -41,7 +41,7 @@ double drawn(double std, std::uint64_t seed, Quantity quantity, int iteration);
 // Throws Error(invalid_argument) for what run_twin() refuses.
 void require_runnable(const PreparedData& data, const Recipe& recipe, const NoiseModel& noise);
 
-// Of TwinResult::max_abs_held, for one iteration.
+// TwinResult::max_abs_held of one iteration.
 double largest_held(const RowMatrix& main, const RowMatrix& extrapolated, double eta);
 
 // The largest magnitude, NaN where there is one.

@@ -19,7 +19,7 @@ namespace cipherfit {
 // The kinds of features that FeatureOptions::kind may name.
 const std::vector<std::string>& feature_kinds();
 
-// Of random-conv, on its grid of 4 x 4 cells.
+// The most filters that random-conv takes, on its grid of 4 x 4 cells.
 inline constexpr int most_filters = 1024;
 
 struct FeatureOptions {
@@ -32,7 +32,7 @@ struct FeatureOptions {
     std::optional<double> width;        // of rbf; searched unless given
 
     int cosines = 1024;  // of rbf
-    // Of random-conv's rectifier, in units of a white pixel; searched unless given.
+    // The threshold of random-conv's rectifier, in units of a white pixel; searched unless given.
     std::optional<double> threshold;
     int filters = 64;           // of random-conv
     bool unit_filters = false;  // divide their answers to an image by their norm
@@ -41,7 +41,8 @@ struct FeatureOptions {
     bool are_whitened() const {
         return ridge || kind == "standardised" || kind.find("rbf") != std::string::npos;
     }
-    // Of feature extraction, the rehearsal's folds and the order of mini-batches. 1 unless given.
+    // It seeds feature extraction, the rehearsal's folds and the order of mini-batches. 1 unless
+    // given.
     std::optional<std::uint64_t> given_seed;
     std::uint64_t seed() const { return given_seed.value_or(1); }
 };

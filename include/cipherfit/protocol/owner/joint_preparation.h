@@ -27,7 +27,7 @@
 
 namespace cipherfit {
 
-// Of sums in fixed point: a resolution of 2^-20, and sums up to 2^43.
+// Sums are in fixed point: their resolution is 2^-20, and they go up to 2^43.
 inline constexpr unsigned joint_fraction_bits = 20;
 
 // What columns are standardised by before the map, where it asks for that.
@@ -44,7 +44,7 @@ struct JointPreparation {
     JointColumns columns;
     PrincipalComponents features;  // mean and P; columns of zeros where the rank is lower
     JointScaling scaling;          // with the bound of the eigenvalues once published
-    // Of all numbers, to the last bit.
+    // A digest of all numbers, to the last bit.
     Digest digest() const;
     JointDesign design(const RowMatrix& features, double row_bound) const;
 };

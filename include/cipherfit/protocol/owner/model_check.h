@@ -21,7 +21,7 @@ struct TwinReference {
     double state_error_bound = 0;   // in scaled coordinates
     double largest_abs_z = 0;       // of training
     double largest_abs_state = 0;   // TwinResult::max_abs_held of the solver's twin
-    // Of the model after every iteration; the last ones are the above.
+    // The bounds of the model after every iteration; the last of them are the above.
     std::vector<double> weight_error_bounds, state_error_bounds;
 };
 

@@ -59,9 +59,9 @@ struct OwnerState {
     TwinReference reference;
     RowMatrix scaled_rows;  // PreparedData::xs; empty with the primal solver
     ColumnSource columns = {};
-    // Of probabilities; none if no held-out scores are known.
+    // It turns scores into probabilities; none if no held-out scores are known.
     std::optional<Calibration> calibration = {};
-    // Of the training rows; plans of version 0.1.0 have none.
+    // It marks the training rows; plans of version 0.1.0 have none.
     std::optional<RowsMark> rows = {};
 };
 // plan.json is written last: its presence says that the others are there. The directory must exist.

@@ -27,9 +27,10 @@ struct SetupOptions {
     // Whether step and range that are not pinned come from a rehearsal, or from norms. With
     // mini-batches they always come from norms.
     bool rehearse = true;
-    // Of the features: unit for whitened components, whose step and range search_models() finds.
+    // How features are scaled: unit for whitened components, whose step and range search_models()
+    // finds.
     ColumnScale column_scale = ColumnScale::quadratic;
-    // Of the classes, any positive numbers, one for each; empty: all rows count alike.
+    // One positive number for each class; empty: all rows count alike.
     Eigen::VectorXd class_weights = {};
     // The shares of the classes where the model will be used; empty: those that it is trained on.
     Eigen::VectorXd prior = {};
@@ -50,7 +51,7 @@ struct OwnerSetup {
     Preprocessing preprocessing;
     std::vector<std::string> class_names;
     std::optional<RehearsalCandidate> rehearsal;  // what was chosen, where there was a rehearsal
-    // Of the order in which the rows go into mini-batches; of no account without them.
+    // It decides the order in which the rows go into mini-batches; unused without them.
     std::uint64_t shuffle_seed = 1;
     // The chosen candidate's scores of held-out rows; empty where there was no rehearsal, and in a
     // setup that was read: the record does not keep them.

@@ -56,7 +56,7 @@ void visit_twin_models(std::string_view form, const PreparedData& data, const Re
                        const std::function<bool(int iteration)>& wanted, const ModelVisitor& visit,
                        const NoiseModel* noise = nullptr);
 
-// Of the model after every iteration.
+// Bounds of the model after every iteration.
 struct ErrorBounds {
     std::vector<double> states, weights;
 };

@@ -23,7 +23,7 @@ class PlainRun {
     // The states after every iteration. Throws what the twin throws.
     void visit(const StateVisitor& visitor) const;
 
-    // Of the whole run, as in TwinResult.
+    // Figures of the whole run, as in TwinResult.
     const std::vector<double>& max_abs_z() const { return whole().max_abs_z; }
     double largest_abs_z() const;
     double max_abs_state() const { return whole().max_abs_state; }

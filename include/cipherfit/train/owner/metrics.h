@@ -13,7 +13,7 @@
 
 namespace cipherfit {
 
-// Of one class against the rest. A figure that is not defined, for want of rows, is absent.
+// Figures of one class against the rest. A figure that is not defined, for want of rows, is absent.
 struct ClassMetrics {
     std::size_t rows = 0;             // of the class
     std::optional<double> precision;  // share of the rows predicted as it that are of it

@@ -103,7 +103,7 @@ Eigen::VectorXd normalised_class_weights(const Eigen::VectorXd& weights,
 // Those that give every class the same share: n / (c n_k). Throws Error (bad_input) for a class
 // without rows.
 Eigen::VectorXd balanced_class_weights(std::span<const int> labels, int classes);
-// Of each row the weight of its class; empty where `weights` is.
+// The weight of each row's class; empty where `weights` is.
 Eigen::VectorXd row_weights(const Eigen::VectorXd& weights, std::span<const int> labels);
 
 // {"preset", "mean", "factor", "column_scale", and where they are not empty "class_weights",

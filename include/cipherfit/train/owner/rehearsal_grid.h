@@ -64,9 +64,9 @@ struct RehearsalGrid {
     const RehearsedRun& best() const { return runs[chosen]; }
 };
 
-// Of the usable pairs whose accuracy is within one standard error sqrt(p (1 - p) / n) of the best p
-// over n held-out rows, the one of least predicted work (of equals the smaller loss); with
-// prefer_accuracy the most accurate (of equals the smaller loss). Every usable pair keeps |z|
+// Takes, from the usable pairs whose accuracy is within one standard error sqrt(p (1 - p) / n) of
+// the best p over n held-out rows, the one of least predicted work; with prefer_accuracy the most
+// accurate. The smaller loss decides between equals. Every usable pair keeps |z|
 // within 0.95 of its sigmoid's range, on the rows of each fold, held out or not, and on all rows.
 // Throws Error(bad_input), with the reason of the first pair, where none is usable.
 RehearsalGrid rehearse_grid(const RowMatrix& raw, std::span<const int> labels, int classes,

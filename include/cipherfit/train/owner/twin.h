@@ -45,8 +45,8 @@ struct NoiseModel {
     double refresh_std = 0.0;
     double refresh_loss = 0.0;  // no deviation: both are multiplied by 1 less this
     std::vector<int> refreshes = {};
-    // Of the weights by which a dual run adds up its errors for models in between, one draw for
-    // each E_t and sequence, and the length of the segments ; 0: there are none.
+    // The error of the weights by which a dual run adds up its errors for models in between, one
+    // draw for each E_t and sequence, and the length of the segments; 0: there are none.
     double weights_std = 0.0;
     int segment_length = 0;
     SigmoidNoise sigmoid = {};

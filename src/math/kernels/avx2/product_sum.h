@@ -16,7 +16,7 @@ struct SumRange {
 };
 // No product is negative; they and 2^51 add up to at most 2^102 and to less than 2^52 q.
 constexpr SumRange positive_products = {0x1p102, 0x1p52};
-// Of either sign; sums are at most 2^101 and, as rounded, at most 2^51 q.
+// Products have either sign; sums are at most 2^101 and, as rounded, at most 2^51 q.
 constexpr SumRange signed_products = {0x1.8p102, 0x1.8p52};
 
 struct ProductSum {

@@ -38,7 +38,7 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
     const auto lanes = static_cast<double>(solver.layout().lanes());
     const auto giants = static_cast<double>(solver.layout().giants());
     const bool carries_logits = plan.refresh_count() > 0;
-    // Of the logits as they are made, and as they enter the sigmoid.
+    // The scales of the logits as they are made, and as they enter the sigmoid.
     const double product_scale =
         carries_logits ? plan.state_scale()
                        : plan.state_scale() * solver.product_scale(plan) / prime_size(plan);

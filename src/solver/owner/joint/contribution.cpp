@@ -14,7 +14,7 @@
 namespace cipherfit {
 namespace {
 
-// Of 64-bit mantissas: see fine_transform.h.
+// It has 64-bit mantissas: see fine_transform.h.
 using Complex = std::complex<long double>;
 
 Eigen::Index index(std::size_t value) {
