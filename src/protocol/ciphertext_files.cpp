@@ -89,12 +89,11 @@ Expected<KeyFile> read_keys(ContentSource from, TestParameters tests) {
         for (std::size_t i = 0; i < count; ++i) {
             const KeyId id{list.u32()};
             const std::uint32_t level = list.u32();
-            require(list.ok() && level <= parameters.max_level() &&
-                        (!id.is_encapsulation() || level == 0) &&
-                        (id.is_encapsulation() || id.is_conjugation() ||
-                         id.code < parameters.slots()),
-                    ErrorCode::corrupt_data, "key {} of its list is none of these parameters",
-                    i + 1);
+            require(
+                list.ok() && level <= parameters.max_level() &&
+                    (!id.is_encapsulation() || level == 0) &&
+                    (id.is_encapsulation() || id.is_conjugation() || id.code < parameters.slots()),
+                ErrorCode::corrupt_data, "key {} of its list is none of these parameters", i + 1);
             request.add(id, level);
         }
         require(list.remaining() == 0 && request.levels().size() == count, ErrorCode::corrupt_data,
