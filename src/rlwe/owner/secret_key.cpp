@@ -111,11 +111,11 @@ SeededSwitchingKey KeyGenerator::switching_key(KeyId id, std::size_t level) cons
     if (id.is_encapsulation()) {
         return encapsulation_key(id, level);
     }
-    require(level <= parameters.max_level() &&
-                (id.code < parameters.slots() || id.is_conjugation()),
-            ErrorCode::invalid_argument,
-            "a switching key needs a level of at most {} and a rotation below {}, got {} and {}",
-            parameters.max_level(), parameters.slots(), level, id.code);
+    require(
+        level <= parameters.max_level() && (id.code < parameters.slots() || id.is_conjugation()),
+        ErrorCode::invalid_argument,
+        "a switching key needs a level of at most {} and a rotation below {}, got {} and {}",
+        parameters.max_level(), parameters.slots(), level, id.code);
     // The inverse of a rotation by r to the left is one by slots - r; conjugation is its own.
     const auto inverse_rotation = static_cast<std::uint32_t>(parameters.slots()) - id.code;
     const KeyId inverse_id = id.is_conjugation() ? id : KeyId{inverse_rotation};
