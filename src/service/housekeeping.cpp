@@ -36,7 +36,7 @@ std::vector<fs::path> entries_of(const fs::path& directory) {
     return entries;
 }
 
-// A job can take away the right to read its own directories. False if it is none.
+// A job can take away the right to read its own directories. Returns whether `path` is a directory.
 bool make_readable(const fs::path& path) {
     const FileDescriptor directory(
         ::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));

@@ -121,7 +121,7 @@ TEST(OperationCounts, OfAnIterationCountedByHand) {
 
 // The planner's promise about memory: what the pool holds during a run stays below the prediction.
 TEST(PlanCost, MemoryStaysBelowThePrediction) {
-    // What other tests of this process left idle is none of this run's.
+    // Other tests of this process may have left idle memory, which this run must not count.
     trim_pool();
     const std::size_t before = pooled_bytes();
     const TrainingRun run({.samples = 60, .features = 60, .classes = 8},

@@ -16,7 +16,7 @@
 namespace cipherfit {
 namespace {
 
-// A sample of so many takes part where there are more rows, which bounds the time.
+// Where there are more rows, the search sees a sample of this size. That bounds its time.
 constexpr std::size_t most_rows = 8000;
 // A fold's decomposition takes the cube of its columns, or of its rows where these are fewer: the
 // search sees no more cosines and filters than these, and of wider rows a smaller sample.

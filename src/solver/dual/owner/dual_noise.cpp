@@ -55,7 +55,7 @@ NoiseModel dual_noise(const TrainingPlan& plan) {
 
     NoiseModel noise;
     noise.features_std = gram_error(plan);
-    // The replication of E adds up so many copies' errors.
+    // The replication of E adds up the errors of one copy for each lane.
     noise.labels_std = std::sqrt(lanes) * fresh_error(parameters, solver.label_scale(plan));
     const double product_error =
         std::hypot(std::sqrt(lanes * (2 * giants - 1)) * switching_error(parameters, product_scale),
